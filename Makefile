@@ -1,0 +1,42 @@
+# Two commands matter: `make demo` runs the whole system on this machine, `make test` proves it.
+PYTHON ?= python3.11
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+
+.PHONY: demo test check bench bench-ingestion bench-search bench-parsing lock clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/ready
+	@$(RUN) -m local.demo
+
+test: $(VENV)/ready check
+	@$(RUN) -m pytest
+
+check: $(VENV)/ready
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+bench: bench-parsing bench-ingestion bench-search
+
+bench-ingestion bench-search bench-parsing: bench-%: $(VENV)/ready
+	@$(RUN) -m benchmarks.$*
+
+# The environment: exactly the locked versions, each file checked against its hash.
+$(VENV)/ready: requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3.11 python3.11-venv, or say make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed (the version Function Compute runs): say make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is incomplete: apt-get install python3.11-venv"; exit 1; }
+	@echo "Creating $(VENV) from requirements.txt (once, one to three minutes) ..."
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+# After a change of pyproject.toml: resolve again. Each function's own list follows the common one.
+lock: $(VENV)/ready
+	@$(RUN) -m pip install --quiet uv
+	@$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" --group pyproject.toml:development -o requirements.txt
+	@for f in embed ingest search; do $(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" --group pyproject.toml:$$f -c requirements.txt -o functions/$$f/requirements.txt; done
+
+clean:
+	rm -rf $(VENV) .local build

@@ -1,0 +1,83 @@
+"""The embedding and rerank models of DashScope: limits, dimensions and prices, in one table.
+
+Figures are those of the Beijing region as read in November 2026 from
+https://help.aliyun.com/zh/model-studio/text-embedding-synchronous-api and
+https://help.aliyun.com/zh/model-studio/rate-limit. Prices differ by region and change;
+a wrong price only makes a cost estimate wrong, a wrong limit makes DashScope refuse the call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PRICES_READ_ON = "2026-11"
+
+
+@dataclass(frozen=True)
+class EmbeddingModel:
+    """What one text embedding model takes and costs.
+
+    Attributes:
+        name: the name DashScope knows it by.
+        dimensions: the vector sizes it can produce.
+        default_dimension: the size it produces when none is asked for.
+        rows_per_call: texts allowed in one request; one more and the whole request fails.
+        tokens_per_row: tokens allowed in one text; one more and the whole request fails.
+        cny_per_million_tokens: list price of input tokens.
+        sparse: whether ``output_type`` may ask for sparse vectors.
+        instruct: whether a query may carry an instruction.
+        requests_per_second: the account's quota for this model.
+        tokens_per_minute: the account's quota for this model.
+    """
+
+    name: str
+    dimensions: tuple[int, ...]
+    default_dimension: int
+    rows_per_call: int
+    tokens_per_row: int
+    cny_per_million_tokens: float
+    sparse: bool
+    instruct: bool
+    requests_per_second: float = 30
+    tokens_per_minute: int = 1_200_000
+
+    @property
+    def takes_dimension(self) -> bool:
+        """Whether ``dimension`` may be sent: models of one size ignore it silently."""
+        return len(self.dimensions) > 1
+
+    def cost(self, tokens: int) -> float:
+        """Price of ``tokens`` input tokens, in CNY."""
+        return tokens * self.cny_per_million_tokens / 1_000_000
+
+
+@dataclass(frozen=True)
+class RerankModel:
+    """What one rerank model takes and costs."""
+
+    name: str
+    documents_per_call: int
+    tokens_per_document: int
+    tokens_per_call: int
+    cny_per_million_tokens: float
+    requests_per_second: float
+
+
+_V3_DIMENSIONS = (1024, 768, 512, 256, 128, 64)
+_QWEN_DIMENSIONS = (2560, 2048, 1536, 1024, 768, 512, 256)
+
+EMBEDDING_MODELS: dict[str, EmbeddingModel] = {
+    model.name: model
+    for model in (
+        EmbeddingModel("text-embedding-v4", (2048, 1536, *_V3_DIMENSIONS), 1024, 10, 8_192, 0.5, True, True),
+        EmbeddingModel("text-embedding-v3", _V3_DIMENSIONS, 1024, 10, 8_192, 0.5, True, False),
+        EmbeddingModel("text-embedding-v2", (1536,), 1536, 25, 2_048, 0.7, False, False),
+        EmbeddingModel("text-embedding-v1", (1536,), 1536, 25, 2_048, 0.7, False, False),
+        EmbeddingModel("qwen3.7-text-embedding", _QWEN_DIMENSIONS, 1024, 20, 128_000, 0.5, True, True),
+        EmbeddingModel("qwen3.7-text-embedding-flash", (1024, 768, 512, 256), 1024, 20, 128_000, 0.125, True, True),
+    )
+}
+
+RERANK_MODELS: dict[str, RerankModel] = {
+    model.name: model for model in (RerankModel("qwen3-rerank", 500, 4_000, 120_000, 0.5, 90),)
+}

@@ -1,0 +1,226 @@
+"""The values that cross borders between steps: frozen, plain, independent of any vendor."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def digest(*parts: str) -> str:
+    """A stable 32-character hexadecimal id of ``parts``; equal parts give equal ids on every machine."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        hashed.update(len(data).to_bytes(8, "big"))
+        hashed.update(data)
+    return hashed.hexdigest()
+
+
+@dataclass(frozen=True)
+class ObjectKey:
+    """The name of an object in a bucket."""
+
+    bucket: str
+    key: str
+
+    @property
+    def document_id(self) -> str:
+        """Id of the document made from this object: safe inside any filter, whatever the key holds."""
+        return digest(self.bucket, self.key)
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """What the bucket holds under a key right now.
+
+    Attributes:
+        etag: version of the content, without quotes.
+        size: bytes.
+        modified: seconds since the epoch.
+    """
+
+    key: ObjectKey
+    etag: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where in its document a passage stands.
+
+    Attributes:
+        start: offset of its first character in the document's extracted text.
+        end: offset behind its last character.
+        page: page or slide, counted from 1.
+        sheet: name of the worksheet.
+        row: row of the sheet, or record of a csv or jsonl file, counted from 1.
+        headings: titles of the sections around it, outermost first.
+    """
+
+    start: int = 0
+    end: int = 0
+    page: int | None = None
+    sheet: str | None = None
+    row: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """One stretch of a document's text in reading order: a paragraph, a heading, a table row.
+
+    Parsers yield blocks; they need not set offsets, which chunking counts.
+
+    Attributes:
+        text: non-blank text.
+        location: page, sheet, row and headings; ``start`` and ``end`` are ignored.
+        heading: whether this block is itself a heading, at which a chunk always starts.
+    """
+
+    text: str
+    location: Location = Location()
+    heading: bool = False
+
+
+@dataclass(frozen=True)
+class ParsedDocument:
+    """A document's title and its text, read lazily so that a large file never stands in memory whole."""
+
+    title: str
+    blocks: Iterator[Block]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A passage to be embedded and found.
+
+    Attributes:
+        id: hash of document, text, occurrence and embedding profile: unchanged text keeps its id.
+        ordinal: position in the document, counted from 0.
+    """
+
+    id: str
+    document_id: str
+    ordinal: int
+    text: str
+    location: Location
+
+
+class DocumentState(StrEnum):
+    """How far a document has come."""
+
+    PENDING = "pending"
+    INDEXED = "indexed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a document could not be indexed.
+
+    Attributes:
+        stage: the step that failed.
+        code: stable name of the reason.
+        message: a sentence for people.
+        request_id: the remote service's request id, or empty.
+        retryable: whether trying the same again can help.
+    """
+
+    stage: str
+    code: str
+    message: str
+    request_id: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True)
+class Document:
+    """The registry's record of one document.
+
+    Attributes:
+        version: ETag of the bucket's content this record speaks of.
+        indexed_version: ETag of the content the index answers from; empty when it holds none.
+        size: bytes of the object.
+        modified: when the object was written, seconds since the epoch.
+        chunks: passages in the index.
+        tokens: tokens DashScope billed for this version.
+        cost_cny: what they cost.
+        attempts: tries spent on this version.
+        updated: when this record was written, seconds since the epoch.
+    """
+
+    id: str
+    bucket: str
+    key: str
+    state: DocumentState
+    version: str
+    indexed_version: str = ""
+    title: str = ""
+    format: str = ""
+    size: int = 0
+    modified: float = 0
+    chunks: int = 0
+    tokens: int = 0
+    cost_cny: float = 0
+    model: str = ""
+    attempts: int = 0
+    failure: Failure | None = None
+    updated: float = 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What remote calls used.
+
+    Attributes:
+        tokens: input tokens billed.
+        calls: requests sent.
+        cost_cny: their price.
+    """
+
+    tokens: int = 0
+    calls: int = 0
+    cost_cny: float = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.tokens + other.tokens, self.calls + other.calls, self.cost_cny + other.cost_cny)
+
+
+@dataclass(frozen=True)
+class SparseVector:
+    """Token indices and their weights."""
+
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One text's vectors; ``dense`` is empty when only the sparse one was asked for."""
+
+    dense: tuple[float, ...] = field(repr=False)
+    sparse: SparseVector | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that answers a question.
+
+    Attributes:
+        score: higher is better; comparable within one response only.
+    """
+
+    id: str
+    score: float
+    text: str
+    document_id: str
+    bucket: str
+    key: str
+    title: str
+    location: Location
