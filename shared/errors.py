@@ -2,7 +2,7 @@
 
     PlatformError
     ├── RequestError          the caller's request is wrong: a 4xx with a stable code; asking again is useless
-    │   └── NotFound          what was asked for does not exist (404)
+    │   └── NotFoundError          what was asked for does not exist (404)
     ├── DocumentError         this document cannot be indexed as it is: recorded on the document, acknowledged
     ├── TransientError        try the same again later: a 503 over HTTP, a retried event otherwise
     └── ConfigurationError    the deployment is wrong: refuse to start; the message names the setting
@@ -40,7 +40,7 @@ class RequestError(PlatformError):
         self.status = status
 
 
-class NotFound(RequestError):
+class NotFoundError(RequestError):
     """What was asked for does not exist."""
 
     def __init__(self, code: str, message: str) -> None:
