@@ -152,6 +152,7 @@ class Document:
         tokens: tokens DashScope billed for this version.
         cost_cny: what they cost.
         attempts: tries spent on this version.
+        fingerprint: digest of the passages' ids and places, to see whether the index still holds exactly them.
         updated: when this record was written, seconds since the epoch.
     """
 
@@ -166,6 +167,7 @@ class Document:
     size: int = 0
     modified: float = 0
     chunks: int = 0
+    fingerprint: str = ""
     tokens: int = 0
     cost_cny: float = 0
     model: str = ""

@@ -1,0 +1,139 @@
+"""Milvus on one machine: the Milvus Lite engine behind its own gRPC server, made safe for several writers.
+
+Milvus Lite loses acknowledged rows when two writers of one collection meet a flush, and scans unflushed rows
+slowly. A real server has neither problem, so both are cured here and not in the deployed code: calls that change
+data take turns, and a burst of writes is flushed once it has ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from concurrent import futures
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Rows not yet flushed are scanned one by one; 4 MB of them keep a search below 100 ms.
+_MEMTABLE_BYTES = 4_000_000
+# A burst has ended when nothing was written for this long. One flush takes tens of milliseconds.
+_QUIET_SECONDS = 0.3
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # as a real server
+
+_WRITES = frozenset(
+    {
+        *("CreateCollection", "DropCollection", "CreateIndex", "DropIndex", "LoadCollection", "ReleaseCollection"),
+        *("Insert", "Upsert", "Delete", "Flush", "CreateAlias", "AlterAlias", "DropAlias", "RenameCollection"),
+    }
+)
+_ROW_WRITES = frozenset({"Insert", "Upsert", "Delete"})
+
+
+class _Turns:
+    """Lets one changing call in at a time, and flushes the collections it touched once calm returns."""
+
+    def __init__(self, flush: Callable[[str], None]) -> None:
+        self._lock = threading.RLock()
+        self._flush = flush
+        self._dirty: set[str] = set()
+        self._written = threading.Event()
+        self._stopped = threading.Event()
+        threading.Thread(target=self._flush_when_quiet, name="flush", daemon=True).start()
+
+    def take(self, method: str, call: Callable[[Any, Any], Any], request: Any, context: Any) -> Any:
+        with self._lock:
+            answer = call(request, context)
+            if method in _ROW_WRITES:
+                self._dirty.add(request.collection_name)
+                self._written.set()
+            return answer
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._written.set()
+
+    def _flush_when_quiet(self) -> None:
+        while not self._stopped.is_set():
+            self._written.wait()
+            while self._written.is_set() and not self._stopped.is_set():
+                self._written.clear()
+                self._stopped.wait(_QUIET_SECONDS)
+            with self._lock:
+                dirty, self._dirty = self._dirty, set()
+                for collection in dirty:
+                    self._flush(collection)
+
+
+def serve(data: Path, host: str, port: int) -> None:
+    """Serve the collections under ``data`` on ``host:port`` until SIGTERM or Ctrl-C.
+
+    Raises:
+        SystemExit: the port is taken or the folder is in use; the message says what to do.
+    """
+    import grpc
+    from milvus_lite.adapter.grpc.servicer import MilvusServicer
+    from milvus_lite.db import MilvusLite
+    from milvus_lite.exceptions import DataDirLockedError
+    from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
+
+    # Lite keeps its records of every request at INFO.
+    logging.getLogger("milvus_lite").setLevel(logging.ERROR)
+    try:
+        database = MilvusLite(str(data))
+    except DataDirLockedError:
+        raise SystemExit(f"{data} is in use by another Milvus Lite: stop it, or choose another folder.") from None
+    servicer = MilvusServicer(database)
+
+    def flush(collection: str) -> None:
+        servicer.Flush(milvus_pb2.FlushRequest(collection_names=[collection]), None)
+
+    turns = _Turns(flush)
+    for method in _WRITES:
+        call = getattr(servicer, method)
+        setattr(servicer, method, lambda request, context, m=method, c=call: turns.take(m, c, request, context))
+    server = grpc.server(
+        futures.ThreadPoolExecutor(max_workers=16),
+        options=[
+            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(servicer, server)
+    try:
+        bound = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError:
+        database.close()
+        raise SystemExit(f"Port {port} is taken: stop what listens there, or choose another port.") from None
+    server.start()
+    print(f"milvus lite over {data} on http://{host}:{bound}", flush=True)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+    server.stop(grace=2).wait()
+    turns.stop()
+    database.close()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the server."""
+    import os
+
+    parser = argparse.ArgumentParser(prog="python -m local.milvus", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the collections")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=19530, help="0 picks a free one")
+    options = parser.parse_args(arguments)
+    options.data.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(_MEMTABLE_BYTES))
+    serve(options.data, options.host, options.port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Child processes with one line that says they are ready, a log file, and a sure end."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_ADDRESS = re.compile(r"https?://[^\s,]+")
+_END_SECONDS = 20
+
+
+class StartError(Exception):
+    """A process did not come up; the message is one sentence for people."""
+
+
+def free_port() -> int:
+    """A port nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def taken(port: int) -> bool:
+    """Whether something listens on ``port`` of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running child.
+
+    Attributes:
+        address: the URL it said it serves.
+        log: file that holds what it printed.
+    """
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    address: str
+    log: Path
+
+    def stop(self) -> None:
+        """Ask it to end, wait, and kill it if it does not."""
+        if self.popen.poll() is None:
+            self.popen.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.popen.wait(_END_SECONDS)
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+
+
+def start(
+    name: str, module: str, arguments: Sequence[str], environ: Mapping[str, str], log: Path, seconds: float
+) -> Process:
+    """Run ``python -m module`` and wait for the line that names its address.
+
+    Raises:
+        StartError: it ended or said nothing within ``seconds``; the message repeats its last line.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file, env=dict(environ),
+            start_new_session=True,  # Ctrl-C is ours to pass on, in order
+        )  # fmt: skip
+    address = _await_address(popen, log, seconds)
+    if address is None:
+        Process(name, popen, "", log).stop()
+        raise StartError(f"{name} did not start: {_last_line(log)} (log: {log})")
+    return Process(name, popen, address, log)
+
+
+def _await_address(popen: subprocess.Popen[bytes], log: Path, seconds: float) -> str | None:
+    found: list[str] = []
+    ready = threading.Event()
+
+    def copy() -> None:
+        # Reads to the end, so that the child never blocks on a full pipe.
+        assert popen.stdout is not None
+        with log.open("ab") as file:
+            for line in popen.stdout:
+                file.write(line)
+                file.flush()
+                match = _ADDRESS.search(line.decode("utf-8", "replace"))
+                if match and not found:
+                    found.append(match.group())
+                    ready.set()
+        ready.set()
+
+    threading.Thread(target=copy, name=f"log-{log.stem}", daemon=True).start()
+    ready.wait(seconds)
+    return found[0] if found else None
+
+
+def _last_line(log: Path) -> str:
+    time.sleep(0.1)  # what it said last may still be on its way
+    lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

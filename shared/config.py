@@ -1,0 +1,277 @@
+"""Settings: one frozen object per function, built once from the environment, each error naming its variable.
+
+A field made by `setting` says which environment variable it comes from; its type says what it may hold. An empty
+variable counts as unset, because that is how `s.yaml` renders an optional one. Times are seconds throughout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from shared.catalog import EMBEDDING_MODELS, EmbeddingModel
+from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Settings = TypeVar("Settings")
+
+# Where DashScope answers, by network. Keys belong to a region: a wrong pair is refused with 401.
+# https://help.aliyun.com/zh/model-studio/regions
+NETWORKS = {
+    "public": "https://dashscope.aliyuncs.com/api/v1",
+    "singapore": "https://dashscope-intl.aliyuncs.com/api/v1",
+    "virginia": "https://dashscope-us.aliyuncs.com/api/v1",
+    "hongkong": "https://cn-hongkong.dashscope.aliyuncs.com/api/v1",
+    # Through a PrivateLink endpoint with its custom domain switched on, from a VPC in Beijing.
+    "internal": "https://vpc-cn-beijing.dashscope.aliyuncs.com/api/v1",
+    # The owner's own internal host.
+    "internal-inc": "https://dashscope.aliyuncs-inc.com/api/v1",
+    "workspace": "https://{workspace}.{region}.maas.aliyuncs.com/api/v1",
+}
+
+
+class Secret:
+    """A value that never shows in a log, an error or a repr."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one call that needs it."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "***" if self._value else "(unset)"
+
+
+def setting(variable: str, meaning: str, default: Any = dataclasses.MISSING) -> Any:
+    """A settings field read from the environment variable ``variable``; without a default it is required."""
+    return dataclasses.field(default=default, metadata={"variable": variable, "meaning": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashScopeSettings:
+    """How to reach DashScope, with which model and which share of the account's quota."""
+
+    api_key: Secret = setting("DASHSCOPE_API_KEY", "Key of DashScope (Model Studio), of the region the network names.")
+    network: Literal["public", "singapore", "virginia", "hongkong", "internal", "internal-inc", "workspace"] = setting(
+        "DASHSCOPE_NETWORK", "Which address of DashScope to call.", "public"
+    )
+    base_url: str = setting("DASHSCOPE_BASE_URL", "Address that overrides the network's, ending in /api/v1.", "")
+    workspace: str = setting("DASHSCOPE_WORKSPACE", "Workspace id, for keys that belong to one.", "")
+    region: str = setting("DASHSCOPE_REGION", "Region of the workspace's own address.", "cn-beijing")
+    model_name: str = setting("EMBEDDING_MODEL", "Embedding model.", "text-embedding-v4")
+    dimension_asked: Annotated[int, Meta(ge=0)] = setting(
+        "EMBEDDING_DIMENSION", "Vector size; 0 takes the model's default.", 0
+    )
+    concurrency: Annotated[int, Meta(ge=1, le=64)] = setting(
+        "EMBEDDING_CONCURRENCY", "Calls to DashScope under way at once in one instance.", 8
+    )
+    call_timeout: Annotated[float, Meta(gt=0, le=300)] = setting(
+        "DASHSCOPE_TIMEOUT", "Seconds one call may take before it is given up and retried.", 20.0
+    )
+    requests_per_second: Annotated[float, Meta(ge=0)] = setting(
+        "QUOTA_REQUESTS_PER_SECOND", "The account's quota; 0 takes the documented one of the model.", 0.0
+    )
+    tokens_per_minute: Annotated[int, Meta(ge=0)] = setting(
+        "QUOTA_TOKENS_PER_MINUTE", "The account's quota; 0 takes the documented one of the model.", 0
+    )
+    quota_share: Annotated[float, Meta(gt=0, le=1)] = setting(
+        "QUOTA_SHARE", "Part of the account's quota that one instance of this function may use.", 1.0
+    )
+
+    def __post_init__(self) -> None:
+        key = self.api_key.reveal()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("DASHSCOPE_API_KEY holds a space, a line break or another character no key has")
+        if self.model_name not in EMBEDDING_MODELS:
+            raise ValueError(f"EMBEDDING_MODEL must be one of {', '.join(EMBEDDING_MODELS)}, not {self.model_name!r}")
+        if self.dimension_asked and self.dimension_asked not in self.model.dimensions:
+            allowed = ", ".join(map(str, self.model.dimensions))
+            raise ValueError(
+                f"EMBEDDING_DIMENSION must be one of {allowed} for {self.model_name}, not {self.dimension_asked}"
+            )
+        if self.base_url and not self.base_url.startswith(("http://", "https://")):
+            raise ValueError("DASHSCOPE_BASE_URL must start with https:// (or http:// inside a VPC)")
+        if self.network == "workspace" and not self.workspace and not self.base_url:
+            raise ValueError("DASHSCOPE_WORKSPACE is needed when DASHSCOPE_NETWORK is workspace")
+
+    @property
+    def model(self) -> EmbeddingModel:
+        """Limits and price of the model."""
+        return EMBEDDING_MODELS[self.model_name]
+
+    @property
+    def dimension(self) -> int:
+        """Vector size in use."""
+        return self.dimension_asked or self.model.default_dimension
+
+    @property
+    def address(self) -> str:
+        """Base URL in use."""
+        url = self.base_url or NETWORKS[self.network].format(workspace=self.workspace, region=self.region)
+        return url.rstrip("/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MilvusSettings:
+    """How to reach Milvus, and under which name our collections stand there."""
+
+    uri: str = setting("MILVUS_URI", "Address of Milvus, such as http://host:19530.")
+    token: Secret = setting("MILVUS_TOKEN", "user:password, or an API key.", Secret(""))
+    database: str = setting("MILVUS_DATABASE", "Database; empty takes the default one.", "")
+    collection: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")] = setting(
+        "MILVUS_COLLECTION", "Name in front of the collections: letters, digits and underscores.", "search"
+    )
+    timeout: Annotated[float, Meta(gt=0, le=300)] = setting("MILVUS_TIMEOUT", "Seconds one call may take.", 10.0)
+
+    def __post_init__(self) -> None:
+        if not self.uri.startswith(("http://", "https://", "tcp://")):
+            raise ValueError("MILVUS_URI must be an address such as http://host:19530 (a file cannot be shared)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketSettings:
+    """Which objects are ours."""
+
+    bucket: str = setting("OSS_BUCKET", "Bucket whose documents are indexed.")
+    prefix: str = setting("OSS_PREFIX", "Only keys that start with this are indexed.", "")
+    region: str = setting("OSS_REGION", "Region of the bucket.", "cn-beijing")
+    endpoint: str = setting("OSS_ENDPOINT", "Address of OSS; empty takes the region's internal one.", "")
+    timeout: Annotated[float, Meta(gt=0, le=300)] = setting("OSS_TIMEOUT", "Seconds without a byte from OSS.", 20.0)
+    access_key_id: str = setting("ALIBABA_CLOUD_ACCESS_KEY_ID", "Set by Function Compute from the function's role.")
+    access_key_secret: Secret = setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "Set by Function Compute likewise.")
+    security_token: Secret = setting("ALIBABA_CLOUD_SECURITY_TOKEN", "Set by Function Compute likewise.", Secret(""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestionSettings:
+    """How documents are cut, and how large they may be."""
+
+    chunk_tokens: Annotated[int, Meta(ge=32, le=2_000)] = setting(
+        "CHUNK_TOKENS", "Size of a passage, in estimated tokens.", 256
+    )
+    max_file_bytes: Annotated[int, Meta(ge=1)] = setting(
+        "MAX_FILE_BYTES", "Larger objects are recorded as failed.", 2 * 1024**3
+    )
+    sync_concurrency: Annotated[int, Meta(ge=1, le=64)] = setting(
+        "SYNC_CONCURRENCY", "Documents a reconcile repairs at once.", 4
+    )
+    max_deleted_share: Annotated[float, Meta(ge=0, le=1)] = setting(
+        "RECONCILE_MAX_DELETED_SHARE", "A reconcile that would remove a larger share of the index stops.", 0.2
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessSettings:
+    """Who may call over HTTP."""
+
+    api_keys: Secret = setting("API_KEYS", "Keys that callers may present, separated by commas.", Secret(""))
+    allow_anonymous: bool = setting("ALLOW_ANONYMOUS", "true lets everybody in; for machines of one's own.", False)
+
+    def __post_init__(self) -> None:
+        if not self.keys and not self.allow_anonymous:
+            raise ValueError("API_KEYS holds no key: set one, or set ALLOW_ANONYMOUS=true on a private machine")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The accepted keys; several let callers change over one by one."""
+        return tuple(key for key in map(str.strip, self.api_keys.reveal().split(",")) if key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedSettings:
+    """What the embed function runs on."""
+
+    dashscope: DashScopeSettings
+    access: AccessSettings
+    max_texts: Annotated[int, Meta(ge=1)] = setting("EMBED_MAX_TEXTS", "Texts allowed in one request.", 2_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestSettings:
+    """What the ingest function runs on."""
+
+    dashscope: DashScopeSettings
+    milvus: MilvusSettings
+    bucket: BucketSettings
+    ingestion: IngestionSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings:
+    """What the search function runs on."""
+
+    dashscope: DashScopeSettings
+    milvus: MilvusSettings
+    access: AccessSettings
+
+
+def read(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
+    """Build ``kind`` from the environment.
+
+    Raises:
+        ConfigurationError: ``invalid_settings``, naming every variable that is missing or wrong.
+    """
+    problems: list[str] = []
+    settings = _read(kind, environ, problems)
+    if settings is None:
+        raise ConfigurationError("invalid_settings", "; ".join(problems))
+    return settings
+
+
+def variables(kind: type[Any]) -> Iterator[tuple[str, str, Any]]:
+    """Every environment variable ``kind`` reads: its name, its meaning, its default or ``MISSING``."""
+    for field, hint in _fields(kind):
+        if dataclasses.is_dataclass(hint):
+            yield from variables(typing.cast("type[Any]", hint))
+        else:
+            yield field.metadata["variable"], field.metadata["meaning"], field.default
+
+
+def _fields(kind: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    for field in dataclasses.fields(kind):
+        yield field, hints[field.name]
+
+
+def _read(kind: type[Settings], environ: Mapping[str, str], problems: list[str]) -> Settings | None:
+    values: dict[str, Any] = {}
+    before = len(problems)
+    for field, hint in _fields(kind):
+        if dataclasses.is_dataclass(hint):
+            values[field.name] = _read(typing.cast("type[Any]", hint), environ, problems)
+        else:
+            _read_field(field, hint, environ, values, problems)
+    if len(problems) > before:
+        return None
+    try:
+        return kind(**values)
+    except ValueError as error:
+        problems.append(str(error))
+        return None
+
+
+def _read_field(
+    field: dataclasses.Field[Any], hint: Any, environ: Mapping[str, str], values: dict[str, Any], problems: list[str]
+) -> None:
+    variable = field.metadata["variable"]
+    text = environ.get(variable, "").strip()
+    if not text:
+        if field.default is dataclasses.MISSING:
+            problems.append(f"{variable} is not set ({field.metadata['meaning']})")
+        return
+    try:
+        values[field.name] = Secret(text) if hint is Secret else msgspec.convert(text, hint, strict=False)
+    except msgspec.ValidationError as error:
+        problems.append(f"{variable}: {error}")

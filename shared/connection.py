@@ -1,0 +1,59 @@
+"""The HTTP connections under the DashScope SDK, with a bound on the whole answer.
+
+The timeout of `requests` bounds each read, so a server that drips one byte a second holds a caller for ever. Here the
+read timeout bounds the answer as a whole.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READ_BYTES = 65_536
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Reads each answer to its end within the read timeout."""
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        # A connection that died while the instance was frozen is noticed by the kernel, not by a user.
+        keepalive = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        super().init_poolmanager(connections, maxsize, block, socket_options=keepalive, **options)
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        _, seconds = options["timeout"]
+        ends = time.monotonic() + seconds
+        response = super().send(request, *arguments, **options)
+        response._content = b"".join(_read(response, ends))  # noqa: SLF001 - where requests keeps a body
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+        return response
+
+
+def _read(response: requests.Response, ends: float) -> Iterator[bytes]:
+    try:
+        while piece := response.raw.read1(_READ_BYTES, decode_content=True):
+            if time.monotonic() > ends:
+                raise requests.ReadTimeout("the answer was not complete in time")
+            yield piece
+    except requests.RequestException:
+        response.close()
+        raise
+    except Exception as error:
+        response.close()
+        raise requests.exceptions.ChunkedEncodingError(str(error)) from error
+
+
+def bounded_session(connections: int) -> requests.Session:
+    """A session of up to ``connections`` reused connections whose answers end within the read timeout."""
+    session = requests.Session()
+    adapter = _BoundedAdapter(pool_connections=4, pool_maxsize=connections)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session

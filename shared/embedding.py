@@ -1,0 +1,421 @@
+"""Texts in, vectors out: the one place that calls DashScope.
+
+A request is packed into calls by rows and tokens, the calls run side by side within the quota, each failed call alone
+is repeated, and a call refused for its content is halved until the guilty text is known. What was paid for is kept:
+an answer holds every vector that arrived, and says what is missing and why.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from shared import retrying, tokens
+from shared.errors import ConfigurationError, PlatformError, RequestError, TransientError
+from shared.models import Embedding, SparseVector, Usage
+from shared.quota import Limiter, Share
+from shared.retrying import Deadline, Persistence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import requests
+
+    from shared.config import DashScopeSettings
+
+log = logging.getLogger(__name__)
+
+_PERSISTENCE = Persistence(attempts=6, first_wait=0.5, longest_wait=20)
+_CONNECT_SECONDS = 3.05
+_CACHED_QUERIES = 1_000
+_MESSAGE_LIMIT = 300
+
+_TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+# 429s about money, which no waiting cures. https://help.aliyun.com/zh/model-studio/error-code
+_BILLING_CODES = frozenset(
+    {"CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "Arrearage", "AllocationQuota.FreeTierOnly"}
+)
+_FREE_TIER = "free allocated quota exceeded"
+_REFUSED_CODES = frozenset({"InvalidParameter", "DataInspectionFailed", "data_inspection_failed"})
+
+
+class TextType(StrEnum):
+    """What a text is for; DashScope embeds questions and passages differently."""
+
+    DOCUMENT = "document"
+    QUERY = "query"
+
+
+class Output(StrEnum):
+    """Which vectors to return."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
+    BOTH = "dense&sparse"
+
+    @property
+    def has_dense(self) -> bool:
+        """Whether dense vectors are among them."""
+        return self is not Output.SPARSE
+
+    @property
+    def has_sparse(self) -> bool:
+        """Whether sparse vectors are among them."""
+        return self is not Output.DENSE
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of DashScope for every text of a request.
+
+    Attributes:
+        dimension: vector size; one the model offers.
+        instruct: instruction for queries, where the model takes one.
+    """
+
+    text_type: TextType
+    dimension: int
+    output: Output = Output.DENSE
+    instruct: str = ""
+
+
+@dataclass(frozen=True)
+class RefusedText:
+    """A text DashScope will not embed.
+
+    Attributes:
+        index: its position in the request.
+    """
+
+    index: int
+    code: str
+    message: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Answer to a request.
+
+    Attributes:
+        embeddings: one per text, in input order; ``None`` where it is missing.
+        refused: the texts that were refused for what they hold.
+        failure: why others are missing, if any is.
+        request_ids: DashScope's ids of the calls that succeeded.
+    """
+
+    embeddings: tuple[Embedding | None, ...]
+    usage: Usage
+    refused: tuple[RefusedText, ...] = ()
+    failure: PlatformError | None = None
+    request_ids: tuple[str, ...] = ()
+
+    def complete(self) -> tuple[Embedding, ...]:
+        """All embeddings.
+
+        Raises:
+            RequestError: ``text_refused``: DashScope will not embed some text.
+            PlatformError: what else kept an embedding from arriving.
+        """
+        if self.refused:
+            first = self.refused[0]
+            raise RequestError(
+                "text_refused",
+                f"DashScope refused texts[{first.index}] ({first.code}: {first.message})",
+                status=422,
+                request_id=first.request_id,
+            )
+        if self.failure:
+            raise self.failure
+        return tuple(embedding for embedding in self.embeddings if embedding is not None)
+
+
+@dataclass(frozen=True)
+class _Row:
+    index: int
+    text: str
+    tokens: int
+
+
+@dataclass
+class _Ledger:
+    """What the calls of one request brought in; calls of several threads write it."""
+
+    embeddings: list[Embedding | None]
+    usage: Usage = Usage()
+    refused: list[RefusedText] = field(default_factory=list)
+    failure: PlatformError | None = None
+    request_ids: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def paid(self, rows: Sequence[_Row], embeddings: Sequence[Embedding], usage: Usage, request_id: str) -> None:
+        with self.lock:
+            for row, embedding in zip(rows, embeddings, strict=True):
+                self.embeddings[row.index] = embedding
+            self.usage += usage
+            self.request_ids.append(request_id)
+
+    def refuse(self, row: _Row, error: _RefusedError) -> None:
+        with self.lock:
+            self.refused.append(RefusedText(row.index, error.code, error.message, error.request_id))
+
+    def fail(self, error: PlatformError) -> None:
+        with self.lock:
+            self.failure = self.failure or error
+
+    def close(self) -> Embedded:
+        refused = tuple(sorted(self.refused, key=lambda text: text.index))
+        return Embedded(tuple(self.embeddings), self.usage, refused, self.failure, tuple(self.request_ids))
+
+
+class _RefusedError(PlatformError):
+    """DashScope refuses what a call holds; some text in it is to blame."""
+
+
+class Embedder:
+    """A client of DashScope's text embedding: thread-safe, one per process."""
+
+    def __init__(self, settings: DashScopeSettings) -> None:
+        self._settings = settings
+        self._limiter = Limiter(_share(settings))
+        self._cache: OrderedDict[tuple[str, Wanted], Embedding] = OrderedDict()
+        self._cache_lock = threading.Lock()
+
+    @property
+    def profile(self) -> str:
+        """Identity of the vector space: vectors of different profiles must never meet."""
+        return f"{self._settings.model.name}/{self._settings.dimension}"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The model in use and where it answers, for people who ask which one that is."""
+        return {"embedding": {"model": self._settings.model_name, "address": self._settings.address}}
+
+    def warm_up(self) -> None:
+        """Import the SDK and open its session now, so that the first request does not wait for it."""
+        import dashscope.embeddings  # noqa: F401 - late: half a second of every cold start
+
+        _ = self._session
+
+    def wanted(
+        self, text_type: TextType, dimension: int | None = None, output: Output = Output.DENSE, instruct: str = ""
+    ) -> Wanted:
+        """A request's parameters, checked against what the model offers.
+
+        Raises:
+            RequestError: ``unsupported_dimension``, ``unsupported_output`` or ``unsupported_instruct``.
+        """
+        model = self._settings.model
+        size = dimension or self._settings.dimension
+        if size not in model.dimensions:
+            allowed = ", ".join(map(str, model.dimensions))
+            raise RequestError("unsupported_dimension", f"{model.name} has dimensions {allowed}, not {size}.")
+        if output.has_sparse and not model.sparse:
+            raise RequestError("unsupported_output", f"{model.name} has no sparse vectors.")
+        if instruct and not (model.instruct and text_type is TextType.QUERY):
+            raise RequestError("unsupported_instruct", f"{model.name} takes an instruction with queries at most.")
+        return Wanted(text_type, size, output, instruct)
+
+    def embed(self, texts: Sequence[str], wanted: Wanted, deadline: Deadline) -> Embedded:
+        """Embed ``texts``, which must be non-blank and within the model's token limit.
+
+        Raises:
+            RequestError: ``text_empty`` or ``text_too_long``, before anything is sent.
+        """
+        ledger = _Ledger([None] * len(texts))
+        batches = list(self._pack(self._rows(texts)))
+        if len(batches) <= 1:
+            for batch in batches:
+                self._embed_batch(batch, wanted, deadline, ledger)
+        else:
+            list(self._pool.map(lambda batch: self._embed_batch(batch, wanted, deadline, ledger), batches))
+        return ledger.close()
+
+    def embed_query(self, text: str, deadline: Deadline) -> tuple[Embedding, Usage]:
+        """The vector of a question; the last thousand are remembered, because people ask the same things.
+
+        Raises:
+            PlatformError: as `embed` and `Embedded.complete`.
+        """
+        key = (text, self.wanted(TextType.QUERY))
+        with self._cache_lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key], Usage()
+        embedded = self.embed([text], key[1], deadline)
+        (embedding,) = embedded.complete()
+        with self._cache_lock:
+            self._cache[key] = embedding
+            if len(self._cache) > _CACHED_QUERIES:
+                self._cache.popitem(last=False)
+        return embedding, embedded.usage
+
+    def _rows(self, texts: Sequence[str]) -> Iterator[_Row]:
+        limit = self._settings.model.tokens_per_row
+        for index, text in enumerate(texts):
+            if not text.strip():
+                raise RequestError("text_empty", f"texts[{index}] is empty or blank; DashScope refuses that.")
+            if tokens.exceeds(text, limit):
+                raise RequestError(
+                    "text_too_long",
+                    f"texts[{index}] has more than the {limit} tokens {self._settings.model.name} takes; split it.",
+                )
+            yield _Row(index, text, tokens.estimate(text))
+
+    def _pack(self, rows: Iterable[_Row]) -> Iterator[tuple[_Row, ...]]:
+        """Group neighbours: as many as a call may hold, and no more tokens than half a second of the quota."""
+        model = self._settings.model
+        most_tokens = max(model.tokens_per_row, _share(self._settings).tokens / 2)
+        batch: list[_Row] = []
+        held = 0
+        for row in rows:
+            if batch and (len(batch) == model.rows_per_call or held + row.tokens > most_tokens):
+                yield tuple(batch)
+                batch, held = [], 0
+            batch.append(row)
+            held += row.tokens
+        if batch:
+            yield tuple(batch)
+
+    def _embed_batch(self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline, ledger: _Ledger) -> None:
+        if ledger.failure:
+            return  # the request fails anyway: nothing more is bought for it
+        try:
+            embeddings, usage, request_id = retrying.call(
+                lambda: self._call(rows, wanted, deadline), _PERSISTENCE, deadline
+            )
+        except _RefusedError as error:
+            if len(rows) == 1:
+                ledger.refuse(rows[0], error)
+                return
+            middle = len(rows) // 2
+            self._embed_batch(rows[:middle], wanted, deadline, ledger)
+            self._embed_batch(rows[middle:], wanted, deadline, ledger)
+        except PlatformError as error:
+            ledger.fail(error)
+        else:
+            ledger.paid(rows, embeddings, usage, request_id)
+
+    def _call(
+        self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline
+    ) -> tuple[tuple[Embedding, ...], Usage, str]:
+        guessed = sum(row.tokens for row in rows)
+        self._limiter.wait(guessed, deadline)
+        response = self._send([row.text for row in rows], wanted, deadline.timeout(self._settings.call_timeout))
+        if response.status_code != 200:
+            raise self._error(response)
+        embeddings = _embeddings(response, len(rows), wanted)
+        billed = int((response.usage or {}).get("total_tokens") or 0)
+        self._limiter.settle(guessed, billed)
+        usage = Usage(tokens=billed, calls=1, cost_cny=self._settings.model.cost(billed))
+        return embeddings, usage, response.request_id or ""
+
+    def _send(self, texts: list[str], wanted: Wanted, seconds: float) -> Any:
+        import requests
+        from dashscope.embeddings import TextEmbedding  # late: half a second of every cold start
+
+        model = self._settings.model
+        started = time.monotonic()
+        try:
+            return TextEmbedding.call(
+                model=model.name,
+                input=texts,
+                api_key=self._settings.api_key.reveal(),
+                workspace=self._settings.workspace or None,
+                base_address=self._settings.address,
+                session=self._session,
+                # `timeout=` would be sent to the server as a parameter and leave 300 s in force.
+                request_timeout=(min(_CONNECT_SECONDS, seconds), seconds),
+                text_type=wanted.text_type.value,
+                dimension=wanted.dimension if model.takes_dimension else None,
+                output_type=wanted.output.value if model.sparse else None,
+                instruct=wanted.instruct or None,
+            )
+        except requests.RequestException as error:
+            log.warning(
+                "dashscope_unreachable",
+                extra={"reason": type(error).__name__, "seconds": round(time.monotonic() - started, 3)},
+            )
+            raise TransientError(
+                "embedding_unavailable",
+                f"DashScope did not answer at {self._settings.address} ({type(error).__name__}); if it never does, "
+                "check DASHSCOPE_NETWORK and DASHSCOPE_BASE_URL.",
+            ) from None  # the original may hold the key in its message
+
+    def _error(self, response: Any) -> PlatformError:
+        code = str(response.code or f"HTTP{response.status_code}")
+        message = str(response.message or "").replace(self._settings.api_key.reveal(), "***")[:_MESSAGE_LIMIT]
+        said = f"DashScope answered {response.status_code} {code}: {message}"
+        request_id = response.request_id or ""
+        billing = code in _BILLING_CODES or _FREE_TIER in message.lower()
+        if response.status_code in _TRANSIENT_STATUSES and not billing:
+            if response.status_code == 429:
+                self._limiter.throttled()
+            short = "embedding_throttled" if response.status_code == 429 else "embedding_unavailable"
+            retry_after = _retry_after(response.headers or {})
+            return TransientError(short, said, request_id=request_id, retry_after=retry_after)
+        if response.status_code == 400 and code in _REFUSED_CODES:
+            return _RefusedError(code, message, request_id=request_id)
+        if billing:
+            return ConfigurationError("embedding_unpaid", f"{said} Check the account's bill.", request_id=request_id)
+        hint = "Check DASHSCOPE_API_KEY, and that it belongs to the region of DASHSCOPE_NETWORK."
+        return ConfigurationError("embedding_refused", f"{said} {hint}", request_id=request_id)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix="embed")
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        from shared.connection import bounded_session
+
+        logging.getLogger("dashscope").setLevel(logging.CRITICAL)  # it logs requests; we say what is needed, once
+        return bounded_session(connections=self._settings.concurrency + 32)
+
+
+def _share(settings: DashScopeSettings) -> Share:
+    requests_per_second = settings.requests_per_second or settings.model.requests_per_second
+    tokens_per_minute = settings.tokens_per_minute or settings.model.tokens_per_minute
+    return Share(requests_per_second * settings.quota_share, tokens_per_minute * settings.quota_share / 60)
+
+
+def _embeddings(response: Any, count: int, wanted: Wanted) -> tuple[Embedding, ...]:
+    """The answer's rows in request order.
+
+    Raises:
+        TransientError: ``embedding_malformed``: rows are missing, doubled, of another size or not finite.
+    """
+    try:
+        rows = sorted(response.output["embeddings"], key=lambda row: row["text_index"])
+        if [row["text_index"] for row in rows] != list(range(count)):
+            raise ValueError("its rows are not those asked for")
+        return tuple(_embedding(row, wanted) for row in rows)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "its shape is unknown"
+        raise TransientError(
+            "embedding_malformed", f"DashScope's answer cannot be used: {reason}.", request_id=response.request_id or ""
+        ) from None
+
+
+def _embedding(row: Mapping[str, Any], wanted: Wanted) -> Embedding:
+    dense = tuple(row["embedding"]) if wanted.output.has_dense else ()
+    if wanted.output.has_dense and (len(dense) != wanted.dimension or not all(map(math.isfinite, dense))):
+        raise ValueError(f"a vector is not {wanted.dimension} finite numbers")
+    if not wanted.output.has_sparse:
+        return Embedding(dense)
+    weights = [(int(entry["index"]), float(entry["value"])) for entry in row["sparse_embedding"]]
+    return Embedding(dense, SparseVector(tuple(i for i, _ in weights), tuple(v for _, v in weights)))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    # Not documented, honoured when present; a date is not worth parsing for a pause.
+    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return float(value) if value.replace(".", "", 1).isdigit() else None

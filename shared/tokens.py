@@ -1,0 +1,63 @@
+"""How many tokens DashScope will count in a text.
+
+Three answers of rising price: a bound that needs nothing, an estimate that is close, and the exact count with the
+Qwen vocabulary that ships inside the DashScope SDK (half a second and 65 MB to load, hence only when it decides).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tiktoken
+
+# Measured on Chinese and English prose; used to plan, never to refuse.
+_TOKENS_PER_WIDE_CHARACTER = 0.7
+_TOKENS_PER_NARROW_CHARACTER = 0.25
+_NARROW = re.compile(r"[\x00-\u02ff\u2000-\u206f]+")
+# DashScope bills one token more than the vocabulary counts (measured on the official example).
+_BILLED_EXTRA = 1
+# Splitting rule of the Qwen vocabulary, as its model card publishes it.
+_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def at_most(text: str) -> int:
+    """An upper bound: a token is at least one byte of UTF-8."""
+    return len(text) * 4 if len(text) < 64 else len(text.encode("utf-8", "surrogatepass")) + _BILLED_EXTRA
+
+
+def estimate(text: str) -> int:
+    """A close guess, at least 1, for planning; off by a fifth on ordinary Chinese and English prose."""
+    narrow = sum(match.end() - match.start() for match in _NARROW.finditer(text))
+    return max(1, math.ceil(narrow * _TOKENS_PER_NARROW_CHARACTER + (len(text) - narrow) * _TOKENS_PER_WIDE_CHARACTER))
+
+
+def exact(text: str) -> int:
+    """The number DashScope bills for ``text``."""
+    return len(_vocabulary().encode_ordinary(text)) + _BILLED_EXTRA
+
+
+def exceeds(text: str, limit: int) -> bool:
+    """Whether ``text`` holds more than ``limit`` tokens; counts exactly only where the bound does not settle it."""
+    return at_most(text) > limit and exact(text) > limit
+
+
+@functools.cache
+def _vocabulary() -> tiktoken.Encoding:
+    # Late: the library and the vocabulary cost every cold start half a second.
+    import tiktoken
+    from tiktoken.load import load_tiktoken_bpe
+
+    package = importlib.util.find_spec("dashscope")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("dashscope, which brings the vocabulary, is not installed")
+    ranks = load_tiktoken_bpe(str(Path(package.origin).parent / "resources" / "qwen.tiktoken"))
+    return tiktoken.Encoding("qwen", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens={})
