@@ -1,0 +1,48 @@
+"""What every benchmark prints: a table for people, and one JSON line for the machine that keeps the figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value.
+
+    Attributes:
+        name: what was measured.
+        value: in ``unit``.
+        target: what was promised, in words, such as ``at most 0.5``; empty when nothing was.
+        held: whether the value keeps the promise.
+    """
+
+    name: str
+    value: float
+    unit: str
+    target: str
+    held: bool
+
+
+def at_most(name: str, value: float, unit: str, bound: float) -> Figure:
+    """A figure that must not exceed ``bound``."""
+    return Figure(name, value, unit, f"at most {bound:g}", value <= bound)
+
+
+def report(benchmark: str, figures: Sequence[Figure]) -> None:
+    """Print the table, then as the last line ``{"benchmark": ..., "figures": [...]}``."""
+    table = Table(title=f"benchmark: {benchmark}")
+    for column in ("measured", "value", "unit", "target", "held"):
+        table.add_column(column, justify="right" if column == "value" else "left")
+    for figure in figures:
+        held = "yes" if figure.held else "NO"
+        table.add_row(figure.name, f"{figure.value:,.3f}", figure.unit, figure.target, held)
+    Console().print(table)
+    print(json.dumps({"benchmark": benchmark, "figures": [asdict(figure) for figure in figures]}), flush=True)

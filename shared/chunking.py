@@ -1,0 +1,138 @@
+"""Blocks of text in, passages out: cut at sentences and headings, at places the content itself chooses.
+
+A passage ends where a sentence's hash says so, not after a fixed count. An inserted sentence therefore moves only the
+borders around it, and every other passage keeps its text and so its id and its vector. A heading always starts anew.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shared import tokens
+from shared.models import Chunk, Location, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shared.models import Block
+
+# A sentence ends behind its mark and the quotes that close it; a Latin full stop only before a space.
+_SENTENCE_END = re.compile(r"""[。！？!?…；;]+[”’"'」』）)\]]*\s*|\.[”’"')\]]*\s+|\n+""")
+# Where a sentence longer than a passage may be cut, best first.
+_BREATHS = (re.compile(r"[，,、：:]\s*"), re.compile(r"\s+"))
+# Passages end by chance between this share of the size and the size itself.
+_LEAST_SHARE = 0.4
+_BLOCK_JOINT = "\n"
+_ROW_CHANGES = ("page", "sheet")
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A sentence, or a part of one too long to stay whole, with its place in the document."""
+
+    text: str
+    location: Location
+    heading: bool
+    first: bool
+
+
+def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int) -> Iterator[Chunk]:
+    """Cut a document into passages.
+
+    Args:
+        blocks: the document in reading order, read lazily.
+        document_id: becomes part of every passage's id.
+        profile: identity of the embedding, likewise.
+        size: tokens a passage holds at most, as `tokens.estimate` counts.
+    """
+    seen: Counter[bytes] = Counter()
+    for ordinal, group in enumerate(_groups(_pieces(blocks, size), size)):
+        text = _text(group)
+        key = bytes.fromhex(digest(text))
+        seen[key] += 1
+        location = replace(group[0].location, end=group[-1].location.end)
+        yield Chunk(digest(document_id, text, str(seen[key]), profile), document_id, ordinal, text, location)
+
+
+def _groups(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
+    group: list[_Piece] = []
+    held = 0
+    for piece in pieces:
+        weight = tokens.estimate(piece.text)
+        if group and (held + weight > size or _starts_anew(group, piece)):
+            yield group
+            group, held = [], 0
+        group.append(piece)
+        held += weight
+        if held >= size * _LEAST_SHARE and _chosen(piece.text, size):
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
+
+
+def _starts_anew(group: list[_Piece], piece: _Piece) -> bool:
+    if piece.heading:
+        # Headings that follow one another directly belong to the same passage.
+        return not all(other.heading for other in group)
+    last = group[-1].location
+    return any(getattr(last, name) != getattr(piece.location, name) for name in _ROW_CHANGES)
+
+
+def _chosen(text: str, size: int) -> bool:
+    # On average one sentence in so many ends a passage: about a third of what a passage holds.
+    one_in = max(2, size // 48)
+    return zlib.crc32(text.strip().encode()) % one_in == 0
+
+
+def _text(group: list[_Piece]) -> str:
+    return "".join((_BLOCK_JOINT if piece.first else "") + piece.text for piece in group).strip()
+
+
+def _pieces(blocks: Iterable[Block], size: int) -> Iterator[_Piece]:
+    offset = 0
+    for block in blocks:
+        first = True
+        for sentence in _split(block.text, size):
+            end = offset + len(sentence)
+            if sentence.strip():
+                location = replace(block.location, start=offset, end=end)
+                yield _Piece(sentence, location, block.heading and first, first)
+                first = False
+            offset = end
+        offset += len(_BLOCK_JOINT)
+
+
+def _split(text: str, size: int) -> Iterator[str]:
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        yield from _shorten(text[start : match.end()], size)
+        start = match.end()
+    if start < len(text):
+        yield from _shorten(text[start:], size)
+
+
+def _shorten(sentence: str, size: int) -> Iterator[str]:
+    """``sentence`` in parts of at most ``size`` tokens, cut at commas, else spaces, else anywhere."""
+    while tokens.estimate(sentence) > size:
+        cut = _cut(sentence, size)
+        yield sentence[:cut]
+        sentence = sentence[cut:]
+    if sentence:
+        yield sentence
+
+
+def _cut(sentence: str, size: int) -> int:
+    # No character weighs less than a quarter of a token, so the cut lies within four times the size.
+    most = min(len(sentence), size * 4)
+    while tokens.estimate(sentence[:most]) > size:
+        most = most * 3 // 4
+    for breath in _BREATHS:
+        ends = [match.end() for match in breath.finditer(sentence, 0, most)]
+        if ends and ends[-1] > most // 2:
+            return ends[-1]
+    return max(1, most)

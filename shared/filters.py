@@ -1,0 +1,143 @@
+"""A small typed filter language, compiled to Milvus expressions so that no text of a user can change their meaning.
+
+A filter is JSON: an operator with what it applies to.
+
+    {"eq": {"format": "pdf"}}                         also ne, lt, lte, gt, gte
+    {"in": {"format": ["pdf", "docx"]}}
+    {"prefix": {"key": "reports/"}}
+    {"and": [ ... ]}   {"or": [ ... ]}   {"not": { ... }}
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_DEPTH = 8
+MAX_VALUES = 100
+MAX_VALUE_CHARACTERS = 1_024
+
+# The fields of a passage that a filter may name, with the type of their values.
+FIELDS: dict[str, type] = {
+    "document_id": str,
+    "key": str,
+    "title": str,
+    "format": str,
+    "sheet": str,
+    "page": int,
+    "row": int,
+    "modified": int,
+}
+_COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_LAST_CHARACTER = "\U0010ffff"
+
+
+def compile_filter(condition: Any) -> str:
+    """The Milvus expression of ``condition``; empty for ``None``.
+
+    Raises:
+        RequestError: ``invalid_filter``, naming the operator or the field.
+    """
+    return "" if condition is None else _compile(condition, 1)
+
+
+def equals(field: str, value: str) -> str:
+    """The expression that ``field`` holds exactly ``value``."""
+    return f"{field} == {quoted(value)}"
+
+
+def quoted(value: str) -> str:
+    """``value`` as a string literal of a Milvus expression.
+
+    Raises:
+        RequestError: ``invalid_filter``: the value holds a character that not every Milvus reads alike.
+    """
+    if _UNSAFE.search(value):
+        raise _error("a value holds a control character or half of one")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _compile(condition: Any, depth: int) -> str:
+    if depth > MAX_DEPTH:
+        raise _error(f"it is nested more than {MAX_DEPTH} deep")
+    if not isinstance(condition, dict) or len(condition) != 1:
+        raise _error('every condition is an object with one operator, such as {"eq": {"format": "pdf"}}')
+    ((operator, operand),) = condition.items()
+    if operator in ("and", "or"):
+        return _joined(operator, operand, depth)
+    if operator == "not":
+        return f"not ({_compile(operand, depth + 1)})"
+    compiler = _OPERATORS.get(operator)
+    if compiler is None:
+        known = ", ".join(("and", "or", "not", *_OPERATORS))
+        raise _error(f"{_shown(operator)} is no operator; there are {known}")
+    return compiler(operator, *_field_and_value(operator, operand))
+
+
+def _joined(operator: str, operand: Any, depth: int) -> str:
+    if not isinstance(operand, list) or not 1 <= len(operand) <= MAX_VALUES:
+        raise _error(f"{operator!r} takes a list of 1 to {MAX_VALUES} conditions")
+    return f" {operator} ".join(f"({_compile(part, depth + 1)})" for part in operand)
+
+
+def _field_and_value(operator: str, operand: Any) -> tuple[str, Any]:
+    if not isinstance(operand, dict) or len(operand) != 1:
+        raise _error(f'{operator!r} takes one field and its value, such as {{"{operator}": {{"format": "pdf"}}}}')
+    ((field, value),) = operand.items()
+    if field not in FIELDS:
+        raise _error(f"{_shown(field)} is no field; there are {', '.join(FIELDS)}")
+    return field, value
+
+
+def _comparison(operator: str, field: str, value: Any) -> str:
+    return f"{field} {_COMPARISONS[operator]} {_literal(field, value)}"
+
+
+def _membership(_operator: str, field: str, value: Any) -> str:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_VALUES:
+        raise _error(f"'in' takes a list of 1 to {MAX_VALUES} values for {field!r}")
+    return f"{field} in [{', '.join(_literal(field, item) for item in value)}]"
+
+
+def _prefix(_operator: str, field: str, value: Any) -> str:
+    if FIELDS[field] is not str or not isinstance(value, str):
+        raise _error(f"'prefix' needs a text field and a text, and {field!r} has a number")
+    # A range, not LIKE: its wildcards cannot be escaped alike everywhere.
+    low = _literal(field, value)
+    high = _literal(field, value + _LAST_CHARACTER)
+    return f"{field} >= {low} and {field} <= {high}"
+
+
+def _literal(field: str, value: Any) -> str:
+    kind = FIELDS[field]
+    if kind is str and isinstance(value, str):
+        if len(value) > MAX_VALUE_CHARACTERS:
+            raise _error(f"the value of {field!r} is longer than {MAX_VALUE_CHARACTERS} characters")
+        return quoted(value)
+    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= 1 << 63:
+            raise _error(f"the value of {field!r} is out of range")
+        return str(value)
+    raise _error(f"{field!r} is compared with {'text' if kind is str else 'a whole number'}")
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 40 else name[:40] + "…")
+
+
+def _error(reason: str) -> RequestError:
+    return RequestError("invalid_filter", f"The filter cannot be used: {reason}.")
+
+
+_OPERATORS: dict[str, Callable[[str, str, Any], str]] = {
+    **dict.fromkeys(_COMPARISONS, _comparison),
+    "in": _membership,
+    "prefix": _prefix,
+}

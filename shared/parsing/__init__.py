@@ -1,0 +1,7 @@
+"""Files to text: one module per format, each imported when the first file of its kind arrives."""
+
+from shared.parsing.document import parse
+from shared.parsing.formats import FORMATS, is_supported
+from shared.parsing.limits import Limits
+
+__all__ = ["FORMATS", "Limits", "is_supported", "parse"]

@@ -1,0 +1,188 @@
+"""Office files: a zip of XML parts, read without trusting a size it declares or an entity it defines."""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+import zlib
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+
+from shared.parsing.refusal import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from shared.errors import DocumentError
+    from shared.parsing.limits import Limits
+
+_CHUNK_BYTES = 1 << 18
+_ENCRYPTED_FLAG = 0x1
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step through an XML part: an element opens, an element closes, or text stands between.
+
+    Attributes:
+        kind: ``open``, ``close`` or ``text``.
+        name: the element's name without its namespace, or the text.
+        attributes: by name without namespace; relationship ids as ``r:id``.
+    """
+
+    kind: str
+    name: str
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+class Archive:
+    """A zip container whose parts are unpacked within ``limits.max_unpacked_bytes`` altogether."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._limits = limits
+        self._unpacked = 0
+        self._zip = zipfile.ZipFile(path)
+        members = self._zip.infolist()
+        self.names = frozenset(member.filename for member in members)
+        if fault := self._fault(members):
+            self.close()
+            raise fault
+
+    def _fault(self, members: list[zipfile.ZipInfo]) -> DocumentError | None:
+        """What speaks against the file before anything is unpacked."""
+        if len(members) > self._limits.max_members:
+            return refusal("too_large", f"The file packs more than {self._limits.max_members} parts.")
+        if any(member.flag_bits & _ENCRYPTED_FLAG for member in members):
+            return refusal("encrypted", "The file is protected with a password; remove it and upload the file again.")
+        if len(self.names) < len(members):
+            return refusal("broken_file", "The file is damaged: two of its parts have the same name.")
+        if sum(member.file_size for member in members) > self._limits.max_unpacked_bytes:
+            return self._too_large()
+        return None
+
+    def _too_large(self) -> DocumentError:
+        return refusal("too_large", f"The file unpacks to more than {self._limits.max_unpacked_bytes >> 20} MiB.")
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; an unfinished part ends with it."""
+        self._zip.close()
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes of a part, unpacked piece by piece.
+
+        Raises:
+            DocumentError: ``too_large`` as soon as the parts read so far pass the bound; ``broken_file``.
+        """
+        try:
+            declared = self._zip.getinfo(name)
+            # zipfile stops at the size a part declares, other readers do not: ask it for all there is.
+            whole = copy(declared)
+            whole.file_size = self._limits.max_unpacked_bytes + 1
+            size = 0
+            with self._zip.open(whole) as part:
+                while data := part.read(_CHUNK_BYTES):
+                    size += len(data)
+                    self._count(len(data))
+                    if size > declared.file_size:
+                        raise refusal("broken_file", "The file is damaged: a part is larger than it declares.")
+                    yield data
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+            raise refusal("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
+
+    def _count(self, size: int) -> None:
+        self._unpacked += size
+        if self._unpacked > self._limits.max_unpacked_bytes:
+            raise self._too_large()
+
+    def events(self, name: str) -> Iterator[Event]:
+        """The elements and text of an XML part in reading order; nothing when the part is missing.
+
+        Raises:
+            DocumentError: ``broken_file`` for malformed XML and for any DOCTYPE, so that no entity is ever defined;
+                ``too_deep``; ``too_large``.
+        """
+        if name not in self.names:
+            return
+        reader = _XmlReader(self._limits.max_nesting)
+        for data in self.chunks(name):
+            yield from reader.feed(data)
+        yield from reader.feed(b"", final=True)
+
+    def relations(self, part: str) -> dict[str, tuple[str, str]]:
+        """The parts that ``part`` points to: relationship id -> (last word of its type, name of the part)."""
+        folder, file = posixpath.split(part)
+        found: dict[str, tuple[str, str]] = {}
+        for event in self.events(f"{folder}/_rels/{file}.rels"):
+            if event.kind == "open" and event.name == "Relationship":
+                target = posixpath.normpath(posixpath.join("/", folder, event.attributes.get("Target", ""))).lstrip("/")
+                found[event.attributes.get("Id", "")] = (event.attributes.get("Type", "").rpartition("/")[2], target)
+        return found
+
+    def title(self) -> str:
+        """The title among the document's properties, or empty."""
+        inside = False
+        text = ""
+        for event in self.events("docProps/core.xml"):
+            if event.kind == "text":
+                text += event.name if inside else ""
+            else:
+                inside = event.kind == "open" and event.name == "title"
+        return text
+
+
+class _XmlReader:
+    """Expat, fed in pieces, with its callbacks turned into a list of events."""
+
+    def __init__(self, max_nesting: int) -> None:
+        self._events: list[Event] = []
+        self._depth = 0
+        self._max_nesting = max_nesting
+        self._expat = expat.ParserCreate(namespace_separator=" ")
+        self._expat.buffer_text = True
+        self._expat.StartDoctypeDeclHandler = self._refuse_doctype
+        self._expat.StartElementHandler = self._open
+        self._expat.EndElementHandler = self._close
+        self._expat.CharacterDataHandler = self._text
+
+    def feed(self, data: bytes, *, final: bool = False) -> list[Event]:
+        try:
+            self._expat.Parse(data, final)
+        except expat.ExpatError:
+            raise refusal("broken_file", "The file is damaged: a part of it is not well-formed XML.") from None
+        events, self._events = self._events, []
+        return events
+
+    def _refuse_doctype(self, *_: object) -> None:
+        raise refusal("broken_file", "The file's XML holds a DOCTYPE, which office files never need.")
+
+    def _open(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > self._max_nesting:
+            raise refusal("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
+        self._events.append(Event("open", _local(name), {_attribute(key): value for key, value in attributes.items()}))
+
+    def _close(self, name: str) -> None:
+        self._depth -= 1
+        self._events.append(Event("close", _local(name)))
+
+    def _text(self, text: str) -> None:
+        self._events.append(Event("text", text))
+
+
+def _local(name: str) -> str:
+    return name.rpartition(" ")[2]
+
+
+def _attribute(name: str) -> str:
+    space, _, local = name.rpartition(" ")
+    return f"r:{local}" if space.endswith("/relationships") else local

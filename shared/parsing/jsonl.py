@@ -1,0 +1,40 @@
+"""JSON lines: one record to a line, streamed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.models import Block, Location, ParsedDocument
+from shared.parsing.encoding import lines
+from shared.parsing.record import decoded, readable
+from shared.parsing.refusal import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shared.parsing.limits import Limits
+
+
+def parse(path: Path, limits: Limits) -> ParsedDocument:
+    """The records of a file; ``row`` is the number of the line.
+
+    Raises:
+        DocumentError: while read: ``broken_file`` naming the first line that is not JSON, ``too_deep``, ``too_large``.
+    """
+    return ParsedDocument("", _blocks(path, limits))
+
+
+def _blocks(path: Path, limits: Limits) -> Iterator[Block]:
+    for row, line in enumerate(lines(path, limits.max_line_characters, cut=False), start=1):
+        if row > limits.max_rows:
+            raise refusal("too_large", f"The file has more than {limits.max_rows} records.")
+        if line.strip():
+            yield Block(readable(_record(line, row), limits.max_nesting), Location(row=row))
+
+
+def _record(line: str, row: int) -> object:
+    try:
+        return decoded(line)
+    except ValueError:
+        raise refusal("broken_file", f"Line {row} is not valid JSON.") from None

@@ -1,0 +1,45 @@
+"""What a document may cost before it is refused: an instance has 512 MB of memory and a deadline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one document; each refusal is a ``DocumentError`` that names the bound.
+
+    Attributes:
+        max_bytes: size of the file. Text streams, so this bounds time and not memory: 1.5 GiB leaves room for a
+            1 GB file.
+        max_whole_bytes: size, in bytes of UTF-8, of a format that must stand in memory whole (html, json); its tree
+            takes about ten times as much.
+        max_values: objects, lists and commas of one json file; each becomes a value of about 100 bytes in memory.
+        max_tags: tags of one page; a page of a million took 254 MiB, measured.
+        max_pages: pages of a pdf, slides of a pptx.
+        max_unpacked_bytes: bytes a zip container may unpack to, counted while unpacking: deflate reaches 1,000 to 1.
+        max_members: files in a zip container; real office files have hundreds.
+        max_nesting: elements or values inside one another. Real documents stay below 100, and lexbor's time grows
+            with the square of it (200,000 nested ``div`` took 85 s, measured).
+        max_cells: cells of the rectangle a worksheet spans, which calamine lays out whole at about 32 bytes each.
+        max_rows: rows or records read from one table.
+        max_characters: characters of text one document may yield.
+        max_line_characters: characters of one jsonl or csv line, which cannot be cut without changing its meaning.
+        max_block_characters: longest block yielded; longer text is cut at a sentence or a space.
+    """
+
+    max_bytes: int = 1536 * _MEBIBYTE
+    max_whole_bytes: int = 24 * _MEBIBYTE
+    max_values: int = 2_000_000
+    max_tags: int = 1_000_000
+    max_pages: int = 20_000
+    max_unpacked_bytes: int = 256 * _MEBIBYTE
+    max_members: int = 20_000
+    max_nesting: int = 256
+    max_cells: int = 4_000_000
+    max_rows: int = 5_000_000
+    max_characters: int = 1536 * _MEBIBYTE
+    max_line_characters: int = 4 * _MEBIBYTE
+    max_block_characters: int = 16_384

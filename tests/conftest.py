@@ -1,0 +1,168 @@
+"""The real parts tests run against, on loopback: a DashScope server, Milvus Lite behind its server, an OSS server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from local import dashscope as dashscope_server
+from local import oss as oss_server
+from local import processes
+from shared.config import BucketSettings, DashScopeSettings, MilvusSettings, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@dataclass(frozen=True)
+class DashScope:
+    """The stand-in and its control routes."""
+
+    base_url: str
+
+    def settings(self, **changes: Any) -> DashScopeSettings:
+        """Settings of a client that speaks to it, with the fast model's own size and no quota to wait for."""
+        values: dict[str, Any] = {
+            "api_key": Secret("sk-local"),
+            "base_url": self.base_url,
+            "dimension_asked": 512,
+            "requests_per_second": 10_000.0,
+            "tokens_per_minute": 1_000_000_000,
+        }
+        return DashScopeSettings(**{**values, **changes})
+
+    def fail(self, *rules: dict[str, Any]) -> None:
+        """Put fault rules in force."""
+        requests.put(self._control("faults"), json=list(rules), timeout=5).raise_for_status()
+
+    def tune(self, **settings: float) -> None:
+        """Change latency or quota."""
+        requests.put(self._control("settings"), json=settings, timeout=5).raise_for_status()
+
+    def usage(self) -> dict[str, Any]:
+        """What was called and billed since the last reset."""
+        return dict(requests.get(self._control("usage"), timeout=5).json())
+
+    def reset(self) -> None:
+        """Forget faults, quota, latency and counters."""
+        requests.delete(self._control("faults"), timeout=5).raise_for_status()
+        requests.delete(self._control("usage"), timeout=5).raise_for_status()
+        self.tune(latency_ms=0, requests_per_second=0, tokens_per_minute=0)
+
+    def _control(self, what: str) -> str:
+        return f"{self.base_url.removesuffix('/api/v1')}/control/{what}"
+
+
+@pytest.fixture(scope="session")
+def dashscope_process() -> Iterator[DashScope]:
+    """One stand-in for all tests, with the real fast model."""
+    with dashscope_server.running(dashscope_server.Settings()) as base_url:
+        yield DashScope(base_url)
+
+
+@pytest.fixture
+def dashscope(dashscope_process: DashScope) -> DashScope:
+    """The stand-in, as if freshly started."""
+    dashscope_process.reset()
+    return dashscope_process
+
+
+@contextmanager
+def process(name: str, arguments: Sequence[str]) -> Iterator[str]:
+    """A part of the local stack in a process of its own; gives its address."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    running = processes.start(name, f"local.{name}", arguments, os.environ, folder / "log", 60)
+    try:
+        yield running.address
+    finally:
+        running.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def milvus_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Milvus Lite server for all tests."""
+    with process("milvus", ["--data", str(tmp_path_factory.mktemp("milvus")), "--port", "0"]) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def milvus(milvus_process: str) -> MilvusSettings:
+    """A collection that tests of one session share: making one takes a second, so tests use documents of their own."""
+    return MilvusSettings(uri=milvus_process, collection="shared_by_tests")
+
+
+@pytest.fixture
+def fresh_milvus(milvus_process: str) -> MilvusSettings:
+    """A collection of the test's own."""
+    return MilvusSettings(uri=milvus_process, collection=f"test_{uuid.uuid4().hex[:12]}")
+
+
+@dataclass(frozen=True)
+class Oss:
+    """The OSS stand-in over a folder."""
+
+    endpoint: str
+    folder: Path
+    bucket: str = "test-bucket"
+
+    def settings(self, **changes: Any) -> BucketSettings:
+        """Settings of a client that speaks to it."""
+        values: dict[str, Any] = {
+            "bucket": self.bucket,
+            "endpoint": self.endpoint,
+            "access_key_id": "local",
+            "access_key_secret": Secret("local"),
+        }
+        return BucketSettings(**{**values, **changes})
+
+    def put(self, key: str, content: bytes | str) -> None:
+        """Put an object."""
+        data = content.encode() if isinstance(content, str) else content
+        self._object("PUT", key, data=data)
+
+    def remove(self, key: str) -> None:
+        """Delete an object."""
+        self._object("DELETE", key)
+
+    def empty(self) -> None:
+        """Delete everything, and end all faults."""
+        for path in self.folder.iterdir():
+            if not path.name.startswith("."):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        requests.delete(f"{self.endpoint}/control/faults", timeout=5).raise_for_status()
+
+    def fail(self, *rules: dict[str, Any]) -> None:
+        """Put fault rules in force."""
+        requests.put(f"{self.endpoint}/control/faults", json={"rules": list(rules)}, timeout=5).raise_for_status()
+
+    def _object(self, method: str, key: str, **options: Any) -> None:
+        url = f"{self.endpoint}/{self.bucket}/{quote(key, safe='')}"
+        requests.request(
+            method, url, headers={"Authorization": "OSS test:unverified"}, timeout=10, **options
+        ).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def oss_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oss]:
+    """One OSS server for all tests."""
+    folder = tmp_path_factory.mktemp("bucket")
+    with oss_server.running(oss_server.Settings(root=folder, bucket="test-bucket")) as endpoint:
+        yield Oss(endpoint, folder)
+
+
+@pytest.fixture
+def oss(oss_process: Oss) -> Oss:
+    """The bucket, empty."""
+    oss_process.empty()
+    return oss_process

@@ -1,0 +1,227 @@
+"""Milvus, as our code relies on it. Every law is checked on a real server process."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local import processes
+from shared import chunking
+from shared.config import MilvusSettings
+from shared.errors import ConfigurationError, RequestError, TransientError
+from shared.filters import compile_filter, equals
+from shared.models import Block, Document, DocumentState, Failure, Location, ObjectKey
+from shared.retrying import Deadline
+from shared.store import Held, Passage, Space, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SPACE = Space("text-embedding-v4", 64)
+
+
+def soon() -> Deadline:
+    return Deadline.after(60)
+
+
+def passages(key: str, texts: Sequence[str], ordinal: int = 0) -> list[Passage]:
+    object_key = ObjectKey("bucket", key)
+    blocks = [Block(text, Location(page=3, headings=("Top", "Sub")), heading=True) for text in texts]
+    made = []
+    for i, text in enumerate(blocks):
+        (chunk,) = chunking.chunk([text], object_key.document_id, "profile", 500)
+        chunk = replace(chunk, ordinal=ordinal + i)
+        vector = [0.0] * 64
+        vector[i] = 1.0
+        made.append(Passage(chunk, tuple(vector), "bucket", key, f"Title of {key}", "txt", 1_700_000_000.5))
+    return made
+
+
+@pytest.fixture(scope="module")
+def store(milvus: MilvusSettings) -> Store:
+    store = Store(milvus, SPACE)
+    store.prepare(soon())
+    return store
+
+
+@pytest.fixture
+def name() -> str:
+    return f"{uuid.uuid4().hex}.txt"
+
+
+def test_preparing_twice_changes_nothing(milvus: MilvusSettings, store: Store) -> None:
+    Store(milvus, SPACE).prepare(soon())
+    assert store.check(soon())
+
+
+def test_a_collection_that_is_not_there_is_said_so(fresh_milvus: MilvusSettings) -> None:
+    assert not Store(fresh_milvus, SPACE).check(soon())
+
+
+@pytest.mark.parametrize("other", [Space("text-embedding-v3", 64), Space("text-embedding-v4", 128)])
+def test_vectors_of_two_models_never_meet(milvus: MilvusSettings, store: Store, other: Space) -> None:
+    with pytest.raises(ConfigurationError, match=r"collection_mismatch.*EMBEDDING_MODEL") as caught:
+        Store(milvus, other).prepare(soon())
+    assert "64 dimensions" in caught.value.message
+
+
+def test_what_is_written_is_found_by_meaning_and_by_words(store: Store, name: str) -> None:
+    written = passages(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
+    store.write(written, soon())
+    only = equals("document_id", written[0].chunk.document_id)
+    hit = store.nearest(written[1].vector, 3, only, soon())[0]
+    assert (hit.text, hit.key, hit.title) == ("港口在一月结冰。", name, f"Title of {name}")
+    assert hit.location == Location(start=0, end=8, page=3, headings=("Top", "Sub"))
+    assert hit.score == pytest.approx(1.0, abs=1e-5)
+    assert [found.text for found in store.matching("when does the harbour freeze", 3, only, soon())] == [
+        "The harbour freezes in January."
+    ]
+    assert store.matching("港口什么时候结冰", 1, only, soon())[0].text == "港口在一月结冰。"
+
+
+def test_writing_twice_is_writing_once(store: Store, name: str) -> None:
+    written = passages(name, ["One.", "Two."])
+    store.write(written, soon())
+    store.write([replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5)) for p in written], soon())
+    held = store.held(written[0].chunk.document_id, soon())
+    assert held == {p.chunk.id: Held(i + 5, 0) for i, p in enumerate(written)}
+
+
+def test_vectors_come_back_as_written(store: Store, name: str) -> None:
+    written = passages(name, ["One.", "Two."])
+    store.write(written, soon())
+    assert store.vectors([p.chunk.id for p in written], soon()) == {p.chunk.id: p.vector for p in written}
+
+
+def test_deleting_takes_only_what_is_named(store: Store, name: str) -> None:
+    written = passages(name, ["One.", "Two."])
+    store.write(written, soon())
+    store.delete([written[0].chunk.id, "0" * 32], soon())
+    assert list(store.held(written[0].chunk.document_id, soon())) == [written[1].chunk.id]
+
+
+@pytest.mark.parametrize("vector", [(0.0,) * 63, (float("nan"),) * 64, (float("inf"),) * 64])
+def test_a_vector_that_is_wrong_is_never_written(store: Store, name: str, vector: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="vector"):
+        store.write([replace(passages(name, ["One."])[0], vector=vector)], soon())
+
+
+def test_the_registry_keeps_whole_records(store: Store, name: str) -> None:
+    key = ObjectKey("bucket", name)
+    failure = Failure("parsing", "encrypted", 'It is "encrypted".', "r-1", retryable=False)
+    document = Document(
+        id=key.document_id, bucket="bucket", key=name, state=DocumentState.FAILED, version="E1", failure=failure
+    )
+    store.record(document, soon())
+    assert store.document(key.document_id, soon()) == document
+    assert document in store.documents(equals("state", "failed"), soon())
+    store.forget(key.document_id, soon())
+    assert store.document(key.document_id, soon()) is None
+
+
+def test_more_rows_than_one_answer_takes_are_all_read(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.store._MOST_ROWS", 16)  # a real answer takes 16,384: too slow to fill here
+    written = passages(name, [f"Sentence number {i}." for i in range(60)])
+    store.write(written, soon())
+    assert len(store.held(written[0].chunk.document_id, soon())) == 60
+
+
+INJECTIONS = ['x" or key != "', "x' or key != '", 'x\\" or key != \\"', "x\\", '") or (key != "', "%", "*", "{key}"]
+
+
+@pytest.mark.parametrize("value", INJECTIONS)
+def test_no_value_changes_what_a_filter_means(store: Store, name: str, value: str) -> None:
+    written = passages(name, ["Secret."])
+    store.write(written, soon())
+    for condition in ({"eq": {"key": value}}, {"in": {"key": [value]}}, {"prefix": {"key": value}}):
+        assert store.nearest(written[0].vector, 5, compile_filter(condition), soon()) == []
+
+
+@pytest.mark.parametrize(
+    "odd", ['say "hi".txt', "back\\slash.txt", "tab\tand\nline.txt", "报告 (终稿)+%2B.txt", "🙂.txt"]
+)
+def test_odd_keys_are_found_by_exactly_themselves(store: Store, odd: str) -> None:
+    written = passages(odd, ["Odd."])
+    store.write(written, soon())
+    for condition in ({"eq": {"key": odd}}, {"prefix": {"key": odd[:-4]}}):
+        hits = store.nearest(written[0].vector, 5, compile_filter(condition), soon())
+        assert [hit.key for hit in hits] == [odd]
+
+
+def test_filters_combine(store: Store, name: str) -> None:
+    written = passages(name, ["One.", "Two.", "Three."])
+    store.write(written, soon())
+    mine = {"eq": {"key": name}}
+
+    def count(condition: object) -> int:
+        return len(store.nearest(written[0].vector, 10, compile_filter({"and": [mine, condition]}), soon()))
+
+    assert count({"eq": {"page": 3}}) == 3
+    assert count({"gt": {"page": 3}}) == 0
+    assert count({"not": {"eq": {"format": "txt"}}}) == 0
+    assert count({"or": [{"lt": {"modified": 0}}, {"lte": {"modified": 1_700_000_000}}]}) == 3
+    assert count({"ne": {"sheet": "Sheet1"}}) == 3
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        [],
+        "key",
+        {},
+        {"eq": {}},
+        {"eq": {"key": 1}},
+        {"eq": {"page": "3"}},
+        {"eq": {"page": True}},
+        {"eq": {"page": 1 << 70}},
+        {"eq": {"vector": "x"}},
+        {"eq": {"key == key or key": "x"}},
+        {"in": {"key": []}},
+        {"in": {"key": "x"}},
+        {"in": {"key": ["x"] * 101}},
+        {"prefix": {"page": 1}},
+        {"prefix": {"key": 1}},
+        {"like": {"key": "x"}},
+        {"and": []},
+        {"and": {"eq": {"key": "x"}}},
+        {"not": []},
+        {"eq": {"key": "a\0b"}},
+        {"eq": {"key": "x" * 1_025}},
+        {"eq": {"key": "x", "page": 1}},
+        {"not": {"not": {"not": {"not": {"not": {"not": {"not": {"not": {"eq": {"key": "x"}}}}}}}}}},
+    ],
+    ids=str,
+)
+def test_a_broken_filter_is_refused_with_a_reason(condition: object) -> None:
+    with pytest.raises(RequestError, match="invalid_filter"):
+        compile_filter(condition)
+
+
+def test_a_server_that_is_not_there_fails_soon_and_names_the_setting() -> None:
+    settings = MilvusSettings(uri=f"http://127.0.0.1:{processes.free_port()}", timeout=1.0)
+    with pytest.raises(TransientError, match="MILVUS_URI"):
+        Store(settings, SPACE).check(Deadline.after(5))
+
+
+def test_writers_side_by_side_lose_nothing(fresh_milvus: MilvusSettings) -> None:
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    names = [f"{i}.txt" for i in range(8)]
+    everything = {name: passages(name, [f"{name} sentence {j}." for j in range(40)]) for name in names}
+
+    def write(name: str) -> None:
+        writer = Store(fresh_milvus, SPACE)
+        for passage in everything[name]:
+            writer.write([passage], soon())
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in names:
+        assert len(store.held(ObjectKey("bucket", name).document_id, soon())) == 40
