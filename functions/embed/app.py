@@ -1,0 +1,133 @@
+"""embed: texts in, vectors out, over HTTP.
+
+``POST /embed`` is our own route; ``POST /v1/embeddings`` speaks OpenAI's protocol, so that its clients work unchanged:
+https://platform.openai.com/docs/api-reference/embeddings/create
+"""
+
+from __future__ import annotations
+
+import base64
+from array import array
+from typing import TYPE_CHECKING, Any, Literal
+
+from flask import request
+from msgspec import Struct
+
+from shared.auth import Gate
+from shared.config import EmbedSettings
+from shared.embedding import Embedder, Output, TextType
+from shared.errors import PlatformError, RequestError
+from shared.web import Application, answer, body, deadline, request_id, settings_or_exit, status_of
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from shared.models import Embedding
+    from shared.retrying import Deadline
+
+settings = settings_or_exit(EmbedSettings)
+embedder = Embedder(settings.dashscope)
+
+
+class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /embed``."""
+
+    texts: list[str]
+    text_type: TextType = TextType.DOCUMENT
+    dimension: int | None = None
+    output_type: Output = Output.DENSE
+    instruct: str = ""
+
+
+class OpenAIRequest(Struct, frozen=True):
+    """Body of ``POST /v1/embeddings``; fields of OpenAI's that mean nothing here, such as ``user``, are ignored."""
+
+    input: str | list[str]
+    model: str
+    dimensions: int | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+def prepare(_deadline: Deadline) -> None:
+    """Pay for the slow import before the first request would."""
+    embedder.warm_up()
+
+
+application = Application("embed", about=embedder.about, gate=Gate(settings.access.keys), prepare=prepare)
+app = application.flask
+
+
+@app.post("/embed")
+def embed() -> Response:
+    """Vectors of any number of texts up to the cap, in input order."""
+    asked = body(EmbedRequest)
+    _check_count("texts", asked.texts)
+    wanted = embedder.wanted(asked.text_type, asked.dimension, asked.output_type, asked.instruct)
+    embedded = embedder.embed(asked.texts, wanted, deadline())
+    return answer(
+        {
+            "embeddings": [_vector(i, embedding) for i, embedding in enumerate(embedded.complete())],
+            "model": settings.dashscope.model_name,
+            "dimension": wanted.dimension,
+            "usage": embedded.usage,
+            "request_id": request_id(),
+        }
+    )
+
+
+@app.post("/v1/embeddings")
+def openai_embeddings() -> Response:
+    """The same under OpenAI's names."""
+    asked = body(OpenAIRequest)
+    if asked.model != settings.dashscope.model_name:
+        raise RequestError(
+            "model_not_found", f"This function serves {settings.dashscope.model_name}; ask for that.", status=404
+        )
+    texts = [asked.input] if isinstance(asked.input, str) else asked.input
+    _check_count("input", texts)
+    wanted = embedder.wanted(TextType.DOCUMENT, asked.dimensions)
+    embedded = embedder.embed(texts, wanted, deadline())
+    return answer(
+        {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": i, "embedding": _encoded(embedding, asked.encoding_format)}
+                for i, embedding in enumerate(embedded.complete())
+            ],
+            "model": settings.dashscope.model_name,
+            "usage": {"prompt_tokens": embedded.usage.tokens, "total_tokens": embedded.usage.tokens},
+        }
+    )
+
+
+def _check_count(name: str, texts: list[str]) -> None:
+    if not texts:
+        raise RequestError("no_texts", f"{name} is empty; send at least one text.")
+    if len(texts) > settings.max_texts:
+        raise RequestError("too_many_texts", f"{name} holds {len(texts)} texts; {settings.max_texts} are allowed.")
+
+
+def _vector(index: int, embedding: Embedding) -> dict[str, Any]:
+    vector: dict[str, Any] = {"index": index}
+    if embedding.dense:
+        vector["embedding"] = embedding.dense
+    if embedding.sparse:
+        vector["sparse_embedding"] = embedding.sparse
+    return vector
+
+
+def _encoded(embedding: Embedding, encoding: str) -> Any:
+    if encoding == "float":
+        return embedding.dense
+    return base64.b64encode(array("f", embedding.dense).tobytes()).decode("ascii")
+
+
+@app.errorhandler(PlatformError)
+def failed(error: PlatformError) -> Response:
+    """OpenAI's shape of an error on OpenAI's route, ours elsewhere."""
+    response = application.error_answer(error)
+    if request.path == "/v1/embeddings":
+        kind = "invalid_request_error" if isinstance(error, RequestError) else "server_error"
+        shape = {"message": error.message, "type": kind, "param": None, "code": error.code, "request_id": request_id()}
+        response.set_data(answer({"error": shape}, status_of(error)).get_data())
+    return response

@@ -1,0 +1,37 @@
+"""ingest: events in, an index that equals the bucket out. Nothing here answers the public."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared import events
+from shared.auth import Gate
+from shared.config import IngestSettings
+from shared.embedding import Embedder
+from shared.ingestion import Ingestion
+from shared.loading import Bucket
+from shared.store import Space, Store
+from shared.web import Application, settings_or_exit
+
+if TYPE_CHECKING:
+    from shared.retrying import Deadline
+
+settings = settings_or_exit(IngestSettings)
+embedder = Embedder(settings.dashscope)
+store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
+ingestion = Ingestion(Bucket(settings.bucket), embedder, store, settings.ingestion)
+
+
+def prepare(deadline: Deadline) -> None:
+    """Create the collections, or refuse to serve ones of another model."""
+    store.prepare(deadline)
+    embedder.warm_up()
+
+
+def on_event(raw: bytes, deadline: Deadline) -> dict[str, Any]:
+    """Act on every record of an event; what happened to each is the invocation's result."""
+    return {"results": ingestion.handle(events.parse(raw), deadline)}
+
+
+application = Application("ingest", about=embedder.about, gate=Gate(()), prepare=prepare, on_event=on_event)
+app = application.flask

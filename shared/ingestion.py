@@ -1,0 +1,221 @@
+"""One document converges to what the bucket holds, and a reconcile does so for all.
+
+An event only says where to look. The bucket's present state is the target, and before success is reported the bucket
+is asked once more; so events may come twice, late, in any order or side by side.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shared import logs
+from shared.errors import PlatformError, RequestError, TransientError
+from shared.events import Action, ObjectEvent, Unknown
+from shared.indexing import Attempt, Outcome, Pipeline, Result, fingerprint
+from shared.models import Document, DocumentState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from shared.config import IngestionSettings
+    from shared.embedding import Embedder
+    from shared.events import Event
+    from shared.loading import Bucket
+    from shared.models import ObjectKey, ObjectState
+    from shared.retrying import Deadline
+    from shared.store import Store
+
+log = logging.getLogger(__name__)
+
+# An object that changes under our hands more often than this is left to the next event.
+_MOST_ROUNDS = 5
+# Documents share locks by their id, so that the locks need no keeping; two that meet wait, no more.
+_LOCKS = 256
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a reconcile found and did.
+
+    Attributes:
+        listed: objects in the bucket.
+        stale: keys whose content the index does not hold.
+        orphaned: keys the index holds and the bucket does not.
+        results: what was done about them; empty for a dry run.
+        unfinished: keys left to the next run because time ran out or something failed.
+    """
+
+    listed: int
+    stale: tuple[str, ...]
+    orphaned: tuple[str, ...]
+    results: tuple[Result, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+
+class Ingestion:
+    """The use case of the ingest function: thread-safe, one per process."""
+
+    def __init__(self, bucket: Bucket, embedder: Embedder, store: Store, settings: IngestionSettings) -> None:
+        self._pipeline = Pipeline(bucket, embedder, store, settings)
+        self._bucket = bucket
+        self._embedder = embedder
+        self._store = store
+        self._settings = settings
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
+
+    def handle(self, events: Iterable[Event], deadline: Deadline) -> list[Result | Report]:
+        """Act on every event; one that fails does not keep the others from being handled.
+
+        Raises:
+            PlatformError: the first failure, once all have been tried: the invocation must be repeated.
+        """
+        results: list[Result | Report] = []
+        failures: list[PlatformError] = []
+        for event in events:
+            try:
+                results.extend(self._handle(event, deadline))
+            except PlatformError as error:
+                log.warning("event_failed", extra={"code": error.code, "reason": error.message})
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return results
+
+    def _handle(self, event: Event, deadline: Deadline) -> list[Result | Report]:
+        match event:
+            case Unknown(reason):
+                raise RequestError("unknown_event", f"Nothing can be done with this event: {reason}.")
+            case Action(dry_run=dry_run):
+                return [self.reconcile(deadline, dry_run=dry_run)]
+            case ObjectEvent(key):
+                if not self._bucket.owns(key):
+                    raise RequestError(
+                        "foreign_object", "The event is about another bucket or prefix than OSS_BUCKET's."
+                    )
+                return [self.converge(candidate, deadline) for candidate in _readings(key, self._bucket, deadline)]
+
+    def converge(self, key: ObjectKey, deadline: Deadline) -> Result:
+        """Bring the index to what the bucket holds under ``key``.
+
+        Raises:
+            TransientError: something failed that may succeed later; the record says what.
+            ConfigurationError: likewise, once someone has mended the deployment.
+        """
+        with logs.bound(key=key.key, document_id=key.document_id), self._turn(key, deadline):
+            total = Result(key.key, Outcome.UNCHANGED)
+            state = self._bucket.state(key, deadline)
+            for _ in range(_MOST_ROUNDS):
+                total = _added(total, self._converge_to(key, state, deadline))
+                seen, state = state, self._bucket.state(key, deadline)
+                if _version(seen) == _version(state):
+                    log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
+                    return total
+            raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
+
+    def reconcile(self, deadline: Deadline, *, dry_run: bool = False) -> Report:
+        """Compare the whole listing with the whole registry, and repair both ways.
+
+        Raises:
+            RequestError: ``too_many_deletions``: a larger share of the index than allowed would go.
+            TransientError: the listing or the registry could not be read whole, so nothing was done.
+        """
+        listed = {state.key.document_id: state for state in self._bucket.list(deadline)}
+        known = {document.id: document for document in self._store.documents("", deadline)}
+        stale = [state.key for id_, state in listed.items() if not _settled(known.get(id_), state)]
+        orphaned = [self._bucket.key(document.key) for id_, document in known.items() if id_ not in listed]
+        report = Report(len(listed), _names(stale), _names(orphaned))
+        if dry_run:
+            return report
+        if len(orphaned) > self._settings.max_deleted_share * len(known):
+            raise RequestError(
+                "too_many_deletions",
+                f"{len(orphaned)} of {len(known)} documents would be removed, more than RECONCILE_MAX_DELETED_SHARE "
+                'allows. Look at {"action": "reconcile", "dry_run": true}, then raise the share if that is right.',
+            )
+        return self._repair(report, [*orphaned, *stale], deadline)
+
+    def _repair(self, report: Report, keys: Sequence[ObjectKey], deadline: Deadline) -> Report:
+        def attempt(key: ObjectKey) -> Result | None:
+            try:
+                return self.converge(key, deadline)
+            except PlatformError as error:
+                log.warning("repair_failed", extra={"key": key.key, "code": error.code, "reason": error.message})
+                return None
+
+        with ThreadPoolExecutor(self._settings.sync_concurrency, thread_name_prefix="sync") as pool:
+            results = list(pool.map(attempt, keys))
+        unfinished = tuple(key.key for key, result in zip(keys, results, strict=True) if result is None)
+        return replace(report, results=tuple(filter(None, results)), unfinished=unfinished)
+
+    @contextmanager
+    def _turn(self, key: ObjectKey, deadline: Deadline) -> Iterator[None]:
+        """One worker of this process at a time for each document, so that none buys what another is buying."""
+        lock = self._locks[int(key.document_id, 16) % _LOCKS]
+        if not lock.acquire(timeout=max(0.0, deadline.remaining())):
+            raise TransientError(
+                "document_busy", "Another worker is still at this document; it will be looked at again."
+            )
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _converge_to(self, key: ObjectKey, state: ObjectState | None, deadline: Deadline) -> Result:
+        record = self._store.document(key.document_id, deadline)
+        if state is None:
+            return self._remove(key, record, deadline)
+        if record and record.version == state.etag and self._stands(record, deadline):
+            outcome = Outcome.INDEXED if record.state is DocumentState.INDEXED else Outcome.FAILED
+            return Result(key.key, Outcome.UNCHANGED if outcome is Outcome.INDEXED else outcome, record.chunks)
+        return Attempt(self._pipeline, state, record, deadline).result()
+
+    def _stands(self, record: Document, deadline: Deadline) -> bool:
+        """Whether this version needs no more work: it failed for good, or the index holds exactly its passages."""
+        if record.model != self._embedder.profile:
+            return False
+        if record.state is DocumentState.FAILED:
+            return record.failure is not None and not record.failure.retryable
+        held = self._store.held(record.id, deadline) if record.state is DocumentState.INDEXED else None
+        return held is not None and fingerprint(held) == record.fingerprint
+
+    def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
+        held = self._store.held(key.document_id, deadline)
+        if not held and record is None:
+            return Result(key.key, Outcome.UNCHANGED)
+        self._store.delete(held, deadline)
+        self._store.forget(key.document_id, deadline)
+        return Result(key.key, Outcome.REMOVED)
+
+
+def _readings(key: ObjectKey, bucket: Bucket, deadline: Deadline) -> list[ObjectKey]:
+    """The keys an event may mean: whether keys arrive percent-encoded is documented nowhere."""
+    plain = replace(key, key=urllib.parse.unquote(key.key))
+    if plain == key or not bucket.owns(plain) or bucket.state(key, deadline) is not None:
+        return [key]
+    return [key, plain]
+
+
+def _version(state: ObjectState | None) -> str | None:
+    return state.etag if state else None
+
+
+def _settled(record: Document | None, state: ObjectState) -> bool:
+    if record is None or record.version != state.etag:
+        return False
+    return record.state is DocumentState.INDEXED or (
+        record.state is DocumentState.FAILED and record.failure is not None and not record.failure.retryable
+    )
+
+
+def _added(total: Result, last: Result) -> Result:
+    return replace(last, embedded=total.embedded + last.embedded, usage=total.usage + last.usage)
+
+
+def _names(keys: Iterable[ObjectKey]) -> tuple[str, ...]:
+    return tuple(sorted(key.key for key in keys))

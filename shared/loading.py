@@ -1,0 +1,213 @@
+"""Objects of the bucket: their present state, their content, their listing. The one place that calls OSS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared import retrying
+from shared.errors import ConfigurationError, DocumentError, PlatformError, TransientError
+from shared.models import ObjectKey, ObjectState
+from shared.retrying import Deadline, Persistence
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from shared.config import BucketSettings
+
+Result = TypeVar("Result")
+
+_PERSISTENCE = Persistence(attempts=4, first_wait=0.3, longest_wait=5)
+_PIECE_BYTES = 1 << 20
+_KEYS_PER_PAGE = 1_000
+_CONNECT_SECONDS = 3.05
+
+
+class ChangedError(PlatformError):
+    """The object is no longer what it was a moment ago: look again."""
+
+    def __init__(self) -> None:
+        super().__init__("object_changed", "The object changed while it was read; it will be read again.")
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    status: int
+    code: str
+    message: str
+    request_id: str
+
+
+class Bucket:
+    """The watched bucket: thread-safe, one per process."""
+
+    def __init__(self, settings: BucketSettings) -> None:
+        self._settings = settings
+
+    def key(self, name: str) -> ObjectKey:
+        """The object called ``name`` in this bucket."""
+        return ObjectKey(self._settings.bucket, name)
+
+    def owns(self, key: ObjectKey) -> bool:
+        """Whether an object is one of those we index; anything else is none of our business."""
+        inside = key.bucket == self._settings.bucket and key.key.startswith(self._settings.prefix)
+        return inside and not key.key.endswith("/")  # consoles make empty "folders" under such keys
+
+    def state(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
+        """What the bucket holds under ``key`` now; ``None`` when it holds nothing.
+
+        Raises:
+            TransientError, ConfigurationError: OSS cannot be asked.
+        """
+        request = self._sdk.HeadObjectRequest(bucket=key.bucket, key=key.key)
+        try:
+            answer = self._call(lambda: self._client.head_object(request), deadline)
+        except _MissingError:
+            return None
+        return ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
+
+    def download(self, state: ObjectState, target: Path, most_bytes: int, deadline: Deadline) -> None:
+        """Write the content of exactly this version to ``target``.
+
+        Raises:
+            ChangedError: the bucket holds another version by now, or none.
+            DocumentError: ``too_large``.
+            TransientError, ConfigurationError: OSS cannot be asked.
+        """
+        if state.size > most_bytes:
+            raise DocumentError(
+                "too_large",
+                f"The object has {state.size} bytes; {most_bytes} are allowed (MAX_FILE_BYTES).",
+                stage="loading",
+            )
+        try:
+            self._call(lambda: self._copy(state, target, deadline), deadline)
+        except _MissingError:
+            raise ChangedError from None
+
+    def put(self, name: str, content: bytes, deadline: Deadline) -> None:
+        """Store an object, for people who fill a bucket; the functions' role has no permission to write.
+
+        Raises:
+            TransientError, ConfigurationError: OSS refuses it.
+        """
+        request = self._sdk.PutObjectRequest(bucket=self._settings.bucket, key=name, body=content)
+        self._call(lambda: self._client.put_object(request), deadline)
+
+    def list(self, deadline: Deadline) -> Iterator[ObjectState]:
+        """Every object under the prefix, each page asked for as it is needed.
+
+        Raises:
+            TransientError, ConfigurationError: a page could not be had: what came before is not the whole.
+        """
+        token: str | None = None
+        while True:
+            request = self._sdk.ListObjectsV2Request(
+                bucket=self._settings.bucket,
+                prefix=self._settings.prefix,
+                max_keys=_KEYS_PER_PAGE,
+                continuation_token=token,
+                encoding_type="url",
+            )
+            page = self._call(lambda request=request: self._client.list_objects_v2(request), deadline)  # type: ignore[misc]
+            for entry in page.contents or ():
+                key = self.key(entry.key)
+                if self.owns(key):
+                    yield ObjectState(key, _bare(entry.etag), int(entry.size or 0), _seconds(entry.last_modified))
+            if not page.is_truncated:
+                return
+            token = page.next_continuation_token
+
+    def _copy(self, state: ObjectState, target: Path, deadline: Deadline) -> None:
+        request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key, if_match=f'"{state.etag}"')
+        answer = self._client.get_object(request)
+        written = 0
+        with answer.body as body, target.open("wb") as file:
+            for piece in body.iter_bytes(block_size=_PIECE_BYTES):
+                deadline.timeout(self._settings.timeout)
+                written += file.write(piece)
+        if written != state.size:
+            raise TransientError("object_truncated", f"OSS sent {written} of {state.size} bytes.")
+
+    def _call(self, function: Callable[[], Result], deadline: Deadline) -> Result:
+        return retrying.call(lambda: self._once(function, deadline), _PERSISTENCE, deadline)
+
+    def _once(self, function: Callable[[], Result], deadline: Deadline) -> Result:
+        import requests  # what the SDK lets through when a body breaks off
+
+        deadline.timeout(self._settings.timeout)
+        try:
+            return function()
+        except requests.RequestException as error:
+            raise _translate(None, error) from None
+        except self._sdk.exceptions.BaseError as error:
+            raise _translate(_refusal(error), error) from None
+
+    @cached_property
+    def _sdk(self) -> Any:
+        import alibabacloud_oss_v2  # late: a quarter of a second that embed and search never pay
+
+        return alibabacloud_oss_v2
+
+    @cached_property
+    def _client(self) -> Any:
+        oss, settings = self._sdk, self._settings
+        options = oss.config.load_default()
+        options.region = settings.region
+        options.endpoint = settings.endpoint or f"https://oss-{settings.region}-internal.aliyuncs.com"
+        options.credentials_provider = oss.credentials.StaticCredentialsProvider(
+            settings.access_key_id, settings.access_key_secret.reveal(), settings.security_token.reveal() or None
+        )
+        options.connect_timeout = _CONNECT_SECONDS
+        options.readwrite_timeout = settings.timeout
+        options.retry_max_attempts = 1  # we repeat, within the deadline
+        return oss.Client(options)
+
+
+class _MissingError(Exception):
+    """OSS says there is no such object."""
+
+
+def _refusal(error: Exception) -> _Refusal | None:
+    """OSS's own words inside an error of its SDK; ``None`` when it never answered."""
+    cause: Any = error
+    for _ in range(5):
+        if hasattr(cause, "status_code"):
+            return _Refusal(int(cause.status_code), str(cause.code), str(cause.message), str(cause.request_id))
+        cause = cause.unwrap() if hasattr(cause, "unwrap") else None
+    return None
+
+
+def _translate(refusal: _Refusal | None, error: Exception) -> Exception:
+    if refusal is None:
+        reason = type(getattr(error, "unwrap", lambda: error)() or error).__name__
+        return TransientError(
+            "oss_unavailable", f"OSS did not answer ({reason}); if it never does, check OSS_ENDPOINT and OSS_REGION."
+        )
+    if refusal.code == "NoSuchBucket":
+        return ConfigurationError(
+            "bucket_missing", "OSS_BUCKET names no bucket in this region.", request_id=refusal.request_id
+        )
+    if refusal.status == 404:
+        return _MissingError()
+    if refusal.status == 412:
+        return ChangedError()
+    said = f"OSS answered {refusal.status} {refusal.code}"
+    if refusal.status in (401, 403):
+        return ConfigurationError(
+            "oss_forbidden",
+            f"{said}: the role needs oss:GetObject on the prefix and oss:ListObjects.",
+            request_id=refusal.request_id,
+        )
+    return TransientError("oss_failed", f"{said}.", request_id=refusal.request_id)
+
+
+def _bare(etag: str | None) -> str:
+    return (etag or "").strip('"')
+
+
+def _seconds(moment: dt.datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0

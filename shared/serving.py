@@ -1,0 +1,18 @@
+"""Gunicorn's settings for a function: one process, many threads, because the work waits on the network.
+
+Function Compute's custom runtime calls port 9000 on all interfaces, keeps connections open for up to 15 minutes and
+ends requests itself, so the server must not: https://help.aliyun.com/zh/functioncompute/fc/custom-runtime
+"""
+
+import os
+
+bind = f"{os.environ.get('LISTEN_HOST', '0.0.0.0')}:{os.environ.get('FC_CUSTOM_LISTEN_PORT', '9000')}"  # noqa: S104
+worker_class = "gthread"
+workers = 1
+timeout = 0
+keepalive = 900
+graceful_timeout = 60
+# A folder in memory: the heartbeat file on a slow disk blocks the worker.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+accesslog = None
+control_socket_disable = True

@@ -1,0 +1,342 @@
+"""Documents converge to the bucket's state, through the real SDKs against real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.config import IngestionSettings
+from shared.embedding import Embedder
+from shared.errors import ConfigurationError, RequestError, TransientError
+from shared.events import Action, ObjectEvent, Unknown
+from shared.filters import equals
+from shared.indexing import Outcome, Result
+from shared.ingestion import Ingestion, Report
+from shared.loading import Bucket
+from shared.models import Document, DocumentState, Location, ObjectKey
+from shared.retrieval import Mode, Question, Retrieval
+from shared.retrying import Deadline
+from shared.store import Space, Store
+
+if TYPE_CHECKING:
+    from shared.config import MilvusSettings
+    from shared.models import Hit
+    from tests.conftest import DashScope, Oss
+
+ENGLISH = "\n\n".join(
+    f"Paragraph {i} of the handbook speaks of subject number {i * 13}. It has two sentences." for i in range(60)
+)
+
+
+def soon() -> Deadline:
+    return Deadline.after(60)
+
+
+@dataclass(frozen=True)
+class World:
+    """A bucket, a DashScope and a Milvus, with the code under test between them."""
+
+    oss: Oss
+    dashscope: DashScope
+    store: Store
+    embedder: Embedder
+    ingestion: Ingestion
+
+    def key(self, name: str) -> ObjectKey:
+        return ObjectKey(self.oss.bucket, name)
+
+    def converge(self, name: str) -> Result:
+        return self.ingestion.converge(self.key(name), soon())
+
+    def document(self, name: str) -> Document | None:
+        return self.store.document(self.key(name).document_id, soon())
+
+    def texts(self, name: str) -> list[str]:
+        """The passages the index holds of a document, in order."""
+        vector = [1.0] + [0.0] * 511
+        hits = self.store.nearest(vector, 10_000, equals("document_id", self.key(name).document_id), soon())
+        places = self.store.held(self.key(name).document_id, soon())
+        return [hit.text for hit in sorted(hits, key=lambda hit: places[hit.id].ordinal)]
+
+    def ask(self, query: str, **options: Any) -> list[Hit]:
+        return list(Retrieval(self.embedder, self.store).search(Question(query, **options), soon()).hits)
+
+
+@pytest.fixture
+def world(oss: Oss, dashscope: DashScope, milvus: MilvusSettings) -> World:
+    store = Store(milvus, Space("text-embedding-v4", 512))
+    store.prepare(soon())
+    for document in store.documents("", soon()):
+        store.delete(store.held(document.id, soon()), soon())
+        store.forget(document.id, soon())
+    embedder = Embedder(dashscope.settings(call_timeout=5.0))
+    ingestion = Ingestion(Bucket(oss.settings()), embedder, store, IngestionSettings(chunk_tokens=64))
+    return World(oss, dashscope, store, embedder, ingestion)
+
+
+def test_an_object_is_indexed_whole_and_found(world: World) -> None:
+    world.oss.put("guide.md", "# Moorings\n\nTie the boat with two lines.\n\n## 锚地\n\n涨潮时不要下锚。\n")
+    result = world.converge("guide.md")
+    assert (result.outcome, result.chunks) == (Outcome.INDEXED, 2)
+    document = world.document("guide.md")
+    assert document is not None
+    assert (document.state, document.title, document.format, document.chunks) == (
+        DocumentState.INDEXED,
+        "Moorings",
+        "md",
+        2,
+    )
+    assert document.tokens > 0
+    assert document.cost_cny > 0
+    (best, *_) = world.ask("什么时候不能下锚？")
+    assert "涨潮时不要下锚" in best.text
+    assert best.location.headings == ("Moorings", "锚地")
+
+
+def test_a_finished_event_costs_nothing_again(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    first = world.converge("a.txt")
+    world.dashscope.reset()
+    again = world.converge("a.txt")
+    assert (again.outcome, again.chunks, again.embedded) == (Outcome.UNCHANGED, first.chunks, 0)
+    assert world.dashscope.usage()["calls"] == 0
+
+
+def test_an_edit_buys_only_what_changed_and_leaves_the_exact_set(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    first = world.converge("a.txt")
+    edited = ENGLISH.replace("Paragraph 30 of", "An inserted sentence stands here. Paragraph 30 of")
+    world.oss.put("a.txt", edited)
+    second = world.converge("a.txt")
+    assert second.outcome is Outcome.INDEXED
+    assert 1 <= second.embedded <= first.chunks // 4
+    assert len(world.texts("a.txt")) == second.chunks
+    # What was moved and what was bought is what a fresh start would have written.
+    held = world.store.held(world.key("a.txt").document_id, soon())
+    world.oss.remove("a.txt")
+    world.converge("a.txt")
+    world.oss.put("a.txt", edited)
+    world.converge("a.txt")
+    assert world.store.held(world.key("a.txt").document_id, soon()) == held
+
+
+def test_a_removed_object_stops_answering(world: World) -> None:
+    world.oss.put("gone.txt", "The password of the lighthouse is swordfish.")
+    world.converge("gone.txt")
+    assert world.ask("lighthouse password")
+    world.oss.remove("gone.txt")
+    assert world.converge("gone.txt").outcome is Outcome.REMOVED
+    assert world.document("gone.txt") is None
+    assert world.ask("lighthouse password") == []
+
+
+def test_equal_passages_of_one_document_are_all_kept(world: World) -> None:
+    world.oss.put("same.csv", "name,note\n" + "x,The very same row.\n" * 30)
+    result = world.converge("same.csv")
+    texts = world.texts("same.csv")
+    assert len(texts) == result.chunks
+    assert Counter(" ".join(texts).split())["row."] == 30
+
+
+FAILURES = {
+    "empty.txt": (b"", "empty_document"),
+    "blank.txt": (b" \n\t\n ", "empty_document"),
+    "image.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "unsupported_format"),
+    "broken.pdf": (b"%PDF-1.7\n" + b"garbage" * 50, "broken_file"),
+    "broken.docx": (b"PK\x03\x04" + bytes(200), "broken_file"),
+    "half.jsonl": (b'{"text": "fine"}\n{"text": \n', "broken_file"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_document_that_cannot_be_read_is_recorded_and_not_tried_again(world: World, name: str) -> None:
+    content, code = FAILURES[name]
+    world.oss.put(name, content)
+    assert world.converge(name).outcome is Outcome.FAILED
+    document = world.document(name)
+    assert document is not None
+    assert document.failure is not None
+    assert (document.state, document.failure.code) == (DocumentState.FAILED, code)
+    assert document.failure.message
+    assert world.store.held(document.id, soon()) == {}
+    assert world.converge(name).outcome is Outcome.FAILED
+    again = world.document(name)
+    assert again is not None
+    assert again.attempts == 1
+
+
+def test_a_broken_new_version_leaves_the_old_one_answering_and_says_so(world: World) -> None:
+    world.oss.put("data.jsonl", '{"text": "Wolves live in packs."}\n')
+    world.converge("data.jsonl")
+    good = world.document("data.jsonl")
+    assert good is not None
+    world.oss.put("data.jsonl", '{"text": "Something else entirely."}\n{"text": \n')
+    world.converge("data.jsonl")
+    document = world.document("data.jsonl")
+    assert document is not None
+    assert document.state is DocumentState.FAILED
+    assert (document.indexed_version, document.chunks) == (good.version, 1)
+    assert document.version != good.version
+    assert world.texts("data.jsonl") == ["Wolves live in packs."]
+
+
+def test_one_poisonous_object_does_not_keep_the_others(world: World) -> None:
+    for name in ("one.txt", "two.txt"):
+        world.oss.put(name, f"The content of {name}.")
+    world.oss.put("poison.pdf", b"%PDF-garbage")
+    events = [ObjectEvent(world.key(name), "ObjectCreated:PutObject") for name in ("one.txt", "poison.pdf", "two.txt")]
+    outcomes = [result.outcome for result in world.ingestion.handle(events, soon()) if isinstance(result, Result)]
+    assert outcomes == [Outcome.INDEXED, Outcome.FAILED, Outcome.INDEXED]
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        (Unknown("it is odd"), "unknown_event"),
+        (ObjectEvent(ObjectKey("another-bucket", "x.txt"), "ObjectCreated:PutObject"), "foreign_object"),
+    ],
+)
+def test_an_event_that_is_none_of_ours_fails_after_the_others_were_served(world: World, event: Any, code: str) -> None:
+    world.oss.put("mine.txt", "Mine.")
+    with pytest.raises(RequestError, match=code):
+        world.ingestion.handle([event, ObjectEvent(world.key("mine.txt"), "ObjectCreated:PutObject")], soon())
+    assert world.texts("mine.txt") == ["Mine."]
+
+
+@pytest.mark.parametrize(
+    "key", ["中文 文档.txt", "a+b.txt", "100%25.txt", "a%20b.txt", 'quote".txt', "🙂.txt", "x" * 200 + ".txt"]
+)
+def test_odd_keys_converge_and_go(world: World, key: str) -> None:
+    world.oss.put(key, "Some content.")
+    assert world.converge(key).outcome is Outcome.INDEXED
+    assert [hit.key for hit in world.ask("content")] == [key]
+    world.oss.remove(key)
+    assert world.converge(key).outcome is Outcome.REMOVED
+
+
+def test_a_key_that_arrives_percent_encoded_is_understood(world: World) -> None:
+    world.oss.put("a b/文.txt", "Some content.")
+    encoded = ObjectEvent(world.key("a%20b/%E6%96%87.txt"), "ObjectCreated:PutObject")
+    world.ingestion.handle([encoded], soon())
+    assert world.texts("a b/文.txt") == ["Some content."]
+
+
+def test_the_prefix_bounds_what_is_ours(world: World) -> None:
+    bucket = Bucket(world.oss.settings(prefix="docs/"))
+    assert bucket.owns(bucket.key("docs/a.txt"))
+    assert not bucket.owns(bucket.key("other/a.txt"))
+    assert not bucket.owns(bucket.key("docs/folder/"))
+
+
+def test_a_passing_failure_is_recorded_raised_and_resumed_where_it_stopped(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    world.dashscope.fail(
+        {"fault": "status", "code": "InvalidApiKey", "match": "subject number 767"}
+    )  # in the last chunk
+    with pytest.raises(ConfigurationError, match="InvalidApiKey"):
+        world.converge("a.txt")
+    document = world.document("a.txt")
+    assert document is not None
+    assert document.state is DocumentState.PENDING
+    assert document.failure is not None
+    assert (document.failure.stage, document.failure.retryable) == ("embedding", True)
+    assert document.failure.request_id
+    paid = world.dashscope.usage()["rows"]
+    world.dashscope.reset()
+    result = world.converge("a.txt")
+    assert paid > 0
+    assert world.dashscope.usage()["rows"] == result.chunks - paid
+    done = world.document("a.txt")
+    assert done is not None
+    assert (done.state, done.attempts, done.failure) == (DocumentState.INDEXED, 2, None)
+
+
+@pytest.mark.parametrize("fault", ["missing", "changed", "unavailable", "truncated"])
+def test_a_fault_of_the_bucket_ends_in_the_exact_state(world: World, fault: str) -> None:
+    world.oss.put("a.txt", "Steady content.")
+    world.oss.fail({"fault": fault, "times": 1, "match": {"method": "GET", "key": "a.txt"}})
+    with contextlib.suppress(TransientError):
+        world.converge("a.txt")
+    world.converge("a.txt")
+    assert world.texts("a.txt") == ["Steady content."]
+
+
+def test_a_forbidden_bucket_names_the_permission(world: World) -> None:
+    world.oss.fail({"fault": "forbidden", "times": 9, "match": {"method": "HEAD", "key": ""}})
+    with pytest.raises(ConfigurationError, match="oss:GetObject"):
+        world.converge("a.txt")
+
+
+def test_eight_workers_on_one_key_and_eight_keys_at_once_end_exactly(world: World) -> None:
+    names = [f"file-{i}.txt" for i in range(8)]
+    for name in names:
+        world.oss.put(name, ENGLISH.replace("handbook", name))
+    threads = [threading.Thread(target=world.converge, args=(name,)) for name in (*names, *[names[0]] * 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    chunks = 0
+    for name in names:
+        document = world.document(name)
+        assert document is not None
+        assert document.state is DocumentState.INDEXED
+        assert len(world.texts(name)) == document.chunks
+        chunks += document.chunks
+    assert world.dashscope.usage()["rows"] == chunks  # nothing was bought twice
+
+
+def test_reconcile_repairs_both_ways(world: World) -> None:
+    for i in range(10):
+        world.oss.put(f"kept-{i}.txt", f"Kept {i}.")
+        world.converge(f"kept-{i}.txt")
+    world.oss.put("lost.txt", "Its event was lost.")
+    world.oss.put("kept-1.txt", "Changed without an event.")
+    world.oss.remove("kept-0.txt")
+    (dry,) = world.ingestion.handle([Action("reconcile", dry_run=True)], soon())
+    assert isinstance(dry, Report)
+    assert (dry.listed, dry.stale, dry.orphaned) == (10, ("kept-1.txt", "lost.txt"), ("kept-0.txt",))
+    assert world.document("lost.txt") is None
+    report = world.ingestion.reconcile(soon())
+    assert report.unfinished == ()
+    assert world.texts("lost.txt") == ["Its event was lost."]
+    assert world.texts("kept-1.txt") == ["Changed without an event."]
+    assert world.document("kept-0.txt") is None
+    assert world.ingestion.reconcile(soon()).results == ()
+
+
+def test_reconcile_stops_before_it_deletes_too_much(world: World) -> None:
+    for i in range(4):
+        world.oss.put(f"{i}.txt", f"Text {i}.")
+        world.converge(f"{i}.txt")
+    world.oss.empty()
+    with pytest.raises(RequestError, match="too_many_deletions"):
+        world.ingestion.reconcile(soon())
+    assert len(world.store.documents("", soon())) == 4
+
+
+def test_reconcile_refuses_a_listing_it_cannot_finish(world: World) -> None:
+    world.oss.put("a.txt", "Text.")
+    world.converge("a.txt")
+    world.oss.fail({"fault": "unavailable", "times": 20, "match": {"method": "GET", "key": ""}})
+    with pytest.raises(TransientError):
+        world.ingestion.reconcile(Deadline.after(3))
+    assert world.document("a.txt") is not None
+
+
+def test_modes_find_what_they_should(world: World) -> None:
+    world.oss.put("cats.txt", "The cat sleeps on the warm windowsill all afternoon.")
+    world.oss.put("tax.txt", "Form XJ-900 must reach the office before April.")
+    for name in ("cats.txt", "tax.txt"):
+        world.converge(name)
+    assert world.ask("Form XJ-900", mode=Mode.KEYWORD)[0].key == "tax.txt"
+    assert world.ask("猫在哪里睡觉？", mode=Mode.DENSE)[0].key == "cats.txt"
+    assert world.ask("猫在哪里睡觉？")[0].key == "cats.txt"
+    assert world.ask("Form XJ-900")[0].key == "tax.txt"
+    assert [hit.key for hit in world.ask("cat", filter={"eq": {"key": "tax.txt"}})] == ["tax.txt"]
+    assert world.ask("cat", top_k=1)[0].location == Location(start=0, end=52)
