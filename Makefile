@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check bench bench-ingestion bench-search bench-parsing lock clean
+.PHONY: demo test check bench bench-ingestion bench-search bench-parsing package lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -31,6 +31,10 @@ $(VENV)/ready: requirements.txt
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
+
+# What `s deploy` uploads: build/<function> with our code and its dependencies for the runtime.
+package: $(VENV)/ready
+	@$(RUN) -m ops package
 
 # After a change of pyproject.toml: resolve again. Each function's own list follows the common one.
 lock: $(VENV)/ready

@@ -2,10 +2,10 @@
 
 **Where an object lies.** A key whose segments are ordinary file names is an ordinary file: ``a/报告.pdf`` lies at
 ``a/报告.pdf``, so that files may be copied in and out by hand. A key that a folder cannot hold lies in
-``.oss/objects`` under a hash of the key, with the key itself in its record. These are: segments that are empty, longer
-than 255 bytes, hold a NUL or start with a dot (so also ``.`` and ``..``), a name already taken by a directory, a file in
-the place of a directory (keys ``a`` and ``a/b``), and anything reached through a symbolic link. No key is ever turned
-into a path outside the folder. Where both places hold a key, the ordinary file wins.
+``.oss/objects`` under a hash of the key, with the key itself in its record. These are: segments that are empty,
+longer than 255 bytes, hold a NUL or start with a dot (so also ``.`` and ``..``), a name already taken by a directory, a
+file in the place of a directory (keys ``a`` and ``a/b``), and anything reached through a symbolic link. No key is ever
+turned into a path outside the folder. Where both places hold a key, the ordinary file wins.
 
 **What is an object.** Every regular file of the folder except names that start with a dot (``.DS_Store``,
 ``.gitkeep``, editors' swap files, our own ``.oss``). Temporary files with ordinary names (``~$x.docx``,
@@ -37,7 +37,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-import crcmod  # type: ignore[import-untyped]
+import crcmod
 import msgspec
 from watchfiles import awatch
 
@@ -92,7 +92,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Properties:
-    """What an uploader says about an object: its media type and the ``x-oss-meta-`` pairs, names without that prefix."""
+    """What an uploader says about an object: its media type and ``x-oss-meta-`` pairs, names without that prefix."""
 
     content_type: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
@@ -236,6 +236,10 @@ class Folder:
             return None
         file.close()
         return stored
+
+    def find_all(self, keys: Sequence[str]) -> list[StoredObject]:
+        """The objects under ``keys``, without those that have gone."""
+        return [stored for key in keys if (stored := self.find(key))]
 
     def open(self, key: str) -> tuple[StoredObject, BinaryIO]:
         """The object and its content, which stays that of this version while the file is open.

@@ -1,7 +1,7 @@
 """OSS event notifications: who wants which change, the event as Function Compute receives it, and its delivery.
 
 The payload is that of an OSS trigger: ``{"events": [...]}`` with one record, ``eventName`` without the ``oss:`` that
-rules carry (https://help.aliyun.com/zh/functioncompute/fc-3-0/user-guide/overview-31).
+rules carry (https://help.aliyun.com/zh/functioncompute/api-fc-2023-03-30-struct-osstriggerconfig).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The OSS stand-in: an HTTP server that lets the real OSS SDK use a plain folder as a bucket, and emits OSS events.
 
 It answers path-style requests (``http://127.0.0.1:PORT/<bucket>/<key>``), which is what the SDK sends to an endpoint
-with an IP address, with the status codes, headers and XML of OSS
-(https://help.aliyun.com/zh/oss/developer-reference/list-of-operations-by-function). Requests must be signed, but
-signatures are not verified. One bucket, no versioning. How keys lie in the folder: ``local/folder.py``.
+with an IP address, with the status codes, headers and XML of OSS. Requests must be signed, but signatures are not
+verified. One bucket, no versioning. How keys lie in the folder: ``local/folder.py``.
 
 The SDK's HTTP client folds ``.`` and ``..`` segments of a URL before it sends it, so such keys never arrive as written;
 a client that sends them as they are gets them stored as they are.
@@ -69,7 +68,7 @@ __all__ = ["Notification", "Settings", "main", "running", "serve"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_KEY_BYTES: Final = 1023  # https://help.aliyun.com/zh/oss/user-guide/object-naming-conventions
+_KEY_BYTES: Final = 1023  # https://www.alibabacloud.com/help/doc-detail/185228.htm
 _DELETE_LIMIT: Final = 1000  # keys of one DeleteMultipleObjects
 _PAGE_LIMIT: Final = 1000
 _PAGE_DEFAULT: Final = 100
@@ -229,7 +228,7 @@ class OssServer:
             async for change in changes(self._folder, self._settings.quiet):
                 name = "ObjectCreated:PutObject" if change.now else "ObjectRemoved:DeleteObject"
                 self._publish(name, change, _request_id(), self._settings.host)
-        except Exception:
+        except (OSError, RuntimeError):
             _log.exception("the watch over the folder ended: changes by hand go unnoticed until a restart")
 
     def _publish(self, name: str, change: Change, request_id: str, source_ip: str) -> None:
@@ -371,9 +370,10 @@ class OssServer:
         with file:
             if _unchanged(call, stored):
                 return web.Response(status=304, headers=_object_headers(stored))
-            start, end = _range(call, stored.size)
+            part = _range(call, stored.size)
+            start, end = part or (0, stored.size)
             response = web.StreamResponse(headers=_object_headers(stored) | _identity(call.id))
-            if end - start != stored.size:
+            if part:
                 response.set_status(206)
                 response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size}"
             response.content_length = end - start
@@ -436,7 +436,7 @@ class OssServer:
         keys = await asyncio.to_thread(self._folder.keys, prefix)
         entries, more = _page(keys, prefix, delimiter, after, limit)
         names = [entry.name for entry in entries if not entry.common]
-        found = await asyncio.to_thread(lambda: [stored for key in names if (stored := self._folder.find(key))])
+        found = await asyncio.to_thread(self._folder.find_all, names)
         return _xml_response(self._listing(call, limit, entries, found, more=more))
 
     def _listing(
@@ -696,26 +696,27 @@ def _http_time(value: str) -> float | None:
         return None
 
 
-def _range(call: Call, size: int) -> tuple[int, int]:
-    """First byte and the one behind the last.
+def _range(call: Call, size: int) -> tuple[int, int] | None:
+    """First byte asked for and the one behind the last, or ``None`` for the whole object.
 
     OSS ignores a range that does not lie within the object, unless the request asks for the standard behaviour
-    (https://help.aliyun.com/zh/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).
+    (https://www.alibabacloud.com/help/en/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).
     """
     found = re.fullmatch(r"bytes=(\d*)-(\d*)", call.header("Range").partition(",")[0].strip())
     if not found or found[0] == "bytes=-":
-        return 0, size
+        return None
     if found[1]:
-        start, end = int(found[1]), int(found[2] or max(size - 1, 0)) + 1
+        start, end = int(found[1]), int(found[2]) + 1 if found[2] else size
     else:
         start, end = size - int(found[2]), size
     if 0 <= start < end <= size:
         return start, end
-    if call.header("x-oss-range-behavior").lower() != "standard" or start >= end > size > start:
-        return 0, size
-    if start >= min(end, size):
+    if call.header("x-oss-range-behavior").lower() != "standard":
+        return None
+    start, end = max(start, 0), min(end, size)
+    if start >= end:
         raise OssError(416, "InvalidRange", "The requested range cannot be satisfied.")
-    return max(start, 0), min(end, size)
+    return start, end
 
 
 async def _send(call: Call, response: web.StreamResponse, file: BinaryIO, start: int, end: int) -> None:

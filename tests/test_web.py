@@ -1,0 +1,130 @@
+"""What the three functions' HTTP sides have in common, through Flask's own client."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared import logs
+from shared.auth import Gate
+from shared.errors import ConfigurationError, TransientError
+from shared.web import Application, answer
+
+if TYPE_CHECKING:
+    from flask import Response
+    from flask.testing import FlaskClient
+
+    from shared.retrying import Deadline
+
+
+def data() -> Response:
+    return answer({"fine": True})
+
+
+def crash() -> Response:
+    raise ZeroDivisionError("a defect")
+
+
+def client(*keys: str, on_event: Any = None, prepare: Any = lambda _: None) -> FlaskClient:
+    application = Application("test", gate=Gate(keys), prepare=prepare, on_event=on_event)
+    application.flask.get("/data")(data)
+    application.flask.get("/crash")(crash)
+    return application.flask.test_client()
+
+
+INVOKE = {"x-fc-control-path": "/invoke", "x-fc-request-id": "r-1", "x-fc-function-timeout": "60"}
+
+
+def test_an_event_succeeds_with_200_and_its_result(capsys: pytest.CaptureFixture[str]) -> None:
+    def handle(raw: bytes, deadline: Deadline) -> dict[str, Any]:
+        assert 50 < deadline.remaining() < 60
+        return {"bytes": len(raw)}
+
+    response = client(on_event=handle).post("/invoke", data=b"event", headers=INVOKE)
+    assert (response.status_code, response.get_json()) == (200, {"bytes": 5})
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "FC Invoke Start RequestId: r-1"
+    assert said[-1] == "FC Invoke End RequestId: r-1"
+
+
+@pytest.mark.parametrize(
+    "error", [TransientError("t", "Later."), ConfigurationError("c", "Wrong."), RuntimeError("bug")]
+)
+def test_an_event_that_fails_is_repeated_by_function_compute(error: Exception) -> None:
+    def handle(_raw: bytes, _deadline: Deadline) -> None:
+        raise error
+
+    response = client(on_event=handle).post("/invoke", data=b"{}", headers=INVOKE)
+    assert (response.status_code, response.headers["x-fc-status"]) == (404, "404")
+    assert response.get_json()["error"]["request_id"] == "r-1"
+    assert "bug" not in response.text
+
+
+@pytest.mark.parametrize("path", ["/invoke", "/initialize"])
+@pytest.mark.parametrize("headers", [{}, {"x-fc-control-path": "/http-invoke"}])
+def test_the_public_cannot_reach_the_control_paths(path: str, headers: dict[str, str]) -> None:
+    called: list[bytes] = []
+    response = client(on_event=lambda raw, _: called.append(raw)).post(path, data=b"{}", headers=headers)
+    assert (response.status_code, called) == (404, [])
+
+
+def test_initialize_tells_why_the_function_will_not_start() -> None:
+    def prepare(_deadline: Deadline) -> None:
+        raise ConfigurationError("collection_mismatch", "Change EMBEDDING_MODEL.")
+
+    response = client(prepare=prepare).post("/initialize", headers={"x-fc-control-path": "/initialize"})
+    assert response.status_code == 502
+    assert response.get_json()["error"]["code"] == "collection_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"x-api-key": "wrong"}, 401),
+        ({"x-api-key": "clé"}, 401),
+        ({"Authorization": "Basic secret-1"}, 401),
+        ({"Authorization": "Bearer"}, 401),
+        ({"x-api-key": "secret-1"}, 200),
+        ({"Authorization": "Bearer secret-2"}, 200),
+    ],
+)
+def test_only_a_known_key_lets_in(headers: dict[str, str], status: int) -> None:
+    response = client("secret-1", "secret-2").get("/data", headers=headers)
+    assert response.status_code == status
+    if status == 401:
+        body = response.get_json()["error"]
+        body.pop("request_id")
+        assert body == {
+            "code": "unauthorized",
+            "message": "Present an API key as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.",
+        }
+
+
+def test_a_key_in_the_address_does_not_count() -> None:
+    assert client("secret").get("/data?api_key=secret&x-api-key=secret").status_code == 401
+
+
+def test_health_needs_no_key() -> None:
+    assert client("secret").get("/healthz").status_code == 200
+
+
+def test_a_crash_is_a_500_without_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    response = client().get("/crash")
+    assert (response.status_code, response.get_json()["error"]["code"]) == (500, "internal_error")
+    assert "ZeroDivision" not in response.text
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_log_lines_are_json_with_the_requests_id(caplog: pytest.LogCaptureFixture) -> None:
+    formatter = logs.JsonFormatter()
+    with logs.bound(request_id="r-9", key="a.txt"):
+        record = logging.getLogger("x").makeRecord(
+            "x", logging.INFO, "", 0, "document_indexed", (), None, extra={"chunks": 3}
+        )
+        line = json.loads(formatter.format(record))
+    assert line.pop("time").endswith("Z")
+    assert line == {"level": "info", "event": "document_indexed", "request_id": "r-9", "key": "a.txt", "chunks": 3}
