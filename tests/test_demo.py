@@ -1,0 +1,94 @@
+"""`make demo`, as a newcomer runs it, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local import processes
+from local.questions import QUESTIONS
+from local.stack import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PORTS = ("PORT", "MILVUS_PORT", "DASHSCOPE_PORT", "OSS_PORT")
+
+
+def demo(folder: Path, **environ: str) -> tuple[int, str]:
+    ports = {name: str(processes.free_port()) for name in PORTS}
+    ours = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "ONCE": "1",
+        "DATA": str(folder / "data"),
+        "COLUMNS": "200",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "local.demo"],
+        cwd=PROJECT, env={**ours, **ports, **environ}, capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_five_questions_are_answered_from_the_right_documents(tmp_path: Path) -> None:
+    status, said = demo(tmp_path, BUCKET=str(tmp_path / "bucket"))
+    assert status == 0, said
+    assert "stands in" in said
+    first_sources = re.findall(r"^. 1\. ([^\s,]+)", said, re.MULTILINE)
+    assert first_sources == [question.expects for question in QUESTIONS]
+
+
+def test_a_folder_with_documents_of_ones_own_gets_no_samples(tmp_path: Path) -> None:
+    bucket = tmp_path / "mine"
+    bucket.mkdir()
+    (bucket / "note.txt").write_text("Mine alone.", "utf-8")
+    status, said = demo(tmp_path, BUCKET=str(bucket))
+    assert status == 0, said
+    assert [path.name for path in bucket.iterdir() if not path.name.startswith(".")] == ["note.txt"]
+    assert "1/1" in said
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"BUCKET": "s.yaml"}, "BUCKET must name a folder"),
+        ({"LOCAL_MODEL": "gpt"}, "LOCAL_MODEL must be use"),
+        ({"PORT": "eighty"}, "must be port numbers"),
+        ({"EMBEDDING_DIMENSION": "333"}, "EMBEDDING_DIMENSION must be one of"),
+        ({"EMBEDDING_MODEL": "text-embedding-v9"}, "EMBEDDING_MODEL must be one of"),
+        ({"MILVUS_URI": "milvus.db"}, "MILVUS_URI must be an address"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, environ: dict[str, str], sentence: str) -> None:
+    status, said = demo(tmp_path, **environ)
+    assert status == 1
+    assert sentence in said
+    assert "Traceback" not in said
+    assert len(said.strip().splitlines()) <= 4
+
+
+def test_a_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        status, said = demo(tmp_path, PORT=port)
+    assert status == 1
+    assert f"Port {port}" in said
+    assert "make demo PORT=" in said
+
+
+def test_a_wrong_key_is_said_so_and_not_shown(tmp_path: Path, dashscope_process: object) -> None:
+    base_url = dashscope_process.base_url  # type: ignore[attr-defined]
+    status, said = demo(tmp_path, DASHSCOPE_API_KEY="sk-mistyped", DASHSCOPE_BASE_URL=base_url)
+    assert status == 1
+    assert "InvalidApiKey" in said
+    assert "DASHSCOPE_API_KEY" in said
+    assert "sk-mistyped" not in said
