@@ -21,7 +21,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("How much may a hotel room in Shanghai cost?", "expense-policy.docx"),
     Question("How often do I have to clean the dust filter?", "aero-3-user-manual.pdf"),
     Question("没有休完的年假可以留到明年吗？", "新员工入职指南.txt"),
-    Question("退货率为什么上升了？", "第一季度经营例会.pptx"),
+    Question("欧洲市场的收入是多少？", "第一季度经营例会.pptx"),
     # Across languages: no document in Chinese says this.
     Question("手机丢了或者被偷了，多久之内必须报告？", "security-guidelines.html"),
 )

@@ -190,11 +190,32 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordSettings:
+    """Where the record lies in each envelope of an event: names separated by dots, empty for the envelope itself."""
+
+    eventbridge_path: str = setting("RECORD_PATH_EVENTBRIDGE", "In a CloudEvent.", "data")
+    mns_queue_path: str = setting("RECORD_PATH_MNS_QUEUE", "In an event of an MNS queue.", "data.messageBody")
+    mns_json_path: str = setting("RECORD_PATH_MNS_JSON", "In an MNS topic's message, form JSON.", "Message")
+    mns_stream_path: str = setting("RECORD_PATH_MNS_STREAM", "In an MNS topic's message with attributes.", "body")
+    kafka_path: str = setting("RECORD_PATH_KAFKA", "In an event of a Kafka topic.", "data.value")
+    more_collections: str = setting(
+        "RECORD_COLLECTIONS", "Further collections a record may name, separated by commas.", ""
+    )
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Further collections a record may name."""
+        return tuple(name for name in map(str.strip, self.more_collections.split(",")) if name)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmbedSettings:
-    """What the embed function runs on."""
+    """What the embed function runs on; without MILVUS_URI it takes no events."""
 
     dashscope: DashScopeSettings
     access: AccessSettings
+    milvus: MilvusSettings | None = None
+    records: RecordSettings
     max_texts: Annotated[int, Meta(ge=1)] = setting("EMBED_MAX_TEXTS", "Texts allowed in one request.", 2_000)
 
 
@@ -233,8 +254,9 @@ def read(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
 def variables(kind: type[Any]) -> Iterator[tuple[str, str, Any]]:
     """Every environment variable ``kind`` reads: its name, its meaning, its default or ``MISSING``."""
     for field, hint in _fields(kind):
-        if dataclasses.is_dataclass(hint):
-            yield from variables(typing.cast("type[Any]", hint))
+        group, _ = _group(hint)
+        if group:
+            yield from variables(group)
         else:
             yield field.metadata["variable"], field.metadata["meaning"], field.default
 
@@ -245,12 +267,25 @@ def _fields(kind: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
         yield field, hints[field.name]
 
 
+def _group(hint: Any) -> tuple[type[Any] | None, bool]:
+    """The settings class a field's type stands for, and whether the field may be ``None``."""
+    kinds = [kind for kind in typing.get_args(hint) or (hint,) if dataclasses.is_dataclass(kind)]
+    return (typing.cast("type[Any]", kinds[0]), type(None) in typing.get_args(hint)) if kinds else (None, False)
+
+
+def _absent(kind: type[Any], environ: Mapping[str, str]) -> bool:
+    required = [name for name, _, default in variables(kind) if default is dataclasses.MISSING]
+    return not any(environ.get(name, "").strip() for name in required)
+
+
 def _read(kind: type[Settings], environ: Mapping[str, str], problems: list[str]) -> Settings | None:
     values: dict[str, Any] = {}
     before = len(problems)
     for field, hint in _fields(kind):
-        if dataclasses.is_dataclass(hint):
-            values[field.name] = _read(typing.cast("type[Any]", hint), environ, problems)
+        group, optional = _group(hint)
+        if group:
+            unset = optional and _absent(group, environ)
+            values[field.name] = None if unset else _read(group, environ, problems)
         else:
             _read_field(field, hint, environ, values, problems)
     if len(problems) > before:

@@ -224,6 +224,10 @@ class Embedder:
             raise RequestError("unsupported_instruct", f"{model.name} takes an instruction with queries at most.")
         return Wanted(text_type, size, output, instruct)
 
+    def too_long(self, text: str) -> bool:
+        """Whether ``text`` has more tokens than the model takes in one row."""
+        return tokens.exceeds(text, self._settings.model.tokens_per_row)
+
     def embed(self, texts: Sequence[str], wanted: Wanted, deadline: Deadline) -> Embedded:
         """Embed ``texts``, which must be non-blank and within the model's token limit.
 
@@ -259,14 +263,14 @@ class Embedder:
         return embedding, embedded.usage
 
     def _rows(self, texts: Sequence[str]) -> Iterator[_Row]:
-        limit = self._settings.model.tokens_per_row
         for index, text in enumerate(texts):
             if not text.strip():
                 raise RequestError("text_empty", f"texts[{index}] is empty or blank; DashScope refuses that.")
-            if tokens.exceeds(text, limit):
+            if self.too_long(text):
+                model = self._settings.model
                 raise RequestError(
                     "text_too_long",
-                    f"texts[{index}] has more than the {limit} tokens {self._settings.model.name} takes; split it.",
+                    f"texts[{index}] has more than the {model.tokens_per_row} tokens {model.name} takes; split it.",
                 )
             yield _Row(index, text, tokens.estimate(text))
 

@@ -210,7 +210,7 @@ class Attempt:
             failure=failure,
             updated=time.time(),
         )
-        self.pipeline.store.record(document, self.deadline)
+        self.pipeline.store.record([document], self.deadline)
 
     def _result(self, outcome: Outcome) -> Result:
         chunks = len(self.wanted) if outcome is Outcome.INDEXED else 0

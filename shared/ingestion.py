@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.errors import PlatformError, RequestError, TransientError
 from shared.events import Action, ObjectEvent, Unknown
+from shared.filters import equals
 from shared.indexing import Attempt, Outcome, Pipeline, Result, fingerprint
 from shared.models import Document, DocumentState
 
@@ -126,7 +127,9 @@ class Ingestion:
             TransientError: the listing or the registry could not be read whole, so nothing was done.
         """
         listed = {state.key.document_id: state for state in self._bucket.list(deadline)}
-        known = {document.id: document for document in self._store.documents("", deadline)}
+        known = {
+            document.id: document for document in self._store.documents(equals("bucket", self._bucket.name), deadline)
+        }
         stale = [state.key for id_, state in listed.items() if not _settled(known.get(id_), state)]
         orphaned = [self._bucket.key(document.key) for id_, document in known.items() if id_ not in listed]
         report = Report(len(listed), _names(stale), _names(orphaned))
@@ -189,7 +192,7 @@ class Ingestion:
         if not held and record is None:
             return Result(key.key, Outcome.UNCHANGED)
         self._store.delete(held, deadline)
-        self._store.forget(key.document_id, deadline)
+        self._store.forget([key.document_id], deadline)
         return Result(key.key, Outcome.REMOVED)
 
 

@@ -47,6 +47,11 @@ class Bucket:
     def __init__(self, settings: BucketSettings) -> None:
         self._settings = settings
 
+    @property
+    def name(self) -> str:
+        """The bucket's name."""
+        return self._settings.bucket
+
     def key(self, name: str) -> ObjectKey:
         """The object called ``name`` in this bucket."""
         return ObjectKey(self._settings.bucket, name)

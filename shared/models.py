@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,6 +216,7 @@ class Hit:
 
     Attributes:
         score: higher is better; comparable within one response only.
+        metadata: what the document's owner said about it.
     """
 
     id: str
@@ -226,3 +227,4 @@ class Hit:
     key: str
     title: str
     location: Location
+    metadata: dict[str, Any] = field(default_factory=dict)

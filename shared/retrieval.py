@@ -85,7 +85,6 @@ class Retrieval:
     def __init__(self, embedder: Embedder, store: Store) -> None:
         self._embedder = embedder
         self._store = store
-        self._ready = False
 
     def search(self, question: Question, deadline: Deadline) -> Found:
         """The passages that answer ``question`` best.
@@ -96,7 +95,7 @@ class Retrieval:
         """
         _check(question)
         condition = compile_filter(question.filter)
-        if not self._exists(deadline):
+        if not self._store.check(deadline):
             return Found((), question.mode)
         mode = self._possible(question.mode, deadline)
         clock = _Clock()
@@ -115,10 +114,6 @@ class Retrieval:
         hits = fuse(question.query, dense, lexical) if mode is Mode.HYBRID else dense or lexical
         clock.lap("fusion")
         return Found(tuple(hits[: question.top_k]), mode, usage, clock.laps)
-
-    def _exists(self, deadline: Deadline) -> bool:
-        self._ready = self._ready or self._store.check(deadline)
-        return self._ready
 
     def _possible(self, mode: Mode, deadline: Deadline) -> Mode:
         if mode is Mode.DENSE or self._store.has_keywords(deadline):

@@ -12,7 +12,7 @@ import math
 import re
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -34,13 +34,13 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 # Raised when the collections' shape changes, so that old and new never mix.
-_LAYOUT = 1
+_LAYOUT = 2
 # A server answers at most this many rows. https://milvus.io/docs/limitations.md
 _MOST_ROWS = 16_384
 # Far below the server's message limit of 64 MB even with 2,560 dimensions and full texts.
 _ROWS_PER_WRITE = 200
 _IDS_PER_CALL = 500
-_TEXT_BYTES = 65_535
+MOST_TEXT_BYTES = 65_535
 _KEY_BYTES = 4_096
 _TITLE_BYTES = 2_048
 _SHEET_BYTES = 1_024
@@ -50,7 +50,8 @@ _SEARCH_WIDTH = 256
 _PERSISTENCE = Persistence(attempts=3, first_wait=0.2, longest_wait=3)
 _CREATE_SECONDS = 60
 
-_PASSAGE_FIELDS = ["text", "document_id", "bucket", "key", "title", "start", "end", "page", "sheet", "row", "headings"]
+_SOURCE_FIELDS = ["document_id", "bucket", "key", "title", "metadata"]
+_PASSAGE_FIELDS = ["text", *_SOURCE_FIELDS, "start", "end", "page", "sheet", "row", "headings"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Passage:
     title: str
     format: str
     modified: float
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 class Store:
@@ -103,6 +105,7 @@ class Store:
         self._documents = f"{settings.collection}_documents{space.suffix}"
         self._connection: Any = None
         self._connecting = threading.Lock()
+        self._ready = False
         self._keywords: bool | None = None
 
     # -- collections ------------------------------------------------------------------------------------------------
@@ -114,12 +117,12 @@ class Store:
             ConfigurationError: ``collection_mismatch``: they hold vectors of another model or size.
             TransientError, ConfigurationError: Milvus cannot be asked.
         """
-        target = self._alias_target(deadline)
-        if target is None:
-            return False
-        if target != self._passages:
-            raise ConfigurationError("collection_mismatch", self._mismatch(target))
-        return True
+        if not self._ready:
+            target = self._alias_target(deadline)
+            if target is not None and target != self._passages:
+                raise ConfigurationError("collection_mismatch", self._mismatch(target))
+            self._ready = target is not None
+        return self._ready
 
     def prepare(self, deadline: Deadline) -> None:
         """Create what is missing.
@@ -159,11 +162,19 @@ class Store:
         rows = self._all(self._passages, equals("document_id", document_id), ["id", "ordinal", "start"], deadline)
         return {row["id"]: Held(row["ordinal"], row["start"]) for row in rows}
 
+    def passages_of(self, document_ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
+        """The ids of the passages of several small documents, read Strong, with their document's id."""
+        found: dict[str, str] = {}
+        for some in _portions(document_ids, _IDS_PER_CALL):
+            rows = self._all(self._passages, _among("document_id", some), ["id", "document_id"], deadline)
+            found.update((row["id"], row["document_id"]) for row in rows)
+        return found
+
     def vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """The vectors of passages, by id."""
         found: dict[str, tuple[float, ...]] = {}
         for some in _portions(ids, _IDS_PER_CALL):
-            rows = self._query(self._passages, _among(some), ["id", "vector"], deadline)
+            rows = self._query(self._passages, _among("id", some), ["id", "vector"], deadline)
             found.update((row["id"], tuple(map(float, row["vector"]))) for row in rows)
         return found
 
@@ -206,20 +217,23 @@ class Store:
         rows = self._all(self._documents, condition, ["id", "record"], deadline)
         return sorted(map(_document, rows), key=lambda document: (document.key, document.bucket))
 
-    def record(self, document: Document, deadline: Deadline) -> None:
-        """Write a document's record."""
-        row = {
-            "id": document.id,
-            "key": document.key,
-            "state": document.state.value,
-            "record": asdict(document),
-            "unused": [0.0, 0.0],  # Milvus wants a vector in every collection
-        }
-        self._call("upsert", deadline, self._documents, [row])
+    def documents_with(self, ids: Sequence[str], deadline: Deadline) -> dict[str, Document]:
+        """The records of several documents, read Strong, by id."""
+        found: dict[str, Document] = {}
+        for some in _portions(ids, _IDS_PER_CALL):
+            rows = self._query(self._documents, _among("id", some), ["record"], deadline)
+            found.update((document.id, document) for document in map(_document, rows))
+        return found
 
-    def forget(self, document_id: str, deadline: Deadline) -> None:
-        """Delete a document's record."""
-        self._call("delete", deadline, self._documents, ids=[document_id])
+    def record(self, documents: Sequence[Document], deadline: Deadline) -> None:
+        """Write documents' records."""
+        for some in _portions(documents, _ROWS_PER_WRITE):
+            self._call("upsert", deadline, self._documents, list(map(_record_row, some)))
+
+    def forget(self, document_ids: Iterable[str], deadline: Deadline) -> None:
+        """Delete documents' records."""
+        for some in _portions(list(document_ids), _IDS_PER_CALL):
+            self._call("delete", deadline, self._documents, ids=some)
 
     # -- Milvus -----------------------------------------------------------------------------------------------------
 
@@ -327,7 +341,7 @@ class Store:
         schema.add_field("document_id", DataType.VARCHAR, max_length=32)
         analyzer = {"tokenizer": "jieba", "filter": ["lowercase", {"type": "stop", "stop_words": list(STOP_WORDS)}]}
         text = {"enable_analyzer": True, "analyzer_params": analyzer} if with_keywords else {}
-        schema.add_field("text", DataType.VARCHAR, max_length=_TEXT_BYTES, **text)
+        schema.add_field("text", DataType.VARCHAR, max_length=MOST_TEXT_BYTES, **text)
         for name, size in (
             ("bucket", 64),
             ("key", _KEY_BYTES),
@@ -339,6 +353,7 @@ class Store:
         for name in ("ordinal", "start", "end", "page", "row", "modified"):
             schema.add_field(name, DataType.INT64)
         schema.add_field("headings", DataType.JSON)
+        schema.add_field("metadata", DataType.JSON)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._space.dimension)
         if with_keywords:
             schema.add_field("lexical", DataType.SPARSE_FLOAT_VECTOR)
@@ -360,6 +375,7 @@ class Store:
 
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=32)
+        schema.add_field("bucket", DataType.VARCHAR, max_length=_TEXT_FIELDS["bucket"])
         schema.add_field("key", DataType.VARCHAR, max_length=_KEY_BYTES)
         schema.add_field("state", DataType.VARCHAR, max_length=16)
         schema.add_field("record", DataType.JSON)
@@ -379,7 +395,7 @@ def _row(passage: Passage) -> dict[str, Any]:
     return {
         "id": passage.chunk.id,
         "document_id": passage.chunk.document_id,
-        "text": _cut(passage.chunk.text, _TEXT_BYTES),
+        "text": _cut(passage.chunk.text, MOST_TEXT_BYTES),
         "bucket": passage.bucket,
         "key": _cut(passage.key, _KEY_BYTES),
         "title": _cut(passage.title, _TITLE_BYTES),
@@ -392,6 +408,7 @@ def _row(passage: Passage) -> dict[str, Any]:
         "row": location.row or 0,
         "modified": int(passage.modified),
         "headings": list(location.headings),
+        "metadata": passage.metadata,
         "vector": list(passage.vector),
     }
 
@@ -406,16 +423,27 @@ def _hit(row: Any, score: float) -> Hit:
         row=entity["row"] or None,
         headings=tuple(entity["headings"] or ()),
     )
-    names = ("text", "document_id", "bucket", "key", "title")
-    return Hit(id=row["id"], score=float(score), location=location, **{name: entity[name] for name in names})
+    source = {name: entity[name] for name in _SOURCE_FIELDS}
+    return Hit(id=row["id"], score=float(score), text=entity["text"], location=location, **source)
+
+
+def _record_row(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "bucket": document.bucket,
+        "key": _cut(document.key, _KEY_BYTES),
+        "state": document.state.value,
+        "record": asdict(document),
+        "unused": [0.0, 0.0],  # Milvus wants a vector in every collection
+    }
 
 
 def _document(row: dict[str, Any]) -> Document:
     return msgspec.convert(row["record"], Document)
 
 
-def _among(ids: Sequence[str]) -> str:
-    return f"id in [{', '.join(map(quoted, ids))}]"
+def _among(field_name: str, ids: Sequence[str]) -> str:
+    return f"{field_name} in [{', '.join(map(quoted, ids))}]"
 
 
 def _ids_under(prefix: str) -> str:

@@ -73,7 +73,7 @@ def world(oss: Oss, dashscope: DashScope, milvus: MilvusSettings) -> World:
     store.prepare(soon())
     for document in store.documents("", soon()):
         store.delete(store.held(document.id, soon()), soon())
-        store.forget(document.id, soon())
+        store.forget([document.id], soon())
     embedder = Embedder(dashscope.settings(call_timeout=5.0))
     ingestion = Ingestion(Bucket(oss.settings()), embedder, store, IngestionSettings(chunk_tokens=64))
     return World(oss, dashscope, store, embedder, ingestion)

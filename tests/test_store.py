@@ -42,8 +42,13 @@ def passages(key: str, texts: Sequence[str], ordinal: int = 0) -> list[Passage]:
 
 
 @pytest.fixture(scope="module")
-def store(milvus: MilvusSettings) -> Store:
-    store = Store(milvus, SPACE)
+def settings(milvus: MilvusSettings) -> MilvusSettings:
+    return replace(milvus, collection="store_tests")
+
+
+@pytest.fixture(scope="module")
+def store(settings: MilvusSettings) -> Store:
+    store = Store(settings, SPACE)
     store.prepare(soon())
     return store
 
@@ -53,8 +58,8 @@ def name() -> str:
     return f"{uuid.uuid4().hex}.txt"
 
 
-def test_preparing_twice_changes_nothing(milvus: MilvusSettings, store: Store) -> None:
-    Store(milvus, SPACE).prepare(soon())
+def test_preparing_twice_changes_nothing(settings: MilvusSettings, store: Store) -> None:
+    Store(settings, SPACE).prepare(soon())
     assert store.check(soon())
 
 
@@ -63,9 +68,9 @@ def test_a_collection_that_is_not_there_is_said_so(fresh_milvus: MilvusSettings)
 
 
 @pytest.mark.parametrize("other", [Space("text-embedding-v3", 64), Space("text-embedding-v4", 128)])
-def test_vectors_of_two_models_never_meet(milvus: MilvusSettings, store: Store, other: Space) -> None:
+def test_vectors_of_two_models_never_meet(settings: MilvusSettings, store: Store, other: Space) -> None:
     with pytest.raises(ConfigurationError, match=r"collection_mismatch.*EMBEDDING_MODEL") as caught:
-        Store(milvus, other).prepare(soon())
+        Store(settings, other).prepare(soon())
     assert "64 dimensions" in caught.value.message
 
 
@@ -116,10 +121,10 @@ def test_the_registry_keeps_whole_records(store: Store, name: str) -> None:
     document = Document(
         id=key.document_id, bucket="bucket", key=name, state=DocumentState.FAILED, version="E1", failure=failure
     )
-    store.record(document, soon())
+    store.record([document], soon())
     assert store.document(key.document_id, soon()) == document
     assert document in store.documents(equals("state", "failed"), soon())
-    store.forget(key.document_id, soon())
+    store.forget([key.document_id], soon())
     assert store.document(key.document_id, soon()) is None
 
 

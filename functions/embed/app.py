@@ -1,4 +1,4 @@
-"""embed: texts in, vectors out, over HTTP.
+"""embed: texts in, vectors out, over HTTP; and records in events, embedded and written to Milvus.
 
 ``POST /embed`` is our own route; ``POST /v1/embeddings`` speaks OpenAI's protocol, so that its clients work unchanged:
 https://platform.openai.com/docs/api-reference/embeddings/create
@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import base64
 from array import array
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from flask import request
 from msgspec import Struct
 
+from shared import records
 from shared.auth import Gate
 from shared.config import EmbedSettings
 from shared.embedding import Embedder, Output, TextType
-from shared.errors import PlatformError, RequestError
+from shared.errors import ConfigurationError, PlatformError, RequestError
+from shared.store import Space, Store
+from shared.streaming import Streaming
 from shared.web import Application, answer, body, deadline, request_id, settings_or_exit, status_of
 
 if TYPE_CHECKING:
@@ -24,9 +28,22 @@ if TYPE_CHECKING:
 
     from shared.models import Embedding
     from shared.retrying import Deadline
+    from shared.streaming import Streamed
 
 settings = settings_or_exit(EmbedSettings)
 embedder = Embedder(settings.dashscope)
+
+
+def stores() -> dict[str, Store]:
+    """The collections that records may go to, by the name they give; none without a Milvus."""
+    if settings.milvus is None:
+        return {}
+    space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
+    more = {name: replace(settings.milvus, collection=name) for name in settings.records.collections}
+    return {name: Store(milvus, space) for name, milvus in {"": settings.milvus, **more}.items()}
+
+
+streaming = Streaming(embedder, stores())
 
 
 class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +70,16 @@ def prepare(_deadline: Deadline) -> None:
     embedder.warm_up()
 
 
-application = Application("embed", about=embedder.about, gate=Gate(settings.access.keys), prepare=prepare)
+def on_event(raw: bytes, deadline: Deadline) -> Streamed:
+    """Write the records of an event; what happened to each is the invocation's result."""
+    if settings.milvus is None:
+        raise ConfigurationError("events_off", "Records have nowhere to go: set MILVUS_URI for this function.")
+    return streaming.handle(records.parse(raw, settings.records), deadline)
+
+
+application = Application(
+    "embed", about=embedder.about, gate=Gate(settings.access.keys), prepare=prepare, on_event=on_event
+)
 app = application.flask
 
 

@@ -115,8 +115,8 @@ def _answer(question: Question) -> Response:
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
-    source = {"id": hit.document_id, "bucket": hit.bucket, "key": hit.key, "title": hit.title}
-    return {"score": round(hit.score, 6), "text": hit.text, "document": source, "location": hit.location, "id": hit.id}
+    source = {"id": hit.document_id, "bucket": hit.bucket, "key": hit.key, "title": hit.title, "metadata": hit.metadata}
+    return {"id": hit.id, "score": round(hit.score, 6), "text": hit.text, "document": source, "location": hit.location}
 
 
 def _converted(values: dict[str, Any], kind: type[Any]) -> Any:
