@@ -89,6 +89,9 @@ class DashScopeSettings:
     quota_share: Annotated[float, Meta(gt=0, le=1)] = setting(
         "QUOTA_SHARE", "Part of the account's quota that one instance of this function may use.", 1.0
     )
+    most_cost: Annotated[float, Meta(ge=0)] = setting(
+        "MAX_COST_CNY", "What one instance may spend on DashScope before it stops, in CNY; 0 is no limit.", 0.0
+    )
 
     def __post_init__(self) -> None:
         key = self.api_key.reveal()

@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shared import retrying, tokens
+from shared.budget import Budget
 from shared.errors import ConfigurationError, PlatformError, RequestError, TransientError
 from shared.models import Embedding, SparseVector, Usage
 from shared.quota import Limiter, Share
@@ -186,6 +187,7 @@ class Embedder:
     def __init__(self, settings: DashScopeSettings) -> None:
         self._settings = settings
         self._limiter = Limiter(_share(settings))
+        self._budget = Budget(settings.most_cost)
         self._cache: OrderedDict[tuple[str, Wanted], Embedding] = OrderedDict()
         self._cache_lock = threading.Lock()
 
@@ -312,12 +314,18 @@ class Embedder:
         self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline
     ) -> tuple[tuple[Embedding, ...], Usage, str]:
         guessed = sum(row.tokens for row in rows)
-        self._limiter.wait(guessed, deadline)
-        response = self._send([row.text for row in rows], wanted, deadline.timeout(self._settings.call_timeout))
+        reserved = self._settings.model.cost(sum(tokens.at_most(row.text) for row in rows))
+        self._budget.reserve(reserved)
+        billed = guessed  # until the answer says: an answer that is lost may have been paid for
+        try:
+            self._limiter.wait(guessed, deadline)
+            response = self._send([row.text for row in rows], wanted, deadline.timeout(self._settings.call_timeout))
+            billed = int((response.usage or {}).get("total_tokens") or 0)
+        finally:
+            self._budget.settle(reserved, self._settings.model.cost(billed))
         if response.status_code != 200:
             raise self._error(response)
         embeddings = _embeddings(response, len(rows), wanted)
-        billed = int((response.usage or {}).get("total_tokens") or 0)
         self._limiter.settle(guessed, billed)
         usage = Usage(tokens=billed, calls=1, cost_cny=self._settings.model.cost(billed))
         return embeddings, usage, response.request_id or ""
