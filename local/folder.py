@@ -291,18 +291,19 @@ class Folder:
             self._remember(stored)
         return change
 
-    def copy(self, source: str, key: str, properties: Properties | None = None) -> Change:
+    def copy(self, source: str, key: str, properties: Properties | None = None, *, overwrite: bool = True) -> Change:
         """Copy an object; ``properties`` replace those of the source if given.
 
         Raises:
             FileNotFoundError: ``source`` does not exist.
+            ObjectExistsError: there is an object under ``key`` already, and ``overwrite`` is false.
         """
         stored, file = self.open(source)
         draft = self.draft()
         try:
             with file:
                 _pour(file, draft)
-            return self.store(key, draft, properties or stored.properties)
+            return self.store(key, draft, properties or stored.properties, overwrite=overwrite)
         finally:
             draft.discard()
 

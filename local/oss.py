@@ -208,7 +208,7 @@ class OssServer:
         app.router.add_delete("/control/faults", self._clear_faults)
         app.router.add_get("/control/requests", self._count)
         app.router.add_put("/control/notifications", self._set_delivery)
-        app.router.add_route("*", "/{bucket_and_key:.*}", self._answer)
+        app.router.add_route("*", r"/{bucket_and_key:[\s\S]*}", self._answer)  # a key may hold newlines
         app.on_startup.append(self._start)
         app.on_cleanup.append(self._stop)
         return app
@@ -279,9 +279,9 @@ class OssServer:
             response = await self._carry_out(call)
         except OssError as error:
             response = _error_response(request, request_id, error)
+        except ConnectionError as error:  # the client went away: nobody will read this
+            response = _error_response(request, request_id, OssError(400, "IncompleteBody", str(error)))
         except OSError as error:
-            if isinstance(error, ConnectionError):  # the client went away: nobody to answer
-                raise
             _log.exception("the disk failed a request")
             response = _error_response(request, request_id, OssError(500, "InternalError", str(error)))
         if not response.prepared:
@@ -379,7 +379,8 @@ class OssServer:
             response.content_length = end - start
             await response.prepare(call.request)
             if call.request.method == "GET":
-                await _send(call, response, file, start, end)
+                with suppress(ConnectionError):  # the client has seen enough
+                    await _send(call, response, file, start, end)
         return response
 
     async def _delete_object(self, call: Call) -> web.Response:
@@ -411,8 +412,6 @@ class OssServer:
         if source_bucket != self._settings.bucket:
             raise OssError(404, "NoSuchBucket", "The specified source bucket does not exist.")
         replaces = call.header("x-oss-metadata-directive").upper() == "REPLACE"
-        if not _may_overwrite(call) and await asyncio.to_thread(self._folder.find, call.key):
-            raise _EXISTS
         stored = await asyncio.to_thread(self._folder.find, source)
         if stored is None:
             raise _NO_SUCH_KEY
@@ -420,9 +419,13 @@ class OssServer:
             raise _PRECONDITION
         properties = _properties(call) if replaces else None
         try:
-            change = await asyncio.to_thread(self._folder.copy, source, call.key, properties)
+            change = await asyncio.to_thread(
+                self._folder.copy, source, call.key, properties, overwrite=_may_overwrite(call)
+            )
         except FileNotFoundError:
             raise _NO_SUCH_KEY from None
+        except ObjectExistsError:
+            raise _EXISTS from None
         self._emit(call, "ObjectCreated:CopyObject", change)
         root = ET.Element("CopyObjectResult")
         if change.now:

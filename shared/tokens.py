@@ -31,7 +31,7 @@ _PATTERN = (
 
 def at_most(text: str) -> int:
     """An upper bound: a token is at least one byte of UTF-8."""
-    return len(text) * 4 if len(text) < 64 else len(text.encode("utf-8", "surrogatepass")) + _BILLED_EXTRA
+    return len(text.encode("utf-8", "surrogatepass")) + _BILLED_EXTRA
 
 
 def estimate(text: str) -> int:

@@ -230,12 +230,12 @@ def test_no_key_and_no_text_is_ever_logged(dashscope: DashScope, caplog: pytest.
 
 def test_a_process_stops_before_it_overspends(dashscope: DashScope) -> None:
     model = dashscope.settings().model
-    embedder = Embedder(dashscope.settings(most_cost=model.cost(400), concurrency=1))
+    embedder = Embedder(dashscope.settings(most_cost=model.cost(1_000), concurrency=1))
     embedded = embed(embedder, [f"a passage of about ten tokens, number {i}" for i in range(200)])
     assert isinstance(embedded.failure, ConfigurationError)
     assert embedded.failure.code == "cost_cap_reached"
     assert "MAX_COST_CNY" in embedded.failure.message
-    assert 0 < dashscope.usage()["tokens"] <= 400
+    assert 0 < dashscope.usage()["tokens"] <= 1_000
 
 
 def test_what_is_refused_does_not_count_against_the_cap(dashscope: DashScope) -> None:

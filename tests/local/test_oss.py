@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -75,7 +76,7 @@ class Receiver:
         assert len(found) == count, f"an event came twice: {records}"
         return found
 
-    def nothing_more(self, seconds: float = 0.8) -> bool:
+    def nothing_more(self, seconds: float = 0.6) -> bool:
         """Whether nothing comes for a while longer than the server's quiet time."""
         try:
             self.payloads.get(timeout=seconds)
@@ -144,16 +145,20 @@ class Place:
         finally:
             connection.close()
 
+    def drafts(self) -> list[Path]:
+        """Content on its way in, or left behind."""
+        return list((self.folder / ".oss" / "drafts").iterdir())
+
     def fail(self, *rules: dict[str, Any]) -> None:
         requests.put(f"{self.endpoint}/control/faults", json={"rules": rules}, timeout=20).raise_for_status()
 
 
-def client_of(endpoint: str) -> Any:
+def client_of(endpoint: str, attempts: int = 1) -> Any:
     config = sdk.config.load_default()
     config.credentials_provider = sdk.credentials.StaticCredentialsProvider("local", "secret")
     config.region = "cn-beijing"
     config.endpoint = endpoint
-    config.retry_max_attempts = 1
+    config.retry_max_attempts = attempts
     return sdk.Client(config)
 
 
@@ -225,7 +230,8 @@ class TestObjects:
         """get_object_to_file compares it and raises on a difference; so does every put."""
         content = os.urandom(300_000)
         shared_place.put("crc.bin", content)
-        shared_place.client.get_object_to_file(sdk.GetObjectRequest(bucket=BUCKET, key="crc.bin"), str(tmp_path / "c"))
+        client = client_of(shared_place.endpoint, attempts=2)  # with one attempt the SDK silently downloads nothing
+        client.get_object_to_file(sdk.GetObjectRequest(bucket=BUCKET, key="crc.bin"), str(tmp_path / "c"))
         assert (tmp_path / "c").read_bytes() == content
 
     def test_a_streamed_body_of_unknown_length_arrives_whole(self, shared_place: Place) -> None:
@@ -275,6 +281,7 @@ class TestObjects:
             with refused(400, "InvalidDigest"):
                 shared_place.put("md5", b"body", content_md5=wrong)
         assert not shared_place.client.is_object_exist(BUCKET, "md5")
+        assert not shared_place.drafts()
         right = base64.b64encode(hashlib.md5(b"body").digest()).decode()
         assert shared_place.put("md5", b"body", content_md5=right).status_code == 200
 
@@ -283,6 +290,7 @@ class TestObjects:
         with refused(409, "FileAlreadyExists"):
             shared_place.put("kept", b"second", forbid_overwrite=True)
         assert shared_place.read("kept") == b"first"
+        assert not shared_place.drafts()
 
     def test_a_body_cut_off_by_the_client_becomes_no_object(self, place: Place) -> None:
         address = urlsplit(place.endpoint)
@@ -291,8 +299,8 @@ class TestObjects:
                 f"PUT /{BUCKET}/half HTTP/1.1\r\nHost: x\r\nAuthorization: {SIGNED['Authorization']}\r\n"
                 f"Content-Length: 1000\r\n\r\nhalf".encode()
             )
-        drafts = place.folder / ".oss" / "drafts"
-        assert eventually(lambda: not list(drafts.iterdir()))
+            assert eventually(lambda: bool(place.drafts()))
+        assert eventually(lambda: not place.drafts())
         assert place.keys() == []
 
     def test_copy_keeps_or_replaces_the_metadata(self, shared_place: Place) -> None:
@@ -402,18 +410,21 @@ class TestBucket:
         assert requests.get(f"{shared_place.endpoint}/healthz", timeout=20).json() == {"status": "ok", "bucket": BUCKET}
 
 
+LISTED_KEYS = ("a", "a/b", "b/1", "b/2/x", "b/2/y", "b0", "中文/一", "中文/二", "😀")
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A bucket of known keys, which no test changes."""
+    with place_over(tmp_path_factory.mktemp("listed")) as place:
+        for key in LISTED_KEYS:
+            place.put(key, key.encode())
+        yield place
+
+
 class TestListing:
-    KEYS = ("a", "a/b", "b/1", "b/2/x", "b/2/y", "b0", "中文/一", "中文/二", "😀")
-
-    @pytest.fixture(scope="class")
-    def listed(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-        with place_over(tmp_path_factory.mktemp("listed")) as place:
-            for key in self.KEYS:
-                place.put(key, key.encode())
-            yield place
-
     def test_keys_come_in_the_order_of_their_bytes(self, listed: Place) -> None:
-        assert listed.keys() == sorted(self.KEYS, key=str.encode)
+        assert listed.keys() == sorted(LISTED_KEYS, key=str.encode)
 
     @pytest.mark.parametrize("size", [1, 2, 4, 9, 1000])
     def test_pages_of_any_size_add_up_to_the_whole(self, listed: Place, size: int) -> None:
@@ -500,11 +511,15 @@ class TestKeys:
         assert key in shared_place.keys(prefix=key[:3])
         shared_place.delete(key)
         assert key not in shared_place.keys(prefix=key[:3])
+        with refused(404, "NoSuchKey"):
+            shared_place.get(key)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(keys=st.sets(st.text(st.characters(codec="utf-8") | st.sampled_from("/.%+ a"), min_size=1), max_size=4))
     def test_any_keys_make_the_round_trip_side_by_side(self, shared_place: Place, keys: set[str]) -> None:
         """Sent as they are, since the SDK's HTTP client folds ``.`` and ``..`` segments."""
+        for key in shared_place.keys(prefix="any/"):  # what a failed example left behind
+            shared_place.raw("DELETE", f"/{BUCKET}/{quote(key)}")
         keys = {f"any/{key}" for key in keys}
         for key in keys:
             assert shared_place.raw("PUT", f"/{BUCKET}/{quote(key)}", key.encode())[0] == 200
@@ -537,6 +552,12 @@ class TestKeys:
         assert outside == {
             path: path.stat().st_mtime_ns for path in place.folder.parent.iterdir() if path != place.folder
         }
+
+    def test_a_key_that_looks_like_a_control_route_is_a_key(self, place: Place) -> None:
+        for key in ("../control/requests", "../healthz", "control/requests"):
+            assert place.raw("GET", f"/{BUCKET}/{key}")[0] == 404
+            assert place.raw("PUT", f"/{BUCKET}/{key}", b"mine")[0] == 200
+            assert place.raw("GET", f"/{BUCKET}/{key}") == (200, b"mine")
 
     def test_an_ordinary_key_is_an_ordinary_file(self, place: Place) -> None:
         place.put("部门/报告 1.txt", b"text")
@@ -619,7 +640,7 @@ class TestMultipart:
         assert place.keys() == ["大/large.bin"]
         head = place.head("大/large.bin")
         assert (head.etag, dict(head.metadata), head.object_type) == (result.etag, {"a": "1"}, "Multipart")
-        assert not list((place.folder / ".oss" / "drafts").iterdir())
+        assert not place.drafts()
         records = [place.receiver.next() for _ in range(5)]
         names = [record["eventName"] for record in records]
         assert names == ["ObjectCreated:UploadPart"] * 4 + ["ObjectCreated:CompleteMultipartUpload"]
@@ -727,21 +748,23 @@ class TestEvents:
         removed = place.receiver.next()
         assert removed["eventName"] == "ObjectRemoved:DeleteObject"
         assert removed["oss"]["object"]["eTag"] == md5(b"three")
+        assert not list((place.folder / ".oss" / "records").iterdir())
         assert place.receiver.nothing_more()
 
     def test_a_file_being_copied_is_not_announced_half(self, tmp_path: Path) -> None:
         folder = tmp_path / "bucket"
         folder.mkdir()
-        with place_over(folder) as place, (folder / "slow.bin").open("wb") as file:
-            for _ in range(20):
+        pauses = place_over(folder, quiet=timedelta(seconds=1))  # longer than any pause of a busy machine
+        with pauses as place, (folder / "slow.bin").open("wb") as file:
+            for _ in range(40):
                 file.write(b"x" * 1000)
                 file.flush()
                 time.sleep(0.05)
             assert place.receiver.payloads.empty()
             file.close()
             stored = place.receiver.next()["oss"]["object"]
-            assert (stored["size"], stored["eTag"]) == (20_000, md5(b"x" * 20_000))
-            assert place.receiver.nothing_more()
+            assert (stored["size"], stored["eTag"]) == (40_000, md5(b"x" * 40_000))
+            assert place.receiver.nothing_more(1.5)
 
     def test_an_editors_save_through_a_temporary_file_is_one_change(self, place: Place) -> None:
         path = place.folder / "draft.md"
@@ -928,6 +951,27 @@ class TestCommand:
                 finally:
                     process.send_signal(signal.SIGTERM)
                 assert process.wait(20) == 0
+
+    def test_clients_that_go_away_are_not_worth_a_word(self, tmp_path: Path) -> None:
+        (tmp_path / "large").write_bytes(bytes(8_000_000))
+        command = self._command(tmp_path, "--port", "0")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout
+                endpoint = process.stdout.readline().split()[-1]
+                address = urlsplit(endpoint)
+                for line, rest in (("PUT /{}/half", "Content-Length: 9\r\n\r\nhalf"), ("GET /{}/large", "\r\n")):
+                    with socket.create_connection((address.hostname, address.port)) as connection:
+                        head = f"{line.format(BUCKET)} HTTP/1.1\r\nHost: x\r\nAuthorization: OSS a:b\r\n"
+                        connection.sendall(f"{head}{rest}".encode())
+                        if line.startswith("GET"):
+                            connection.recv(1)
+                client = client_of(endpoint)
+                assert eventually(lambda: not list((tmp_path / ".oss" / "drafts").iterdir()))
+                assert not client.is_object_exist(BUCKET, "half")
+            finally:
+                process.send_signal(signal.SIGTERM)
+            assert process.communicate(timeout=20)[1] == ""
 
     def test_a_taken_port_is_one_sentence(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
