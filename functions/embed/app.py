@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from flask import request
 from msgspec import Struct
 
-from shared import records
+from shared import pooling, records
 from shared.auth import Gate
 from shared.config import EmbedSettings
 from shared.embedding import Embedder, Output, TextType
@@ -54,6 +54,7 @@ class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
     dimension: int | None = None
     output_type: Output = Output.DENSE
     instruct: str = ""
+    too_long: Literal["refuse", "split"] = "refuse"
 
 
 class OpenAIRequest(Struct, frozen=True):
@@ -89,7 +90,11 @@ def embed() -> Response:
     asked = body(EmbedRequest)
     _check_count("texts", asked.texts)
     wanted = embedder.wanted(asked.text_type, asked.dimension, asked.output_type, asked.instruct)
-    embedded = embedder.embed(asked.texts, wanted, deadline())
+    if asked.too_long == "split":
+        parts = pooling.split(asked.texts, embedder.too_long)
+        embedded = pooling.pool(embedder.embed(parts.texts, wanted, deadline()), parts)
+    else:
+        embedded = embedder.embed(asked.texts, wanted, deadline())
     return answer(
         {
             "embeddings": [_vector(i, embedding) for i, embedding in enumerate(embedded.complete())],
