@@ -1,9 +1,10 @@
 """The module all three functions reuse; its files, read in order, are the pipeline.
 
-    events -> loading -> parsing -> chunking -> embedding -> store      one adapter or pure step each
-    records                                                             the steps of what does not come from a bucket
-    ingestion (with indexing), retrieval, streaming                     the use cases
-    models errors catalog config tokens quota budget retrying connection filters auth web serving logs   what they stand on
+    events -> loading -> parsing -> chunking -> embedding -> store    one adapter or pure step each
+    records, pooling                                                  steps of what comes from no bucket
+    ingestion (with indexing), retrieval, streaming                   the use cases
+    models errors catalog config tokens quota budget retrying
+    connection filters stopwords auth web serving logs                what they stand on
 
 Imports point one way: function -> use case -> adapter or step -> what they stand on.
 """

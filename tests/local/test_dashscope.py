@@ -20,7 +20,9 @@ import pytest
 import requests
 from dashscope import TextEmbedding, TextReRank
 
-from local.dashscope import EMBEDDING_PATH, Bucket, Settings, running
+from local.dashscope import Settings, running
+from local.dashscope.quota import Bucket
+from local.dashscope.stand_in import EMBEDDING_PATH
 from shared.catalog import EMBEDDING_MODELS, RERANK_MODELS
 
 if TYPE_CHECKING:

@@ -1,0 +1,52 @@
+"""What a key may ask of a model per second: requests and tokens."""
+
+from __future__ import annotations
+
+import time
+
+from local.dashscope.refusal import Refusal
+
+
+class Bucket:
+    """A budget that refills at ``rate`` units a second up to one second's worth; a rate of 0 is no limit.
+
+    A call passes while anything is left, and may leave a debt: one call of text-embedding-v4 may cost four
+    seconds of the documented token rate.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._burst = max(1.0, rate)
+        self._level = self._burst
+        self._filled = time.monotonic()
+
+    def take(self, amount: float) -> bool:
+        """Spend ``amount`` if there is budget."""
+        if not self._rate:
+            return True
+        now = time.monotonic()
+        self._level = min(self._burst, self._level + (now - self._filled) * self._rate)
+        self._filled = now
+        # Requests come whole: a level between 0 and 1 does not pay for one.
+        if self._level < min(1.0, amount):
+            return False
+        self._level -= amount
+        return True
+
+
+class Quota:
+    """Buckets of requests and of tokens for each key and model."""
+
+    def __init__(self, requests_per_second: float, tokens_per_minute: float) -> None:
+        self._rates = requests_per_second, tokens_per_minute / 60
+        self._buckets: dict[tuple[str, str], tuple[Bucket, Bucket]] = {}
+
+    def spend(self, key: str, model: str, tokens: int) -> None:
+        """Take one request and ``tokens``, or refuse the call."""
+        if (key, model) not in self._buckets:
+            self._buckets[key, model] = Bucket(self._rates[0]), Bucket(self._rates[1])
+        of_requests, of_tokens = self._buckets[key, model]
+        if not of_requests.take(1):
+            raise Refusal("Throttling.RateQuota")
+        if not of_tokens.take(tokens):
+            raise Refusal("Throttling.AllocationQuota")

