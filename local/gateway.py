@@ -33,7 +33,8 @@ from croniter import croniter
 from yarl import URL
 
 from local.delivery import MAX_EVENT_BYTES, Delivery, Event
-from local.instance import Instance, StartError
+from local.instance import Instance
+from local.processes import StartError
 from ops.deployment import DeploymentError, HttpTrigger, OssTrigger, TimerTrigger, load
 
 if TYPE_CHECKING:

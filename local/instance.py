@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import signal
-import socket
 import sys
 import time
 import uuid
@@ -22,6 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+
+from local.last_words import last_words
+from local.processes import StartError, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +49,6 @@ _CREDENTIALS: Final = {
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "local",
     "ALIBABA_CLOUD_SECURITY_TOKEN": "",
 }
-
-
-class StartError(RuntimeError):
-    """A function did not come up; the message is one sentence with the function's own reason where it gave one."""
 
 
 class Instance:
@@ -79,6 +77,7 @@ class Instance:
         self._slots = asyncio.Semaphore(function.instance_concurrency)
         self._ready = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
+        self._born_at = 0  # byte of the log: what stands before it was said by an earlier process
         self._watching: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -181,6 +180,7 @@ class Instance:
         runtime = self.function.custom_runtime_config
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as output:
+            self._born_at = output.tell()
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *(_local(part, self._root) for part in (*runtime.command, *runtime.args)),
@@ -279,20 +279,9 @@ class Instance:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def _last_words(self) -> str:
-        """The end of the log, as part of a sentence."""
-        with suppress(OSError):
-            lines = self._log.read_bytes()[-8192:].decode("utf-8", "replace").strip().splitlines()
-            if lines:
-                return f": {_said(lines)} (see {self._log})"
-        return f" (see {self._log})"
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        """Why the process ended, as part of a sentence."""
+        words = last_words(self._log, self._born_at)
+        return f": {words} (see {self._log})" if words else f" (see {self._log})"
 
 
 def _local(text: str, root: Path) -> str:
@@ -307,16 +296,6 @@ def _reason(body: bytes) -> str:
         return f"{error['message']} ({error['code']})"
     except (ValueError, KeyError, TypeError):
         return " ".join(body.decode("utf-8", "replace").split())[:300]
-
-
-def _said(lines: list[str]) -> str:
-    """What the log's last lines say: a JSON line with a reason, if there is one, else the last line."""
-    for line in reversed(lines):
-        with suppress(ValueError):
-            record = json.loads(line)
-            if isinstance(record, dict) and record.get("reason"):
-                return str(record["reason"])
-    return lines[-1].strip()[:300]
 
 
 def _how(code: int) -> str:

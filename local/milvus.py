@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
-import sys
 import threading
 from concurrent import futures
 from pathlib import Path
@@ -43,7 +42,8 @@ class _Turns:
         self._dirty: set[str] = set()
         self._written = threading.Event()
         self._stopped = threading.Event()
-        threading.Thread(target=self._flush_when_quiet, name="flush", daemon=True).start()
+        self._flushing = threading.Thread(target=self._flush_when_quiet, name="flush", daemon=True)
+        self._flushing.start()
 
     def take(self, method: str, call: Callable[[Any, Any], Any], request: Any, context: Any) -> Any:
         with self._lock:
@@ -56,6 +56,8 @@ class _Turns:
     def stop(self) -> None:
         self._stopped.set()
         self._written.set()
+        # The engine must not be closed under a flush.
+        self._flushing.join()
 
     def _flush_when_quiet(self) -> None:
         while not self._stopped.is_set():
@@ -136,4 +138,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.last_words import last_words
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -21,11 +23,11 @@ _END_SECONDS = 20
 
 
 class StartError(Exception):
-    """A process did not come up; the message is one sentence for people."""
+    """A process did not come up; the message is one sentence, with the process's own reason where it gave one."""
 
 
 def free_port() -> int:
-    """A port nothing listens on at the moment."""
+    """A port of 127.0.0.1 that nothing listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -69,10 +71,12 @@ def start(
     """Run ``python -m module`` and wait for the line that names its address.
 
     Raises:
-        StartError: it ended or said nothing within ``seconds``; the message repeats its last line.
+        StartError: it ended or said nothing within ``seconds``; the message repeats its last words.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as file:
+    log.write_bytes(b"")
+    # Both its outputs are appended, or one would overwrite the other.
+    with log.open("ab") as file:
         popen = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file, env=dict(environ),
@@ -81,7 +85,8 @@ def start(
     address = _await_address(popen, log, seconds)
     if address is None:
         Process(name, popen, "", log).stop()
-        raise StartError(f"{name} did not start: {_last_line(log)} (log: {log})")
+        time.sleep(0.1)  # what it said last may still be on its way to the log
+        raise StartError(f"{name} did not start: {last_words(log) or 'it said nothing'} (see {log})")
     return Process(name, popen, address, log)
 
 
@@ -105,9 +110,3 @@ def _await_address(popen: subprocess.Popen[bytes], log: Path, seconds: float) ->
     threading.Thread(target=copy, name=f"log-{log.stem}", daemon=True).start()
     ready.wait(seconds)
     return found[0] if found else None
-
-
-def _last_line(log: Path) -> str:
-    time.sleep(0.1)  # what it said last may still be on its way
-    lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"

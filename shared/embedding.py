@@ -326,7 +326,7 @@ class Embedder:
         if response.status_code != 200:
             raise self._error(response)
         embeddings = _embeddings(response, len(rows), wanted)
-        self._limiter.settle(guessed, billed)
+        self._limiter.settle(reservation, billed)
         usage = Usage(tokens=billed, calls=1, cost_cny=self._settings.model.cost(billed))
         return embeddings, usage, response.request_id or ""
 

@@ -4,6 +4,9 @@ DashScope counts both per account and model, and enforces them per second too. E
 no shared counter is needed for correctness. Calls are spaced evenly at a pace that starts slowly, grows with time
 and is cut when DashScope says it was too fast: additive increase, multiplicative decrease.
 https://help.aliyun.com/zh/model-studio/rate-limit
+
+A call's tokens are known only from its bill, so it reserves what its texts are guessed to hold, corrected by how far
+the last guesses were off; the bill then settles the difference.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ _CUT = 0.7
 _CUT_ONCE_PER_SECONDS = 1.0
 # A process that was idle may send this many seconds' worth at once.
 _BURST_SECONDS = 0.25
+# How much one bill says about the texts to come: a table of figures holds four times the tokens its length suggests.
+_WEIGHT_OF_A_BILL = 0.2
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,23 @@ class Share:
     """
 
     requests: float
+    tokens: float
+
+    def seconds(self, tokens: float) -> float:
+        """How long the share is used up by one call of ``tokens`` input tokens."""
+        return max(1 / self.requests, tokens / self.tokens)
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What a call was let through for.
+
+    Attributes:
+        guessed: the tokens its caller expected.
+        tokens: the tokens kept for it.
+    """
+
+    guessed: int
     tokens: float
 
 
@@ -61,29 +83,34 @@ class Limiter:
         self._paced_at = clock()
         self._cut_at = float("-inf")
         self._free_at = clock()
+        self._billed_per_guessed = 1.0
 
-    def wait(self, tokens: int, deadline: Deadline) -> None:
-        """Wait for the turn of a call of about ``tokens`` input tokens.
+    def wait(self, guessed: int, deadline: Deadline) -> Reservation:
+        """Wait for the turn of a call of about ``guessed`` input tokens.
 
         Raises:
             TransientError: ``quota_exhausted``: the turn would come behind the deadline.
         """
         with self._lock:
             now = self._clock()
+            self._grow(now)
             start = max(self._free_at, now - _BURST_SECONDS)
             if start - now > deadline.remaining():
                 raise TransientError(
                     "quota_exhausted", "The share of the DashScope quota is used up for now; try again later."
                 )
-            self._free_at = start + self._seconds(tokens, now)
+            reservation = Reservation(guessed, guessed * self._billed_per_guessed)
+            self._free_at = start + self._share.seconds(reservation.tokens) / self._pace
         if start > now:
             self._sleep(start - now)
+        return reservation
 
-    def settle(self, guessed: int, billed: int) -> None:
+    def settle(self, reservation: Reservation, billed: int) -> None:
         """Correct the books once the bill is known."""
         with self._lock:
-            extra = (billed - guessed) / (self._share.tokens * self._pace)
-            self._free_at += extra if self._tokens_bind(guessed) else max(0.0, extra)
+            extra = self._share.seconds(billed) - self._share.seconds(reservation.tokens)
+            self._free_at += extra / self._pace
+            self._billed_per_guessed += _WEIGHT_OF_A_BILL * (billed / reservation.guessed - self._billed_per_guessed)
 
     def throttled(self) -> None:
         """DashScope refused a call for its pace: slow down."""
@@ -93,13 +120,6 @@ class Limiter:
             if now - self._cut_at >= _CUT_ONCE_PER_SECONDS:
                 self._pace = max(_SLOWEST, self._pace * _CUT)
                 self._cut_at = now
-
-    def _seconds(self, tokens: int, now: float) -> float:
-        self._grow(now)
-        return max(1 / self._share.requests, tokens / self._share.tokens) / self._pace
-
-    def _tokens_bind(self, tokens: int) -> bool:
-        return tokens / self._share.tokens > 1 / self._share.requests
 
     def _grow(self, now: float) -> None:
         self._pace = min(1.0, self._pace + (now - self._paced_at) * _GROWTH_PER_SECOND)

@@ -1,4 +1,4 @@
-"""Qwen's vocabulary, the one the DashScope SDK ships: it counts tokens, and its tokens are the terms of sparse vectors."""
+"""Qwen's vocabulary, the one the DashScope SDK ships: it counts tokens, and names the terms of sparse vectors."""
 
 from __future__ import annotations
 
