@@ -3,6 +3,7 @@
     HTTP request ── routes of the domain ──▶ function            headers x-fc-*, 32 MB, timeout, methods
     POST /2023-03-30/functions/<name>/invocations ──▶ /invoke    Function Compute's own API, sync and async
     POST /gateway/triggers/<name>/<trigger> ──▶ /invoke          what a trigger delivers, always async
+    POST /gateway/publish/<name>/<trigger> ──▶ /invoke           a message, in the envelope its trigger would make
     timers ──▶ /invoke
 
 ``GET /gateway/status`` tells how the functions are, ``GET /gateway/notifications`` which bucket events they want. One
@@ -35,12 +36,13 @@ from yarl import URL
 from local.delivery import MAX_EVENT_BYTES, Delivery, Event
 from local.instance import Instance
 from local.processes import StartError
+from local.publishing import NotPublishableError, envelope
 from ops.deployment import DeploymentError, HttpTrigger, OssTrigger, TimerTrigger, load
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from ops.deployment import Deployment, Route
+    from ops.deployment import Deployment, Route, Trigger
 
 _log = logging.getLogger(__name__)
 
@@ -154,6 +156,7 @@ class Gateway:
                 web.get("/gateway/status", self._status),
                 web.get("/gateway/notifications", self._notifications),
                 web.post("/gateway/triggers/{function}/{trigger}", self._triggered),
+                web.post("/gateway/publish/{function}/{trigger}", self._published),
                 web.post(API, self._invoked),
                 web.route("*", "/{path:.*}", self._http),
             ]
@@ -196,11 +199,29 @@ class Gateway:
     # --- Events
 
     async def _triggered(self, request: web.Request) -> web.Response:
-        instance = self._instances.get(request.match_info["function"])
-        names = {trigger.trigger_name for trigger in instance.function.triggers} if instance else set()
-        if instance is None or request.match_info["trigger"] not in names:
+        instance, trigger = self._trigger(request)
+        if instance is None or trigger is None:
             return _error(404, "TriggerNotFound", f"there is no {request.path} in this deployment")
         return await self._accept(instance, request)
+
+    async def _published(self, request: web.Request) -> web.Response:
+        instance, trigger = self._trigger(request)
+        if instance is None or trigger is None:
+            return _error(404, "TriggerNotFound", f"there is no {request.path} in this deployment")
+
+        def wrap(message: bytes) -> bytes:
+            return envelope(trigger, message, instance.name, instance.function.region)
+
+        try:
+            return await self._accept(instance, request, wrap)
+        except NotPublishableError as error:
+            return _error(409, "TriggerDisabled", str(error))
+
+    def _trigger(self, request: web.Request) -> tuple[Instance | None, Trigger | None]:
+        instance = self._instances.get(request.match_info["function"])
+        triggers = instance.function.triggers if instance else ()
+        name = request.match_info["trigger"]
+        return instance, next((trigger for trigger in triggers if trigger.trigger_name == name), None)
 
     async def _invoked(self, request: web.Request) -> web.StreamResponse:
         instance = self._instances.get(request.match_info["function"])
@@ -213,12 +234,14 @@ class Gateway:
             return _error(400, "InvalidArgument", f"X-Fc-Invocation-Type is Sync or Async, not {kind}")
         return await self._forward(instance, request, "/invoke", "/invoke")
 
-    async def _accept(self, instance: Instance, request: web.Request) -> web.Response:
+    async def _accept(
+        self, instance: Instance, request: web.Request, wrap: Callable[[bytes], bytes] = bytes
+    ) -> web.Response:
         try:
             payload = b"".join([chunk async for chunk in _body(request, MAX_EVENT_BYTES)])
         except _BodyTooLargeError as error:
             return _error(413, "EntityTooLarge", str(error))
-        event = Event(payload)
+        event = Event(wrap(payload))
         self._deliveries[instance.name].accept(event)
         return web.Response(status=202, headers={"x-fc-request-id": event.request_id})
 
@@ -432,6 +455,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gateway; the exit status is 1 when it could not start, after one sentence."""
     parser = argparse.ArgumentParser(prog="python -m local.gateway", description=__doc__)
     parser.add_argument("--deployment", type=Path, default=Path("s.yaml"), help="the deployment to run")
+    parser.add_argument("--root", type=Path, help="the code, which stands for /code; else where the deployment lies")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     parser.add_argument("--data", type=Path, default=Path(".local"), help="where logs and failed events go")
@@ -444,7 +468,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listening = listen(asked.host, asked.port)
         gateway = Gateway(
             deployment,
-            root=asked.deployment.resolve().parent,
+            root=(asked.root or asked.deployment.resolve().parent).resolve(),
             data=asked.data.resolve(),
             environ=os.environ,
             retry_seconds=asked.retry_seconds,

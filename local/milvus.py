@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import threading
 from concurrent import futures
@@ -125,8 +126,6 @@ def serve(data: Path, host: str, port: int) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the server."""
-    import os
-
     parser = argparse.ArgumentParser(prog="python -m local.milvus", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the collections")
     parser.add_argument("--host", default="127.0.0.1")
@@ -134,6 +133,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.data.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(_MEMTABLE_BYTES))
+    # gRPC tells a taken port on a line of its own; ours says what to do.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     serve(options.data, options.host, options.port)
 
 

@@ -131,15 +131,13 @@ def running(plan: Plan) -> Iterator[Stack]:
         if plan.local_dashscope:
             options = ("--port", str(ports.dashscope), "--model", plan.model, "--api-key", _KEY)
             start("dashscope", *options, *plan.dashscope_options)
-        url = start(
-            "gateway", "--deployment", str(plan.deployment), "--port", str(ports.gateway), "--data", str(plan.data),
-            seconds=120,
-        )  # fmt: skip
+        where = ("--deployment", str(plan.deployment), "--root", str(PROJECT), "--data", str(plan.data))
+        url = start("gateway", *where, "--port", str(ports.gateway), seconds=120)
         if plan.local_oss:
             plan.bucket.mkdir(parents=True, exist_ok=True)
             notify = requests.get(f"{url}/gateway/notifications", timeout=10).text
-            where = ("--port", str(ports.oss), "--bucket", _BUCKET, "--root", str(plan.bucket), "--notify", notify)
-            start("oss", *where)
+            serve = ("--port", str(ports.oss), "--bucket", _BUCKET, "--root", str(plan.bucket), "--notify", notify)
+            start("oss", *serve)
         dashscope, oss = environ.get("DASHSCOPE_BASE_URL", ""), environ.get("OSS_ENDPOINT", "")
         yield Stack(url, dashscope, oss, environ, tuple(parts))
 

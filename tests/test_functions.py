@@ -35,7 +35,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def running(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     environ = {"PATH": "/usr/bin:/bin", "HOME": "/tmp"}
-    plan = Plan(data=tmp_path_factory.mktemp("data"), bucket=folder, ports=Ports(0, 0, 0, 0), environ=environ)
+    data = tmp_path_factory.mktemp("data")
+    # As deployed, with the records' triggers switched on.
+    switched_on = (PROJECT / "s.yaml").read_text("utf-8").replace("recordsEnabled: false", "recordsEnabled: true")
+    (data / "s.yaml").write_text(switched_on, "utf-8")
+    plan = Plan(data, folder, ports=Ports(0, 0, 0, 0), environ=environ, deployment=data / "s.yaml")
     with stack.running(plan) as everything:
         yield everything
 
@@ -279,6 +283,28 @@ def test_the_page_and_the_health_of_every_function(running: Stack) -> None:
     for function in status(running):
         health = requests.get(f"http://127.0.0.1:{function['port']}/healthz", timeout=10)
         assert health.json()["embedding"]["model"] == "text-embedding-v4"
+
+
+@pytest.mark.parametrize("trigger", ["records-eventbridge", "records-mns"])
+def test_a_published_record_is_found_and_a_deleted_one_is_not(running: Stack, trigger: str) -> None:
+    url = f"{running.url}/gateway/publish/semantic-search-embed/{trigger}"
+    record = {"id": f"buoy-{trigger}", "text": f"Buoy {trigger} drifted off at dusk.", "metadata": {"kind": "buoy"}}
+    assert requests.post(url, json=record, timeout=10).status_code == 202
+    mine = {"eq": {"key": record["id"]}}
+    eventually(lambda: search(running, "Which buoy drifted off?", filter=mine))
+    (hit,) = search(running, "Which buoy drifted off?", filter=mine)
+    assert (hit["text"], hit["document"]["metadata"]) == (record["text"], {"kind": "buoy"})
+    assert requests.post(url, json={"id": record["id"], "op": "delete"}, timeout=10).status_code == 202
+    eventually(lambda: not search(running, "Which buoy drifted off?", filter=mine))
+
+
+def test_a_bad_record_shows_among_the_documents_with_its_reason(running: Stack) -> None:
+    url = f"{running.url}/gateway/publish/semantic-search-embed/records-mns"
+    requests.post(url, json=[{"id": "good-one", "text": "Good."}, {"id": "bad-one", "text": ""}], timeout=10)
+    eventually(lambda: settled(running, "bad-one") and settled(running, "good-one"))
+    bad = document(running, "bad-one")
+    assert bad is not None
+    assert (bad["state"], bad["failure"]["code"]) == ("failed", "bad_record")
 
 
 def test_an_unknown_event_is_refused_and_kept_where_failures_go(running: Stack) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -480,12 +482,35 @@ def test_a_function_that_refuses_to_initialise_stops_the_gateway_with_its_own_se
     assert ended.stderr == "test-worker refused to initialise: MILVUS_URI is not set (invalid_settings)\n"
 
 
-def test_a_function_that_cannot_start_is_named_with_its_last_words(tmp_path: Path) -> None:
-    (project(tmp_path) / "app.py").write_text("raise RuntimeError('no such thing')")
+REFUSED = """
+import json, os
+print(json.dumps({"level": "critical", "event": "startup_refused", "reason": "MILVUS_URI is not set"}), flush=True)
+os._exit(4)
+"""
+
+
+@pytest.mark.parametrize(
+    ("app", "words"),
+    [
+        pytest.param(REFUSED, "MILVUS_URI is not set", id="its own reason"),
+        pytest.param(
+            "import nothing_there", "ModuleNotFoundError: No module named 'nothing_there'", id="the exception"
+        ),
+        pytest.param("nothing = 1", "Reason: App failed to load.", id="the last line"),
+    ],
+)
+def test_a_function_that_cannot_start_is_named_with_its_last_words(tmp_path: Path, app: str, words: str) -> None:
+    (project(tmp_path) / "app.py").write_text(app)
+    log = tmp_path / ".local/logs/worker.log"
+    log.parent.mkdir(parents=True)
+    log.write_text('{"level": "critical", "reason": "said by an earlier process"}\n')
+    shutil.copy(log, log.with_name("clock.log"))
     ended = subprocess.run(command(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert ended.returncode == 1
-    assert "ended before it was ready" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    for sentence in ended.stderr.strip().split("; "):
+        assert re.fullmatch(
+            rf"test-(worker|clock) ended before it was ready: (\[.*\] )?{re.escape(words)} \(see .*\.log\)", sentence
+        )
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:

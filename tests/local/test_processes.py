@@ -1,0 +1,89 @@
+"""Child processes: ready when they say so, and their own words when they do not."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.last_words import last_words
+from local.processes import StartError, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CRITICAL = json.dumps({"level": "critical", "event": "startup_refused", "reason": "MILVUS_URI is not set"})
+WARNING = json.dumps({"level": "warning", "event": "retrying", "reason": "throttled"})
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "app.py", line 1, in <module>
+    import nothing_there
+ModuleNotFoundError: No module named 'nothing_there'
+"""
+CHAINED = f"{TRACEBACK}\nDuring handling of the above exception, another exception occurred:\n\n" + TRACEBACK.replace(
+    "ModuleNotFoundError: No module named 'nothing_there'", "builders.Broken"
+)
+GUNICORN = """\
+[2026-01-01 00:00:00 +0000] [2] [INFO] Worker exiting (pid: 2)
+[2026-01-01 00:00:00 +0000] [1] [ERROR] Reason: Worker failed to boot.
+"""
+LAST = "[2026-01-01 00:00:00 +0000] [1] [ERROR] Reason: Worker failed to boot."
+MISSING = "ModuleNotFoundError: No module named 'nothing_there'"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        pytest.param(f"{CRITICAL}\n{TRACEBACK}{GUNICORN}", "MILVUS_URI is not set", id="a critical reason comes first"),
+        pytest.param(f"{WARNING}\n{TRACEBACK}{GUNICORN}", MISSING, id="then the exception"),
+        pytest.param(f"{CHAINED}{GUNICORN}", "builders.Broken", id="the last of several, whatever its name"),
+        pytest.param(f"{WARNING}\n{GUNICORN}", LAST, id="then the last line"),
+        pytest.param(TRACEBACK + "serving\n" * 50, "serving", id="what was said long before the end explains nothing"),
+        pytest.param("\n \n", "", id="an empty log says nothing"),
+        pytest.param("x" * 5_000, "x" * 300, id="a long line is cut"),
+    ],
+)
+def test_the_last_words_are_the_line_that_best_explains_the_end(said: str, words: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(said)
+    assert last_words(log) == words
+
+
+def test_the_words_of_an_earlier_process_are_not_the_last_ones(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"{CRITICAL}\nnot enough memory\n")
+    assert last_words(log, since=len(CRITICAL)) == "not enough memory"
+    assert last_words(tmp_path / "absent") == ""
+
+
+def module(folder: Path, code: str) -> dict[str, str]:
+    """The environment in which ``python -m told`` runs ``code``."""
+    (folder / "told.py").write_text(code)
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+def test_a_process_that_does_not_start_is_named_with_its_exception(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    environ = module(tmp_path, "import nothing_there")
+    with pytest.raises(StartError) as refusal:
+        start("part", "told", [], environ, log, 60)
+    assert str(refusal.value) == f"part did not start: {MISSING} (see {log})"
+
+
+def test_the_log_keeps_every_line_of_both_outputs(tmp_path: Path) -> None:
+    code = """
+import sys
+for number in range(50):
+    print("out", number, flush=True)
+    print("error", number, file=sys.stderr, flush=True)
+print("ready on http://127.0.0.1:1", flush=True)
+sys.stdin.read()
+"""
+    process = start("part", "told", [], module(tmp_path, code), tmp_path / "log", 60)
+    process.popen.wait(60)
+    process.stop()
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert process.address == "http://127.0.0.1:1"
+    assert {f"{name} {number}" for name in ("out", "error") for number in range(50)} <= set(lines)
