@@ -36,6 +36,11 @@ def at_most(name: str, value: float, unit: str, bound: float) -> Figure:
     return Figure(name, value, unit, f"at most {bound:g}", value <= bound)
 
 
+def at_least(name: str, value: float, unit: str, bound: float) -> Figure:
+    """A figure that must reach ``bound``."""
+    return Figure(name, value, unit, f"at least {bound:g}", value >= bound)
+
+
 def report(benchmark: str, figures: Sequence[Figure]) -> None:
     """Print the table, then as the last line ``{"benchmark": ..., "figures": [...]}``."""
     table = Table(title=f"benchmark: {benchmark}")

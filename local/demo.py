@@ -119,7 +119,7 @@ def _put_samples(plan: Plan, bucket: Bucket) -> bool:
     """Put the samples into the bucket, unless it is somebody's own and holds documents already."""
     sources = {path.name: path for path in sorted((PROJECT / "samples").iterdir()) if path.is_file()}
     prefix = os.environ.get("OSS_PREFIX", "")
-    present = {state.key.key for state in bucket.list(Deadline.after(60))}
+    present = {state.key.key for state in bucket.documents(Deadline.after(60))}
     own = bool(os.environ.get("BUCKET")) or not plan.local_oss
     if own and present - {prefix + name for name in sources}:
         console.print(f"The bucket holds {len(present)} documents of yours; the samples are left out.")
@@ -135,7 +135,7 @@ def _await_ingestion(running: Stack, bucket: Bucket) -> None:
     Raises:
         StartError: nothing moves any more; the message says what kept it.
     """
-    wanted = {state.key.document_id: state.etag for state in bucket.list(Deadline.after(60))}
+    wanted = {state.key.document_id: state.etag for state in bucket.documents(Deadline.after(60))}
     columns = (TextColumn("Ingesting"), BarColumn(), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("ingest", total=len(wanted))

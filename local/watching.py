@@ -52,7 +52,7 @@ class Watcher:
 
     def _listing(self) -> dict[ObjectKey, str] | None:
         try:
-            return {state.key: state.etag for state in self._bucket.list(Deadline.after(_LISTING_SECONDS))}
+            return {state.key: state.etag for state in self._bucket.documents(Deadline.after(_LISTING_SECONDS))}
         except PlatformError as error:
             log.warning("the bucket cannot be listed: %s", error.message)
             return None

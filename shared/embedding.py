@@ -314,11 +314,11 @@ class Embedder:
         self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline
     ) -> tuple[tuple[Embedding, ...], Usage, str]:
         guessed = sum(row.tokens for row in rows)
+        reservation = self._limiter.wait(guessed, deadline)
         reserved = self._settings.model.cost(sum(tokens.at_most(row.text) for row in rows))
         self._budget.reserve(reserved)
         billed = guessed  # until the answer says: an answer that is lost may have been paid for
         try:
-            self._limiter.wait(guessed, deadline)
             response = self._send([row.text for row in rows], wanted, deadline.timeout(self._settings.call_timeout))
             billed = int((response.usage or {}).get("total_tokens") or 0)
         finally:

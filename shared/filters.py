@@ -5,6 +5,9 @@ A filter is JSON: an operator with what it applies to.
     {"eq": {"format": "pdf"}}                         also ne, lt, lte, gt, gte
     {"in": {"format": ["pdf", "docx"]}}
     {"prefix": {"key": "reports/"}}
+    {"eq": {"metadata.team": "sales"}}                what a document's owner says about it
+    {"contains": {"metadata.tags": "urgent"}}         a list of texts holds one
+    {"exists": "metadata.team"}
     {"and": [ ... ]}   {"or": [ ... ]}   {"not": { ... }}
 """
 
@@ -35,6 +38,7 @@ FIELDS: dict[str, type] = {
     "modified": int,
 }
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_METADATA = re.compile(r"metadata\.[A-Za-z_][A-Za-z0-9_]{0,63}")
 _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _LAST_CHARACTER = "\U0010ffff"
 
@@ -72,11 +76,13 @@ def _compile(condition: Any, depth: int) -> str:
     ((operator, operand),) = condition.items()
     if operator in ("and", "or"):
         return _joined(operator, operand, depth)
+    if operator == "exists":
+        return _exists(operand)
     if operator == "not":
         return f"not ({_compile(operand, depth + 1)})"
     compiler = _OPERATORS.get(operator)
     if compiler is None:
-        known = ", ".join(("and", "or", "not", *_OPERATORS))
+        known = ", ".join(("and", "or", "not", "exists", *_OPERATORS))
         raise _error(f"{_shown(operator)} is no operator; there are {known}")
     return compiler(operator, *_field_and_value(operator, operand))
 
@@ -87,36 +93,60 @@ def _joined(operator: str, operand: Any, depth: int) -> str:
     return f" {operator} ".join(f"({_compile(part, depth + 1)})" for part in operand)
 
 
+def _exists(field: Any) -> str:
+    if not isinstance(field, str) or not _METADATA.fullmatch(field):
+        raise _error("'exists' takes a name such as \"metadata.team\"")
+    return f"exists {_place(field)}"
+
+
 def _field_and_value(operator: str, operand: Any) -> tuple[str, Any]:
     if not isinstance(operand, dict) or len(operand) != 1:
         raise _error(f'{operator!r} takes one field and its value, such as {{"{operator}": {{"format": "pdf"}}}}')
     ((field, value),) = operand.items()
-    if field not in FIELDS:
-        raise _error(f"{_shown(field)} is no field; there are {', '.join(FIELDS)}")
+    if field not in FIELDS and not _METADATA.fullmatch(field):
+        raise _error(f"{_shown(field)} is no field; there are {', '.join(FIELDS)} and metadata.NAME")
     return field, value
 
 
 def _comparison(operator: str, field: str, value: Any) -> str:
-    return f"{field} {_COMPARISONS[operator]} {_literal(field, value)}"
+    return f"{_place(field)} {_COMPARISONS[operator]} {_literal(field, value)}"
 
 
 def _membership(_operator: str, field: str, value: Any) -> str:
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_VALUES:
         raise _error(f"'in' takes a list of 1 to {MAX_VALUES} values for {field!r}")
-    return f"{field} in [{', '.join(_literal(field, item) for item in value)}]"
+    if field in FIELDS:
+        return f"{field} in [{', '.join(_literal(field, item) for item in value)}]"
+    # Not every Milvus takes a piece of JSON on the left of "in".
+    return " or ".join(_comparison("eq", field, item) for item in value)
 
 
 def _prefix(_operator: str, field: str, value: Any) -> str:
-    if FIELDS[field] is not str or not isinstance(value, str):
-        raise _error(f"'prefix' needs a text field and a text, and {field!r} has a number")
+    if FIELDS.get(field) is not str or not isinstance(value, str):
+        raise _error(f"'prefix' needs a text field that is no metadata, and a text; {field!r} is none or has none")
     # A range, not LIKE: its wildcards cannot be escaped alike everywhere.
     low = _literal(field, value)
     high = _literal(field, value + _LAST_CHARACTER)
     return f"{field} >= {low} and {field} <= {high}"
 
 
+def _contains(_operator: str, field: str, value: Any) -> str:
+    if field in FIELDS or not isinstance(value, str):
+        raise _error("'contains' asks a list of texts in metadata for a text")
+    return f"json_contains({_place(field)}, {_literal(field, value)})"
+
+
+def _place(field: str) -> str:
+    """A field as Milvus names it; the name of a piece of metadata was checked to be a plain word."""
+    return field if field in FIELDS else f'metadata["{field.removeprefix("metadata.")}"]'
+
+
 def _literal(field: str, value: Any) -> str:
-    kind = FIELDS[field]
+    if field not in FIELDS and isinstance(value, bool):
+        return "true" if value else "false"
+    if field not in FIELDS and isinstance(value, float):
+        return repr(value)
+    kind = FIELDS.get(field) or (str if isinstance(value, str) else int)
     if kind is str and isinstance(value, str):
         if len(value) > MAX_VALUE_CHARACTERS:
             raise _error(f"the value of {field!r} is longer than {MAX_VALUE_CHARACTERS} characters")
@@ -139,5 +169,6 @@ def _error(reason: str) -> RequestError:
 _OPERATORS: dict[str, Callable[[str, str, Any], str]] = {
     **dict.fromkeys(_COMPARISONS, _comparison),
     "in": _membership,
+    "contains": _contains,
     "prefix": _prefix,
 }

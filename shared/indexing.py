@@ -38,6 +38,8 @@ Item = TypeVar("Item")
 
 # Passages embedded and written together: what a crash can cost at most, and what stands in memory at once.
 _WINDOW = 200
+# A window is only begun when there is time left; the rest is left to the next attempt, which resumes here.
+_LEAST_SECONDS = 1.0
 
 
 class Outcome(StrEnum):
@@ -73,7 +75,7 @@ class Pipeline:
 
 def fingerprint(held: Mapping[str, Held]) -> str:
     """Digest of a set of passages and their places: equal for equal sets."""
-    return digest(*(f"{id_} {place.ordinal} {place.start}" for id_, place in sorted(held.items())))
+    return digest(*(f"{id_} {place.ordinal} {place.start} {place.source}" for id_, place in sorted(held.items())))
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Attempt:
     deadline: Deadline
     stage: str = "loading"
     title: str = ""
+    source: str = ""
     usage: Usage = Usage()
     embedded: int = 0
     held: dict[str, Held] = field(default_factory=dict)
@@ -111,6 +114,8 @@ class Attempt:
         return self._result(Outcome.INDEXED)
 
     def _index(self) -> None:
+        if self.state.problem:
+            raise DocumentError("broken_metadata", self.state.problem, stage="loading")
         store, document_id = self.pipeline.store, self.state.key.document_id
         with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
             path = Path(folder, "object")
@@ -118,8 +123,10 @@ class Attempt:
             self.stage = "parsing"
             parsed = parsing.parse(path, self.state.key.key)
             self.title = parsed.title
+            self.source = digest(self.title, self.state.version, str(self.state.modified))
             self.held = store.held(document_id, self.deadline)
             for window in _windows(self._chunks(parsed), _WINDOW):
+                self.deadline.timeout(_LEAST_SECONDS)
                 self._write(window)
         self.stage = "storing"
         stale = store.held(document_id, self.deadline).keys() - self.wanted.keys()
@@ -129,7 +136,7 @@ class Attempt:
         profile, size = self.pipeline.embedder.profile, self.pipeline.settings.chunk_tokens
         chunks = chunking.chunk(parsed.blocks, self.state.key.document_id, profile, size)
         for chunk in chunks:
-            self.wanted[chunk.id] = Held(chunk.ordinal, chunk.location.start)
+            self.wanted[chunk.id] = Held(chunk.ordinal, chunk.location.start, self.source)
             yield chunk
             self.stage = "parsing"
         if not self.wanted:
@@ -174,8 +181,18 @@ class Attempt:
         return embedded.failure
 
     def _passage(self, chunk: Chunk, vector: tuple[float, ...]) -> Passage:
-        key = self.state.key
-        return Passage(chunk, vector, key.bucket, key.key, self.title, _format(key.key), self.state.modified)
+        key, state = self.state.key, self.state
+        return Passage(
+            chunk=chunk,
+            vector=vector,
+            bucket=key.bucket,
+            key=key.key,
+            title=self.title,
+            format=_format(key.key),
+            modified=state.modified,
+            metadata=state.metadata,
+            source=self.source,
+        )
 
     def _failed(self, error: DocumentError) -> Result:
         failure = Failure(error.stage, error.code, error.message, error.request_id)
@@ -187,7 +204,7 @@ class Attempt:
 
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""
-        before = self.before if self.before and self.before.version == self.state.etag else None
+        before = self.before if self.before and self.before.version == self.state.version else None
         indexed = state is DocumentState.INDEXED
         key = self.state.key
         document = Document(
@@ -195,8 +212,9 @@ class Attempt:
             bucket=key.bucket,
             key=key.key,
             state=state,
-            version=self.state.etag,
-            indexed_version=self.state.etag if indexed else (self.before.indexed_version if self.before else ""),
+            version=self.state.version,
+            etag=self.state.etag,
+            indexed_version=self.state.version if indexed else (self.before.indexed_version if self.before else ""),
             title=self.title or (self.before.title if self.before else ""),
             format=_format(key.key),
             size=self.state.size,

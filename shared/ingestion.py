@@ -19,7 +19,8 @@ from shared.errors import PlatformError, RequestError, TransientError
 from shared.events import Action, ObjectEvent, Unknown
 from shared.filters import equals
 from shared.indexing import Attempt, Outcome, Pipeline, Result, fingerprint
-from shared.models import Document, DocumentState
+from shared.loading import document_of
+from shared.models import DocumentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from shared.embedding import Embedder
     from shared.events import Event
     from shared.loading import Bucket
-    from shared.models import ObjectKey, ObjectState
+    from shared.models import Document, ObjectKey, ObjectState
     from shared.retrying import Deadline
     from shared.store import Store
 
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 _MOST_ROUNDS = 5
 # Documents share locks by their id, so that the locks need no keeping; two that meet wait, no more.
 _LOCKS = 256
+_SHOWN_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class Ingestion:
                 raise RequestError("unknown_event", f"Nothing can be done with this event: {reason}.")
             case Action(dry_run=dry_run):
                 return [self.reconcile(deadline, dry_run=dry_run)]
-            case ObjectEvent(key):
+            case ObjectEvent(named):
+                key = document_of(named)
                 if not self._bucket.owns(key):
                     raise RequestError(
                         "foreign_object", "The event is about another bucket or prefix than OSS_BUCKET's."
@@ -126,7 +129,7 @@ class Ingestion:
             RequestError: ``too_many_deletions``: a larger share of the index than allowed would go.
             TransientError: the listing or the registry could not be read whole, so nothing was done.
         """
-        listed = {state.key.document_id: state for state in self._bucket.list(deadline)}
+        listed = {state.key.document_id: state for state in self._bucket.documents(deadline)}
         known = {
             document.id: document for document in self._store.documents(equals("bucket", self._bucket.name), deadline)
         }
@@ -139,7 +142,8 @@ class Ingestion:
             raise RequestError(
                 "too_many_deletions",
                 f"{len(orphaned)} of {len(known)} documents would be removed, more than RECONCILE_MAX_DELETED_SHARE "
-                'allows. Look at {"action": "reconcile", "dry_run": true}, then raise the share if that is right.',
+                f"allows: {_shown(report.orphaned)}. Raise the share if that is right; "
+                '{"action": "reconcile", "dry_run": true} lists everything that would be done.',
             )
         return self._repair(report, [*orphaned, *stale], deadline)
 
@@ -173,7 +177,7 @@ class Ingestion:
         record = self._store.document(key.document_id, deadline)
         if state is None:
             return self._remove(key, record, deadline)
-        if record and record.version == state.etag and self._stands(record, deadline):
+        if record and record.version == state.version and self._stands(record, deadline):
             outcome = Outcome.INDEXED if record.state is DocumentState.INDEXED else Outcome.FAILED
             return Result(key.key, Outcome.UNCHANGED if outcome is Outcome.INDEXED else outcome, record.chunks)
         return Attempt(self._pipeline, state, record, deadline).result()
@@ -205,11 +209,11 @@ def _readings(key: ObjectKey, bucket: Bucket, deadline: Deadline) -> list[Object
 
 
 def _version(state: ObjectState | None) -> str | None:
-    return state.etag if state else None
+    return state.version if state else None
 
 
 def _settled(record: Document | None, state: ObjectState) -> bool:
-    if record is None or record.version != state.etag:
+    if record is None or (record.etag, record.modified) != (state.etag, state.modified):
         return False
     return record.state is DocumentState.INDEXED or (
         record.state is DocumentState.FAILED and record.failure is not None and not record.failure.retryable
@@ -218,6 +222,11 @@ def _settled(record: Document | None, state: ObjectState) -> bool:
 
 def _added(total: Result, last: Result) -> Result:
     return replace(last, embedded=total.embedded + last.embedded, usage=total.usage + last.usage)
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(names[:_SHOWN_NAMES]) + more
 
 
 def _names(keys: Iterable[ObjectKey]) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from shared import retrying
 from shared.errors import ConfigurationError, DocumentError, PlatformError, TransientError
@@ -23,7 +26,15 @@ Result = TypeVar("Result")
 _PERSISTENCE = Persistence(attempts=4, first_wait=0.3, longest_wait=5)
 _PIECE_BYTES = 1 << 20
 _KEYS_PER_PAGE = 1_000
+SIDECAR = ".metadata.json"
+_MOST_METADATA_BYTES = 16_384
+_METADATA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CONNECT_SECONDS = 3.05
+
+
+def document_of(key: ObjectKey) -> ObjectKey:
+    """The document an object belongs to: itself, or the one whose metadata it holds."""
+    return replace(key, key=key.key.removesuffix(SIDECAR)) if len(key.key) > len(SIDECAR) else key
 
 
 class ChangedError(PlatformError):
@@ -59,10 +70,14 @@ class Bucket:
     def owns(self, key: ObjectKey) -> bool:
         """Whether an object is one of those we index; anything else is none of our business."""
         inside = key.bucket == self._settings.bucket and key.key.startswith(self._settings.prefix)
-        return inside and not key.key.endswith("/")  # consoles make empty "folders" under such keys
+        # Consoles make empty "folders" under keys that end with a slash.
+        return inside and not key.key.endswith("/") and document_of(key) == key
 
     def state(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
         """What the bucket holds under ``key`` now; ``None`` when it holds nothing.
+
+        Its metadata is that of its ``x-oss-meta-`` headers and of the object ``<key>.metadata.json`` beside it, which
+        wins where both name the same.
 
         Raises:
             TransientError, ConfigurationError: OSS cannot be asked.
@@ -72,7 +87,9 @@ class Bucket:
             answer = self._call(lambda: self._client.head_object(request), deadline)
         except _MissingError:
             return None
-        return ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
+        state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
+        headers = {name.lower(): value for name, value in (answer.metadata or {}).items()}
+        return self._with_sidecar(replace(state, metadata=headers), deadline)
 
     def download(self, state: ObjectState, target: Path, most_bytes: int, deadline: Deadline) -> None:
         """Write the content of exactly this version to ``target``.
@@ -102,12 +119,21 @@ class Bucket:
         request = self._sdk.PutObjectRequest(bucket=self._settings.bucket, key=name, body=content)
         self._call(lambda: self._client.put_object(request), deadline)
 
-    def list(self, deadline: Deadline) -> Iterator[ObjectState]:
-        """Every object under the prefix, each page asked for as it is needed.
+    def documents(self, deadline: Deadline) -> list[ObjectState]:
+        """Every document under the prefix; what stands beside one as its metadata only makes it look newer.
 
         Raises:
             TransientError, ConfigurationError: a page could not be had: what came before is not the whole.
         """
+        objects = {state.key: state for page in self._pages(deadline) for state in page}
+        beside = {document_of(key): state.modified for key, state in objects.items() if document_of(key) != key}
+        return [
+            replace(state, modified=max(state.modified, beside.get(key, 0)))
+            for key, state in objects.items()
+            if self.owns(key)
+        ]
+
+    def _pages(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
         token: str | None = None
         while True:
             request = self._sdk.ListObjectsV2Request(
@@ -117,14 +143,43 @@ class Bucket:
                 continuation_token=token,
                 encoding_type="url",
             )
-            page = self._call(lambda request=request: self._client.list_objects_v2(request), deadline)  # type: ignore[misc]
-            for entry in page.contents or ():
-                key = self.key(entry.key)
-                if self.owns(key):
-                    yield ObjectState(key, _bare(entry.etag), int(entry.size or 0), _seconds(entry.last_modified))
+            page = self._call(partial(self._client.list_objects_v2, request), deadline)
+            yield [
+                ObjectState(self.key(entry.key), _bare(entry.etag), int(entry.size or 0), _seconds(entry.last_modified))
+                for entry in page.contents or ()
+            ]
             if not page.is_truncated:
                 return
             token = page.next_continuation_token
+
+    def _with_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
+        request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key + SIDECAR)
+        try:
+            modified, content = self._call(partial(self._read_small, request), deadline)
+        except _MissingError:
+            return state
+        try:
+            metadata = msgspec.json.decode(content, type=dict[str, str | int | float | bool | list[str]])
+            if len(content) > _MOST_METADATA_BYTES or not all(map(_METADATA_NAME.fullmatch, metadata)):
+                raise ValueError
+        except (ValueError, RecursionError):
+            problem = (
+                f"{SIDECAR[1:]} beside it must be a JSON object of at most {_MOST_METADATA_BYTES} bytes: names of "
+                "letters, digits and underscores; texts, numbers, true, false or lists of texts as values."
+            )
+            return replace(state, modified=max(state.modified, modified), problem=problem)
+        return replace(state, modified=max(state.modified, modified), metadata={**state.metadata, **metadata})
+
+    def _read_small(self, request: Any) -> tuple[int, bytes]:
+        answer = self._client.get_object(request)
+        with answer.body as body:
+            pieces, size = [], 0
+            for piece in body.iter_bytes(block_size=_MOST_METADATA_BYTES + 1):
+                pieces.append(piece)
+                size += len(piece)
+                if size > _MOST_METADATA_BYTES:
+                    break
+        return _seconds(answer.last_modified), b"".join(pieces)
 
     def _copy(self, state: ObjectState, target: Path, deadline: Deadline) -> None:
         request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key, if_match=f'"{state.etag}"')
@@ -214,5 +269,5 @@ def _bare(etag: str | None) -> str:
     return (etag or "").strip('"')
 
 
-def _seconds(moment: dt.datetime | None) -> float:
-    return moment.timestamp() if moment else 0.0
+def _seconds(moment: dt.datetime | None) -> int:
+    return int(moment.timestamp()) if moment else 0

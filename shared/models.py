@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -41,13 +42,24 @@ class ObjectState:
     Attributes:
         etag: version of the content, without quotes.
         size: bytes.
-        modified: seconds since the epoch.
+        modified: when it or its metadata was last written, in whole seconds since the epoch.
+        metadata: what its owner says about it, by name; empty in a listing, which does not tell.
+        problem: why the metadata cannot be used, or empty.
     """
 
     key: ObjectKey
     etag: str
     size: int
-    modified: float
+    modified: int
+    metadata: dict[str, Any] = field(default_factory=dict, compare=False)
+    problem: str = field(default="", compare=False)
+
+    @property
+    def version(self) -> str:
+        """Identity of content and metadata together: what the index must speak of."""
+        if not self.metadata and not self.problem:
+            return self.etag
+        return digest(self.etag, json.dumps(self.metadata, sort_keys=True, ensure_ascii=False), self.problem)
 
 
 @dataclass(frozen=True)
@@ -144,10 +156,11 @@ class Document:
     """The registry's record of one document.
 
     Attributes:
-        version: ETag of the bucket's content this record speaks of.
-        indexed_version: ETag of the content the index answers from; empty when it holds none.
+        version: the object's content and metadata this record speaks of (the ETag, where there is no metadata).
+        indexed_version: the version the index answers from; empty when it holds none.
+        etag: version of the object's content alone.
         size: bytes of the object.
-        modified: when the object was written, seconds since the epoch.
+        modified: when the object or its metadata was written, seconds since the epoch.
         chunks: passages in the index.
         tokens: tokens DashScope billed for this version.
         cost_cny: what they cost.
@@ -162,6 +175,7 @@ class Document:
     state: DocumentState
     version: str
     indexed_version: str = ""
+    etag: str = ""
     title: str = ""
     format: str = ""
     size: int = 0

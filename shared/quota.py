@@ -25,14 +25,22 @@ if TYPE_CHECKING:
 
 _SLOWEST = 0.05
 _FIRST = 0.5
-_GROWTH_PER_SECOND = 0.25
 _CUT = 0.7
 # Several calls of one overload are refused together; only the first of them cuts the pace.
 _CUT_ONCE_PER_SECONDS = 1.0
+_GROWTH_PER_SECOND = 0.25
+# Behind a cut the pace grows by this much more with each second that passes without another. At full growth at once,
+# two processes that both believe the whole quota is theirs have a third of their calls refused; like this, one in 25.
+_GROWTH_GAINED_PER_SECOND = 0.05
 # A process that was idle may send this many seconds' worth at once.
 _BURST_SECONDS = 0.25
-# How much one bill says about the texts to come: a table of figures holds four times the tokens its length suggests.
-_WEIGHT_OF_A_BILL = 0.2
+# The pace may change while a call waits for its turn.
+_LOOK_AGAIN_SECONDS = 0.5
+# A turn this near has come: clocks and sleeps are no finer.
+_EARLY_SECONDS = 0.001
+# What a guess is worth is learned from about the last five bills, and believed to be right at first.
+_BILL_FADES_TO = 0.8
+_FIRST_BILL = 1_000.0
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,15 @@ class Limiter:
         self._share = share
         self._clock = clock
         self._sleep = sleep
+        self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._pace = _FIRST
-        self._paced_at = clock()
         self._cut_at = float("-inf")
-        self._free_at = clock()
-        self._billed_per_guessed = 1.0
+        # Seconds of the share: used up by the calls that went ahead, and wanted by those in line.
+        self._owed = 0.0
+        self._wanted = 0.0
+        self._reckoned_at = clock()
+        self._guessed = self._billed = _FIRST_BILL
 
     def wait(self, guessed: int, deadline: Deadline) -> Reservation:
         """Wait for the turn of a call of about ``guessed`` input tokens.
@@ -92,35 +103,57 @@ class Limiter:
             TransientError: ``quota_exhausted``: the turn would come behind the deadline.
         """
         with self._lock:
-            now = self._clock()
-            self._grow(now)
-            start = max(self._free_at, now - _BURST_SECONDS)
-            if start - now > deadline.remaining():
-                raise TransientError(
-                    "quota_exhausted", "The share of the DashScope quota is used up for now; try again later."
-                )
-            reservation = Reservation(guessed, guessed * self._billed_per_guessed)
-            self._free_at = start + self._share.seconds(reservation.tokens) / self._pace
-        if start > now:
-            self._sleep(start - now)
+            self._reckon()
+            _require(self._owed + self._wanted, deadline)
+            reservation = Reservation(guessed, guessed * self._billed / self._guessed)
+            seconds = self._share.seconds(reservation.tokens)
+            self._wanted += seconds
+        try:
+            with self._turn:
+                self._take(seconds, deadline)
+        finally:
+            with self._lock:
+                self._wanted -= seconds
         return reservation
 
     def settle(self, reservation: Reservation, billed: int) -> None:
         """Correct the books once the bill is known."""
         with self._lock:
-            extra = self._share.seconds(billed) - self._share.seconds(reservation.tokens)
-            self._free_at += extra / self._pace
-            self._billed_per_guessed += _WEIGHT_OF_A_BILL * (billed / reservation.guessed - self._billed_per_guessed)
+            self._owed += self._share.seconds(billed) - self._share.seconds(reservation.tokens)
+            self._guessed = self._guessed * _BILL_FADES_TO + reservation.guessed
+            self._billed = self._billed * _BILL_FADES_TO + billed
 
     def throttled(self) -> None:
         """DashScope refused a call for its pace: slow down."""
         with self._lock:
-            now = self._clock()
-            self._grow(now)
+            now = self._reckon()
             if now - self._cut_at >= _CUT_ONCE_PER_SECONDS:
                 self._pace = max(_SLOWEST, self._pace * _CUT)
                 self._cut_at = now
 
-    def _grow(self, now: float) -> None:
-        self._pace = min(1.0, self._pace + (now - self._paced_at) * _GROWTH_PER_SECOND)
-        self._paced_at = now
+    def _take(self, seconds: float, deadline: Deadline) -> None:
+        """Sleep until nothing is owed any more, then owe ``seconds``."""
+        while True:
+            with self._lock:
+                self._reckon()
+                pause = self._owed / self._pace
+                if pause <= _EARLY_SECONDS:
+                    self._owed += seconds
+                    return
+            _require(pause, deadline)
+            self._sleep(min(pause, _LOOK_AGAIN_SECONDS))
+
+    def _reckon(self) -> float:
+        """Pay off what was owed and let the pace grow, by the time since this was last done; the time now."""
+        now = self._clock()
+        elapsed = now - self._reckoned_at
+        growth = min(_GROWTH_PER_SECOND, (now - self._cut_at) * _GROWTH_GAINED_PER_SECOND)
+        pace = min(1.0, self._pace + elapsed * growth)
+        self._owed = max(-_BURST_SECONDS, self._owed - elapsed * (self._pace + pace) / 2)
+        self._pace, self._reckoned_at = pace, now
+        return now
+
+
+def _require(seconds: float, deadline: Deadline) -> None:
+    if seconds > deadline.remaining():
+        raise TransientError("quota_exhausted", "The share of the DashScope quota is used up for now; try again later.")

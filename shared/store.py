@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 # Raised when the collections' shape changes, so that old and new never mix.
-_LAYOUT = 2
+_LAYOUT = 3
 # A server answers at most this many rows. https://milvus.io/docs/limitations.md
 _MOST_ROWS = 16_384
 # Far below the server's message limit of 64 MB even with 2,560 dimensions and full texts.
@@ -74,10 +74,12 @@ class Held:
     Attributes:
         ordinal: position in the document.
         start: offset in the document's text.
+        source: digest of what the row says of its document; the row is written anew when that changes.
     """
 
     ordinal: int
     start: int
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Passage:
     format: str
     modified: float
     metadata: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
 
 
 class Store:
@@ -159,8 +162,10 @@ class Store:
 
     def held(self, document_id: str, deadline: Deadline) -> dict[str, Held]:
         """The passages the index holds of a document, read Strong, by id."""
-        rows = self._all(self._passages, equals("document_id", document_id), ["id", "ordinal", "start"], deadline)
-        return {row["id"]: Held(row["ordinal"], row["start"]) for row in rows}
+        rows = self._all(
+            self._passages, equals("document_id", document_id), ["id", "ordinal", "start", "source"], deadline
+        )
+        return {row["id"]: Held(row["ordinal"], row["start"], row["source"]) for row in rows}
 
     def passages_of(self, document_ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
         """The ids of the passages of several small documents, read Strong, with their document's id."""
@@ -339,6 +344,7 @@ class Store:
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=32)
         schema.add_field("document_id", DataType.VARCHAR, max_length=32)
+        schema.add_field("source", DataType.VARCHAR, max_length=32)
         analyzer = {"tokenizer": "jieba", "filter": ["lowercase", {"type": "stop", "stop_words": list(STOP_WORDS)}]}
         text = {"enable_analyzer": True, "analyzer_params": analyzer} if with_keywords else {}
         schema.add_field("text", DataType.VARCHAR, max_length=MOST_TEXT_BYTES, **text)
@@ -409,6 +415,7 @@ def _row(passage: Passage) -> dict[str, Any]:
         "modified": int(passage.modified),
         "headings": list(location.headings),
         "metadata": passage.metadata,
+        "source": passage.source,
         "vector": list(passage.vector),
     }
 

@@ -126,10 +126,10 @@ class Oss:
         }
         return BucketSettings(**{**values, **changes})
 
-    def put(self, key: str, content: bytes | str) -> None:
+    def put(self, key: str, content: bytes | str, **headers: str) -> None:
         """Put an object."""
         data = content.encode() if isinstance(content, str) else content
-        self._object("PUT", key, data=data)
+        self._object("PUT", key, data=data, headers=headers)
 
     def remove(self, key: str) -> None:
         """Delete an object."""
@@ -146,11 +146,10 @@ class Oss:
         """Put fault rules in force."""
         requests.put(f"{self.endpoint}/control/faults", json={"rules": list(rules)}, timeout=5).raise_for_status()
 
-    def _object(self, method: str, key: str, **options: Any) -> None:
+    def _object(self, method: str, key: str, headers: dict[str, str] | None = None, **options: Any) -> None:
         url = f"{self.endpoint}/{self.bucket}/{quote(key, safe='')}"
-        requests.request(
-            method, url, headers={"Authorization": "OSS test:unverified"}, timeout=10, **options
-        ).raise_for_status()
+        signed = {"Authorization": "OSS test:unverified", **(headers or {})}
+        requests.request(method, url, headers=signed, timeout=10, **options).raise_for_status()
 
 
 @pytest.fixture(scope="session")

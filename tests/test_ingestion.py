@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pytest
 
 from shared.config import IngestionSettings
 from shared.embedding import Embedder
-from shared.errors import ConfigurationError, RequestError, TransientError
+from shared.errors import ConfigurationError, PlatformError, RequestError, TransientError
 from shared.events import Action, ObjectEvent, Unknown
 from shared.filters import equals
 from shared.indexing import Outcome, Result
@@ -259,9 +260,10 @@ def test_a_passing_failure_is_recorded_raised_and_resumed_where_it_stopped(world
 @pytest.mark.parametrize("fault", ["missing", "changed", "unavailable", "truncated"])
 def test_a_fault_of_the_bucket_ends_in_the_exact_state(world: World, fault: str) -> None:
     world.oss.put("a.txt", "Steady content.")
-    world.oss.fail({"fault": fault, "times": 1, "match": {"method": "GET", "key": "a.txt"}})
-    with contextlib.suppress(TransientError):
-        world.converge("a.txt")
+    world.oss.fail({"fault": fault, "times": 3, "match": {"method": "GET", "key": "a.txt"}})
+    for _ in range(3):
+        with contextlib.suppress(PlatformError):
+            world.converge("a.txt")
     world.converge("a.txt")
     assert world.texts("a.txt") == ["Steady content."]
 
@@ -327,6 +329,68 @@ def test_reconcile_refuses_a_listing_it_cannot_finish(world: World) -> None:
     with pytest.raises(TransientError):
         world.ingestion.reconcile(Deadline.after(3))
     assert world.document("a.txt") is not None
+
+
+def test_metadata_beside_an_object_filters_and_its_change_is_not_paid_for(world: World) -> None:
+    world.oss.put("plan.txt", "The pier is rebuilt in spring.")
+    world.oss.put(
+        "plan.txt.metadata.json", '{"team": "harbour", "tags": ["pier", "spring"], "year": 2026, "open": true}'
+    )
+    world.oss.put("other.txt", "The pier is closed in winter.")
+    for name in ("plan.txt", "other.txt"):
+        world.converge(name)
+    conditions: tuple[dict[str, Any], ...] = (
+        {"eq": {"metadata.team": "harbour"}},
+        {"contains": {"metadata.tags": "pier"}},
+        {"gte": {"metadata.year": 2026}},
+        {"eq": {"metadata.open": True}},
+        {"exists": "metadata.team"},
+        {"in": {"metadata.team": ["harbour", "office"]}},
+    )
+    for condition in conditions:
+        assert [hit.key for hit in world.ask("pier", filter=condition)] == ["plan.txt"], condition
+    world.dashscope.reset()
+    world.oss.put("plan.txt.metadata.json", '{"team": "office"}')
+    event = ObjectEvent(world.key("plan.txt.metadata.json"), "ObjectCreated:PutObject")
+    (result,) = world.ingestion.handle([event], soon())
+    assert isinstance(result, Result)
+    assert (result.key, result.outcome, result.embedded) == ("plan.txt", Outcome.INDEXED, 0)
+    assert world.dashscope.usage()["calls"] == 0
+    assert world.ask("pier", filter={"eq": {"metadata.team": "harbour"}}) == []
+    assert [hit.metadata for hit in world.ask("pier", top_k=1)] == [{"team": "office"}]
+    assert world.document("plan.txt.metadata.json") is None
+
+
+def test_a_reconcile_sees_that_metadata_went(world: World) -> None:
+    world.oss.put("plan.txt", "The pier is rebuilt in spring.")
+    time.sleep(1.1)  # the bucket's clock ticks in seconds
+    world.oss.put("plan.txt.metadata.json", '{"team": "harbour"}')
+    world.converge("plan.txt")
+    assert world.ingestion.reconcile(soon()).stale == ()
+    world.oss.remove("plan.txt.metadata.json")
+    assert world.ingestion.reconcile(soon()).stale == ("plan.txt",)
+    assert world.ask("pier", filter={"exists": "metadata.team"}) == []
+
+
+def test_metadata_in_an_objects_headers_filters_too(world: World) -> None:
+    world.oss.put("head.txt", "The crane lifts forty tons.", **{"x-oss-meta-team": "crane"})
+    world.converge("head.txt")
+    hits = world.ask("crane", filter={"eq": {"metadata.team": "crane"}})
+    assert [hit.metadata for hit in hits] == [{"team": "crane"}]
+
+
+BROKEN_METADATA = ["", "[1]", '{"a": {"deep": 1}}', '{"a b": 1}', '{"a": "' + "x" * 20_000 + '"}', "{" * 9_000]
+
+
+@pytest.mark.parametrize("broken", BROKEN_METADATA, ids=range(len(BROKEN_METADATA)))
+def test_metadata_that_cannot_be_read_is_a_failure_with_its_reason(world: World, broken: str) -> None:
+    world.oss.put("plan.txt", "The pier is rebuilt in spring.")
+    world.oss.put("plan.txt.metadata.json", broken)
+    result = world.converge("plan.txt")
+    assert result.failure is not None
+    assert result.failure.code == "broken_metadata"
+    world.oss.put("plan.txt.metadata.json", "{}")
+    assert world.converge("plan.txt").outcome is Outcome.INDEXED
 
 
 def test_modes_find_what_they_should(world: World) -> None:

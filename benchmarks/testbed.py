@@ -1,0 +1,144 @@
+"""A local stack of its own for a measurement: fresh folders, free ports, nothing of the caller's settings.
+
+The encoder behind the DashScope stand-in is the one that only hashes, so that its CPU time is not what is measured.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+
+from local import stack
+from local.stack import Plan, Ports, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_POLL_SECONDS: Final = 0.1
+_STALLED_SECONDS: Final = 60
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PREFIX: Final = "semantic-search-"
+
+
+class MeasurementError(RuntimeError):
+    """What was to be measured did not happen; the message says what did."""
+
+
+@dataclass(frozen=True)
+class Testbed:
+    """A running stack and its bucket."""
+
+    stack: Stack
+    bucket: Path
+
+    def drop(self, files: Mapping[str, bytes]) -> float:
+        """Put ``files`` into the bucket at once; the moment (``time.perf_counter``) the first became visible."""
+        with TemporaryDirectory(dir=self.bucket.parent) as name:
+            beside = Path(name)
+            for file, content in files.items():
+                (beside / file).write_bytes(content)
+            started = time.perf_counter()
+            for file in files:
+                (beside / file).rename(self.bucket / file)
+        return started
+
+    def await_indexed(self, count: int, progress: Callable[[int], None]) -> float:
+        """Wait until ``count`` documents are indexed; the moment (``time.perf_counter``) that was seen.
+
+        Raises:
+            MeasurementError: a document failed, or nothing moves any more.
+        """
+        done, moved = -1, time.monotonic()
+        while time.monotonic() - moved < _STALLED_SECONDS:
+            # The gateway's own counters: asking the registry this often would load what is measured.
+            ingest = self.function("ingest")
+            seen = time.perf_counter()
+            if ingest["delivered"] != done:
+                done, moved = int(ingest["delivered"]), time.monotonic()
+                progress(min(done, count))
+            if ingest["failed"]:
+                raise MeasurementError(f"an event failed: {ingest['last_error']}")
+            if done >= count and not ingest["queued"] and not ingest["in_flight"]:
+                self._check(count)
+                return seen
+            time.sleep(_POLL_SECONDS)
+        raise MeasurementError(f"after {done} of {count} events nothing moved for {_STALLED_SECONDS} s")
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The registry's records."""
+        answer = requests.get(f"{self.stack.url}/documents", params={"limit": 1000}, timeout=60)
+        answer.raise_for_status()
+        return list(answer.json()["documents"])
+
+    def function(self, name: str) -> dict[str, Any]:
+        """What the gateway tells of a function: its pid, port and counters."""
+        return self._functions()[name]
+
+    def usage(self) -> dict[str, Any]:
+        """What the DashScope stand-in has counted since it started."""
+        return dict(requests.get(self._control("usage"), timeout=10).json())
+
+    def set_latency(self, seconds: float) -> None:
+        """How long the DashScope stand-in waits with every answer from now on."""
+        settings = {"latency_ms": seconds * 1000}
+        requests.put(self._control("settings"), json=settings, timeout=10).raise_for_status()
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU time used so far by every part of the stack and every function, by name."""
+        leaders = {part.popen.pid: part.name for part in self.stack.parts}
+        leaders |= {function["pid"]: name for name, function in self._functions().items()}
+        used = dict.fromkeys(leaders.values(), 0.0)
+        for session, seconds in _processes():
+            # Every part leads a session of its own, in which its workers are.
+            if session in leaders:
+                used[leaders[session]] += seconds
+        return used
+
+    def _functions(self) -> dict[str, dict[str, Any]]:
+        status = requests.get(f"{self.stack.url}/gateway/status", timeout=10).json()
+        return {function["name"].removeprefix(_PREFIX): function for function in status["functions"]}
+
+    def _control(self, what: str) -> str:
+        return self.stack.environ["DASHSCOPE_BASE_URL"].replace("/api/v1", f"/control/{what}")
+
+    def _check(self, count: int) -> None:
+        states = [document["state"] for document in self.documents()]
+        if states.count("indexed") != count:
+            raise MeasurementError(f"{states.count('indexed')} of {count} documents are indexed: {set(states)}")
+
+
+@contextmanager
+def testbed(latency: float) -> Iterator[Testbed]:
+    """A stack whose DashScope stand-in waits ``latency`` seconds with every answer and knows no quota."""
+    with TemporaryDirectory(prefix="benchmark-") as name:
+        bucket = Path(name, "bucket")
+        environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        plan = Plan(
+            data=Path(name, "data"),
+            bucket=bucket,
+            model="hash",
+            ports=Ports(0, 0, 0, 0),
+            # No quota at the stand-in, and ours so high that no call waits for its turn.
+            environ={**environ, "QUOTA_REQUESTS_PER_SECOND": "100000", "QUOTA_TOKENS_PER_MINUTE": "10000000000"},
+            dashscope_options=("--latency-ms", f"{latency * 1000:g}"),
+        )
+        with stack.running(plan) as running:
+            yield Testbed(running, bucket)
+
+
+def _processes() -> Iterator[tuple[int, float]]:
+    """The session and the CPU seconds of every process of this machine; see ``man 5 proc_pid_stat``."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        session, user, system = int(fields[3]), int(fields[11]), int(fields[12])
+        yield session, (user + system) / _TICKS

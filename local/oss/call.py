@@ -1,0 +1,127 @@
+"""One request to the bucket, taken apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from local.oss.notification import LOOPBACK, ObjectEvent
+from local.oss.refusal import Refusal
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from local.oss.faults import Rule
+    from local.oss.stored_object import Change
+
+_KEY_BYTES: Final = 1023  # https://www.alibabacloud.com/help/doc-detail/185228.htm
+
+# Sub-resources that make a request about an object's content a request about something else.
+_OTHER_MATTERS: Final = ("acl", "tagging", "symlink", "restore", "append", "x-oss-process", "versionId")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to the bucket.
+
+    Attributes:
+        key: empty for a request about the bucket itself.
+        query: decoded parameters; sub-resources such as ``acl`` have an empty value.
+        fault: what its response body shall suffer.
+    """
+
+    request: web.Request
+    id: str
+    bucket: str
+    key: str
+    query: dict[str, str]
+    fault: Rule | None = None
+
+    @classmethod
+    def of(cls, request: web.Request, request_id: str) -> Call:
+        """Take ``request`` apart.
+
+        Raises:
+            Refusal: it names no object that could be.
+        """
+        path, _, query = request.raw_path.partition("?")
+        bucket, key = split_path(path)
+        return cls(request, request_id, bucket, key, dict(parse_qsl(query, keep_blank_values=True)))
+
+    def header(self, name: str) -> str:
+        """Value of a request header, or empty."""
+        return self.request.headers.get(name, "")
+
+    def event(self, name: str, change: Change) -> ObjectEvent:
+        """What the request did, as it is announced."""
+        return ObjectEvent(name, change, self.id, self.request.remote or LOOPBACK)
+
+    @property
+    def may_overwrite(self) -> bool:
+        """Whether an object that is there already may be replaced."""
+        return self.header("x-oss-forbid-overwrite").lower() != "true"
+
+    @property
+    def access_key_id(self) -> str:
+        """Of a signature of version 4 or 1, in the header or the query; empty without one."""
+        signed = re.match(r"OSS4-HMAC-SHA256 Credential=([^/]+)/|OSS ([^:]+):", self.header("Authorization"))
+        if signed:
+            return signed[1] or signed[2]
+        credential = self.query.get("x-oss-credential", "").partition("/")[0]
+        return credential or self.query.get("OSSAccessKeyId", "")
+
+    @property
+    def operation(self) -> str:
+        """The name OSS gives to the request; of those not offered, something a person can recognise."""
+        return self._object_operation() if self.key else self._bucket_operation()
+
+    def _object_operation(self) -> str:
+        method, query, copies = self.request.method, self.query, self.header("x-oss-copy-source")
+        if "uploadId" in query:
+            put = "UploadPartCopy" if copies else "UploadPart"
+            names = {"POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload", "GET": "ListParts"}
+            return {"PUT": put, **names}.get(method, method)
+        other = next((name for name in _OTHER_MATTERS if name in query), "")
+        if other:
+            return f"{method} ?{other}"
+        if method == "POST" and "uploads" in query:
+            return "InitiateMultipartUpload"
+        put = "CopyObject" if copies else "PutObject"
+        head = "GetObjectMeta" if "objectMeta" in query else "HeadObject"
+        return {"PUT": put, "GET": "GetObject", "HEAD": head, "DELETE": "DeleteObject"}.get(method, method)
+
+    def _bucket_operation(self) -> str:
+        method, query = self.request.method, self.query
+        if method == "GET":
+            if query.get("list-type") == "2":
+                return "ListObjectsV2"
+            return {"acl": "GetBucketAcl", "bucketInfo": "GetBucketInfo"}.get(next(iter(query), ""), "ListObjects")
+        if method == "POST" and "delete" in query:
+            return "DeleteMultipleObjects"
+        return {"HEAD": "HeadBucket", "PUT": "PutBucket", "DELETE": "DeleteBucket"}.get(method, method)
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Bucket and key of ``/bucket/key``, decoded once and otherwise literal.
+
+    Raises:
+        Refusal: the key is no UTF-8 or too long.
+    """
+    bucket, _, key = path.removeprefix("/").partition("/")
+    try:
+        return unquote_to_bytes(bucket).decode(), checked_key(unquote_to_bytes(key).decode())
+    except UnicodeDecodeError:
+        raise Refusal("InvalidObjectName", "An object name must be encoded in UTF-8.") from None
+
+
+def checked_key(key: str) -> str:
+    """``key``, if it is not too long.
+
+    Raises:
+        Refusal: it is.
+    """
+    if len(key.encode()) > _KEY_BYTES:
+        raise Refusal("InvalidObjectName", "The length of an object name must be less than 1024 bytes.")
+    return key

@@ -1,0 +1,168 @@
+"""The stand-in itself: the routes, and what becomes of one request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from local.oss import wire
+from local.oss.bucket import Bucket
+from local.oss.call import Call
+from local.oss.courier import Courier, Mode
+from local.oss.faults import Faults
+from local.oss.multipart import Multipart
+from local.oss.notification import ObjectEvent
+from local.oss.objects import Objects
+from local.oss.refusal import Refusal
+from local.oss.watching import changes
+
+if TYPE_CHECKING:
+    from local.oss.folder import Folder
+    from local.oss.settings import Settings
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_Operation = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    mode: Mode
+
+
+class StandIn:
+    """The protocol over one folder. Create and use it inside a running event loop."""
+
+    def __init__(self, settings: Settings, folder: Folder) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._courier = Courier(settings.notifications, settings.bucket)
+        self._faults = Faults([])
+        self._requests: Counter[str] = Counter()
+        self._operations = _operations(folder, self._courier)
+
+    def application(self) -> web.Application:
+        """The web application; starts and stops the watch and the deliveries with itself."""
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/healthz", self._health),
+                web.put("/control/faults", self._set_faults),
+                web.delete("/control/faults", self._clear_faults),
+                web.get("/control/requests", self._count),
+                web.put("/control/notifications", self._set_delivery),
+                web.route("*", r"/{bucket_and_key:[\s\S]*}", self._answer),  # a key may hold newlines
+            ]
+        )
+        application.on_startup.append(self._start)
+        application.on_cleanup.append(self._stop)
+        return application
+
+    async def _start(self, _: web.Application) -> None:
+        self._watch = asyncio.create_task(self._follow_the_folder())
+
+    async def _stop(self, _: web.Application) -> None:
+        self._watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._watch
+        await self._courier.close()
+
+    async def _follow_the_folder(self) -> None:
+        try:
+            async for change in changes(self._folder, self._settings.quiet):
+                name = "ObjectCreated:PutObject" if change.now else "ObjectRemoved:DeleteObject"
+                self._courier.publish(ObjectEvent(name, change, _request_id()))
+        except (OSError, RuntimeError):
+            _log.exception("the watch over the folder ended: changes by hand go unnoticed until a restart")
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok", "bucket": self._settings.bucket})
+
+    async def _set_faults(self, request: web.Request) -> web.Response:
+        self._faults = await _json_of(request, Faults)
+        return web.json_response({"rules": len(self._faults.rules)})
+
+    async def _clear_faults(self, _: web.Request) -> web.Response:
+        self._faults = Faults([])
+        return web.Response(status=204)
+
+    async def _count(self, _: web.Request) -> web.Response:
+        return web.json_response(self._requests)
+
+    async def _set_delivery(self, request: web.Request) -> web.Response:
+        self._courier.mode = (await _json_of(request, _Delivery)).mode
+        return web.json_response({"mode": self._courier.mode})
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        request_id = _request_id()
+        try:
+            response = await self._carry_out(Call.of(request, request_id))
+        except Refusal as refusal:
+            response = wire.refuse(request, request_id, refusal)
+        except ConnectionError as error:  # the client went away: nobody will read this
+            response = wire.refuse(request, request_id, Refusal("IncompleteBody", str(error)))
+        except OSError as error:
+            _log.exception("the disk failed a request")
+            response = wire.refuse(request, request_id, Refusal("InternalError", str(error)))
+        if not response.prepared:
+            response.headers.update(wire.identity(request_id))
+        return response
+
+    async def _carry_out(self, call: Call) -> web.StreamResponse:
+        name = call.operation
+        self._requests[name] += 1
+        self._authorize(call)
+        if call.bucket != self._settings.bucket:
+            raise Refusal("NoSuchBucket")
+        operation = self._operations.get(name)
+        if operation is None:
+            raise Refusal("MethodNotAllowed", f"The OSS stand-in does not offer {name}.")
+        return await operation(replace(call, fault=self._faults.strike(call.request.method, call.key)))
+
+    def _authorize(self, call: Call) -> None:
+        if not call.access_key_id:
+            raise Refusal("AccessDenied", "You have no right to access this object: the request is not signed.")
+        if self._settings.access_key_id not in ("", call.access_key_id):
+            raise Refusal("InvalidAccessKeyId")
+
+
+def _operations(folder: Folder, courier: Courier) -> dict[str, _Operation]:
+    """What is offered, by the name OSS gives it."""
+    bucket, objects, multipart = Bucket(folder), Objects(folder, courier), Multipart(folder, courier)
+    return {
+        "HeadBucket": bucket.head,
+        "GetBucketInfo": bucket.info,
+        "GetBucketAcl": bucket.acl,
+        "ListObjectsV2": bucket.list,
+        "PutObject": objects.put,
+        "GetObject": objects.get,
+        "HeadObject": objects.get,
+        "GetObjectMeta": objects.get,
+        "CopyObject": objects.copy,
+        "DeleteObject": objects.delete,
+        "DeleteMultipleObjects": objects.delete_many,
+        "InitiateMultipartUpload": multipart.initiate,
+        "UploadPart": multipart.upload,
+        "CompleteMultipartUpload": multipart.complete,
+        "AbortMultipartUpload": multipart.abort,
+    }
+
+
+def _request_id() -> str:
+    return secrets.token_hex(12).upper()
+
+
+async def _json_of(request: web.Request, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
