@@ -1,8 +1,9 @@
 """Milvus on one machine: the Milvus Lite engine behind its own gRPC server, made safe for several writers.
 
-Milvus Lite loses acknowledged rows when two writers of one collection meet a flush, and scans unflushed rows
-slowly. A real server has neither problem, so both are cured here and not in the deployed code: calls that change
-data take turns, and a burst of writes is flushed once it has ended.
+Milvus Lite loses acknowledged rows when two writers of one collection meet a flush, scans unflushed rows slowly, and
+cuts Chinese into words with the Python jieba. A real server has none of these problems, so they are cured here and not
+in the deployed code: calls that change data take turns, a burst of writes is flushed once it has ended, and the words
+are cut by jieba-rs, as Milvus itself does, at a fortieth of the time and with the same result.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import logging
 import os
 import signal
+import sys
 import threading
 from concurrent import futures
 from pathlib import Path
@@ -19,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Rows not yet flushed are scanned one by one; 4 MB of them keep a search below 100 ms.
-_MEMTABLE_BYTES = 4_000_000
+# Rows not yet flushed are copied for every query: 1 MB of them costs milliseconds, 4 MB tens of them.
+_MEMTABLE_BYTES = 1_000_000
+# A call that waits for another's Python code waits this long at most; the default of 5 ms adds up over a burst.
+_SWITCH_SECONDS = 0.0005
 # A burst has ended when nothing was written for this long. One flush takes tens of milliseconds.
 _QUIET_SECONDS = 0.3
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # as a real server
@@ -79,6 +83,11 @@ def serve(data: Path, host: str, port: int) -> None:
         SystemExit: the port is taken or the folder is in use; the message says what to do.
     """
     import grpc
+    import rjieba
+
+    sys.modules["jieba"] = rjieba  # what Milvus Lite imports by that name
+    rjieba.cut("词典")  # the dictionary is loaded now and not during the first write
+    sys.setswitchinterval(_SWITCH_SECONDS)
     from milvus_lite.adapter.grpc.servicer import MilvusServicer
     from milvus_lite.db import MilvusLite
     from milvus_lite.exceptions import DataDirLockedError

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import socket
 import time
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import should_bypass_proxies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +52,12 @@ def _read(response: requests.Response, ends: float) -> Iterator[bytes]:
         raise requests.exceptions.ChunkedEncodingError(str(error)) from error
 
 
-def bounded_session(connections: int) -> requests.Session:
-    """A session of up to ``connections`` reused connections whose answers end within the read timeout."""
+def bounded_session(address: str, connections: int) -> requests.Session:
+    """A session with ``address``: up to ``connections`` reused connections, answers that end within the read timeout."""
     session = requests.Session()
+    # The environment's proxies are looked up here once, and not at every call.
+    session.trust_env = False
+    session.proxies = {} if should_bypass_proxies(address, None) else urllib.request.getproxies()
     adapter = _BoundedAdapter(pool_connections=4, pool_maxsize=connections)
     session.mount("http://", adapter)
     session.mount("https://", adapter)

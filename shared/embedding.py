@@ -390,7 +390,7 @@ class Embedder:
         from shared.connection import bounded_session
 
         logging.getLogger("dashscope").setLevel(logging.CRITICAL)  # it logs requests; we say what is needed, once
-        return bounded_session(connections=self._settings.concurrency + 32)
+        return bounded_session(self._settings.address, connections=self._settings.concurrency + 32)
 
 
 def _share(settings: DashScopeSettings) -> Share:

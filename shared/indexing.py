@@ -124,7 +124,8 @@ class Attempt:
             parsed = parsing.parse(path, self.state.key.key)
             self.title = parsed.title
             self.source = digest(self.title, self.state.version, str(self.state.modified))
-            self.held = store.held(document_id, self.deadline)
+            # Without a record nothing was ever attempted, so nothing can be held.
+            self.held = store.held(document_id, self.deadline) if self.before else {}
             for window in _windows(self._chunks(parsed), _WINDOW):
                 self.deadline.timeout(_LEAST_SECONDS)
                 self._write(window)

@@ -295,9 +295,8 @@ class Store:
         )
 
     def _server_has_keywords(self, deadline: Deadline) -> bool:
-        version = str(self._call("get_server_version", deadline))
-        number = re.search(r"(\d+)\.(\d+)", version)
-        return "lite" in version.lower() or number is None or tuple(map(int, number.groups())) >= (2, 5)
+        number = re.search(r"(\d+)\.(\d+)", str(self._call("get_server_version", deadline)))
+        return number is None or tuple(map(int, number.groups())) >= (2, 5)
 
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         most = max(seconds, self._settings.timeout)

@@ -6,8 +6,9 @@ import os
 import shutil
 import tempfile
 import uuid
-from contextlib import contextmanager
-from dataclasses import dataclass
+import warnings
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,9 +20,13 @@ from local import dashscope as dashscope_server
 from local import oss as oss_server
 from local import processes
 from shared.config import BucketSettings, DashScopeSettings, MilvusSettings, Secret
+from tests import milvus_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+# Begins the name of every collection this session makes, so that it can tell its own.
+RUN = f"test_{uuid.uuid4().hex[:8]}"
 
 
 @dataclass(frozen=True)
@@ -89,23 +94,71 @@ def process(name: str, arguments: Sequence[str]) -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+# Every Milvus the contract is kept by: Lite behind its server, a real server, and one given from outside.
+MILVUSES = ["lite", "server", *(["given"] if os.environ.get("MILVUS_TEST_URI") else [])]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "every_milvus: a law of every Milvus, not only of Lite")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `every_milvus` runs on each of them; all else on Lite."""
+    if "any_milvus" in metafunc.fixturenames and metafunc.definition.get_closest_marker("every_milvus"):
+        metafunc.parametrize("any_milvus", MILVUSES, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def milvus_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def lite_milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusSettings]:
     """One Milvus Lite server for all tests."""
     with process("milvus", ["--data", str(tmp_path_factory.mktemp("milvus")), "--port", "0"]) as address:
-        yield address
+        yield MilvusSettings(uri=address)
 
 
 @pytest.fixture(scope="session")
-def milvus(milvus_process: str) -> MilvusSettings:
+def server_milvus() -> Iterator[MilvusSettings]:
+    """One real server for all tests."""
+    with ExitStack() as cleanup:
+        try:
+            address = cleanup.enter_context(milvus_server.running())
+        except milvus_server.UnavailableError as error:
+            warnings.warn(f"NOTHING WAS TESTED ON A REAL MILVUS: {error}", stacklevel=1)
+            pytest.skip(str(error))
+        yield MilvusSettings(uri=address)
+
+
+@pytest.fixture(scope="session")
+def given_milvus() -> Iterator[MilvusSettings]:
+    """The server ``MILVUS_TEST_URI`` names (``MILVUS_TEST_TOKEN`` opens it), left as it was found."""
+    from pymilvus import MilvusClient
+
+    uri, token = os.environ["MILVUS_TEST_URI"], os.environ.get("MILVUS_TEST_TOKEN", "")
+    yield MilvusSettings(uri=uri, token=Secret(token))
+    client = MilvusClient(uri, token=token, timeout=10)
+    for name in client.list_collections(timeout=10):
+        if name.startswith(RUN):
+            for alias in client.list_aliases(name, timeout=10)["aliases"]:
+                client.drop_alias(alias, timeout=10)
+            client.drop_collection(name, timeout=10)
+
+
+@pytest.fixture(scope="session")
+def any_milvus(request: pytest.FixtureRequest) -> MilvusSettings:
+    """The Milvus a test runs on. Each is started once, whatever the order of the tests."""
+    settings: MilvusSettings = request.getfixturevalue(f"{getattr(request, 'param', 'lite')}_milvus")
+    return settings
+
+
+@pytest.fixture(scope="session")
+def milvus(any_milvus: MilvusSettings) -> MilvusSettings:
     """A collection that tests of one session share: making one takes a second, so tests use documents of their own."""
-    return MilvusSettings(uri=milvus_process, collection="shared_by_tests")
+    return replace(any_milvus, collection=f"{RUN}_shared")
 
 
 @pytest.fixture
-def fresh_milvus(milvus_process: str) -> MilvusSettings:
+def fresh_milvus(any_milvus: MilvusSettings) -> MilvusSettings:
     """A collection of the test's own."""
-    return MilvusSettings(uri=milvus_process, collection=f"test_{uuid.uuid4().hex[:12]}")
+    return replace(any_milvus, collection=f"{RUN}_{uuid.uuid4().hex[:12]}")
 
 
 @dataclass(frozen=True)

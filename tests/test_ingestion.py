@@ -64,6 +64,11 @@ class World:
         places = self.store.held(self.key(name).document_id, soon())
         return [hit.text for hit in sorted(hits, key=lambda hit: places[hit.id].ordinal)]
 
+    def places(self, name: str) -> dict[str, tuple[int, int]]:
+        """Where the passages of a document stand, by id."""
+        held = self.store.held(self.key(name).document_id, soon())
+        return {id_: (place.ordinal, place.start) for id_, place in held.items()}
+
     def ask(self, query: str, **options: Any) -> list[Hit]:
         return list(Retrieval(self.embedder, self.store).search(Question(query, **options), soon()).hits)
 
@@ -118,12 +123,12 @@ def test_an_edit_buys_only_what_changed_and_leaves_the_exact_set(world: World) -
     assert 1 <= second.embedded <= first.chunks // 4
     assert len(world.texts("a.txt")) == second.chunks
     # What was moved and what was bought is what a fresh start would have written.
-    held = world.store.held(world.key("a.txt").document_id, soon())
+    places = world.places("a.txt")
     world.oss.remove("a.txt")
     world.converge("a.txt")
     world.oss.put("a.txt", edited)
     world.converge("a.txt")
-    assert world.store.held(world.key("a.txt").document_id, soon()) == held
+    assert world.places("a.txt") == places
 
 
 def test_a_removed_object_stops_answering(world: World) -> None:

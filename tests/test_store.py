@@ -1,4 +1,8 @@
-"""Milvus, as our code relies on it. Every law is checked on a real server process."""
+"""The contract with Milvus, as our code relies on it: the same laws on Milvus Lite and on a real server.
+
+``MILVUS_TEST_URI`` (and ``MILVUS_TEST_TOKEN``) name a further server to hold them against. A server's searches may be
+late by what a Strong read is not, so a law about searches reads Strong first: what that saw, every later search sees.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ from shared.store import Held, Passage, Space, Store
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.every_milvus
+
 SPACE = Space("text-embedding-v4", 64)
 
 
@@ -41,9 +47,15 @@ def passages(key: str, texts: Sequence[str], ordinal: int = 0) -> list[Passage]:
     return made
 
 
+def write(store: Store, written: Sequence[Passage]) -> None:
+    """Write, and wait until searches see it."""
+    store.write(written, soon())
+    store.held(written[0].chunk.document_id, soon())
+
+
 @pytest.fixture(scope="module")
 def settings(milvus: MilvusSettings) -> MilvusSettings:
-    return replace(milvus, collection="store_tests")
+    return replace(milvus, collection=f"{milvus.collection}_store")
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +86,24 @@ def test_vectors_of_two_models_never_meet(settings: MilvusSettings, store: Store
     assert "64 dimensions" in caught.value.message
 
 
-def test_what_is_written_is_found_by_meaning_and_by_words(store: Store, name: str) -> None:
+def test_what_is_written_is_found_by_meaning(store: Store, name: str) -> None:
     written = passages(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
-    store.write(written, soon())
+    write(store, written)
     only = equals("document_id", written[0].chunk.document_id)
     hit = store.nearest(written[1].vector, 3, only, soon())[0]
     assert (hit.text, hit.key, hit.title) == ("港口在一月结冰。", name, f"Title of {name}")
     assert hit.location == Location(start=0, end=8, page=3, headings=("Top", "Sub"))
     assert hit.score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_only_a_server_before_2_5_cannot_search_words(store: Store, milvus_version: tuple[int, int]) -> None:
+    assert store.has_keywords(soon()) == (milvus_version >= (2, 5))
+
+
+def test_what_is_written_is_found_by_its_words(store: Store, name: str, keywords: None) -> None:
+    written = passages(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
+    write(store, written)
+    only = equals("document_id", written[0].chunk.document_id)
     assert [found.text for found in store.matching("when does the harbour freeze", 3, only, soon())] == [
         "The harbour freezes in January."
     ]
@@ -141,7 +163,7 @@ INJECTIONS = ['x" or key != "', "x' or key != '", 'x\\" or key != \\"', "x\\", '
 @pytest.mark.parametrize("value", INJECTIONS)
 def test_no_value_changes_what_a_filter_means(store: Store, name: str, value: str) -> None:
     written = passages(name, ["Secret."])
-    store.write(written, soon())
+    write(store, written)
     for condition in ({"eq": {"key": value}}, {"in": {"key": [value]}}, {"prefix": {"key": value}}):
         assert store.nearest(written[0].vector, 5, compile_filter(condition), soon()) == []
 
@@ -151,7 +173,7 @@ def test_no_value_changes_what_a_filter_means(store: Store, name: str, value: st
 )
 def test_odd_keys_are_found_by_exactly_themselves(store: Store, odd: str) -> None:
     written = passages(odd, ["Odd."])
-    store.write(written, soon())
+    write(store, written)
     for condition in ({"eq": {"key": odd}}, {"prefix": {"key": odd[:-4]}}):
         hits = store.nearest(written[0].vector, 5, compile_filter(condition), soon())
         assert [hit.key for hit in hits] == [odd]
@@ -159,7 +181,7 @@ def test_odd_keys_are_found_by_exactly_themselves(store: Store, odd: str) -> Non
 
 def test_filters_combine(store: Store, name: str) -> None:
     written = passages(name, ["One.", "Two.", "Three."])
-    store.write(written, soon())
+    write(store, written)
     mine = {"eq": {"key": name}}
 
     def count(condition: object) -> int:
