@@ -53,7 +53,7 @@ def _read(response: requests.Response, ends: float) -> Iterator[bytes]:
 
 
 def bounded_session(address: str, connections: int) -> requests.Session:
-    """A session with ``address``: up to ``connections`` reused connections, answers that end within the read timeout."""
+    """A session with ``address``: ``connections`` reused connections at most, answers whole within the read timeout."""
     session = requests.Session()
     # The environment's proxies are looked up here once, and not at every call.
     session.trust_env = False

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 _SLOWEST = 0.05
 _FIRST = 0.5
-_CUT = 0.7
+# A refusal among many successes is a chance meeting, a run of them is an overload: the pace is cut by this many times
+# the share of refused calls among about the last thirty, and at most to half.
+_CUT_PER_REFUSED_SHARE = 4.0
+_DEEPEST_CUT = 0.5
+_CALLS_REMEMBERED = 30
 # Several calls of one overload are refused together; only the first of them cuts the pace.
 _CUT_ONCE_PER_SECONDS = 1.0
 _GROWTH_PER_SECOND = 0.25
 # Behind a cut the pace grows by this much more with each second that passes without another. At full growth at once,
-# two processes that both believe the whole quota is theirs have a third of their calls refused; like this, one in 25.
+# two processes that both believe the whole quota is theirs have a third of their calls refused; like this, one in 20.
 _GROWTH_GAINED_PER_SECOND = 0.05
 # A process that was idle may send this many seconds' worth at once.
 _BURST_SECONDS = 0.25
@@ -90,6 +94,7 @@ class Limiter:
         self._lock = threading.Lock()
         self._pace = _FIRST
         self._cut_at = float("-inf")
+        self._refused_share = 0.0
         # Seconds of the share: used up by the calls that went ahead, and wanted by those in line.
         self._owed = 0.0
         self._wanted = 0.0
@@ -117,8 +122,9 @@ class Limiter:
         return reservation
 
     def settle(self, reservation: Reservation, billed: int) -> None:
-        """Correct the books once the bill is known."""
+        """Correct the books once a call has succeeded and its bill is known."""
         with self._lock:
+            self._count(refused=False)
             self._owed += self._share.seconds(billed) - self._share.seconds(reservation.tokens)
             self._guessed = self._guessed * _BILL_FADES_TO + reservation.guessed
             self._billed = self._billed * _BILL_FADES_TO + billed
@@ -127,8 +133,10 @@ class Limiter:
         """DashScope refused a call for its pace: slow down."""
         with self._lock:
             now = self._reckon()
+            self._count(refused=True)
             if now - self._cut_at >= _CUT_ONCE_PER_SECONDS:
-                self._pace = max(_SLOWEST, self._pace * _CUT)
+                cut = min(_DEEPEST_CUT, _CUT_PER_REFUSED_SHARE * self._refused_share)
+                self._pace = max(_SLOWEST, self._pace * (1 - cut))
                 self._cut_at = now
 
     def _take(self, seconds: float, deadline: Deadline) -> None:
@@ -142,6 +150,9 @@ class Limiter:
                     return
             _require(pause, deadline)
             self._sleep(min(pause, _LOOK_AGAIN_SECONDS))
+
+    def _count(self, *, refused: bool) -> None:
+        self._refused_share += (refused - self._refused_share) / _CALLS_REMEMBERED
 
     def _reckon(self) -> float:
         """Pay off what was owed and let the pace grow, by the time since this was last done; the time now."""

@@ -412,7 +412,7 @@ def _row(passage: Passage) -> dict[str, Any]:
         "page": location.page or 0,
         "row": location.row or 0,
         "modified": int(passage.modified),
-        "headings": list(location.headings),
+        "headings": {"titles": list(location.headings)},  # a server before 2.4 takes objects only
         "metadata": passage.metadata,
         "source": passage.source,
         "vector": list(passage.vector),
@@ -427,7 +427,7 @@ def _hit(row: Any, score: float) -> Hit:
         page=entity["page"] or None,
         sheet=entity["sheet"] or None,
         row=entity["row"] or None,
-        headings=tuple(entity["headings"] or ()),
+        headings=tuple(entity["headings"]["titles"]),
     )
     source = {name: entity[name] for name in _SOURCE_FIELDS}
     return Hit(id=row["id"], score=float(score), text=entity["text"], location=location, **source)

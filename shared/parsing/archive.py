@@ -104,8 +104,10 @@ class Archive:
         if self._unpacked > self._limits.max_unpacked_bytes:
             raise self._too_large()
 
-    def events(self, name: str) -> Iterator[Event]:
+    def events(self, name: str, only: frozenset[str] = frozenset()) -> Iterator[Event]:
         """The elements and text of an XML part in reading order; nothing when the part is missing.
+
+        ``only`` names the elements wanted, where most of a part is of no use; their text is left out then.
 
         Raises:
             DocumentError: ``broken_file`` for malformed XML and for any DOCTYPE, so that no entity is ever defined;
@@ -113,7 +115,7 @@ class Archive:
         """
         if name not in self.names:
             return
-        reader = _XmlReader(self._limits.max_nesting)
+        reader = _XmlReader(self._limits.max_nesting, only)
         for data in self.chunks(name):
             yield from reader.feed(data)
         yield from reader.feed(b"", final=True)
@@ -143,8 +145,9 @@ class Archive:
 class _XmlReader:
     """Expat, fed in pieces, with its callbacks turned into a list of events."""
 
-    def __init__(self, max_nesting: int) -> None:
+    def __init__(self, max_nesting: int, only: frozenset[str]) -> None:
         self._events: list[Event] = []
+        self._only = only
         self._depth = 0
         self._max_nesting = max_nesting
         self._expat = expat.ParserCreate(namespace_separator=" ")
@@ -152,7 +155,8 @@ class _XmlReader:
         self._expat.StartDoctypeDeclHandler = self._refuse_doctype
         self._expat.StartElementHandler = self._open
         self._expat.EndElementHandler = self._close
-        self._expat.CharacterDataHandler = self._text
+        if not only:
+            self._expat.CharacterDataHandler = self._text
 
     def feed(self, data: bytes, *, final: bool = False) -> list[Event]:
         try:
@@ -169,11 +173,15 @@ class _XmlReader:
         self._depth += 1
         if self._depth > self._max_nesting:
             raise refusal("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
-        self._events.append(Event("open", _local(name), {_attribute(key): value for key, value in attributes.items()}))
+        local = _local(name)
+        if not self._only or local in self._only:
+            self._events.append(Event("open", local, {_attribute(key): value for key, value in attributes.items()}))
 
     def _close(self, name: str) -> None:
         self._depth -= 1
-        self._events.append(Event("close", _local(name)))
+        local = _local(name)
+        if not self._only or local in self._only:
+            self._events.append(Event("close", local))
 
     def _text(self, text: str) -> None:
         self._events.append(Event("text", text))

@@ -42,12 +42,16 @@ def _blocks(archive: Archive, limits: Limits) -> Iterator[Block]:
                 yield from reader.read(event)
 
 
+# A template holds ten thousand elements; these tell what is a heading.
+_STYLE_ELEMENTS = frozenset({"style", "name", "outlineLvl", "basedOn"})
+
+
 def _heading_levels(archive: Archive) -> dict[str, int]:
     """Style id -> heading level from 1, found by the style's name, its outline level, or the style it is based on."""
     levels: dict[str, int] = {}
     bases: dict[str, str] = {}
     style = ""
-    for event in archive.events("word/styles.xml"):
+    for event in archive.events("word/styles.xml", _STYLE_ELEMENTS):
         if event.kind != "open":
             continue
         value = event.attributes.get("val", "")
