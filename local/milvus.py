@@ -104,6 +104,9 @@ def serve(data: Path, host: str, port: int) -> None:
     def flush(collection: str) -> None:
         servicer.Flush(milvus_pb2.FlushRequest(collection_names=[collection]), None)
 
+    # A real server keeps collections loaded over a restart; Lite opens them released, and refuses to read them.
+    for name in database.list_collections():
+        servicer.LoadCollection(milvus_pb2.LoadCollectionRequest(collection_name=name), None)
     turns = _Turns(flush)
     for method in _WRITES:
         call = getattr(servicer, method)

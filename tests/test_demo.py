@@ -45,6 +45,19 @@ def test_five_questions_are_answered_from_the_right_documents(tmp_path: Path) ->
     assert first_sources == [question.expects for question in QUESTIONS]
 
 
+def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path) -> None:
+    bucket = tmp_path / "mine"
+    bucket.mkdir()
+    (bucket / "stays.txt").write_text("It stays.", "utf-8")
+    (bucket / "goes.txt").write_text("It goes.", "utf-8")
+    assert demo(tmp_path, BUCKET=str(bucket))[0] == 0
+    (bucket / "goes.txt").unlink()
+    (bucket / "comes.txt").write_text("It comes.", "utf-8")
+    status, said = demo(tmp_path, BUCKET=str(bucket))
+    assert status == 0, said
+    assert "2/2" in said
+
+
 def test_a_folder_with_documents_of_ones_own_gets_no_samples(tmp_path: Path) -> None:
     bucket = tmp_path / "mine"
     bucket.mkdir()

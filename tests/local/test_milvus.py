@@ -97,7 +97,6 @@ def test_rows_written_just_before_sigterm_are_there_after_a_restart_and_can_be_s
         insert(client, range(300))
         client.delete(COLLECTION, ids=[7])
     with serving(tmp_path / "data") as client:
-        client.load_collection(COLLECTION)
         kept = client.query(COLLECTION, filter="id >= 0", output_fields=["id"], limit=1_000)
         assert {row["id"] for row in kept} == set(range(300)) - {7}
         ((nearest,),) = client.search(COLLECTION, data=[[1.0, 0.0, 0.0, 0.0]], limit=1)
