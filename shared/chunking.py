@@ -1,7 +1,8 @@
 """Blocks of text in, passages out: cut at sentences and headings, at places the content itself chooses.
 
-A passage ends where a sentence's hash says so, not after a fixed count. An inserted sentence therefore moves only the
-borders around it, and every other passage keeps its text and so its id and its vector. A heading always starts anew.
+A passage ends where the hash of two neighbouring sentences says so, not after a fixed count. An inserted sentence
+therefore moves only the borders around it, and every other passage keeps its text and so its id and its vector. A
+heading always starts anew.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int) ->
 def _groups(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
     group: list[_Piece] = []
     held = 0
+    before = ""
     for piece in pieces:
         weight = tokens.estimate(piece.text)
         if group and (held + weight > size or _starts_anew(group, piece)):
@@ -68,9 +70,10 @@ def _groups(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
             group, held = [], 0
         group.append(piece)
         held += weight
-        if held >= size * _LEAST_SHARE and _chosen(piece.text, size):
+        if held >= size * _LEAST_SHARE and _chosen(before + piece.text, size):
             yield group
             group, held = [], 0
+        before = piece.text
     if group:
         yield group
 
@@ -86,7 +89,7 @@ def _starts_anew(group: list[_Piece], piece: _Piece) -> bool:
 def _chosen(text: str, size: int) -> bool:
     # On average one sentence in so many ends a passage: about a third of what a passage holds.
     one_in = max(2, size // 48)
-    return zlib.crc32(text.strip().encode()) % one_in == 0
+    return zlib.crc32(text.strip().encode("utf-8", "replace")) % one_in == 0
 
 
 def _text(group: list[_Piece]) -> str:

@@ -7,6 +7,7 @@ variable counts as unset, because that is how `s.yaml` renders an optional one. 
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Settings = TypeVar("Settings")
+
+_COLLECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+# Digits count one token each, four times what a passage's size takes them for.
+_TOKENS_PER_ESTIMATED = 4
 
 # Where DashScope answers, by network. Keys belong to a region: a wrong pair is refused with 401.
 # https://help.aliyun.com/zh/model-studio/regions
@@ -133,7 +138,7 @@ class MilvusSettings:
     uri: str = setting("MILVUS_URI", "Address of Milvus, such as http://host:19530.")
     token: Secret = setting("MILVUS_TOKEN", "user:password, or an API key.", Secret(""))
     database: str = setting("MILVUS_DATABASE", "Database; empty takes the default one.", "")
-    collection: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")] = setting(
+    collection: Annotated[str, Meta(pattern=f"^{_COLLECTION.pattern}$")] = setting(
         "MILVUS_COLLECTION", "Name in front of the collections: letters, digits and underscores.", "search"
     )
     timeout: Annotated[float, Meta(gt=0, le=300)] = setting("MILVUS_TIMEOUT", "Seconds one call may take.", 10.0)
@@ -149,6 +154,7 @@ class BucketSettings:
 
     bucket: str = setting("OSS_BUCKET", "Bucket whose documents are indexed.")
     prefix: str = setting("OSS_PREFIX", "Only keys that start with this are indexed.", "")
+    suffix: str = setting("OSS_SUFFIX", "Only keys that end with this are indexed.", "")
     region: str = setting("OSS_REGION", "Region of the bucket.", "cn-beijing")
     endpoint: str = setting("OSS_ENDPOINT", "Address of OSS; empty takes the region's internal one.", "")
     timeout: Annotated[float, Meta(gt=0, le=300)] = setting("OSS_TIMEOUT", "Seconds without a byte from OSS.", 20.0)
@@ -205,6 +211,10 @@ class RecordSettings:
         "RECORD_COLLECTIONS", "Further collections a record may name, separated by commas.", ""
     )
 
+    def __post_init__(self) -> None:
+        if not all(map(_COLLECTION.fullmatch, self.collections)):
+            raise ValueError("RECORD_COLLECTIONS must be names of letters, digits and underscores, separated by commas")
+
     @property
     def collections(self) -> tuple[str, ...]:
         """Further collections a record may name."""
@@ -230,6 +240,11 @@ class IngestSettings:
     milvus: MilvusSettings
     bucket: BucketSettings
     ingestion: IngestionSettings
+
+    def __post_init__(self) -> None:
+        most = self.dashscope.model.tokens_per_row // _TOKENS_PER_ESTIMATED
+        if self.ingestion.chunk_tokens > most:
+            raise ValueError(f"CHUNK_TOKENS must be at most {most} for {self.dashscope.model_name}")
 
 
 @dataclass(frozen=True, kw_only=True)

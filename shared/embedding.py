@@ -419,7 +419,8 @@ def _embeddings(response: Any, count: int, wanted: Wanted) -> tuple[Embedding, .
 
 def _embedding(row: Mapping[str, Any], wanted: Wanted) -> Embedding:
     dense = tuple(row["embedding"]) if wanted.output.has_dense else ()
-    if wanted.output.has_dense and (len(dense) != wanted.dimension or not all(map(math.isfinite, dense))):
+    # One NaN or infinity spoils the sum; asking each number takes a tenth of the time of the whole call.
+    if wanted.output.has_dense and (len(dense) != wanted.dimension or not math.isfinite(sum(dense))):
         raise ValueError(f"a vector is not {wanted.dimension} finite numbers")
     if not wanted.output.has_sparse:
         return Embedding(dense)

@@ -126,7 +126,7 @@ def _prefix(_operator: str, field: str, value: Any) -> str:
         raise _error(f"'prefix' needs a text field that is no metadata, and a text; {field!r} is none or has none")
     # A range, not LIKE: its wildcards cannot be escaped alike everywhere.
     low = _literal(field, value)
-    high = _literal(field, value + _LAST_CHARACTER)
+    high = quoted(value + _LAST_CHARACTER)
     return f"{field} >= {low} and {field} <= {high}"
 
 

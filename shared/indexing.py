@@ -7,6 +7,7 @@ crash in between is seen by whoever comes next.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import tempfile
 import time
@@ -18,18 +19,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from shared import chunking, parsing
 from shared.embedding import TextType
-from shared.errors import DocumentError, PlatformError
+from shared.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.loading import ChangedError
 from shared.models import Document, DocumentState, Failure, Usage, digest
 from shared.store import Held, Passage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shared.config import IngestionSettings
     from shared.embedding import Embedder
     from shared.loading import Bucket
-    from shared.models import Chunk, ObjectState, ParsedDocument
+    from shared.models import Chunk, ObjectState
     from shared.retrying import Deadline
     from shared.store import Store
 
@@ -38,6 +39,8 @@ Item = TypeVar("Item")
 
 # Passages embedded and written together: what a crash can cost at most, and what stands in memory at once.
 _WINDOW = 200
+# Kept back from embedding and loading, so that what they brought can be written before the deadline.
+_RESERVE_SECONDS = 10.0
 # A window is only begun when there is time left; the rest is left to the next attempt, which resumes here.
 _LEAST_SECONDS = 1.0
 
@@ -75,7 +78,11 @@ class Pipeline:
 
 def fingerprint(held: Mapping[str, Held]) -> str:
     """Digest of a set of passages and their places: equal for equal sets."""
-    return digest(*(f"{id_} {place.ordinal} {place.start} {place.source}" for id_, place in sorted(held.items())))
+    hashed = hashlib.blake2b(digest_size=16)
+    for id_ in sorted(held):
+        place = held[id_]
+        hashed.update(f"{id_} {place.ordinal} {place.start} {place.source}\n".encode())
+    return hashed.hexdigest()
 
 
 @dataclass
@@ -95,21 +102,27 @@ class Attempt:
     wanted: dict[str, Held] = field(default_factory=dict)
 
     def result(self) -> Result:
-        """Index this version, or record why it cannot be. A version that is gone by now is simply not indexed.
+        """Index this version, or record why it cannot be.
 
         Raises:
+            ChangedError: the bucket holds another version by now.
             TransientError, ConfigurationError: recorded, and worth another attempt.
         """
         self._record(DocumentState.PENDING)
         try:
             self._index()
         except ChangedError:
-            return self._result(Outcome.UNCHANGED)
+            raise
         except DocumentError as error:
             return self._failed(error)
         except PlatformError as error:
             self._record(DocumentState.PENDING, Failure(self.stage, error.code, error.message, error.request_id, True))
             raise
+        except Exception as error:
+            log.exception("document_crashed", extra={"stage": self.stage})
+            message = f"A defect of ours ({type(error).__name__}); the log says where."
+            self._record(DocumentState.PENDING, Failure(self.stage, "internal_error", message, retryable=True))
+            raise TransientError("internal_error", message) from error
         self._record(DocumentState.INDEXED)
         return self._result(Outcome.INDEXED)
 
@@ -117,69 +130,99 @@ class Attempt:
         if self.state.problem:
             raise DocumentError("broken_metadata", self.state.problem, stage="loading")
         store, document_id = self.pipeline.store, self.state.key.document_id
+        # Without a record nothing was ever attempted, so nothing can be held.
+        self.held = store.held(document_id, self.deadline) if self.before else {}
         with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
             path = Path(folder, "object")
-            self.pipeline.bucket.download(self.state, path, self.pipeline.settings.max_file_bytes, self.deadline)
-            self.stage = "parsing"
-            parsed = parsing.parse(path, self.state.key.key)
-            self.title = parsed.title
-            self.source = digest(self.title, self.state.version, str(self.state.modified))
-            # Without a record nothing was ever attempted, so nothing can be held.
-            self.held = store.held(document_id, self.deadline) if self.before else {}
-            for window in _windows(self._chunks(parsed), _WINDOW):
-                self.deadline.timeout(_LEAST_SECONDS)
-                self._write(window)
-        self.stage = "storing"
-        stale = store.held(document_id, self.deadline).keys() - self.wanted.keys()
-        store.delete(sorted(stale), self.deadline)
+            self.pipeline.bucket.download(
+                self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.sooner(_RESERVE_SECONDS)
+            )
+            for window in self._windows(path):
+                self._embed([chunk for chunk in window if chunk.id not in self.held])
+            # Rows that only moved are rewritten last: until then a version that fails can be told from the one before.
+            if any(self._moved(id_) for id_ in self.wanted):
+                for window in self._windows(path):
+                    self._rewrite([chunk for chunk in window if self._moved(chunk.id)])
+        self._sweep()
 
-    def _chunks(self, parsed: ParsedDocument) -> Iterator[Chunk]:
-        profile, size = self.pipeline.embedder.profile, self.pipeline.settings.chunk_tokens
-        chunks = chunking.chunk(parsed.blocks, self.state.key.document_id, profile, size)
-        for chunk in chunks:
-            self.wanted[chunk.id] = Held(chunk.ordinal, chunk.location.start, self.source)
-            yield chunk
+    def _sweep(self) -> None:
+        self.stage = "storing"
+        store = self.pipeline.store
+        present = store.held(self.state.key.document_id, self.deadline)
+        store.delete(sorted(present.keys() - self.wanted.keys()), self.deadline)
+        if self.wanted.keys() - present.keys():
+            raise TransientError("passages_missing", "Another worker removed passages meanwhile; it is done again.")
+
+    def _moved(self, id_: str) -> bool:
+        return id_ in self.held and self.held[id_] != self.wanted[id_]
+
+    def _windows(self, path: Path) -> Iterator[list[Chunk]]:
+        """The document's passages, so many at a time; `wanted` grows with them.
+
+        Raises:
+            DocumentError: it cannot be parsed, or holds no text.
+            TransientError: ``deadline_exceeded``: the rest is left to the next attempt, which resumes here.
+        """
+        settings = self.pipeline.settings
+        self.stage = "parsing"
+        parsed = parsing.parse(path, self.state.key.key, parsing.Limits(max_bytes=settings.max_file_bytes))
+        self.title = parsed.title
+        self.source = digest(self.title, self.state.version, str(self.state.modified))
+        chunks = chunking.chunk(
+            parsed.blocks, self.state.key.document_id, self.pipeline.embedder.profile, settings.chunk_tokens
+        )
+        while window := list(islice(chunks, _WINDOW)):
+            self.deadline.timeout(_LEAST_SECONDS)
+            self.wanted.update((chunk.id, Held(chunk.ordinal, chunk.location.start, self.source)) for chunk in window)
+            yield window
             self.stage = "parsing"
         if not self.wanted:
             raise DocumentError("empty_document", "The document holds no text.", stage="parsing")
 
-    def _write(self, window: Sequence[Chunk]) -> None:
-        """Write a window's passages: new ones are embedded, moved ones keep their vector, the rest stays as it is."""
-        store = self.pipeline.store
-        new = [chunk for chunk in window if chunk.id not in self.held]
-        moved = [chunk for chunk in window if self.held.get(chunk.id, self.wanted[chunk.id]) != self.wanted[chunk.id]]
-        if new:
-            self.stage = "embedding"
-            failure = self._embed(new)
-            if failure:
-                raise failure
-        if moved:
-            self.stage = "storing"
-            vectors = store.vectors([chunk.id for chunk in moved], self.deadline)
-            store.write(
-                [self._passage(chunk, vectors[chunk.id]) for chunk in moved if chunk.id in vectors], self.deadline
-            )
+    def _rewrite(self, chunks: Sequence[Chunk]) -> None:
+        """Write passages whose place or document changed, with the vectors they have; those are not bought again."""
+        self.stage = "storing"
+        vectors = self.pipeline.store.vectors([chunk.id for chunk in chunks], self.deadline)
+        kept = [self._passage(chunk, vectors[chunk.id]) for chunk in chunks if chunk.id in vectors]
+        self.pipeline.store.write(kept, self.deadline)
+        self._embed([chunk for chunk in chunks if chunk.id not in vectors])
 
-    def _embed(self, chunks: Sequence[Chunk]) -> PlatformError | None:
-        """Embed and write; what was paid for is written even when the rest failed: it is never bought again."""
-        embedder, store = self.pipeline.embedder, self.pipeline.store
+    def _embed(self, chunks: Sequence[Chunk]) -> None:
+        """Embed and write passages; what was paid for is written whatever failed beside it, and never bought again.
+
+        Raises:
+            DocumentError: ``text_refused``: DashScope will not embed some passage.
+            PlatformError: what kept others from being embedded.
+        """
+        if not chunks:
+            return
+        self.stage = "embedding"
+        embedder = self.pipeline.embedder
         texts = [chunk.text for chunk in chunks]
-        embedded = embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), self.deadline)
+        # Embedding ends early enough for what it brought to be written.
+        until = self.deadline.sooner(_RESERVE_SECONDS)
+        try:
+            embedded = embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), until)
+        except RequestError as error:
+            raise DocumentError(
+                error.code, f"A passage cannot be embedded: {error.message}", stage="embedding"
+            ) from None
         self.usage += embedded.usage
         paid = [(chunk, vector) for chunk, vector in zip(chunks, embedded.embeddings, strict=True) if vector]
         self.embedded += len(paid)
         self.stage = "storing"
-        store.write([self._passage(chunk, vector.dense) for chunk, vector in paid], self.deadline)
+        self.pipeline.store.write([self._passage(chunk, vector.dense) for chunk, vector in paid], self.deadline)
         self.stage = "embedding"
         if embedded.refused:
             first = embedded.refused[0]
-            return DocumentError(
+            raise DocumentError(
                 "text_refused",
                 f"DashScope refused {len(embedded.refused)} passages, the first with {first.code}: {first.message}",
                 stage="embedding",
                 request_id=first.request_id,
             )
-        return embedded.failure
+        if embedded.failure:
+            raise embedded.failure
 
     def _passage(self, chunk: Chunk, vector: tuple[float, ...]) -> Passage:
         key, state = self.state.key, self.state
@@ -198,15 +241,26 @@ class Attempt:
     def _failed(self, error: DocumentError) -> Result:
         failure = Failure(error.stage, error.code, error.message, error.request_id)
         log.warning("document_failed", extra={"stage": error.stage, "code": error.code})
-        # The index goes on answering from the version before, and from nothing of this one.
-        self.pipeline.store.delete(sorted(self.wanted.keys() - self.held.keys()), self.deadline)
+        self._withdraw()
         self._record(DocumentState.FAILED, failure)
         return replace(self._result(Outcome.FAILED), failure=failure)
+
+    def _standing(self) -> Document | None:
+        """The record of another version, from which the index answers while this one is not in."""
+        before = self.before
+        return before if before and before.indexed_version not in ("", self.state.version) else None
+
+    def _withdraw(self) -> None:
+        """Take out what this and earlier attempts wrote of this version: the index answers from the one before."""
+        store = self.pipeline.store
+        held = store.held(self.state.key.document_id, self.deadline)
+        ours = [id_ for id_, place in held.items() if not self._standing() or place.source == self.source]
+        store.delete(sorted(ours), self.deadline)
 
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""
         before = self.before if self.before and self.before.version == self.state.version else None
-        indexed = state is DocumentState.INDEXED
+        indexed, standing = state is DocumentState.INDEXED, self._standing()
         key = self.state.key
         document = Document(
             id=key.document_id,
@@ -215,12 +269,12 @@ class Attempt:
             state=state,
             version=self.state.version,
             etag=self.state.etag,
-            indexed_version=self.state.version if indexed else (self.before.indexed_version if self.before else ""),
+            indexed_version=self.state.version if indexed else (standing.indexed_version if standing else ""),
             title=self.title or (self.before.title if self.before else ""),
             format=_format(key.key),
             size=self.state.size,
             modified=self.state.modified,
-            chunks=len(self.wanted) if indexed else (self.before.chunks if self.before else 0),
+            chunks=len(self.wanted) if indexed else (standing.chunks if standing else 0),
             fingerprint=fingerprint(self.wanted) if indexed else "",
             tokens=self.usage.tokens + (before.tokens if before else 0),
             cost_cny=self.usage.cost_cny + (before.cost_cny if before else 0),
@@ -238,9 +292,3 @@ class Attempt:
 
 def _format(key: str) -> str:
     return parsing.FORMATS.get(Path(key).suffix.lower().lstrip("."), "")
-
-
-def _windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while window := list(islice(iterator, size)):
-        yield window

@@ -19,7 +19,7 @@ from shared.errors import PlatformError, RequestError, TransientError
 from shared.events import Action, ObjectEvent, Unknown
 from shared.filters import equals
 from shared.indexing import Attempt, Outcome, Pipeline, Result, fingerprint
-from shared.loading import document_of
+from shared.loading import ChangedError, document_of
 from shared.models import DocumentState
 
 if TYPE_CHECKING:
@@ -97,12 +97,19 @@ class Ingestion:
             case Action(dry_run=dry_run):
                 return [self.reconcile(deadline, dry_run=dry_run)]
             case ObjectEvent(named):
-                key = document_of(named)
-                if not self._bucket.owns(key):
+                candidates = [key for key in _readings(document_of(named)) if self._bucket.owns(key)]
+                if not candidates:
                     raise RequestError(
                         "foreign_object", "The event is about another bucket or prefix than OSS_BUCKET's."
                     )
-                return [self.converge(candidate, deadline) for candidate in _readings(key, self._bucket, deadline)]
+                return [self.converge(key, deadline) for key in self._meant(candidates, deadline)]
+
+    def _meant(self, candidates: Sequence[ObjectKey], deadline: Deadline) -> Sequence[ObjectKey]:
+        """The key as it came, if the bucket holds it; else all it may mean: whether keys come encoded is not said."""
+        as_it_came = candidates[:1]
+        if len(candidates) == 1 or self._bucket.state(candidates[0], deadline) is not None:
+            return as_it_came
+        return candidates
 
     def converge(self, key: ObjectKey, deadline: Deadline) -> Result:
         """Bring the index to what the bucket holds under ``key``.
@@ -113,10 +120,14 @@ class Ingestion:
         """
         with logs.bound(key=key.key, document_id=key.document_id), self._turn(key, deadline):
             total = Result(key.key, Outcome.UNCHANGED)
-            state = self._bucket.state(key, deadline)
+            state = self._state(key, deadline)
             for _ in range(_MOST_ROUNDS):
-                total = _added(total, self._converge_to(key, state, deadline))
-                seen, state = state, self._bucket.state(key, deadline)
+                try:
+                    total = _added(total, self._converge_to(key, state, deadline))
+                except ChangedError:
+                    state = self._state(key, deadline)
+                    continue
+                seen, state = state, self._state(key, deadline)
                 if _version(seen) == _version(state):
                     log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
                     return total
@@ -133,7 +144,10 @@ class Ingestion:
         known = {
             document.id: document for document in self._store.documents(equals("bucket", self._bucket.name), deadline)
         }
-        stale = [state.key for id_, state in listed.items() if not _settled(known.get(id_), state)]
+        passages = self._store.census(deadline)
+        stale = [
+            state.key for id_, state in listed.items() if not _settled(known.get(id_), state, passages.get(id_, 0))
+        ]
         orphaned = [self._bucket.key(document.key) for id_, document in known.items() if id_ not in listed]
         report = Report(len(listed), _names(stale), _names(orphaned))
         if dry_run:
@@ -158,6 +172,9 @@ class Ingestion:
         with ThreadPoolExecutor(self._settings.sync_concurrency, thread_name_prefix="sync") as pool:
             results = list(pool.map(attempt, keys))
         unfinished = tuple(key.key for key, result in zip(keys, results, strict=True) if result is None)
+        if unfinished and deadline.remaining() <= 0:
+            left = f"{len(unfinished)} of {len(keys)} documents are left; the next run goes on there."
+            raise TransientError("reconcile_unfinished", left)
         return replace(report, results=tuple(filter(None, results)), unfinished=unfinished)
 
     @contextmanager
@@ -172,6 +189,10 @@ class Ingestion:
             yield
         finally:
             lock.release()
+
+    def _state(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
+        """What the index should hold of ``key``: nothing, if the settings no longer make it one of ours."""
+        return self._bucket.state(key, deadline) if self._bucket.owns(key) else None
 
     def _converge_to(self, key: ObjectKey, state: ObjectState | None, deadline: Deadline) -> Result:
         record = self._store.document(key.document_id, deadline)
@@ -200,20 +221,18 @@ class Ingestion:
         return Result(key.key, Outcome.REMOVED)
 
 
-def _readings(key: ObjectKey, bucket: Bucket, deadline: Deadline) -> list[ObjectKey]:
-    """The keys an event may mean: whether keys arrive percent-encoded is documented nowhere."""
-    plain = replace(key, key=urllib.parse.unquote(key.key))
-    if plain == key or not bucket.owns(plain) or bucket.state(key, deadline) is not None:
-        return [key]
-    return [key, plain]
+def _readings(key: ObjectKey) -> tuple[ObjectKey, ...]:
+    """The keys an event may mean: as it came, and with percent-encoding undone."""
+    plain = document_of(replace(key, key=urllib.parse.unquote(key.key)))
+    return (key,) if plain == key else (key, plain)
 
 
 def _version(state: ObjectState | None) -> str | None:
     return state.version if state else None
 
 
-def _settled(record: Document | None, state: ObjectState) -> bool:
-    if record is None or (record.etag, record.modified) != (state.etag, state.modified):
+def _settled(record: Document | None, state: ObjectState, passages: int) -> bool:
+    if record is None or (record.etag, record.modified, record.chunks) != (state.etag, state.modified, passages):
         return False
     return record.state is DocumentState.INDEXED or (
         record.state is DocumentState.FAILED and record.failure is not None and not record.failure.retryable

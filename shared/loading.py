@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
-from shared import retrying
+from shared import metadata, retrying
 from shared.errors import ConfigurationError, DocumentError, PlatformError, TransientError
 from shared.models import ObjectKey, ObjectState
 from shared.retrying import Deadline, Persistence
@@ -24,11 +21,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _PERSISTENCE = Persistence(attempts=4, first_wait=0.3, longest_wait=5)
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 16
 _KEYS_PER_PAGE = 1_000
 SIDECAR = ".metadata.json"
-_MOST_METADATA_BYTES = 16_384
-_METADATA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CONNECT_SECONDS = 3.05
 
 
@@ -69,9 +64,11 @@ class Bucket:
 
     def owns(self, key: ObjectKey) -> bool:
         """Whether an object is one of those we index; anything else is none of our business."""
-        inside = key.bucket == self._settings.bucket and key.key.startswith(self._settings.prefix)
+        settings = self._settings
+        inside = key.bucket == settings.bucket and key.key.startswith(settings.prefix)
         # Consoles make empty "folders" under keys that end with a slash.
-        return inside and not key.key.endswith("/") and document_of(key) == key
+        named = not key.key.endswith("/") and key.key.endswith(settings.suffix)
+        return inside and named and document_of(key) == key
 
     def state(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
         """What the bucket holds under ``key`` now; ``None`` when it holds nothing.
@@ -88,8 +85,9 @@ class Bucket:
         except _MissingError:
             return None
         state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
-        headers = {name.lower(): value for name, value in (answer.metadata or {}).items()}
-        return self._with_sidecar(replace(state, metadata=headers), deadline)
+        # Headers know no underscores, names in filters no hyphens.
+        said = {name.lower().replace("-", "_"): value for name, value in (answer.metadata or {}).items()}
+        return self._with_sidecar(replace(state, metadata=said), deadline)
 
     def download(self, state: ObjectState, target: Path, most_bytes: int, deadline: Deadline) -> None:
         """Write the content of exactly this version to ``target``.
@@ -158,26 +156,21 @@ class Bucket:
             modified, content = self._call(partial(self._read_small, request), deadline)
         except _MissingError:
             return state
+        modified = max(state.modified, modified)
         try:
-            metadata = msgspec.json.decode(content, type=dict[str, str | int | float | bool | list[str]])
-            if len(content) > _MOST_METADATA_BYTES or not all(map(_METADATA_NAME.fullmatch, metadata)):
-                raise ValueError
-        except (ValueError, RecursionError):
-            problem = (
-                f"{SIDECAR[1:]} beside it must be a JSON object of at most {_MOST_METADATA_BYTES} bytes: names of "
-                "letters, digits and underscores; texts, numbers, true, false or lists of texts as values."
-            )
-            return replace(state, modified=max(state.modified, modified), problem=problem)
-        return replace(state, modified=max(state.modified, modified), metadata={**state.metadata, **metadata})
+            said = metadata.parse(content)
+        except ValueError as error:
+            return replace(state, modified=modified, problem=f"{SIDECAR} beside it cannot be used: {error}.")
+        return replace(state, modified=modified, metadata={**state.metadata, **said})
 
     def _read_small(self, request: Any) -> tuple[int, bytes]:
         answer = self._client.get_object(request)
         with answer.body as body:
             pieces, size = [], 0
-            for piece in body.iter_bytes(block_size=_MOST_METADATA_BYTES + 1):
+            for piece in body.iter_bytes(block_size=metadata.MOST_BYTES + 1):
                 pieces.append(piece)
                 size += len(piece)
-                if size > _MOST_METADATA_BYTES:
+                if size > metadata.MOST_BYTES:
                     break
         return _seconds(answer.last_modified), b"".join(pieces)
 
@@ -256,6 +249,10 @@ def _translate(refusal: _Refusal | None, error: Exception) -> Exception:
     if refusal.status == 412:
         return ChangedError()
     said = f"OSS answered {refusal.status} {refusal.code}"
+    if refusal.code == "InvalidObjectState":
+        return DocumentError(
+            "archived", "The object is archived: restore it in OSS, and it is indexed.", stage="loading"
+        )
     if refusal.status in (401, 403):
         return ConfigurationError(
             "oss_forbidden",

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from shared.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -53,12 +55,19 @@ def configure(level: str) -> None:
     """Send the process's logs to standard output, which Function Compute keeps.
 
     The lines that Function Compute looks for (``FC Invoke Start …``) are printed as they are, beside these.
+
+    Raises:
+        ConfigurationError: ``invalid_settings``: there is no such level.
     """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    try:
+        root.setLevel(level.upper())
+    except ValueError:
+        known = "DEBUG, INFO, WARNING or ERROR"
+        raise ConfigurationError("invalid_settings", f"LOG_LEVEL must be {known}, not {level!r}") from None
     # Vendors log tracebacks, payloads or every request; we log each failure once ourselves.
     for name in ("pymilvus", "dashscope", "urllib3", "alibabacloud_oss_v2", "werkzeug"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.errors import RequestError
 from shared.models import Embedding, SparseVector
 
 if TYPE_CHECKING:
@@ -35,7 +36,14 @@ class Parts:
 
 
 def split(texts: Sequence[str], too_long: Callable[[str], bool]) -> Parts:
-    """Cut every text that is ``too_long`` into parts that are not."""
+    """Cut every text that is ``too_long`` into parts that are not.
+
+    Raises:
+        RequestError: ``text_empty``: a blank text has no parts.
+    """
+    for owner, text in enumerate(texts):
+        if not text.strip():
+            raise RequestError("text_empty", f"texts[{owner}] is empty or blank; DashScope refuses that.")
     parts = [(part, owner) for owner, text in enumerate(texts) for part in _parts(text, too_long)]
     return Parts(tuple(part for part, _ in parts), tuple(owner for _, owner in parts))
 

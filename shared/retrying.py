@@ -37,6 +37,10 @@ class Deadline:
         """Seconds left; negative once it has passed."""
         return self.at - time.monotonic()
 
+    def sooner(self, seconds: float) -> Deadline:
+        """A deadline so much earlier, but never more than a quarter of the time that is left."""
+        return Deadline(self.at - max(0.0, min(seconds, self.remaining() / 4)))
+
     def timeout(self, most: float) -> float:
         """Seconds one call may take: at most ``most`` and never past the deadline.
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import math
 import re
+import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,6 +49,7 @@ _SHEET_BYTES = 1_024
 _TEXT_FIELDS = {"bucket": 64, "key": _KEY_BYTES, "title": _TITLE_BYTES, "format": 16, "sheet": _SHEET_BYTES}
 # Candidates HNSW looks at: 0.997 of the true nearest ten are found, against 0.47 with the default.
 _SEARCH_WIDTH = 256
+_MADE_BY_US = re.compile(r"__(\w+)__(\d+)__(\d+)")
 _PERSISTENCE = Persistence(attempts=3, first_wait=0.2, longest_wait=3)
 _CREATE_SECONDS = 60
 
@@ -67,7 +70,7 @@ class Space:
         return f"__{re.sub(r'[^A-Za-z0-9]', '_', self.model)}__{self.dimension}__{_LAYOUT}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Held:
     """What the index knows of a passage without reading its text.
 
@@ -140,7 +143,11 @@ class Store:
             (self._documents, self._document_schema(), self._document_index()),
             (self._passages, self._passage_schema(with_keywords), self._passage_index(with_keywords)),
         ):
-            if not self._call("has_collection", deadline, name):
+            if self._call("has_collection", deadline, name):
+                # Somebody's preparation may have broken off here; both steps may be repeated.
+                self._call("create_index", deadline, name, index, seconds=_CREATE_SECONDS)
+                self._call("load_collection", deadline, name, seconds=_CREATE_SECONDS)
+            else:
                 self._call(
                     "create_collection", deadline, name, seconds=_CREATE_SECONDS,
                     schema=schema, index_params=index, consistency_level="Bounded",
@@ -165,7 +172,7 @@ class Store:
         rows = self._all(
             self._passages, equals("document_id", document_id), ["id", "ordinal", "start", "source"], deadline
         )
-        return {row["id"]: Held(row["ordinal"], row["start"], row["source"]) for row in rows}
+        return {row["id"]: Held(row["ordinal"], row["start"], sys.intern(row["source"])) for row in rows}
 
     def passages_of(self, document_ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
         """The ids of the passages of several small documents, read Strong, with their document's id."""
@@ -174,6 +181,10 @@ class Store:
             rows = self._all(self._passages, _among("document_id", some), ["id", "document_id"], deadline)
             found.update((row["id"], row["document_id"]) for row in rows)
         return found
+
+    def census(self, deadline: Deadline) -> Counter[str]:
+        """How many passages the index holds of each document, by the document's id, read Strong."""
+        return Counter(row["document_id"] for row in self._all(self._passages, "", ["id", "document_id"], deadline))
 
     def vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """The vectors of passages, by id."""
@@ -284,7 +295,10 @@ class Store:
         return aliases.get(self._alias)
 
     def _mismatch(self, target: str) -> str:
-        _, model, dimension, layout = target.rsplit("__", 3)
+        made = _MADE_BY_US.fullmatch(target.removeprefix(self._alias))
+        if made is None:
+            return f"The alias {self._alias!r} belongs to somebody else's collection: choose another MILVUS_COLLECTION."
+        model, dimension, layout = made.groups()
         if int(layout) != _LAYOUT:
             cause = f"was made by another version of this software (layout {layout}, now {_LAYOUT})"
             return f"The collection {self._alias!r} {cause}: choose another MILVUS_COLLECTION and ingest again."
@@ -322,9 +336,13 @@ class Store:
 
     def _client(self, seconds: float) -> Any:
         if self._connection is None:
-            with self._connecting:
-                if self._connection is None:
-                    self._connection = self._connect(seconds)
+            # Those who wait for the first connection wait no longer than they may for their call.
+            if not self._connecting.acquire(timeout=seconds):
+                raise _unavailable(self._settings.uri)
+            try:
+                self._connection = self._connection or self._connect(seconds)
+            finally:
+                self._connecting.release()
         return self._connection
 
     def _connect(self, seconds: float) -> Any:
@@ -482,8 +500,12 @@ def _translate(error: Exception, uri: str) -> PlatformError:
             "milvus_refused", f"Milvus refused a call (code {code}): its version or its collections do not fit."
         )
     if status or code == 2:
-        return TransientError("milvus_unavailable", f"Milvus did not answer at {uri}; is MILVUS_URI right?")
+        return _unavailable(uri)
     return TransientError("milvus_failed", f"Milvus could not serve a call (code {code}).")
+
+
+def _unavailable(uri: str) -> TransientError:
+    return TransientError("milvus_unavailable", f"Milvus did not answer at {uri}; is MILVUS_URI right?")
 
 
 def _grpc_status(error: Exception) -> str:

@@ -39,6 +39,7 @@ _DRAIN_BYTES = 64 * 1024 * 1024
 # Kept back from the function's own timeout, to say what happened before Function Compute cuts the call off.
 _MARGIN_SECONDS = 3.0
 _DEFAULT_TIMEOUT_SECONDS = 60.0
+_TIMEOUT_DIGITS = 5  # 86,400 seconds at most
 
 _CONTROL = "x-fc-control-path"
 _OPEN_PATHS = frozenset({"/healthz"})
@@ -46,8 +47,8 @@ _OPEN_PATHS = frozenset({"/healthz"})
 
 def settings_or_exit(kind: type[Settings]) -> Settings:
     """The function's settings; a wrong one ends the process with a sentence that names it."""
-    logs.configure(os.environ.get("LOG_LEVEL") or "INFO")
     try:
+        logs.configure(os.environ.get("LOG_LEVEL") or "INFO")
         return config.read(kind, os.environ)
     except ConfigurationError as error:
         log.critical("startup_refused", extra={"code": error.code, "reason": error.message})
@@ -156,7 +157,8 @@ class Application:
 def deadline() -> Deadline:
     """The moment this request must have been answered, a margin before Function Compute ends it."""
     seconds = request.headers.get("x-fc-function-timeout", "")
-    timeout = float(seconds) if seconds.isdigit() else _DEFAULT_TIMEOUT_SECONDS
+    told = seconds.isascii() and seconds.isdecimal() and len(seconds) <= _TIMEOUT_DIGITS
+    timeout = float(seconds) if told else _DEFAULT_TIMEOUT_SECONDS
     return Deadline.after(max(timeout - _MARGIN_SECONDS, timeout / 2))
 
 
