@@ -40,6 +40,7 @@ _POLL_SECONDS = 0.5
 # A hundred documents take seconds; a folder of one's own may take longer, and shows that it moves.
 _STALLED_SECONDS = 180
 _SHOWN_HITS = 3
+_PAGE = 1_000
 _SHOWN_CHARACTERS = 220
 
 console = Console(highlight=False)
@@ -166,9 +167,16 @@ def _what_kept(documents: list[dict[str, Any]]) -> str:
 
 
 def _documents(running: Stack) -> list[dict[str, Any]]:
-    answer = requests.get(f"{running.url}/documents", params={"limit": 1000}, headers=_key(running), timeout=30)
-    answer.raise_for_status()
-    return list(answer.json()["documents"])
+    """The state of every document, page by page."""
+    documents: list[dict[str, Any]] = []
+    while True:
+        page = {"limit": _PAGE, "offset": len(documents)}
+        answer = requests.get(f"{running.url}/documents", params=page, headers=_key(running), timeout=30)
+        answer.raise_for_status()
+        found = answer.json()
+        documents += found["documents"]
+        if len(documents) >= found["total"] or not found["documents"]:
+            return documents
 
 
 def _key(running: Stack) -> dict[str, str]:

@@ -125,11 +125,12 @@ class Chunk:
 
 
 class DocumentState(StrEnum):
-    """How far a document has come."""
+    """How far a document has come; a record that was deleted is remembered, lest an older one bring it back."""
 
     PENDING = "pending"
     INDEXED = "indexed"
     FAILED = "failed"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ class Document:
         tokens: tokens DashScope billed for this version.
         cost_cny: what they cost.
         attempts: tries spent on this version.
+        order: of a record, its version number; an older record that comes late is left out.
         fingerprint: digest of the passages' ids and places, to see whether the index still holds exactly them.
         updated: when this record was written, seconds since the epoch.
     """
@@ -186,6 +188,7 @@ class Document:
     cost_cny: float = 0
     model: str = ""
     attempts: int = 0
+    order: int = 0
     failure: Failure | None = None
     updated: float = 0
 

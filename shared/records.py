@@ -1,7 +1,8 @@
 """Records in events: the wire forms in which EventBridge, MNS and Kafka deliver them, known to no other file.
 
-A record says what is to be found: ``{"id", "text", "metadata"?, "op"?: "upsert" | "delete", "collection"?}``. Where it
-lies in its envelope is a setting; the envelopes are told apart by their own fields.
+A record says what is to be found: ``{"id", "text", "metadata"?, "op"?: "upsert" | "delete", "collection"?,
+"version"?}``. Where it lies in its envelope is a setting; the envelopes are told apart by their own fields. A record's
+``version``, a number that grows, puts records of one id in order; without one the envelope's time does (milliseconds).
 
     EventBridge          a CloudEvent, or a list of them (items may be JSON text); the record is its ``data``
     MNS queue            a CloudEvent of type mns:...; ``data.messageBody``
@@ -16,13 +17,16 @@ topic, partition and offset), the MNS message id, the CloudEvent's id.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from shared import metadata
 from shared.errors import RequestError
+from shared.models import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
 MAX_RECORDS = 1_000
 MAX_ID_CHARACTERS = 512
-MAX_METADATA_BYTES = 16_384
+_LARGEST_VERSION = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Record:
 
     Attributes:
         collection: where it goes; empty for the collection of the settings.
+        version: of two records of one id the one with the higher version is the newer; 0 if nothing tells.
     """
 
     id: str
@@ -47,6 +52,7 @@ class Record:
     metadata: dict[str, Any] = field(default_factory=dict, repr=False)
     delete: bool = False
     collection: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,11 @@ class BadRecord:
 
 @dataclass(frozen=True)
 class _Message:
-    """What an envelope carries, and the id it lends to what has none."""
+    """What an envelope carries, and the id and the time it lends to what has none."""
 
     content: Any
-    id: str
+    id: str = ""
+    version: int = 0
 
 
 class _Wire(Struct, forbid_unknown_fields=True):
@@ -76,6 +83,7 @@ class _Wire(Struct, forbid_unknown_fields=True):
     metadata: dict[str, Any] = {}
     op: Literal["upsert", "delete"] = "upsert"
     collection: str = ""
+    version: Annotated[int, Meta(ge=0, le=_LARGEST_VERSION)] = 0
 
 
 def parse(raw: bytes, settings: RecordSettings) -> tuple[Record | BadRecord, ...]:
@@ -95,7 +103,7 @@ def _messages(raw: bytes, settings: RecordSettings) -> Iterator[_Message]:
         content = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         # MNS in STREAM form delivers the message as it is, and a message may be plain text.
-        yield _Message(_plain(raw), "")
+        yield _Message(_plain(raw))
         return
     if content in ([], {}, None, ""):
         raise RequestError("invalid_event", "The event is empty.")
@@ -112,21 +120,23 @@ def _plain(raw: bytes) -> str:
 
 def _message(item: Any, settings: RecordSettings) -> _Message:
     if not isinstance(item, dict):
-        return _Message(item, "")
+        return _Message(item)
     if "specversion" in item:
-        kind = str(item.get("type", ""))
-        if kind.startswith("mns:"):
-            return _Message(
-                _at(item, settings.mns_queue_path), _text_at(item, "data.messageId") or _text_at(item, "id")
-            )
-        if kind.startswith("alikafka:"):
-            return _Message(_at(item, settings.kafka_path), _kafka_id(item))
-        return _Message(_at(item, settings.eventbridge_path), _text_at(item, "id"))
+        return _cloud_event(item, settings)
     if "TopicName" in item and "MessageId" in item:
-        return _Message(_at(item, settings.mns_json_path), str(item["MessageId"]))
+        return _Message(_at(item, settings.mns_json_path), str(item["MessageId"]), _number_at(item, "PublishTime"))
     if "body" in item and "attrs" in item:
-        return _Message(_at(item, settings.mns_stream_path), "")
-    return _Message(item, "")
+        return _Message(_at(item, settings.mns_stream_path))
+    return _Message(item)
+
+
+def _cloud_event(item: Mapping[str, Any], settings: RecordSettings) -> _Message:
+    kind, id_, time = str(item.get("type", "")), _text_at(item, "id"), _milliseconds(_text_at(item, "time"))
+    if kind.startswith("mns:"):
+        return _Message(_at(item, settings.mns_queue_path), _text_at(item, "data.messageId") or id_, time)
+    if kind.startswith("alikafka:"):
+        return _Message(_at(item, settings.kafka_path), _kafka_id(item), _number_at(item, "data.timestamp"))
+    return _Message(_at(item, settings.eventbridge_path), id_, time)
 
 
 def _kafka_id(item: Mapping[str, Any]) -> str:
@@ -140,26 +150,44 @@ def _records(message: _Message) -> Iterator[Record | BadRecord]:
         content = content["records"]
     items = content if isinstance(content, list) else [content]
     for position, item in enumerate(items):
-        yield _record(item, f"{message.id}/{position}" if len(items) > 1 and message.id else message.id)
+        lent = f"{message.id}/{position}" if len(items) > 1 and message.id else message.id
+        yield _record(item, lent, message.version)
 
 
-def _record(item: Any, lent_id: str) -> Record | BadRecord:
+def _record(item: Any, lent_id: str, lent_version: int) -> Record | BadRecord:
     if isinstance(item, str) and item.strip()[:1] not in ("{", "[", ""):
         item = {"text": item}
+    # A record without any id is still told from others, by what it holds.
+    unnamed = lent_id or f"(no id) {digest(repr(item))[:12]}"
     if not isinstance(item, dict):
-        return BadRecord(lent_id or "(no id)", "The record is not an object with id and text.")
+        return BadRecord(unnamed, "The record is not an object with id and text.")
     if lent_id and "id" not in item:
         item = {**item, "id": lent_id}
     try:
         wire = msgspec.convert(item, _Wire)
     except msgspec.ValidationError as error:
         id_ = item.get("id")
-        return BadRecord(id_ if isinstance(id_, str) and id_ else lent_id or "(no id)", f"{error}."[:300])
+        return BadRecord(id_[:MAX_ID_CHARACTERS] if isinstance(id_, str) and id_ else unnamed, f"{error}."[:300])
     if wire.op == "upsert" and not wire.text.strip():
         return BadRecord(wire.id, "The record's text is empty.")
-    if len(msgspec.json.encode(wire.metadata)) > MAX_METADATA_BYTES:
-        return BadRecord(wire.id, f"The record's metadata is larger than {MAX_METADATA_BYTES} bytes.")
-    return Record(wire.id, wire.text, wire.metadata, wire.op == "delete", wire.collection)
+    try:
+        said = metadata.check(wire.metadata)
+    except ValueError as error:
+        return BadRecord(wire.id, f"The record's {error}.")
+    version = wire.version or lent_version
+    return Record(wire.id, wire.text, said, wire.op == "delete", wire.collection, version)
+
+
+def _milliseconds(moment: str) -> int:
+    try:
+        return int(dt.datetime.fromisoformat(moment).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        return 0
+
+
+def _number_at(item: Any, path: str) -> int:
+    value = _at(item, path)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_VERSION else 0
 
 
 def _decoded(value: Any) -> Any:

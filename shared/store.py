@@ -174,12 +174,12 @@ class Store:
         )
         return {row["id"]: Held(row["ordinal"], row["start"], sys.intern(row["source"])) for row in rows}
 
-    def passages_of(self, document_ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
-        """The ids of the passages of several small documents, read Strong, with their document's id."""
+    def sources(self, ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
+        """What passages say of their document (`Held.source`), read Strong, by id, as far as they are there."""
         found: dict[str, str] = {}
-        for some in _portions(document_ids, _IDS_PER_CALL):
-            rows = self._all(self._passages, _among("document_id", some), ["id", "document_id"], deadline)
-            found.update((row["id"], row["document_id"]) for row in rows)
+        for some in _portions(ids, _IDS_PER_CALL):
+            rows = self._query(self._passages, _among("id", some), ["id", "source"], deadline)
+            found.update((row["id"], row["source"]) for row in rows)
         return found
 
     def census(self, deadline: Deadline) -> Counter[str]:

@@ -1,20 +1,23 @@
 """Records from events become passages, in packed batches: the event-driven use case of the embed function.
 
 A record is one passage. Its id decides where it lands, its content whether anything is to be done: a replay finds the
-content there and costs nothing. A bad record is recorded as failed and acknowledged; it never stops its neighbours.
+content there and costs nothing; its version, whether it comes too late. A bad record is recorded as failed and
+acknowledged; it never stops its neighbours.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from shared.embedding import TextType
+from shared.errors import PlatformError
 from shared.models import Chunk, Document, DocumentState, Failure, Location, Usage, digest
 from shared.records import BadRecord, Record
 from shared.store import MOST_TEXT_BYTES, Passage
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.embedding import Embedder
-    from shared.errors import PlatformError
     from shared.retrying import Deadline
     from shared.store import Store
 
@@ -32,6 +34,12 @@ log = logging.getLogger(__name__)
 # Stands where a document of the bucket has its bucket's name; no bucket can be called so.
 RECORDS = "(records)"
 _TITLE_CHARACTERS = 80
+# Records embedded and written together: what an interruption can cost at most.
+_WINDOW = 200
+# Kept back from embedding, so that what it brought can be written before the deadline.
+_RESERVE_SECONDS = 10.0
+# Of what a row says of itself, this much is about its text.
+_HALF = 16
 
 
 class Outcome(StrEnum):
@@ -74,162 +82,231 @@ class Streaming:
         self._stores = stores
 
     def handle(self, records: Sequence[Record | BadRecord], deadline: Deadline) -> Streamed:
-        """Write and delete what the records say, in one batch for each collection.
+        """Write and delete what the records say, in batches for each collection.
 
         Raises:
             TransientError, ConfigurationError: some record could not be served; what was done is kept, and the whole
                 event may be delivered again for nothing.
         """
         results: list[RecordResult | None] = [None] * len(records)
-        batches: dict[str, _Batch] = {}
-        last = {(record.collection, record.id): record for record in records if isinstance(record, Record)}
+        newest = _newest(records)
+        places: dict[str, list[int]] = defaultdict(list)
         for place, record in enumerate(records):
-            if isinstance(record, Record) and last[record.collection, record.id] is not record:
+            if newest[_name(record)] != place:
                 results[place] = RecordResult(record.id, Outcome.SUPERSEDED)
-                continue
-            name, usable = self._destination(record)
-            batch = batches.setdefault(name, _Batch(self._embedder, self._stores[name], deadline))
-            batch.add(place, usable)
-        for batch in batches.values():
-            batch.run()
-            for place, result in batch.results.items():
-                results[place] = result
-        usage = sum((batch.usage for batch in batches.values()), Usage())
+            else:
+                places[self._destination(record)].append(place)
+        usage, failure = Usage(), None
+        for name, own in places.items():
+            for some in (own[start : start + _WINDOW] for start in range(0, len(own), _WINDOW)):
+                batch = _Batch(self._embedder, self._stores[name], deadline, set(self._stores))
+                failure = batch.run([records[place] for place in some]) or failure
+                usage += batch.usage
+                for place, result in zip(some, batch.results, strict=True):
+                    results[place] = result
         log.info("records_handled", extra={"records": len(records), "tokens": usage.tokens, "cost_cny": usage.cost_cny})
-        for batch in batches.values():
-            if batch.failure:
-                raise batch.failure
+        if failure:
+            raise failure
         return Streamed(tuple(result for result in results if result), usage)
 
-    def _destination(self, record: Record | BadRecord) -> tuple[str, Record | BadRecord]:
+    def _destination(self, record: Record | BadRecord) -> str:
         """The collection a record goes to; what cannot be used is recorded in the default one."""
-        if isinstance(record, BadRecord):
-            return "", record
-        if record.collection not in self._stores:
-            return "", BadRecord(record.id, "The record names a collection that RECORD_COLLECTIONS does not list.")
-        return record.collection, record
+        return record.collection if isinstance(record, Record) and record.collection in self._stores else ""
+
+
+def _newest(records: Sequence[Record | BadRecord]) -> dict[tuple[str, str], int]:
+    """Where the newest record of each id stands: the highest version, and of equal ones the last."""
+    newest: dict[tuple[str, str], tuple[int, int]] = {}
+    for place, record in enumerate(records):
+        version = record.version if isinstance(record, Record) else 0
+        newest[_name(record)] = max(newest.get(_name(record), (0, 0)), (version, place))
+    return {name: place for name, (_, place) in newest.items()}
+
+
+def _name(record: Record | BadRecord) -> tuple[str, str]:
+    return (record.collection if isinstance(record, Record) else "", record.id)
 
 
 @dataclass(frozen=True)
 class _Item:
-    """A record on its way, with the ids and the version that follow from it."""
+    """A record on its way, with the ids that follow from it."""
 
-    place: int
     record: Record
-    chunk: Chunk
-    version: str
+    document_id: str
+    chunk_id: str
+
+    @property
+    def text_digest(self) -> str:
+        """Half of what the row says of itself: which text its vector belongs to."""
+        return digest(self.record.text)[:_HALF]
+
+    @property
+    def source(self) -> str:
+        """What the row says of itself: its text and its metadata."""
+        return self.text_digest + digest(msgspec.json.encode(self.record.metadata, order="sorted").decode())[:_HALF]
 
 
 @dataclass
 class _Batch:
-    """Records of one collection, written together."""
+    """Records of one collection, written together.
+
+    A record's passage has an id of its own whatever its text, so that of two writers one simply replaces the other.
+    """
 
     embedder: Embedder
     store: Store
     deadline: Deadline
-    items: list[_Item] = field(default_factory=list)
-    bad: dict[int, BadRecord] = field(default_factory=dict)
-    results: dict[int, RecordResult] = field(default_factory=dict)
+    collections: set[str]
     usage: Usage = Usage()
     failure: PlatformError | None = None
-    documents: list[Document] = field(default_factory=list)
+    known: dict[str, Document] = field(default_factory=dict)
+    outcomes: dict[str, RecordResult] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+    results: list[RecordResult | None] = field(default_factory=list)
 
-    def add(self, place: int, record: Record | BadRecord) -> None:
-        """Take in a record; one that cannot be embedded is bad."""
-        if isinstance(record, Record) and not record.delete and self._too_long(record.text):
-            record = BadRecord(record.id, "The record's text has more tokens or bytes than one passage may have.")
-        if isinstance(record, BadRecord):
-            self.bad[place] = record
-            return
-        document_id = digest(RECORDS, record.id)
-        chunk_id = digest(document_id, record.text, "1", self.embedder.profile)
-        chunk = Chunk(chunk_id, document_id, 0, record.text, Location(0, len(record.text)))
-        version = digest(record.text, msgspec.json.encode(record.metadata, order="sorted").decode())
-        self.items.append(_Item(place, record, chunk, version))
+    def run(self, records: Sequence[Record | BadRecord]) -> PlatformError | None:
+        """Do what the records say; returns what kept some from being done."""
+        self.results = [None] * len(records)
+        try:
+            self._run(records)
+        except PlatformError as error:
+            return error
+        return self.failure
 
-    def _too_long(self, text: str) -> bool:
-        return len(text.encode()) > MOST_TEXT_BYTES or self.embedder.too_long(text)
-
-    def run(self) -> None:
-        """Delete, embed what is new, write, sweep, and keep the registry."""
+    def _run(self, records: Sequence[Record | BadRecord]) -> None:
         self.store.prepare(self.deadline)
-        ids = [item.chunk.document_id for item in self.items]
-        held = self.store.passages_of(ids, self.deadline)
-        known = self.store.documents_with(ids, self.deadline)
-        self._delete([item for item in self.items if item.record.delete], held)
-        upserts = [item for item in self.items if not item.record.delete]
-        standing = [item for item in upserts if self._stands(item, known, held)]
-        for item in standing:
-            self._done(item, Outcome.UNCHANGED)
-        self._upsert([item for item in upserts if item not in standing], held)
-        for place, bad in self.bad.items():
-            self._fail(place, bad.id, "records", "bad_record", bad.reason)
-        self.store.record(self.documents, self.deadline)
+        checked = [self._checked(record) for record in records]
+        ids = [_document_id(record) for record in checked]
+        self.known = self.store.documents_with(ids, self.deadline)
+        items = [
+            _Item(record, id_, digest(id_, self.embedder.profile))
+            for record, id_ in zip(checked, ids, strict=True)
+            if isinstance(record, Record)
+        ]
+        current = [item for item in items if not self._overtaken(item)]
+        self._delete([item for item in current if item.record.delete])
+        self._upsert([item for item in current if not item.record.delete])
+        for record, id_ in zip(checked, ids, strict=True):
+            if isinstance(record, BadRecord):
+                self._fail(id_, record.id, "records", "bad_record", record.reason)
+        self.store.record(list(self.documents.values()), self.deadline)
+        self.results = [self.outcomes.get(id_) for id_ in ids]
 
-    def _stands(self, item: _Item, known: dict[str, Document], held: dict[str, str]) -> bool:
-        document = known.get(item.chunk.document_id)
-        if document is None or document.state is not DocumentState.INDEXED or document.version != item.version:
-            return False
-        return [id_ for id_, owner in held.items() if owner == document.id] == [item.chunk.id]
+    def _checked(self, record: Record | BadRecord) -> Record | BadRecord:
+        if isinstance(record, BadRecord) or record.delete:
+            return record
+        if record.collection not in self.collections:
+            name = f"{record.collection}:{record.id}"  # it must not pass for a record of this collection
+            return BadRecord(name, "The record names a collection that RECORD_COLLECTIONS does not list.")
+        if len(record.text.encode()) > MOST_TEXT_BYTES or self.embedder.too_long(record.text):
+            return BadRecord(record.id, "The record's text has more tokens or bytes than one passage may have.")
+        return record
 
-    def _delete(self, items: Sequence[_Item], held: dict[str, str]) -> None:
-        owners = {item.chunk.document_id for item in items}
-        self.store.delete([id_ for id_, owner in held.items() if owner in owners], self.deadline)
-        self.store.forget(owners, self.deadline)
+    def _overtaken(self, item: _Item) -> bool:
+        """Whether a newer record of this id was here before: events come late, and again."""
+        known = self.known.get(item.document_id)
+        late = known is not None and 0 < item.record.version < known.order
+        if late:
+            self._done(item, Outcome.SUPERSEDED)
+        return late
+
+    def _delete(self, items: Sequence[_Item]) -> None:
+        self.store.delete([item.chunk_id for item in items], self.deadline)
         for item in items:
             self._done(item, Outcome.DELETED)
+            self._register(item, DocumentState.DELETED)
 
-    def _upsert(self, items: Sequence[_Item], held: dict[str, str]) -> None:
-        vectors = self.store.vectors([item.chunk.id for item in items if item.chunk.id in held], self.deadline)
-        vectors |= self._embed([item for item in items if item.chunk.id not in vectors])
-        ready = [item for item in items if item.chunk.id in vectors]
-        self.store.write([_passage(item, vectors[item.chunk.id]) for item in ready], self.deadline)
-        wanted = {item.chunk.document_id: item.chunk.id for item in ready}
-        stale = [id_ for id_, owner in held.items() if owner in wanted and id_ != wanted[owner]]
-        self.store.delete(stale, self.deadline)
+    def _upsert(self, items: Sequence[_Item]) -> None:
+        sources = self.store.sources([item.chunk_id for item in items], self.deadline)
+        standing = [item for item in items if self._stands(item, sources)]
+        for item in standing:
+            self._done(item, Outcome.UNCHANGED)
+        changed = [item for item in items if item.chunk_id not in {other.chunk_id for other in standing}]
+        keep = [item for item in changed if sources.get(item.chunk_id, "")[:_HALF] == item.text_digest]
+        vectors = self.store.vectors([item.chunk_id for item in keep], self.deadline)
+        vectors |= self._embed([item for item in changed if item.chunk_id not in vectors])
+        ready = [item for item in changed if item.chunk_id in vectors]
+        self.store.write([_passage(item, vectors[item.chunk_id]) for item in ready], self.deadline)
         for item in ready:
             self._done(item, Outcome.UPSERTED)
-            self.documents.append(_registered(item, self.embedder.profile))
+            self._register(item, DocumentState.INDEXED)
+
+    def _stands(self, item: _Item, sources: dict[str, str]) -> bool:
+        known = self.known.get(item.document_id)
+        indexed = known is not None and known.state is DocumentState.INDEXED
+        return indexed and sources.get(item.chunk_id) == item.source
 
     def _embed(self, items: Sequence[_Item]) -> dict[str, tuple[float, ...]]:
         """Vectors by passage id, of those that could be had; what was paid for is kept whatever failed beside it."""
         texts = [item.record.text for item in items]
-        embedded = self.embedder.embed(texts, self.embedder.wanted(TextType.DOCUMENT), self.deadline)
+        # Embedding ends early enough for what it brought to be written.
+        until = self.deadline.sooner(_RESERVE_SECONDS)
+        embedded = self.embedder.embed(texts, self.embedder.wanted(TextType.DOCUMENT), until)
         self.usage += embedded.usage
         self.failure = embedded.failure
         for refused in embedded.refused:
             item = items[refused.index]
             reason = f"DashScope refused the text ({refused.code}: {refused.message})"
-            self._fail(item.place, item.record.id, "embedding", "text_refused", reason, refused.request_id)
+            self._fail(item.document_id, item.record.id, "embedding", "text_refused", reason, refused.request_id)
         pairs = zip(items, embedded.embeddings, strict=True)
-        return {item.chunk.id: embedding.dense for item, embedding in pairs if embedding}
+        return {item.chunk_id: embedding.dense for item, embedding in pairs if embedding}
 
     def _done(self, item: _Item, outcome: Outcome) -> None:
-        self.results[item.place] = RecordResult(item.record.id, outcome)
+        self.outcomes[item.document_id] = RecordResult(item.record.id, outcome)
 
-    def _fail(self, place: int, id_: str, stage: str, code: str, reason: str, request_id: str = "") -> None:
-        self.results[place] = RecordResult(id_, Outcome.FAILED, reason)
-        failure = Failure(stage, code, reason, request_id)
-        self.documents.append(
-            Document(
-                id=digest(RECORDS, id_), bucket=RECORDS, key=id_, state=DocumentState.FAILED, version="",
-                failure=failure, updated=time.time(),
-            )
-        )  # fmt: skip
+    def _register(self, item: _Item, state: DocumentState) -> None:
+        record, indexed = item.record, state is DocumentState.INDEXED
+        self.documents[item.document_id] = Document(
+            id=item.document_id,
+            bucket=RECORDS,
+            key=record.id,
+            state=state,
+            version=item.source if indexed else "",
+            indexed_version=item.source if indexed else "",
+            title=_title(record),
+            format="record",
+            size=len(record.text.encode()),
+            modified=time.time(),
+            chunks=int(indexed),
+            model=self.embedder.profile,
+            attempts=1,
+            order=record.version,
+            updated=time.time(),
+        )
+
+    def _fail(self, document_id: str, id_: str, stage: str, code: str, reason: str, request_id: str = "") -> None:
+        """Record that the newest record of an id cannot be used; an older one goes on answering, and is said to."""
+        self.outcomes[document_id] = RecordResult(id_, Outcome.FAILED, reason)
+        failed = Document(
+            id=document_id, bucket=RECORDS, key=id_, state=DocumentState.FAILED, version="", format="record"
+        )
+        self.documents[document_id] = replace(
+            self.known.get(document_id, failed),
+            state=DocumentState.FAILED,
+            version="",
+            failure=Failure(stage, code, reason, request_id),
+            updated=time.time(),
+        )
+
+
+def _document_id(record: Record | BadRecord) -> str:
+    return digest(RECORDS, record.id)
 
 
 def _passage(item: _Item, vector: tuple[float, ...]) -> Passage:
     record = item.record
-    return Passage(item.chunk, vector, RECORDS, record.id, _title(record), "record", time.time(), record.metadata)
-
-
-def _registered(item: _Item, profile: str) -> Document:
-    record = item.record
-    return Document(
-        id=item.chunk.document_id, bucket=RECORDS, key=record.id, state=DocumentState.INDEXED, version=item.version,
-        indexed_version=item.version, title=_title(record), format="record", size=len(record.text.encode()),
-        modified=time.time(), chunks=1, model=profile, attempts=1, updated=time.time(),
-    )  # fmt: skip
+    chunk = Chunk(item.chunk_id, item.document_id, 0, record.text, Location(0, len(record.text)))
+    return Passage(
+        chunk=chunk,
+        vector=vector,
+        bucket=RECORDS,
+        key=record.id,
+        title=_title(record),
+        format="record",
+        modified=time.time(),
+        metadata=record.metadata,
+        source=item.source,
+    )
 
 
 def _title(record: Record) -> str:

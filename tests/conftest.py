@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -147,6 +148,24 @@ def any_milvus(request: pytest.FixtureRequest) -> MilvusSettings:
     """The Milvus a test runs on. Each is started once, whatever the order of the tests."""
     settings: MilvusSettings = request.getfixturevalue(f"{getattr(request, 'param', 'lite')}_milvus")
     return settings
+
+
+@pytest.fixture(scope="session")
+def milvus_version(any_milvus: MilvusSettings) -> tuple[int, int]:
+    """What the Milvus says it is; Lite counts on from 2.5."""
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(any_milvus.uri, token=any_milvus.token.reveal(), timeout=10)
+    major, minor = re.findall(r"\d+", client.get_server_version(timeout=10))[:2]
+    client.close()
+    return int(major), int(minor)
+
+
+@pytest.fixture
+def keywords(milvus_version: tuple[int, int]) -> None:
+    """For laws about search by words."""
+    if milvus_version < (2, 5):
+        pytest.skip(f"Milvus {'.'.join(map(str, milvus_version))} has no BM25; 2.5 and later have")
 
 
 @pytest.fixture(scope="session")

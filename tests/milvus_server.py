@@ -10,7 +10,6 @@ The process ends with whoever started it, and its data end with it.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import ctypes
 import fcntl
@@ -42,8 +41,15 @@ _INSTALL_SECONDS = 120
 _START_SECONDS = 120
 _END_SECONDS = 10
 _POLL_SECONDS = 0.1
-# A Strong read waits for the next tick. The 200 ms of the server's default would cost the tests minutes.
-_TICK_MILLISECONDS = 20
+# A Strong read waits for the next tick, a loading collection for the next look at it, the end for half an hour:
+# shorter, so that tests do not wait. What is late stays late: Bounded reads keep their five seconds of tolerance.
+_PACE = {
+    "PROXY_TIMETICKINTERVAL": "20",
+    "QUERYCOORD_CHECKINTERVAL": "100",
+    "QUERYCOORD_CHECKCHANNELINTERVAL": "100",
+    "QUERYCOORD_DISTPULLINTERVAL": "100",
+    "COMMON_GRACEFULSTOPTIMEOUT": "1",
+}
 _SERVER_IDS = Path("/tmp/milvus")
 
 _OPEN = "on every interface"
@@ -125,7 +131,7 @@ def main() -> None:
         reach = "in a network namespace of its own" if _isolated() else _OPEN
         with _served(Path(data)) as server:
             asyncio.run(_until_healthy(server))
-            print(f"milvus 2.3.5 {reach}, at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+            print(f"milvus 2.3.5 {reach}, at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)  # noqa: T201 - what `processes.start` waits for
             asyncio.run(_forward(listener, server, parent))
 
 
@@ -145,7 +151,7 @@ def _served(data: Path) -> Iterator[Any]:
     sys.path.append(str(_FOLDER / "package"))
     package = importlib.import_module("milvus")
     config = package.MilvusServerConfig(data_dir=str(data))
-    config.set("proxy.timeTickInterval", _TICK_MILLISECONDS)
+    os.environ.update(_PACE)
     server = package.MilvusServer(config, wait_for_started=False)
     with _alone():
         # Shared by all runs: the binaries are packed, and unpacking them takes longer than starting.

@@ -20,7 +20,7 @@ from shared.indexing import Outcome, Result
 from shared.ingestion import Ingestion, Report
 from shared.loading import Bucket
 from shared.models import Document, DocumentState, Location, ObjectKey
-from shared.retrieval import Mode, Question, Retrieval
+from shared.retrieval import Found, Mode, Question, Retrieval
 from shared.retrying import Deadline
 from shared.store import Space, Store
 
@@ -60,8 +60,9 @@ class World:
     def texts(self, name: str) -> list[str]:
         """The passages the index holds of a document, in order."""
         vector = [1.0] + [0.0] * 511
-        hits = self.store.nearest(vector, 10_000, equals("document_id", self.key(name).document_id), soon())
+        # A search may be late; never later than a Strong read before it.
         places = self.store.held(self.key(name).document_id, soon())
+        hits = self.store.nearest(vector, 10_000, equals("document_id", self.key(name).document_id), soon())
         return [hit.text for hit in sorted(hits, key=lambda hit: places[hit.id].ordinal)]
 
     def places(self, name: str) -> dict[str, tuple[int, int]]:
@@ -70,7 +71,11 @@ class World:
         return {id_: (place.ordinal, place.start) for id_, place in held.items()}
 
     def ask(self, query: str, **options: Any) -> list[Hit]:
-        return list(Retrieval(self.embedder, self.store).search(Question(query, **options), soon()).hits)
+        return list(self.found(query, **options).hits)
+
+    def found(self, query: str, **options: Any) -> Found:
+        self.store.held("any", soon())
+        return Retrieval(self.embedder, self.store).search(Question(query, **options), soon())
 
 
 @pytest.fixture
@@ -85,6 +90,7 @@ def world(oss: Oss, dashscope: DashScope, milvus: MilvusSettings) -> World:
     return World(oss, dashscope, store, embedder, ingestion)
 
 
+@pytest.mark.every_milvus
 def test_an_object_is_indexed_whole_and_found(world: World) -> None:
     world.oss.put("guide.md", "# Moorings\n\nTie the boat with two lines.\n\n## 锚地\n\n涨潮时不要下锚。\n")
     result = world.converge("guide.md")
@@ -104,6 +110,7 @@ def test_an_object_is_indexed_whole_and_found(world: World) -> None:
     assert best.location.headings == ("Moorings", "锚地")
 
 
+@pytest.mark.every_milvus
 def test_a_finished_event_costs_nothing_again(world: World) -> None:
     world.oss.put("a.txt", ENGLISH)
     first = world.converge("a.txt")
@@ -113,6 +120,7 @@ def test_a_finished_event_costs_nothing_again(world: World) -> None:
     assert world.dashscope.usage()["calls"] == 0
 
 
+@pytest.mark.every_milvus
 def test_an_edit_buys_only_what_changed_and_leaves_the_exact_set(world: World) -> None:
     world.oss.put("a.txt", ENGLISH)
     first = world.converge("a.txt")
@@ -131,6 +139,7 @@ def test_an_edit_buys_only_what_changed_and_leaves_the_exact_set(world: World) -
     assert world.places("a.txt") == places
 
 
+@pytest.mark.every_milvus
 def test_a_removed_object_stops_answering(world: World) -> None:
     world.oss.put("gone.txt", "The password of the lighthouse is swordfish.")
     world.converge("gone.txt")
@@ -141,6 +150,7 @@ def test_a_removed_object_stops_answering(world: World) -> None:
     assert world.ask("lighthouse password") == []
 
 
+@pytest.mark.every_milvus
 def test_equal_passages_of_one_document_are_all_kept(world: World) -> None:
     world.oss.put("same.csv", "name,note\n" + "x,The very same row.\n" * 30)
     result = world.converge("same.csv")
@@ -159,6 +169,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.every_milvus
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_document_that_cannot_be_read_is_recorded_and_not_tried_again(world: World, name: str) -> None:
     content, code = FAILURES[name]
@@ -176,6 +187,7 @@ def test_a_document_that_cannot_be_read_is_recorded_and_not_tried_again(world: W
     assert again.attempts == 1
 
 
+@pytest.mark.every_milvus
 def test_a_broken_new_version_leaves_the_old_one_answering_and_says_so(world: World) -> None:
     world.oss.put("data.jsonl", '{"text": "Wolves live in packs."}\n')
     world.converge("data.jsonl")
@@ -214,6 +226,7 @@ def test_an_event_that_is_none_of_ours_fails_after_the_others_were_served(world:
     assert world.texts("mine.txt") == ["Mine."]
 
 
+@pytest.mark.every_milvus
 @pytest.mark.parametrize(
     "key", ["中文 文档.txt", "a+b.txt", "100%25.txt", "a%20b.txt", 'quote".txt', "🙂.txt", "x" * 200 + ".txt"]
 )
@@ -239,6 +252,7 @@ def test_the_prefix_bounds_what_is_ours(world: World) -> None:
     assert not bucket.owns(bucket.key("docs/folder/"))
 
 
+@pytest.mark.every_milvus
 def test_a_passing_failure_is_recorded_raised_and_resumed_where_it_stopped(world: World) -> None:
     world.oss.put("a.txt", ENGLISH)
     world.dashscope.fail(
@@ -279,6 +293,7 @@ def test_a_forbidden_bucket_names_the_permission(world: World) -> None:
         world.converge("a.txt")
 
 
+@pytest.mark.every_milvus
 def test_eight_workers_on_one_key_and_eight_keys_at_once_end_exactly(world: World) -> None:
     names = [f"file-{i}.txt" for i in range(8)]
     for name in names:
@@ -298,6 +313,7 @@ def test_eight_workers_on_one_key_and_eight_keys_at_once_end_exactly(world: Worl
     assert world.dashscope.usage()["rows"] == chunks  # nothing was bought twice
 
 
+@pytest.mark.every_milvus
 def test_reconcile_repairs_both_ways(world: World) -> None:
     for i in range(10):
         world.oss.put(f"kept-{i}.txt", f"Kept {i}.")
@@ -317,6 +333,7 @@ def test_reconcile_repairs_both_ways(world: World) -> None:
     assert world.ingestion.reconcile(soon()).results == ()
 
 
+@pytest.mark.every_milvus
 def test_reconcile_stops_before_it_deletes_too_much(world: World) -> None:
     for i in range(4):
         world.oss.put(f"{i}.txt", f"Text {i}.")
@@ -398,7 +415,8 @@ def test_metadata_that_cannot_be_read_is_a_failure_with_its_reason(world: World,
     assert world.converge("plan.txt").outcome is Outcome.INDEXED
 
 
-def test_modes_find_what_they_should(world: World) -> None:
+@pytest.mark.every_milvus
+def test_modes_find_what_they_should(world: World, keywords: None) -> None:
     world.oss.put("cats.txt", "The cat sleeps on the warm windowsill all afternoon.")
     world.oss.put("tax.txt", "Form XJ-900 must reach the office before April.")
     for name in ("cats.txt", "tax.txt"):
@@ -409,3 +427,17 @@ def test_modes_find_what_they_should(world: World) -> None:
     assert world.ask("Form XJ-900")[0].key == "tax.txt"
     assert [hit.key for hit in world.ask("cat", filter={"eq": {"key": "tax.txt"}})] == ["tax.txt"]
     assert world.ask("cat", top_k=1)[0].location == Location(start=0, end=52)
+
+
+@pytest.mark.every_milvus
+def test_a_milvus_without_words_answers_by_meaning_and_says_so(world: World, milvus_version: tuple[int, int]) -> None:
+    world.oss.put("cats.txt", "The cat sleeps on the warm windowsill all afternoon.")
+    world.converge("cats.txt")
+    found = world.found("猫在哪里睡觉？", mode=Mode.HYBRID)
+    assert [hit.key for hit in found.hits] == ["cats.txt"]
+    if milvus_version >= (2, 5):
+        assert found.mode is Mode.HYBRID
+    else:
+        assert found.mode is Mode.DENSE
+        with pytest.raises(RequestError, match=r"keywords_unsupported.*2\.5"):
+            world.found("cat", mode=Mode.KEYWORD)

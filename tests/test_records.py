@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,13 +69,37 @@ TOPIC = {"TopicOwner": "1", "TopicName": "t", "MessageId": "message-9", "Message
     ],
 )
 def test_known_envelopes(payload: Any, records: list[Record]) -> None:
-    assert list(parse(json.dumps(payload).encode(), PATHS)) == records
+    found = parse(json.dumps(payload).encode(), PATHS)
+    assert [replace(record, version=0) for record in found if isinstance(record, Record)] == records
+    assert len(found) == len(records)
+
+
+@pytest.mark.parametrize(
+    ("payload", "version"),
+    [
+        ({**ONE, "version": 7}, 7),
+        (ONE, 0),
+        (cloud_event("app:record", ONE), 1_793_607_330_000),
+        (cloud_event("app:record", {**ONE, "version": 7}), 7),
+        ({**cloud_event("app:record", ONE), "time": "soon"}, 0),
+        (queue(json.dumps(ONE)), 1_793_607_330_000),
+        (kafka(json.dumps(ONE)), 1_700_000_000_000),
+        ({**TOPIC, "Message": json.dumps(ONE)}, 1),
+        ({"body": json.dumps(ONE), "attrs": {}}, 0),
+    ],
+)
+def test_what_tells_newer_from_older(payload: Any, version: int) -> None:
+    (record,) = parse(json.dumps(payload).encode(), PATHS)
+    assert isinstance(record, Record)
+    assert record.version == version
 
 
 def test_where_a_record_lies_is_a_setting() -> None:
     paths = RecordSettings(eventbridge_path="data.change.after", kafka_path="data.value.payload")
-    assert parse(json.dumps(cloud_event("x", {"change": {"after": ONE}})).encode(), paths) == (RECORD,)
-    assert parse(json.dumps(kafka(json.dumps({"payload": ONE}))).encode(), paths) == (RECORD,)
+    for event in (cloud_event("x", {"change": {"after": ONE}}), kafka(json.dumps({"payload": ONE}))):
+        (record,) = parse(json.dumps(event).encode(), paths)
+        assert isinstance(record, Record)
+        assert replace(record, version=0) == RECORD
 
 
 @pytest.mark.parametrize(
@@ -88,7 +113,11 @@ def test_where_a_record_lies_is_a_setting() -> None:
         ({"text": "no id"}, "id"),
         ({"id": "x", "text": "a", "op": "burn"}, "burn"),
         ({"id": "x", "text": "a", "metadata": []}, "object"),
-        ({"id": "x", "text": "a", "metadata": {"k": "v" * 20_000}}, "metadata is larger"),
+        ({"id": "x", "text": "a", "metadata": {"k": "v" * 20_000}}, "at most 16384 bytes"),
+        ({"id": "x", "text": "a", "metadata": {"k": 10**30}}, "metadata is"),
+        ({"id": "x", "text": "a", "metadata": {"k": {"deep": 1}}}, "metadata is"),
+        ({"id": "x", "text": "a", "metadata": {"a b": 1}}, "metadata is"),
+        ({"id": "x", "text": "a", "version": -1}, "version"),
         ({"id": "x", "text": "a", "colour": 1}, "colour"),
         ("{broken", "not an object"),
         (5, "not an object"),

@@ -79,6 +79,18 @@ def test_a_collection_that_is_not_there_is_said_so(fresh_milvus: MilvusSettings)
     assert not Store(fresh_milvus, SPACE).check(soon())
 
 
+def test_a_preparation_that_broke_off_is_finished_by_the_next(fresh_milvus: MilvusSettings, name: str) -> None:
+    broken_off, store = Store(fresh_milvus, SPACE), Store(fresh_milvus, SPACE)
+    with_keywords = broken_off._server_has_keywords(soon())
+    broken_off._call(
+        "create_collection", soon(), broken_off._passages, schema=broken_off._passage_schema(with_keywords)
+    )  # neither indexed nor loaded
+    store.prepare(soon())
+    written = passages(name, ["One.", "Two."])
+    write(store, written)
+    assert store.nearest(written[1].vector, 1, "", soon())[0].text == "Two."
+
+
 @pytest.mark.parametrize("other", [Space("text-embedding-v3", 64), Space("text-embedding-v4", 128)])
 def test_vectors_of_two_models_never_meet(settings: MilvusSettings, store: Store, other: Space) -> None:
     with pytest.raises(ConfigurationError, match=r"collection_mismatch.*EMBEDDING_MODEL") as caught:
@@ -116,6 +128,34 @@ def test_writing_twice_is_writing_once(store: Store, name: str) -> None:
     store.write([replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5)) for p in written], soon())
     held = store.held(written[0].chunk.document_id, soon())
     assert held == {p.chunk.id: Held(i + 5, 0) for i, p in enumerate(written)}
+
+
+def test_a_strong_read_sees_what_another_client_wrote_or_deleted_just_now(
+    settings: MilvusSettings, store: Store, name: str
+) -> None:
+    other = Store(settings, SPACE)
+    other.check(soon())
+    for i in range(5):
+        (written,) = passages(f"{i} {name}", ["One."])
+        store.write([written], soon())
+        assert list(other.held(written.chunk.document_id, soon())) == [written.chunk.id]
+        assert other.sources([written.chunk.id], soon()) == {written.chunk.id: ""}
+        assert other.census(soon())[written.chunk.document_id] == 1
+        assert other.vectors([written.chunk.id], soon()) == {written.chunk.id: written.vector}
+        store.delete([written.chunk.id], soon())
+        assert other.held(written.chunk.document_id, soon()) == {}
+
+
+def test_limits_are_bytes_and_what_passes_them_is_cut_at_a_character(store: Store, name: str) -> None:
+    (short,) = passages(name, ["One."])
+    long = replace(
+        short, title="题" * 1_000, metadata={"著者": {"tags": ["甲", 1, None, True]}},
+        chunk=replace(short.chunk, text="文" * 30_000, location=Location(sheet="表" * 500)),
+    )  # fmt: skip
+    write(store, [long])
+    (hit,) = store.nearest(long.vector, 1, equals("document_id", long.chunk.document_id), soon())
+    assert (hit.text, hit.title, hit.location.sheet) == ("文" * 21_845, "题" * 682, "表" * 341)
+    assert (hit.metadata, hit.location.headings) == (long.metadata, ())
 
 
 def test_vectors_come_back_as_written(store: Store, name: str) -> None:
@@ -234,18 +274,16 @@ def test_a_server_that_is_not_there_fails_soon_and_names_the_setting() -> None:
         Store(settings, SPACE).check(Deadline.after(5))
 
 
-def test_writers_side_by_side_lose_nothing(fresh_milvus: MilvusSettings) -> None:
-    store = Store(fresh_milvus, SPACE)
-    store.prepare(soon())
-    names = [f"{i}.txt" for i in range(8)]
+def test_writers_side_by_side_lose_nothing(settings: MilvusSettings, store: Store, name: str) -> None:
+    names = [f"{i} {name}" for i in range(8)]
     everything = {name: passages(name, [f"{name} sentence {j}." for j in range(40)]) for name in names}
 
-    def write(name: str) -> None:
-        writer = Store(fresh_milvus, SPACE)
+    def write_each(name: str) -> None:
+        writer = Store(settings, SPACE)
         for passage in everything[name]:
             writer.write([passage], soon())
 
-    threads = [threading.Thread(target=write, args=(name,)) for name in names]
+    threads = [threading.Thread(target=write_each, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:

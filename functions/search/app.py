@@ -80,7 +80,8 @@ def search_by_link() -> Response:
 def documents() -> Response:
     """The documents' states, by key."""
     asked = _converted(dict(request.args), ListRequest)
-    condition = equals("state", asked.state.value) if asked.state else ""
+    deleted = equals("state", DocumentState.DELETED.value)
+    condition = equals("state", asked.state.value) if asked.state else f"not ({deleted})"
     found = store.documents(condition, deadline()) if store.check(deadline()) else []
     page = found[asked.offset : asked.offset + asked.limit]
     return answer({"documents": page, "total": len(found), "request_id": request_id()})
