@@ -156,6 +156,8 @@ class Bucket:
             modified, content = self._call(partial(self._read_small, request), deadline)
         except _MissingError:
             return state
+        except DocumentError as error:
+            return replace(state, problem=f"{SIDECAR} beside it cannot be read. {error.message}")
         modified = max(state.modified, modified)
         try:
             said = metadata.parse(content)

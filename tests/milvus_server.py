@@ -131,7 +131,7 @@ def main() -> None:
         reach = "in a network namespace of its own" if _isolated() else _OPEN
         with _served(Path(data)) as server:
             asyncio.run(_until_healthy(server))
-            print(f"milvus 2.3.5 {reach}, at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)  # noqa: T201 - what `processes.start` waits for
+            print(f"milvus 2.3.5 {reach}, at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)  # noqa: T201
             asyncio.run(_forward(listener, server, parent))
 
 

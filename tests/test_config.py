@@ -80,6 +80,20 @@ def test_no_api_key_means_no_start() -> None:
     assert config.read(EmbedSettings, {**COMPLETE, "API_KEYS": "", "ALLOW_ANONYMOUS": "true"}).access.keys == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "variable", "value"),
+    [(IngestSettings, "CHUNK_TOKENS", "2049"), (EmbedSettings, "RECORD_COLLECTIONS", "good,bad name!")],
+)
+def test_settings_that_do_not_fit_each_other_are_named(kind: type[Any], variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=variable):
+        config.read(kind, {**COMPLETE, variable: value})
+
+
+def test_a_passage_always_fits_the_model() -> None:
+    with pytest.raises(ConfigurationError, match="CHUNK_TOKENS must be at most 512"):
+        config.read(IngestSettings, {**COMPLETE, "CHUNK_TOKENS": "600", "EMBEDDING_MODEL": "text-embedding-v2"})
+
+
 def test_an_empty_variable_counts_as_unset() -> None:
     settings = config.read(BucketSettings, {**COMPLETE, "OSS_PREFIX": "", "OSS_TIMEOUT": " "})
     assert (settings.prefix, settings.timeout) == ("", 20.0)

@@ -13,7 +13,7 @@ import pytest
 
 from shared.config import IngestionSettings
 from shared.embedding import Embedder
-from shared.errors import ConfigurationError, PlatformError, RequestError, TransientError
+from shared.errors import ConfigurationError, DocumentError, PlatformError, RequestError, TransientError
 from shared.events import Action, ObjectEvent, Unknown
 from shared.filters import equals
 from shared.indexing import Outcome, Result
@@ -25,6 +25,8 @@ from shared.retrying import Deadline
 from shared.store import Space, Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.config import MilvusSettings
     from shared.models import Hit
     from tests.conftest import DashScope, Oss
@@ -243,6 +245,61 @@ def test_a_key_that_arrives_percent_encoded_is_understood(world: World) -> None:
     encoded = ObjectEvent(world.key("a%20b/%E6%96%87.txt"), "ObjectCreated:PutObject")
     world.ingestion.handle([encoded], soon())
     assert world.texts("a b/文.txt") == ["Some content."]
+
+
+def test_a_key_the_settings_no_longer_include_is_taken_out(world: World) -> None:
+    world.oss.put("old/a.txt", "Old place.")
+    world.converge("old/a.txt")
+    bucket = Bucket(world.oss.settings(prefix="new/"))
+    narrowed = Ingestion(bucket, world.embedder, world.store, IngestionSettings(max_deleted_share=1.0))
+    assert narrowed.reconcile(soon()).orphaned == ("old/a.txt",)
+    assert world.document("old/a.txt") is None
+    assert world.texts("old/a.txt") == []
+
+
+def test_a_reconcile_notices_passages_that_are_gone_and_that_nobody_owns(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    world.converge("a.txt")
+    held = world.store.held(world.key("a.txt").document_id, soon())
+    world.store.delete(sorted(held)[:3], soon())
+    assert world.ingestion.reconcile(soon()).stale == ("a.txt",)
+    assert world.store.held(world.key("a.txt").document_id, soon()) == held
+
+
+def test_a_refused_version_takes_even_an_interrupted_attempts_passages_with_it(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH + "\n\nPOISON stands at the end.")
+    world.dashscope.fail({"fault": "status", "code": "InvalidApiKey", "match": "POISON"})
+    with pytest.raises(ConfigurationError):
+        world.converge("a.txt")
+    assert world.store.held(world.key("a.txt").document_id, soon())
+    world.dashscope.reset()
+    world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "match": "POISON"})
+    assert world.converge("a.txt").outcome is Outcome.FAILED
+    assert world.store.held(world.key("a.txt").document_id, soon()) == {}
+
+
+def test_what_was_paid_for_is_written_before_the_deadline(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    world.dashscope.fail({"fault": "black_hole", "match": "subject number 767"})
+    with pytest.raises(TransientError):
+        world.ingestion.converge(world.key("a.txt"), Deadline.after(8))
+    paid = world.dashscope.usage()["rows"]
+    assert paid > 0
+    assert len(world.store.held(world.key("a.txt").document_id, soon())) == paid
+
+
+def test_an_archived_object_is_a_failure_of_its_own_and_not_of_the_deployment(world: World, tmp_path: Path) -> None:
+    world.oss.put("a.txt", "Frozen.")
+    bucket = Bucket(world.oss.settings())
+    state = bucket.state(world.key("a.txt"), soon())
+    assert state is not None
+    world.oss.fail({"fault": "archived", "times": 2, "match": {"method": "GET", "key": "a.txt"}})
+    with pytest.raises(DocumentError, match="archived"):
+        bucket.download(state, tmp_path / "object", 1_000, soon())
+    result = world.converge("a.txt")  # now it is the metadata beside it that cannot be had
+    assert result.failure is not None
+    assert result.failure.code == "broken_metadata"
+    assert "archived" in result.failure.message
 
 
 def test_the_prefix_bounds_what_is_ours(world: World) -> None:

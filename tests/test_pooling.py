@@ -45,6 +45,11 @@ def test_a_refused_part_is_named_by_its_text() -> None:
         pooled.complete()
 
 
+def test_a_blank_text_is_refused_and_never_shifts_the_others() -> None:
+    with pytest.raises(RequestError, match=r"texts\[0\]"):
+        pooling.split(["\n" * 300, "hello"], longer_than(90))
+
+
 def test_a_book_is_embedded_in_parts_the_model_takes(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings())
     book = "The tide turns twice a day, and the harbour with it. " * 1_500

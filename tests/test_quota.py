@@ -63,11 +63,23 @@ def test_overload_slows_it_down_once_and_time_speeds_it_up_again() -> None:
     spent(clock, 50, 1, limited)
     for _ in range(10):  # ten refusals of one overload
         limited.throttled()
-    slowed = spent(clock, 5, 1, limited)
-    assert 0.6 < slowed < 0.8
+    assert 1.05 < spent(clock, 10, 1, limited) < 1.2
     clock.sleep(10)
     spent(clock, 5, 1, limited)
     assert spent(clock, 50, 1, limited) == pytest.approx(5, rel=0.02)
+
+
+def test_refusals_cut_the_deeper_the_more_calls_are_refused() -> None:
+    clock = Clock()
+    rare, frequent = limiter(clock), limiter(clock)
+    for limited, successes in ((rare, 50), (frequent, 2)):
+        for _ in range(10):
+            spent(clock, successes, 1, limited)
+            clock.sleep(1)
+            limited.throttled()
+        spent(clock, 5, 1, limited)  # what may be sent at once
+    assert spent(clock, 5, 1, rare) < 0.65
+    assert spent(clock, 5, 1, frequent) > 1
 
 
 def test_lasting_overload_slows_it_down_to_less_than_a_quarter() -> None:
@@ -77,8 +89,20 @@ def test_lasting_overload_slows_it_down_to_less_than_a_quarter() -> None:
     for _ in range(20):
         clock.sleep(1)
         limited.throttled()
-    spent(clock, 5, 1, limited)  # what may be sent at once
+    spent(clock, 3, 1, limited)  # what may be sent at once
     assert spent(clock, 1, 1, limited) > 0.4
+
+
+def test_what_a_refused_call_was_kept_is_not_given_back() -> None:
+    # In a storm of refusals it is this that keeps calls apart.
+    clock = Clock()
+    limited = limiter(clock)
+    spent(clock, 50, 1, limited)
+    started = clock.now
+    for _ in range(10):
+        limited.wait(20_000, Deadline.after(10_000))
+        limited.throttled()
+    assert clock.now - started > 9
 
 
 def test_an_idle_process_may_not_save_up_a_burst() -> None:

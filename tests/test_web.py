@@ -63,6 +63,14 @@ def test_an_event_that_fails_is_repeated_by_function_compute(error: Exception) -
     assert "bug" not in response.text
 
 
+@pytest.mark.parametrize("told", ["²", "-1", "1e9", "999999999999", "", "x"])
+def test_a_timeout_that_makes_no_sense_is_not_believed(told: str) -> None:
+    left: list[float] = []
+    headers = {**INVOKE, "x-fc-function-timeout": told.encode().decode("latin-1")}
+    client(on_event=lambda _, deadline: left.append(deadline.remaining())).post("/invoke", data=b"{}", headers=headers)
+    assert 0 < left[0] <= 60
+
+
 @pytest.mark.parametrize("path", ["/invoke", "/initialize"])
 @pytest.mark.parametrize("headers", [{}, {"x-fc-control-path": "/http-invoke"}])
 def test_the_public_cannot_reach_the_control_paths(path: str, headers: dict[str, str]) -> None:

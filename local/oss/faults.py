@@ -14,6 +14,7 @@ class Fault(StrEnum):
 
     MISSING = "missing"
     FORBIDDEN = "forbidden"
+    ARCHIVED = "archived"
     CHANGED = "changed"
     UNAVAILABLE = "unavailable"
     TRUNCATED = "truncated"
@@ -23,6 +24,7 @@ class Fault(StrEnum):
 _REFUSALS: Final = {
     Fault.MISSING: "NoSuchKey",
     Fault.FORBIDDEN: "AccessDenied",
+    Fault.ARCHIVED: "InvalidObjectState",
     Fault.CHANGED: "PreconditionFailed",
     Fault.UNAVAILABLE: "ServiceUnavailable",
 }
