@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check bench bench-ingestion bench-search bench-parsing package lock clean
+.PHONY: demo test check bench bench-embedding bench-ingestion bench-search bench-parsing package lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -17,9 +17,9 @@ check: $(VENV)/ready
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 
-bench: bench-parsing bench-ingestion bench-search
+bench: bench-parsing bench-embedding bench-ingestion bench-search
 
-bench-ingestion bench-search bench-parsing: bench-%: $(VENV)/ready
+bench-embedding bench-ingestion bench-search bench-parsing: bench-%: $(VENV)/ready
 	@$(RUN) -m benchmarks.$*
 
 # The environment: exactly the locked versions, each file checked against its hash.

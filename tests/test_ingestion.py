@@ -293,7 +293,7 @@ def test_an_archived_object_is_a_failure_of_its_own_and_not_of_the_deployment(wo
     bucket = Bucket(world.oss.settings())
     state = bucket.state(world.key("a.txt"), soon())
     assert state is not None
-    world.oss.fail({"fault": "archived", "times": 2, "match": {"method": "GET", "key": "a.txt"}})
+    world.oss.fail({"fault": "archived", "times": 9, "match": {"method": "GET", "key": "a.txt"}})
     with pytest.raises(DocumentError, match="archived"):
         bucket.download(state, tmp_path / "object", 1_000, soon())
     result = world.converge("a.txt")  # now it is the metadata beside it that cannot be had
