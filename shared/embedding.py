@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -38,6 +39,9 @@ _PERSISTENCE = Persistence(attempts=6, first_wait=0.5, longest_wait=20)
 _CONNECT_SECONDS = 3.05
 _CACHED_QUERIES = 1_000
 _MESSAGE_LIMIT = 300
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+# Every answer is paid for, so one that cannot be used is asked for again once, and not six times.
+_SPOILT_ANSWERS = 2
 
 _TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 # 429s about money, which no waiting cures. https://help.aliyun.com/zh/model-studio/error-code
@@ -155,6 +159,7 @@ class _Ledger:
     refused: list[RefusedText] = field(default_factory=list)
     failure: PlatformError | None = None
     request_ids: list[str] = field(default_factory=list)
+    spoilt_answers: Counter[int] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def paid(self, rows: Sequence[_Row], embeddings: Sequence[Embedding], usage: Usage, request_id: str) -> None:
@@ -163,6 +168,13 @@ class _Ledger:
                 self.embeddings[row.index] = embedding
             self.usage += usage
             self.request_ids.append(request_id)
+
+    def spoilt(self, rows: Sequence[_Row], usage: Usage) -> bool:
+        """Count an answer that was paid for and cannot be used; whether to ask once more."""
+        with self.lock:
+            self.usage += usage
+            self.spoilt_answers[rows[0].index] += 1
+            return self.spoilt_answers[rows[0].index] < _SPOILT_ANSWERS
 
     def refuse(self, row: _Row, error: _RefusedError) -> None:
         with self.lock:
@@ -175,6 +187,13 @@ class _Ledger:
     def close(self) -> Embedded:
         refused = tuple(sorted(self.refused, key=lambda text: text.index))
         return Embedded(tuple(self.embeddings), self.usage, refused, self.failure, tuple(self.request_ids))
+
+
+class _MalformedError(TransientError):
+    """An answer that cannot be used."""
+
+    def __init__(self, reason: str, request_id: str) -> None:
+        super().__init__("embedding_malformed", f"DashScope's answer cannot be used: {reason}.", request_id=request_id)
 
 
 class _RefusedError(PlatformError):
@@ -216,7 +235,7 @@ class Embedder:
             RequestError: ``unsupported_dimension``, ``unsupported_output`` or ``unsupported_instruct``.
         """
         model = self._settings.model
-        size = dimension or self._settings.dimension
+        size = self._settings.dimension if dimension is None else dimension
         if size not in model.dimensions:
             allowed = ", ".join(map(str, model.dimensions))
             raise RequestError("unsupported_dimension", f"{model.name} has dimensions {allowed}, not {size}.")
@@ -229,6 +248,11 @@ class Embedder:
     def too_long(self, text: str) -> bool:
         """Whether ``text`` has more tokens than the model takes in one row."""
         return tokens.exceeds(text, self._settings.model.tokens_per_row)
+
+    def seconds_needed(self, texts: Sequence[str]) -> float:
+        """How long this process's share of the quota takes for ``texts``, were nobody else to use it."""
+        share = _share(self._settings)
+        return sum(share.seconds(sum(row.tokens for row in batch)) for batch in self._pack(self._rows(texts)))
 
     def embed(self, texts: Sequence[str], wanted: Wanted, deadline: Deadline) -> Embedded:
         """Embed ``texts``, which must be non-blank and within the model's token limit.
@@ -295,9 +319,7 @@ class Embedder:
         if ledger.failure:
             return  # the request fails anyway: nothing more is bought for it
         try:
-            embeddings, usage, request_id = retrying.call(
-                lambda: self._call(rows, wanted, deadline), _PERSISTENCE, deadline
-            )
+            retrying.call(lambda: self._call(rows, wanted, deadline, ledger), _PERSISTENCE, deadline)
         except _RefusedError as error:
             if len(rows) == 1:
                 ledger.refuse(rows[0], error)
@@ -307,12 +329,8 @@ class Embedder:
             self._embed_batch(rows[middle:], wanted, deadline, ledger)
         except PlatformError as error:
             ledger.fail(error)
-        else:
-            ledger.paid(rows, embeddings, usage, request_id)
 
-    def _call(
-        self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline
-    ) -> tuple[tuple[Embedding, ...], Usage, str]:
+    def _call(self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline, ledger: _Ledger) -> None:
         guessed = sum(row.tokens for row in rows)
         reservation = self._limiter.wait(guessed, deadline)
         reserved = self._settings.model.cost(sum(tokens.at_most(row.text) for row in rows))
@@ -320,15 +338,19 @@ class Embedder:
         billed = guessed  # until the answer says: an answer that is lost may have been paid for
         try:
             response = self._send([row.text for row in rows], wanted, deadline.timeout(self._settings.call_timeout))
-            billed = int((response.usage or {}).get("total_tokens") or 0)
+            billed = _billed(response)
         finally:
             self._budget.settle(reserved, self._settings.model.cost(billed))
         if response.status_code != 200:
             raise self._error(response)
-        embeddings = _embeddings(response, len(rows), wanted)
         self._limiter.settle(reservation, billed)
         usage = Usage(tokens=billed, calls=1, cost_cny=self._settings.model.cost(billed))
-        return embeddings, usage, response.request_id or ""
+        try:
+            embeddings = _embeddings(response, len(rows), wanted)
+        except _MalformedError as error:
+            error.soon = ledger.spoilt(rows, usage)
+            raise
+        ledger.paid(rows, embeddings, usage, response.request_id or "")
 
     def _send(self, texts: list[str], wanted: Wanted, seconds: float) -> Any:
         import requests
@@ -361,6 +383,9 @@ class Embedder:
                 f"DashScope did not answer at {self._settings.address} ({type(error).__name__}); if it never does, "
                 "check DASHSCOPE_NETWORK and DASHSCOPE_BASE_URL.",
             ) from None  # the original may hold the key in its message
+        except (TypeError, AttributeError, KeyError, ValueError):
+            # The SDK stumbles over an answer that is JSON but no object.
+            raise _MalformedError("its shape is unknown", "") from None
 
     def _error(self, response: Any) -> PlatformError:
         code = str(response.code or f"HTTP{response.status_code}")
@@ -403,7 +428,7 @@ def _embeddings(response: Any, count: int, wanted: Wanted) -> tuple[Embedding, .
     """The answer's rows in request order.
 
     Raises:
-        TransientError: ``embedding_malformed``: rows are missing, doubled, of another size or not finite.
+        _MalformedError: ``embedding_malformed``: rows are missing, doubled, of another size or not finite.
     """
     try:
         rows = sorted(response.output["embeddings"], key=lambda row: row["text_index"])
@@ -412,9 +437,13 @@ def _embeddings(response: Any, count: int, wanted: Wanted) -> tuple[Embedding, .
         return tuple(_embedding(row, wanted) for row in rows)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = str(error) if isinstance(error, ValueError) else "its shape is unknown"
-        raise TransientError(
-            "embedding_malformed", f"DashScope's answer cannot be used: {reason}.", request_id=response.request_id or ""
-        ) from None
+        raise _MalformedError(reason, response.request_id or "") from None
+
+
+def _billed(response: Any) -> int:
+    usage = response.usage if isinstance(response.usage, dict) else {}
+    tokens_billed = usage.get("total_tokens")
+    return tokens_billed if isinstance(tokens_billed, int) and tokens_billed > 0 else 0
 
 
 def _embedding(row: Mapping[str, Any], wanted: Wanted) -> Embedding:
@@ -431,4 +460,4 @@ def _embedding(row: Mapping[str, Any], wanted: Wanted) -> Embedding:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     # Not documented, honoured when present; a date is not worth parsing for a pause.
     value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return float(value) if value.replace(".", "", 1).isdigit() else None
+    return float(value) if _SECONDS.fullmatch(value) else None

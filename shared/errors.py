@@ -64,11 +64,15 @@ class TransientError(PlatformError):
 
     Attributes:
         retry_after: seconds the service asked us to wait, if it said so.
+        soon: whether repeating it at once makes sense; otherwise it is left to a later request.
     """
 
-    def __init__(self, code: str, message: str, *, request_id: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, request_id: str = "", retry_after: float | None = None, soon: bool = True
+    ) -> None:
         super().__init__(code, message, request_id=request_id)
         self.retry_after = retry_after
+        self.soon = soon
 
 
 class ConfigurationError(PlatformError):

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import tempfile
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
@@ -85,6 +86,17 @@ def fingerprint(held: Mapping[str, Held]) -> str:
     return hashed.hexdigest()
 
 
+_NOTHING = fingerprint({})
+
+
+def _whole(held: Mapping[str, Held], wanted: str) -> Mapping[str, Held]:
+    """Those of the passages that were written of one version and have the fingerprint ``wanted``; else none."""
+    versions: defaultdict[str, dict[str, Held]] = defaultdict(dict)
+    for id_, place in held.items():
+        versions[place.source][id_] = place
+    return next((passages for passages in versions.values() if fingerprint(passages) == wanted), {})
+
+
 @dataclass
 class Attempt:
     """One attempt at one version of one document."""
@@ -100,6 +112,12 @@ class Attempt:
     embedded: int = 0
     held: dict[str, Held] = field(default_factory=dict)
     wanted: dict[str, Held] = field(default_factory=dict)
+    # The record of another version, from which the index answers while this one is not in.
+    standing: Document | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        before = self.before
+        self.standing = before if before and before.indexed_version not in ("", self.state.version) else None
 
     def result(self) -> Result:
         """Index this version, or record why it cannot be.
@@ -245,22 +263,19 @@ class Attempt:
         self._record(DocumentState.FAILED, failure)
         return replace(self._result(Outcome.FAILED), failure=failure)
 
-    def _standing(self) -> Document | None:
-        """The record of another version, from which the index answers while this one is not in."""
-        before = self.before
-        return before if before and before.indexed_version not in ("", self.state.version) else None
-
     def _withdraw(self) -> None:
-        """Take out what this and earlier attempts wrote of this version: the index answers from the one before."""
+        """Leave exactly the passages of the version before, or none: never a part of it, nothing of this one."""
         store = self.pipeline.store
         held = store.held(self.state.key.document_id, self.deadline)
-        ours = [id_ for id_, place in held.items() if not self._standing() or place.source == self.source]
-        store.delete(sorted(ours), self.deadline)
+        kept = _whole(held, self.standing.fingerprint) if self.standing else {}
+        store.delete(sorted(held.keys() - kept.keys()), self.deadline)
+        if not kept:
+            self.standing = None
 
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""
         before = self.before if self.before and self.before.version == self.state.version else None
-        indexed, standing = state is DocumentState.INDEXED, self._standing()
+        indexed, standing = state is DocumentState.INDEXED, self.standing
         key = self.state.key
         document = Document(
             id=key.document_id,
@@ -275,7 +290,7 @@ class Attempt:
             size=self.state.size,
             modified=self.state.modified,
             chunks=len(self.wanted) if indexed else (standing.chunks if standing else 0),
-            fingerprint=fingerprint(self.wanted) if indexed else "",
+            fingerprint=fingerprint(self.wanted) if indexed else (standing.fingerprint if standing else _NOTHING),
             tokens=self.usage.tokens + (before.tokens if before else 0),
             cost_cny=self.usage.cost_cny + (before.cost_cny if before else 0),
             model=self.pipeline.embedder.profile,

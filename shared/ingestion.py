@@ -123,12 +123,14 @@ class Ingestion:
             state = self._state(key, deadline)
             for _ in range(_MOST_ROUNDS):
                 try:
-                    total = _added(total, self._converge_to(key, state, deadline))
+                    fresh = self._converge_to(key, state, deadline)
                 except ChangedError:
                     state = self._state(key, deadline)
                     continue
+                total = _added(total, fresh)
                 seen, state = state, self._state(key, deadline)
-                if _version(seen) == _version(state):
+                # A failure is looked at once more: what stays of the version before depends on who else was at it.
+                if _version(seen) == _version(state) and not fresh.failure:
                     log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
                     return total
             raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
@@ -198,19 +200,19 @@ class Ingestion:
         record = self._store.document(key.document_id, deadline)
         if state is None:
             return self._remove(key, record, deadline)
-        if record and record.version == state.version and self._stands(record, deadline):
+        if record and self._stands(record, state, deadline):
             outcome = Outcome.INDEXED if record.state is DocumentState.INDEXED else Outcome.FAILED
             return Result(key.key, Outcome.UNCHANGED if outcome is Outcome.INDEXED else outcome, record.chunks)
         return Attempt(self._pipeline, state, record, deadline).result()
 
-    def _stands(self, record: Document, deadline: Deadline) -> bool:
-        """Whether this version needs no more work: it failed for good, or the index holds exactly its passages."""
-        if record.model != self._embedder.profile:
+    def _stands(self, record: Document, state: ObjectState, deadline: Deadline) -> bool:
+        """Whether there is nothing to do: this version is done with, and the index holds exactly what the record says.
+
+        That is the version's passages, or those of the one before if this one failed for good.
+        """
+        if (record.version, record.modified, record.model) != (state.version, state.modified, self._embedder.profile):
             return False
-        if record.state is DocumentState.FAILED:
-            return record.failure is not None and not record.failure.retryable
-        held = self._store.held(record.id, deadline) if record.state is DocumentState.INDEXED else None
-        return held is not None and fingerprint(held) == record.fingerprint
+        return _finished(record) and fingerprint(self._store.held(record.id, deadline)) == record.fingerprint
 
     def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
         held = self._store.held(key.document_id, deadline)
@@ -227,20 +229,25 @@ def _readings(key: ObjectKey) -> tuple[ObjectKey, ...]:
     return (key,) if plain == key else (key, plain)
 
 
-def _version(state: ObjectState | None) -> str | None:
-    return state.version if state else None
+def _version(state: ObjectState | None) -> tuple[str, int] | None:
+    return (state.version, state.modified) if state else None
+
+
+def _finished(record: Document) -> bool:
+    """Whether another attempt at the record's version would change nothing."""
+    failed_for_good = record.failure is not None and not record.failure.retryable
+    return record.state is DocumentState.INDEXED or (record.state is DocumentState.FAILED and failed_for_good)
 
 
 def _settled(record: Document | None, state: ObjectState, passages: int) -> bool:
     if record is None or (record.etag, record.modified, record.chunks) != (state.etag, state.modified, passages):
         return False
-    return record.state is DocumentState.INDEXED or (
-        record.state is DocumentState.FAILED and record.failure is not None and not record.failure.retryable
-    )
+    return _finished(record)
 
 
 def _added(total: Result, last: Result) -> Result:
-    return replace(last, embedded=total.embedded + last.embedded, usage=total.usage + last.usage)
+    failure = last.failure or (total.failure if last.outcome is Outcome.FAILED else None)
+    return replace(last, embedded=total.embedded + last.embedded, usage=total.usage + last.usage, failure=failure)
 
 
 def _shown(names: Sequence[str]) -> str:

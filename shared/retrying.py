@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.stop import stop_after_attempt
 
 from shared.errors import TransientError
@@ -89,7 +89,7 @@ def call(function: Callable[[], Result], persistence: Persistence, deadline: Dea
         return state.upcoming_sleep >= deadline.remaining()
 
     retrying = Retrying(
-        retry=retry_if_exception_type(TransientError),
+        retry=retry_if_exception(lambda error: isinstance(error, TransientError) and error.soon),
         wait=pause,
         stop=lambda state: stop_after_attempt(persistence.attempts)(state) or pointless(state),
         reraise=True,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -242,3 +244,41 @@ def test_what_is_refused_does_not_count_against_the_cap(dashscope: DashScope) ->
     embedder = Embedder(dashscope.settings(most_cost=dashscope.settings().model.cost(60)))
     dashscope.fail({"fault": "status", "code": "Throttling", "times": 3})
     assert embed(embedder, ["a short text"]).complete()
+
+
+def test_an_answer_that_stays_unusable_is_bought_twice_and_not_six_times(dashscope: DashScope) -> None:
+    dashscope.fail({"fault": "wrong_dimension"})
+    embedded = embed(Embedder(dashscope.settings()), ["text"])
+    assert embedded.failure is not None
+    assert embedded.failure.code == "embedding_malformed"
+    assert dashscope.usage()["calls"] == embedded.usage.calls == 2
+
+
+@pytest.mark.parametrize("body", [b"null", b"5", b"[]", b'"x"', b'{"output": 5}', b'{"output": {}, "usage": [1]}'])
+@pytest.mark.parametrize("status", [200, 500])
+def test_json_that_is_no_answer_is_a_failure_that_passes(body: bytes, status: int) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Retry-After", "\u00b2")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = DashScope(f"http://127.0.0.1:{server.server_address[1]}/api/v1").settings()
+        embedded = embed(Embedder(settings), ["text"], seconds=3)
+        server.shutdown()
+    assert isinstance(embedded.failure, TransientError)
+
+
+def test_how_long_a_request_takes_is_known_before_it_is_paid_for(dashscope: DashScope) -> None:
+    embedder = Embedder(dashscope.settings(requests_per_second=30.0, tokens_per_minute=1_200_000, quota_share=0.1))
+    assert embedder.seconds_needed(["short text"] * 100) == pytest.approx(10 / 3, rel=0.01)
+    assert embedder.seconds_needed(["a text of many words " * 60] * 100) > 10

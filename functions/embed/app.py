@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 from array import array
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from flask import request
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared import pooling, records
 from shared.auth import Gate
@@ -24,8 +24,11 @@ from shared.streaming import Streaming
 from shared.web import Application, answer, body, deadline, request_id, settings_or_exit, status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Response
 
+    from shared.embedding import Embedded, Wanted
     from shared.models import Embedding
     from shared.retrying import Deadline
     from shared.streaming import Streamed
@@ -53,7 +56,7 @@ class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
     text_type: TextType = TextType.DOCUMENT
     dimension: int | None = None
     output_type: Output = Output.DENSE
-    instruct: str = ""
+    instruct: Annotated[str, Meta(max_length=1_000)] = ""
     too_long: Literal["refuse", "split"] = "refuse"
 
 
@@ -92,9 +95,9 @@ def embed() -> Response:
     wanted = embedder.wanted(asked.text_type, asked.dimension, asked.output_type, asked.instruct)
     if asked.too_long == "split":
         parts = pooling.split(asked.texts, embedder.too_long)
-        embedded = pooling.pool(embedder.embed(parts.texts, wanted, deadline()), parts)
+        embedded = pooling.pool(_embedded(parts.texts, wanted), parts)
     else:
-        embedded = embedder.embed(asked.texts, wanted, deadline())
+        embedded = _embedded(asked.texts, wanted)
     return answer(
         {
             "embeddings": [_vector(i, embedding) for i, embedding in enumerate(embedded.complete())],
@@ -117,7 +120,7 @@ def openai_embeddings() -> Response:
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     _check_count("input", texts)
     wanted = embedder.wanted(TextType.DOCUMENT, asked.dimensions)
-    embedded = embedder.embed(texts, wanted, deadline())
+    embedded = _embedded(texts, wanted)
     return answer(
         {
             "object": "list",
@@ -136,6 +139,20 @@ def _check_count(name: str, texts: list[str]) -> None:
         raise RequestError("no_texts", f"{name} is empty; send at least one text.")
     if len(texts) > settings.max_texts:
         raise RequestError("too_many_texts", f"{name} holds {len(texts)} texts; {settings.max_texts} are allowed.")
+
+
+def _embedded(texts: Sequence[str], wanted: Wanted) -> Embedded:
+    """What DashScope makes of ``texts``; what cannot end in time is refused before anything is paid for."""
+    until = deadline()
+    seconds = embedder.seconds_needed(texts)
+    if seconds > until.remaining():
+        raise RequestError(
+            "too_much_text",
+            f"This function's share of the quota needs {seconds:.0f} s for so much text and has "
+            f"{until.remaining():.0f} s: send fewer texts at once.",
+            status=413,
+        )
+    return embedder.embed(texts, wanted, until)
 
 
 def _vector(index: int, embedding: Embedding) -> dict[str, Any]:
