@@ -80,7 +80,7 @@ class DashScopeSettings:
         "EMBEDDING_DIMENSION", "Vector size; 0 takes the model's default.", 0
     )
     concurrency: Annotated[int, Meta(ge=1, le=64)] = setting(
-        "EMBEDDING_CONCURRENCY", "Calls to DashScope under way at once in one instance.", 8
+        "EMBEDDING_CONCURRENCY", "Calls to DashScope under way at once in one instance.", 16
     )
     call_timeout: Annotated[float, Meta(gt=0, le=300)] = setting(
         "DASHSCOPE_TIMEOUT", "Seconds one call may take before it is given up and retried.", 20.0

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 MAX_TOP_K = 100
 MAX_QUERY_CHARACTERS = 2_000
-# Candidates each side contributes to the fusion.
-_DEPTH = 100
+# Candidates each side contributes to the fusion: twice as many change no figure of quality by a thousandth.
+_DEPTH = 50
 # The lexical side's weight when the question is covered, and the coverage that counts as covered (measured).
 _LEXICAL_WEIGHT = 0.7
 _FULL_COVERAGE = 0.4

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Measured on Chinese and English prose; used to plan, never to refuse.
 _TOKENS_PER_WIDE_CHARACTER = 0.7
 _TOKENS_PER_NARROW_CHARACTER = 0.25
-_DIGIT = re.compile(r"[0-9]")
+_DIGITS = "0123456789"
 _NARROW = re.compile(r"[\x00-\u02ff\u2000-\u206f]+")
 _SLICE_CHARACTERS = 50_000
 # DashScope bills one token more than the vocabulary counts (measured on the official example).
@@ -40,7 +40,7 @@ def at_most(text: str) -> int:
 
 def estimate(text: str) -> int:
     """A close guess, at least 1, for planning; off by a fifth on ordinary Chinese and English prose."""
-    digits = len(_DIGIT.findall(text))  # one token each
+    digits = sum(map(text.count, _DIGITS))  # one token each
     narrow = sum(match.end() - match.start() for match in _NARROW.finditer(text))
     wide = len(text) - narrow
     weight = (narrow - digits) * _TOKENS_PER_NARROW_CHARACTER + wide * _TOKENS_PER_WIDE_CHARACTER + digits
