@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check bench bench-embedding bench-ingestion bench-search bench-parsing package lock clean
+.PHONY: demo test check simulate bench bench-embedding bench-ingestion bench-search bench-parsing package lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -16,6 +16,10 @@ check: $(VENV)/ready
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+
+# Ingestion under faults, as many histories as one likes: make simulate SEEDS=100000
+simulate: $(VENV)/ready
+	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),2000)
 
 bench: bench-parsing bench-embedding bench-ingestion bench-search
 

@@ -1,6 +1,6 @@
 """The operator's command line: ``python -m ops check`` and ``python -m ops package``."""
 
-# ruff: noqa: T201  # a command line speaks by printing
+# a command line speaks by printing
 from __future__ import annotations
 
 import argparse

@@ -259,18 +259,19 @@ class Attempt:
     def _failed(self, error: DocumentError) -> Result:
         failure = Failure(error.stage, error.code, error.message, error.request_id)
         log.warning("document_failed", extra={"stage": error.stage, "code": error.code})
-        self._withdraw()
+        withdrawn = self._withdrawn()
+        # Recorded first: whoever comes after a crash finds what was paid for, and sees that it must still go.
         self._record(DocumentState.FAILED, failure)
+        self.pipeline.store.delete(withdrawn, self.deadline)
         return replace(self._result(Outcome.FAILED), failure=failure)
 
-    def _withdraw(self) -> None:
-        """Leave exactly the passages of the version before, or none: never a part of it, nothing of this one."""
-        store = self.pipeline.store
-        held = store.held(self.state.key.document_id, self.deadline)
+    def _withdrawn(self) -> list[str]:
+        """What must go so that exactly the version before stays, or nothing: no part of it, nothing of this one."""
+        held = self.pipeline.store.held(self.state.key.document_id, self.deadline)
         kept = _whole(held, self.standing.fingerprint) if self.standing else {}
-        store.delete(sorted(held.keys() - kept.keys()), self.deadline)
         if not kept:
             self.standing = None
+        return sorted(held.keys() - kept.keys())
 
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""

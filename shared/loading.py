@@ -53,6 +53,10 @@ class Bucket:
     def __init__(self, settings: BucketSettings) -> None:
         self._settings = settings
 
+    def warm_up(self) -> None:
+        """Import the SDK and make its client now, so that the first event does not wait for it."""
+        _ = self._client
+
     @property
     def name(self) -> str:
         """The bucket's name."""

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 settings = settings_or_exit(IngestSettings)
 embedder = Embedder(settings.dashscope)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
-ingestion = Ingestion(Bucket(settings.bucket), embedder, store, settings.ingestion)
+bucket = Bucket(settings.bucket)
+ingestion = Ingestion(bucket, embedder, store, settings.ingestion)
 
 
 def prepare(deadline: Deadline) -> None:
-    """Create the collections, or refuse to serve ones of another model."""
+    """Create the collections or refuse those of another model; pay for slow imports before the first event would."""
     store.prepare(deadline)
     embedder.warm_up()
+    bucket.warm_up()
 
 
 def on_event(raw: bytes, deadline: Deadline) -> dict[str, Any]:
