@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import logging
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -282,3 +285,68 @@ def test_how_long_a_request_takes_is_known_before_it_is_paid_for(dashscope: Dash
     embedder = Embedder(dashscope.settings(requests_per_second=30.0, tokens_per_minute=1_200_000, quota_share=0.1))
     assert embedder.seconds_needed(["short text"] * 100) == pytest.approx(10 / 3, rel=0.01)
     assert embedder.seconds_needed(["a text of many words " * 60] * 100) > 10
+
+
+@pytest.mark.parametrize("code", ["Throttling.RateQuota", "Throttling.AllocationQuota", "Throttling.BurstRate"])
+def test_a_storm_of_refusals_is_sat_out_and_nothing_is_billed_twice(dashscope: DashScope, code: str) -> None:
+    dashscope.fail({"fault": "status", "code": code, "times": 20})
+    texts = [f"passage {i}" for i in range(60)]
+    assert len(embed(Embedder(dashscope.settings()), texts, seconds=60).complete()) == 60
+    usage = dashscope.usage()
+    assert (usage["rows"], sum(usage["rejected"].values())) == (60, 20)
+
+
+def test_a_connection_that_died_in_a_freeze_costs_one_retry(dashscope: DashScope) -> None:
+    with ForgetfulProxy(dashscope.base_url) as proxy:
+        embedder = Embedder(DashScope(proxy.address).settings(call_timeout=1.0))
+        assert embed(embedder, ["before"]).complete()
+        proxy.forget()
+        started = time.monotonic()
+        assert embed(embedder, ["after"], seconds=30).complete()
+        assert time.monotonic() - started < 15
+        assert proxy.connections == 2
+
+
+class ForgetfulProxy:
+    """A middlebox that can drop all it knows of open connections without telling either end."""
+
+    def __init__(self, base_url: str) -> None:
+        self._host, self._port = urlsplit(base_url).hostname or "", urlsplit(base_url).port or 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._forgotten: list[threading.Event] = []
+        self._sockets: list[socket.socket] = []
+        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api/v1"
+
+    @property
+    def connections(self) -> int:
+        return len(self._forgotten)
+
+    def forget(self) -> None:
+        for forgotten in self._forgotten:
+            forgotten.set()
+
+    def __enter__(self) -> ForgetfulProxy:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for open_socket in (self._listener, *self._sockets):
+            open_socket.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection((self._host, self._port))
+                forgotten = threading.Event()
+                self._forgotten.append(forgotten)
+                self._sockets += [client, server]
+                for one, other in ((client, server), (server, client)):
+                    threading.Thread(target=self._forward, args=(one, other, forgotten), daemon=True).start()
+
+    @staticmethod
+    def _forward(one: socket.socket, other: socket.socket, forgotten: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65_536):
+                if not forgotten.is_set():
+                    other.sendall(data)
