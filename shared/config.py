@@ -200,7 +200,7 @@ class AccessSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordSettings:
-    """Where the record lies in each envelope of an event: names separated by dots, empty for the envelope itself."""
+    """Where the record lies in each envelope of an event: names separated by dots."""
 
     eventbridge_path: str = setting("RECORD_PATH_EVENTBRIDGE", "In a CloudEvent.", "data")
     mns_queue_path: str = setting("RECORD_PATH_MNS_QUEUE", "In an event of an MNS queue.", "data.messageBody")

@@ -257,7 +257,9 @@ def _translate(refusal: _Refusal | None, error: Exception) -> Exception:
     said = f"OSS answered {refusal.status} {refusal.code}"
     if refusal.code == "InvalidObjectState":
         return DocumentError(
-            "archived", "The object is archived: restore it in OSS, and it is indexed.", stage="loading"
+            "archived",
+            "The object is archived: restore it and copy it onto itself, and it is indexed.",
+            stage="loading",
         )
     if refusal.status in (401, 403):
         return ConfigurationError(
