@@ -7,7 +7,6 @@ crash in between is seen by whoever comes next.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import tempfile
 import time
@@ -23,7 +22,7 @@ from shared.embedding import TextType
 from shared.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.loading import ChangedError
 from shared.models import Document, DocumentState, Failure, Usage, digest
-from shared.store import Held, Passage
+from shared.store import Held, Passage, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,16 +76,8 @@ class Pipeline:
     settings: IngestionSettings
 
 
-def fingerprint(held: Mapping[str, Held]) -> str:
-    """Digest of a set of passages and their places: equal for equal sets."""
-    hashed = hashlib.blake2b(digest_size=16)
-    for id_ in sorted(held):
-        place = held[id_]
-        hashed.update(f"{id_} {place.ordinal} {place.start} {place.source}\n".encode())
-    return hashed.hexdigest()
-
-
-_NOTHING = fingerprint({})
+# What an index that holds none of a document's passages is told by.
+NOTHING = fingerprint({})
 
 
 def _whole(held: Mapping[str, Held], wanted: str) -> Mapping[str, Held]:
@@ -285,13 +276,14 @@ class Attempt:
             state=state,
             version=self.state.version,
             etag=self.state.etag,
+            beside=self.state.beside,
             indexed_version=self.state.version if indexed else (standing.indexed_version if standing else ""),
             title=self.title or (self.before.title if self.before else ""),
             format=_format(key.key),
             size=self.state.size,
             modified=self.state.modified,
             chunks=len(self.wanted) if indexed else (standing.chunks if standing else 0),
-            fingerprint=fingerprint(self.wanted) if indexed else (standing.fingerprint if standing else _NOTHING),
+            fingerprint=fingerprint(self.wanted) if indexed else (standing.fingerprint if standing else NOTHING),
             tokens=self.usage.tokens + (before.tokens if before else 0),
             cost_cny=self.usage.cost_cny + (before.cost_cny if before else 0),
             model=self.pipeline.embedder.profile,

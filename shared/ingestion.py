@@ -18,9 +18,10 @@ from shared import logs
 from shared.errors import PlatformError, RequestError, TransientError
 from shared.events import Action, ObjectEvent, Unknown
 from shared.filters import equals
-from shared.indexing import Attempt, Outcome, Pipeline, Result, fingerprint
+from shared.indexing import NOTHING, Attempt, Outcome, Pipeline, Result
 from shared.loading import ChangedError, document_of
-from shared.models import DocumentState
+from shared.models import DocumentState, Usage
+from shared.store import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from shared.loading import Bucket
     from shared.models import Document, ObjectKey, ObjectState
     from shared.retrying import Deadline
-    from shared.store import Store
+    from shared.store import Holding, Store
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Report:
         stale: keys whose content the index does not hold.
         orphaned: keys the index holds and the bucket does not.
         results: what was done about them; empty for a dry run.
-        unfinished: keys left to the next run because time ran out or something failed.
+        unfinished: keys left to the next run because something failed.
+        usage: what the repairs cost altogether.
     """
 
     listed: int
@@ -59,6 +61,7 @@ class Report:
     orphaned: tuple[str, ...]
     results: tuple[Result, ...] = ()
     unfinished: tuple[str, ...] = ()
+    usage: Usage = Usage()
 
 
 class Ingestion:
@@ -146,18 +149,19 @@ class Ingestion:
         known = {
             document.id: document for document in self._store.documents(equals("bucket", self._bucket.name), deadline)
         }
-        passages = self._store.census(deadline)
-        stale = [
-            state.key for id_, state in listed.items() if not _settled(known.get(id_), state, passages.get(id_, 0))
-        ]
-        orphaned = [self._bucket.key(document.key) for id_, document in known.items() if id_ not in listed]
+        census = self._store.census(self._bucket.name, deadline)
+        stale = [state.key for id_, state in listed.items() if not _settled(known.get(id_), state, census.get(id_))]
+        # A process that died behind a removal may leave passages that no record tells of.
+        names = {id_: found.key for id_, found in census.items()}
+        names |= {id_: document.key for id_, document in known.items()}
+        orphaned = [self._bucket.key(name) for id_, name in names.items() if id_ not in listed]
         report = Report(len(listed), _names(stale), _names(orphaned))
         if dry_run:
             return report
-        if len(orphaned) > self._settings.max_deleted_share * len(known):
+        if len(orphaned) > self._settings.max_deleted_share * len(names):
             raise RequestError(
                 "too_many_deletions",
-                f"{len(orphaned)} of {len(known)} documents would be removed, more than RECONCILE_MAX_DELETED_SHARE "
+                f"{len(orphaned)} of {len(names)} documents would be removed, more than RECONCILE_MAX_DELETED_SHARE "
                 f"allows: {_shown(report.orphaned)}. Raise the share if that is right; "
                 '{"action": "reconcile", "dry_run": true} lists everything that would be done.',
             )
@@ -177,7 +181,9 @@ class Ingestion:
         if unfinished and deadline.remaining() <= 0:
             left = f"{len(unfinished)} of {len(keys)} documents are left; the next run goes on there."
             raise TransientError("reconcile_unfinished", left)
-        return replace(report, results=tuple(filter(None, results)), unfinished=unfinished)
+        done = tuple(filter(None, results))
+        usage = sum((result.usage for result in done), Usage())
+        return replace(report, results=done, unfinished=unfinished, usage=usage)
 
     @contextmanager
     def _turn(self, key: ObjectKey, deadline: Deadline) -> Iterator[None]:
@@ -210,7 +216,8 @@ class Ingestion:
 
         That is the version's passages, or those of the one before if this one failed for good.
         """
-        if (record.version, record.modified, record.model) != (state.version, state.modified, self._embedder.profile):
+        is_of = (record.version, record.modified, record.beside, record.model)
+        if is_of != (state.version, state.modified, state.beside, self._embedder.profile):
             return False
         return _finished(record) and fingerprint(self._store.held(record.id, deadline)) == record.fingerprint
 
@@ -229,8 +236,8 @@ def _readings(key: ObjectKey) -> tuple[ObjectKey, ...]:
     return (key,) if plain == key else (key, plain)
 
 
-def _version(state: ObjectState | None) -> tuple[str, int] | None:
-    return (state.version, state.modified) if state else None
+def _version(state: ObjectState | None) -> tuple[str, int, str] | None:
+    return (state.version, state.modified, state.beside) if state else None
 
 
 def _finished(record: Document) -> bool:
@@ -239,10 +246,10 @@ def _finished(record: Document) -> bool:
     return record.state is DocumentState.INDEXED or (record.state is DocumentState.FAILED and failed_for_good)
 
 
-def _settled(record: Document | None, state: ObjectState, passages: int) -> bool:
-    if record is None or (record.etag, record.modified, record.chunks) != (state.etag, state.modified, passages):
+def _settled(record: Document | None, state: ObjectState, found: Holding | None) -> bool:
+    if record is None or (record.etag, record.modified, record.beside) != (state.etag, state.modified, state.beside):
         return False
-    return _finished(record)
+    return _finished(record) and record.fingerprint == (found.fingerprint if found else NOTHING)
 
 
 def _added(total: Result, last: Result) -> Result:

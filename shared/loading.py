@@ -128,12 +128,8 @@ class Bucket:
             TransientError, ConfigurationError: a page could not be had: what came before is not the whole.
         """
         objects = {state.key: state for page in self._pages(deadline) for state in page}
-        beside = {document_of(key): state.modified for key, state in objects.items() if document_of(key) != key}
-        return [
-            replace(state, modified=max(state.modified, beside.get(key, 0)))
-            for key, state in objects.items()
-            if self.owns(key)
-        ]
+        beside = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
+        return [_beside(state, beside.get(key)) for key, state in objects.items() if self.owns(key)]
 
     def _pages(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
         token: str | None = None
@@ -157,19 +153,19 @@ class Bucket:
     def _with_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
         request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key + SIDECAR)
         try:
-            modified, content = self._call(partial(self._read_small, request), deadline)
+            beside, content = self._call(partial(self._read_small, request), deadline)
         except _MissingError:
             return state
         except DocumentError as error:
             return replace(state, problem=f"{SIDECAR} beside it cannot be read. {error.message}")
-        modified = max(state.modified, modified)
+        state = _beside(state, beside)
         try:
             said = metadata.parse(content)
         except ValueError as error:
-            return replace(state, modified=modified, problem=f"{SIDECAR} beside it cannot be used: {error}.")
-        return replace(state, modified=modified, metadata={**state.metadata, **said})
+            return replace(state, problem=f"{SIDECAR} beside it cannot be used: {error}.")
+        return replace(state, metadata={**state.metadata, **said})
 
-    def _read_small(self, request: Any) -> tuple[int, bytes]:
+    def _read_small(self, request: Any) -> tuple[ObjectState, bytes]:
         answer = self._client.get_object(request)
         with answer.body as body:
             pieces, size = [], 0
@@ -178,7 +174,8 @@ class Bucket:
                 size += len(piece)
                 if size > metadata.MOST_BYTES:
                     break
-        return _seconds(answer.last_modified), b"".join(pieces)
+        state = ObjectState(self.key(request.key), _bare(answer.etag), size, _seconds(answer.last_modified))
+        return state, b"".join(pieces)
 
     def _copy(self, state: ObjectState, target: Path, deadline: Deadline) -> None:
         request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key, if_match=f'"{state.etag}"')
@@ -268,6 +265,11 @@ def _translate(refusal: _Refusal | None, error: Exception) -> Exception:
             request_id=refusal.request_id,
         )
     return TransientError("oss_failed", f"{said}.", request_id=refusal.request_id)
+
+
+def _beside(state: ObjectState, beside: ObjectState | None) -> ObjectState:
+    """An object together with the file of metadata beside it, if there is one."""
+    return replace(state, modified=max(state.modified, beside.modified), beside=beside.etag) if beside else state
 
 
 def _bare(etag: str | None) -> str:

@@ -45,6 +45,7 @@ class ObjectState:
         modified: when it or its metadata was last written, in whole seconds since the epoch.
         metadata: what its owner says about it, by name; empty in a listing, which does not tell.
         problem: why the metadata cannot be used, or empty.
+        beside: version of the file beside it that holds metadata; empty when there is none.
     """
 
     key: ObjectKey
@@ -53,6 +54,7 @@ class ObjectState:
     modified: int
     metadata: dict[str, Any] = field(default_factory=dict, compare=False)
     problem: str = field(default="", compare=False)
+    beside: str = ""
 
     @property
     def version(self) -> str:
@@ -160,6 +162,7 @@ class Document:
         version: the object's content and metadata this record speaks of (the ETag, where there is no metadata).
         indexed_version: the version the index answers from; empty when it holds none.
         etag: version of the object's content alone.
+        beside: version of the file of metadata beside it; empty when there was none.
         size: bytes of the object.
         modified: when the object or its metadata was written, seconds since the epoch.
         chunks: passages in the index.
@@ -178,6 +181,7 @@ class Document:
     version: str
     indexed_version: str = ""
     etag: str = ""
+    beside: str = ""
     title: str = ""
     format: str = ""
     size: int = 0

@@ -13,7 +13,6 @@ import re
 import sys
 import threading
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,12 +21,12 @@ import msgspec
 from shared import retrying
 from shared.errors import ConfigurationError, PlatformError, TransientError
 from shared.filters import equals, quoted
-from shared.models import Chunk, Document, Hit, Location
+from shared.models import Chunk, Document, Hit, Location, digest
 from shared.retrying import Persistence
 from shared.stopwords import STOP_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shared.config import MilvusSettings
     from shared.retrying import Deadline
@@ -83,6 +82,32 @@ class Held:
     ordinal: int
     start: int
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the index holds of a document, in short.
+
+    Attributes:
+        key: the document's name in its bucket.
+        fingerprint: that of its passages.
+    """
+
+    key: str
+    fingerprint: str
+
+
+def fingerprint(held: Mapping[str, Held]) -> str:
+    """Digest of a set of passages and their places, whatever their order: equal for equal sets."""
+    return _written(sum(_mark(id_, place) for id_, place in held.items()))
+
+
+def _mark(id_: str, place: Held) -> int:
+    return int(digest(id_, str(place.ordinal), str(place.start), place.source), 16)
+
+
+def _written(total: int) -> str:
+    return f"{total % (1 << 128):032x}"
 
 
 @dataclass(frozen=True)
@@ -182,9 +207,15 @@ class Store:
             found.update((row["id"], row["source"]) for row in rows)
         return found
 
-    def census(self, deadline: Deadline) -> Counter[str]:
-        """How many passages the index holds of each document, by the document's id, read Strong."""
-        return Counter(row["document_id"] for row in self._all(self._passages, "", ["id", "document_id"], deadline))
+    def census(self, bucket: str, deadline: Deadline) -> dict[str, Holding]:
+        """What the index holds of each document of a bucket, by the document's id, read Strong."""
+        fields = ["id", "document_id", "key", "ordinal", "start", "source"]
+        found: dict[str, tuple[str, int]] = {}
+        for row in self._all(self._passages, equals("bucket", bucket), fields, deadline):
+            key, total = found.get(row["document_id"], (row["key"], 0))
+            mark = _mark(row["id"], Held(row["ordinal"], row["start"], row["source"]))
+            found[row["document_id"]] = (key, total + mark)
+        return {id_: Holding(key, _written(total)) for id_, (key, total) in found.items()}
 
     def vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """The vectors of passages, by id."""

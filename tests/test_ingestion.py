@@ -382,8 +382,10 @@ def test_reconcile_repairs_both_ways(world: World) -> None:
     assert isinstance(dry, Report)
     assert (dry.listed, dry.stale, dry.orphaned) == (10, ("kept-1.txt", "lost.txt"), ("kept-0.txt",))
     assert world.document("lost.txt") is None
+    world.dashscope.reset()
     report = world.ingestion.reconcile(soon())
     assert report.unfinished == ()
+    assert report.usage.tokens == world.dashscope.usage()["tokens"] > 0
     assert world.texts("lost.txt") == ["Its event was lost."]
     assert world.texts("kept-1.txt") == ["Changed without an event."]
     assert world.document("kept-0.txt") is None

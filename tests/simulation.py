@@ -1,0 +1,785 @@
+"""Ingestion under a scheduler that decides after every remote call who goes on, and what befalls the call.
+
+The code of `shared.ingestion` and below is the real one, over the fakes of `tests.fakes`. A seed decides everything:
+what people do to the bucket, which events are doubled, late or lost, which process dies at which call, which call
+fails before or after it was applied, which answer never comes. At rest the index must equal the bucket.
+
+    python -m tests.simulation --seeds 100000
+
+What is checked, and when:
+
+exact       at rest, of every key: passages, places, vectors, metadata and record are those of the bucket's present
+            version; of a version that cannot be indexed, those of the version the record names, and the failure.
+            At rest means: all events handled. If events were lost, or given up after three repetitions as Function
+            Compute does, or a call took effect after its caller had given it up, then: after one reconcile.
+settled     then a reconcile finds nothing to do, and an event again costs no call of DashScope, no write, and at most
+            three reads of Milvus.
+acknowledged  a process that reports success left its key exact, unless another was at work on the same key.
+readable    while one process replaces a document, it never has no passages, and never those of three versions.
+charges     rows billed are at most ``needed + 2 * largest * disturbances``, for each key. Needed: what each version
+            adds to the one before, and all of one that is refused. A disturbance is a fault, or a change or a second
+            process while one is at work: it may cost one process what it bought (at most the largest version), and
+            the index what an outdated process swept (as much again). Without disturbances nothing is bought but what
+            is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import tempfile
+import threading
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.report import at_least, at_most, report
+from shared import chunking, indexing, parsing
+from shared.config import IngestionSettings
+from shared.errors import ConfigurationError, PlatformError, TransientError
+from shared.events import Action, ObjectEvent, Unknown
+from shared.filters import equals
+from shared.ingestion import Ingestion, Report
+from shared.loading import SIDECAR, document_of
+from shared.models import DocumentState, ObjectKey
+from shared.retrying import Deadline
+from shared.store import fingerprint
+from tests.fakes import BUCKET, REFUSED, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects, Wire, vector_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from shared.events import Event
+    from shared.models import Chunk, Document, ObjectState
+
+Result = TypeVar("Result")
+
+# The least a passage may have, so that short documents have several.
+CHUNK_TOKENS = 32
+# So few that documents of five passages take several windows.
+WINDOW = 2
+# How often Function Compute repeats a failed event at most; `s.yaml` asks for as many.
+REPETITIONS = 3
+_SETTINGS = IngestionSettings(chunk_tokens=CHUNK_TOKENS, sync_concurrency=1, max_deleted_share=1.0)
+_MOST_PROCESSES = 4
+_SHOWN = 5
+PROFILE = FakeEmbedder(Model()).profile
+
+
+# -- documents --------------------------------------------------------------------------------------------------------
+
+
+def text(key: str, letters: str) -> bytes:
+    """A document with one passage for each letter; equal letters make equal passages. ``!`` is one that is refused."""
+    return "\n\n".join(_paragraph(key, letter) for letter in letters).encode()
+
+
+def _paragraph(key: str, letter: str) -> str:
+    subject = f"something {REFUSED}" if letter == "!" else f"the matter of {letter * 3}"
+    return f"Paragraph {letter} of the document called {key} tells, in one sentence of some length, of {subject}."
+
+
+@lru_cache(maxsize=10_000)
+def chunks_of(key: str, content: bytes, profile: str = PROFILE) -> tuple[Chunk, ...]:
+    """The passages of a document as a fresh start would cut them."""
+    if not content.strip():
+        return ()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "object")
+        path.write_bytes(content)
+        blocks = parsing.parse(path, key).blocks
+        return tuple(chunking.chunk(blocks, ObjectKey(BUCKET, key).document_id, profile, CHUNK_TOKENS))
+
+
+def _texts(key: str, content: bytes) -> Counter[str]:
+    return Counter(chunk.text for chunk in chunks_of(key, content))
+
+
+def _indexable(key: str, content: bytes, problem: str) -> bool:
+    return bool(chunks_of(key, content)) and REFUSED.encode() not in content and not problem
+
+
+# -- time -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Patience:
+    """Whether a process has time left; simulated time knows no more."""
+
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class Moment(Deadline):
+    """A deadline that passes when a call hangs. Nobody waits for anything, so nothing is repeated within a call."""
+
+    patience: Patience = field(default_factory=Patience)
+
+    def remaining(self) -> float:
+        return -1.0 if self.patience.over else 1e-9
+
+    def sooner(self, seconds: float) -> Deadline:
+        return self
+
+    def timeout(self, most: float) -> float:
+        if self.patience.over:
+            raise TransientError("deadline_exceeded", "No time is left to finish this; try again.")
+        return most
+
+
+def calm() -> Moment:
+    """A deadline that never passes."""
+    return Moment(0)
+
+
+# -- the world --------------------------------------------------------------------------------------------------------
+
+
+class World:
+    """A bucket, a model and an index, and what must hold between them."""
+
+    def __init__(self) -> None:
+        self.objects, self.model, self.index = Objects(), Model(), Index()
+        self.bucket, self.store = FakeBucket(self.objects), FakeStore(self.index)
+        self.keys: list[str] = []
+        # Every version a key ever had, to know what an index that answers from an older one must hold.
+        self._contents: dict[tuple[str, str], bytes] = {}
+
+    def ingestion(self, wire: Wire | None = None) -> Ingestion:
+        """A process of its own."""
+        return Ingestion(
+            FakeBucket(self.objects, wire), FakeEmbedder(self.model, wire), FakeStore(self.index, wire), _SETTINGS
+        )
+
+    def key(self, name: str) -> ObjectKey:
+        return ObjectKey(BUCKET, name)
+
+    def put(self, name: str, content: bytes, **headers: str) -> None:
+        self.objects.put(name, content, **headers)
+        self._note(name)
+
+    def remove(self, name: str) -> None:
+        self.objects.remove(name)
+        self._note(name)
+
+    def _note(self, name: str) -> None:
+        key = document_of(self.key(name)).key
+        if key not in self.keys:
+            self.keys.append(key)
+        state = self.state(key)
+        if state:
+            self._contents[key, state.version] = self.objects.held[key].content
+
+    def state(self, key: str) -> ObjectState | None:
+        return self.bucket.state(self.key(key), calm())
+
+    def rows(self, key: str) -> list[dict[str, Any]]:
+        """The passages the index holds of a document, in order."""
+        id_ = self.key(key).document_id
+        rows = self.index.rows(self.store.passages).values()
+        return sorted((row for row in rows if row["document_id"] == id_), key=lambda row: (row["ordinal"], row["id"]))
+
+    def good(self, key: str) -> bool:
+        """Whether the bucket holds something under ``key`` that can be indexed."""
+        state = self.state(key)
+        return state is not None and _indexable(key, self.objects.held[key].content, state.problem)
+
+    def problems(self) -> list[str]:
+        """What is wrong at rest."""
+        ids = {self.key(key).document_id for key in self.keys}
+        strangers = [row for row in self.index.rows(self.store.passages).values() if row["document_id"] not in ids]
+        found = [f"{len(strangers)} passages are of no document"] if strangers else []
+        return found + [f"{key}: {problem}" for key in self.keys for problem in self.wrong(key)]
+
+    def wrong(self, key: str) -> list[str]:
+        """What is wrong with one document."""
+        state, rows = self.state(key), self.rows(key)
+        record = self.store.document(self.key(key).document_id, calm())
+        if state is None or record is None:
+            passages = [f"{len(rows)} passages of a document without record or object"] if rows else []
+            return passages + ([f"record {record}, state {state}"] if (record, state) != (None, None) else [])
+        found = _wrong_record(record, state, rows)
+        found += [
+            f"the vector of passage {row['ordinal']} is not that of its text"
+            for row in rows
+            if tuple(row["vector"]) != vector_of(row["text"])
+        ]
+        content = self.objects.held[key].content
+        if _indexable(key, content, state.problem):
+            return found + self._wrongly_indexed(key, record, state, rows)
+        return found + self._wrongly_failed(key, record, rows)
+
+    def _wrongly_indexed(
+        self, key: str, record: Document, state: ObjectState, rows: Sequence[dict[str, Any]]
+    ) -> list[str]:
+        found = []
+        wanted = [
+            (chunk.id, chunk.ordinal, chunk.text, chunk.location.start, chunk.location.end)
+            for chunk in chunks_of(key, self.objects.held[key].content)
+        ]
+        if [(row["id"], row["ordinal"], row["text"], row["start"], row["end"]) for row in rows] != wanted:
+            found.append(f"it holds {_letters(rows)} instead of {len(wanted)} passages")
+        if any((row["modified"], row["metadata"]) != (state.modified, state.metadata) for row in rows):
+            found.append(f"passages say {[(row['modified'], row['metadata']) for row in rows]}, the bucket {state}")
+        if (record.state, record.indexed_version) != (DocumentState.INDEXED, state.version):
+            found.append(f"the record is {record.state} and answers from {record.indexed_version!r}")
+        if record.fingerprint != fingerprint(self.store.held(record.id, calm())):
+            found.append("the fingerprint is not that of what the index holds")
+        return found
+
+    def _wrongly_failed(self, key: str, record: Document, rows: Sequence[dict[str, Any]]) -> list[str]:
+        found = []
+        failure = record.failure
+        if record.state is not DocumentState.FAILED or failure is None or failure.retryable or record.attempts < 1:
+            found.append(f"it cannot be indexed, but its record is {record.state} with {failure}")
+        elif not (record.key == key and failure.stage and failure.code and failure.message):
+            found.append(f"its record does not say why it failed: {record}")
+        standing = self._contents.get((key, record.indexed_version), b"") if record.indexed_version else b""
+        if Counter(row["text"] for row in rows) != _texts(key, standing):
+            found.append(f"it failed and answers from {record.indexed_version!r}, but holds {_letters(rows)}")
+        return found
+
+    def search(self, key: str) -> list[str]:
+        """The texts a search finds of a document."""
+        hits = self.store.nearest(vector_of("?"), 100, equals("document_id", self.key(key).document_id), calm())
+        return [hit.text for hit in hits]
+
+
+def _wrong_record(record: Document, state: ObjectState, rows: Sequence[dict[str, Any]]) -> list[str]:
+    found = []
+    if (record.version, record.etag, record.modified) != (state.version, state.etag, state.modified):
+        found.append(f"the record is of {record.version} at {record.modified}, the bucket has {state}")
+    if record.chunks != len(rows):
+        found.append(f"the record says {record.chunks} passages, there are {len(rows)}")
+    return found
+
+
+def _letters(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows in few words: a letter and a place each."""
+    return " ".join(f"{row['text'][10:11]}@{row['ordinal']}" for row in rows) or "nothing"
+
+
+# -- processes --------------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone; nothing it would have done happens any more."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An invocation: events, and how often they were delivered before."""
+
+    events: tuple[Event, ...]
+    repeated: int = 0
+
+    def names(self, keys: Sequence[str]) -> list[str]:
+        """The documents it may touch."""
+        if any(isinstance(event, Action) for event in self.events):
+            return list(keys)
+        return [document_of(event.key).key for event in self.events if isinstance(event, ObjectEvent)]
+
+
+@dataclass(frozen=True)
+class Chances:
+    """What may befall a call, and an event."""
+
+    crash: float
+    fail: float
+    hang: float
+    late: float
+    lost: float
+    doubled: float
+    stale: float
+    repetitions: int
+
+
+@dataclass
+class _Before:
+    """What a process found of a document when it began, to judge what it did to it."""
+
+    passages: int
+    sources: int
+    alone: bool = True
+    good: bool = True
+    changes: int = 0
+    asked_at: int = -1
+
+
+class Process(Wire):
+    """An instance of the function, which handles one invocation at a time: its wire, and its turn to go on."""
+
+    def __init__(self, name: str, simulation: Simulation) -> None:
+        self.name = name
+        self.turn = threading.Lock()
+        self.turn.acquire()
+        self.dead = False
+        self.patience = Patience()
+        self.delivery = Delivery(())
+        self.found: dict[str, _Before] = {}
+        self._simulation = simulation
+        self.ingestion = simulation.world.ingestion(self)
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        if self.dead:
+            raise Killed
+        self._simulation.wait_for_turn(self)
+        return self._simulation.carry(self, call, apply)
+
+    def lag(self) -> int:
+        return self._simulation.lag()
+
+    def run(self) -> None:
+        """Handle the delivery, and pass the turn on."""
+        self.turn.acquire()
+        outcome = "acknowledged"
+        try:
+            for result in self.ingestion.handle(self.delivery.events, Moment(0, self.patience)):
+                if isinstance(result, Report) and result.unfinished:
+                    outcome = "left something to the next reconcile"
+        except Killed:
+            outcome = "killed"
+        except PlatformError as error:
+            outcome = f"failed {error.code}"
+        except BaseException as error:  # a defect: it must not hang the others
+            self._simulation.violate(f"{self.name} raised {error!r}")
+            outcome = "defect"
+        self._simulation.ended(self, outcome)
+
+
+# -- the scheduler ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one seed."""
+
+    seed: int
+    violations: tuple[str, ...]
+    trace: tuple[str, ...]
+    steps: int
+    billed: int
+    needed: int
+    reconciled: bool
+
+    def told(self) -> str:
+        """What happened, for people."""
+        return "\n  ".join((f"seed {self.seed}:", *self.trace))
+
+
+class Simulation:
+    """One seed. Threads take turns: exactly one runs, and only a call of a wire passes the turn on."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.random = Random(seed)
+        self.world = World()
+        self.names = ["a.txt", "b.txt", "c.txt"][: self.random.randint(1, 3)]
+        self.world.keys += self.names
+        self.chances = self._draw_chances()
+        self.trace: list[str] = []
+        self.violations: list[str] = []
+        self.steps = 0
+        self.lost = False
+        self.active: list[Process] = []
+        self.idle: list[Process] = []
+        self.pending: list[Delivery] = []
+        self.late: list[tuple[str, tuple[str, ...], Callable[[], Any]]] = []
+        self.changes_left = self.random.randint(2, 7)
+        self.changes = Counter[str]()
+        self.needed = Counter[str]()
+        self.largest = Counter[str]()
+        self.disturbed = Counter[str]()
+        self._held: dict[str, Counter[str]] = {}
+        self._turn = threading.Lock()
+        self._turn.acquire()
+        self._processes = 0
+
+    def _draw_chances(self) -> Chances:
+        draw = self.random.choice
+        return Chances(
+            crash=draw((0, 0, 0.03, 0.1)),
+            fail=draw((0, 0, 0.03, 0.1)),
+            hang=draw((0, 0, 0.02)),
+            late=draw((0, 0, 0, 0.02)),
+            lost=draw((0, 0, 0.3)),
+            doubled=draw((0, 0.3)),
+            stale=draw((0.5, 1)),
+            repetitions=draw((REPETITIONS, REPETITIONS, 0)),
+        )
+
+    def run(self) -> Verdict:
+        """Let everything happen, then judge."""
+        self._pass_on(self._choose())
+        if not self.violations:
+            self._judge()
+        return Verdict(
+            self.seed, tuple(self.violations), tuple(self.trace), self.steps, self.world.model.rows,
+            self.needed.total(), self.lost,
+        )  # fmt: skip
+
+    def violate(self, what: str) -> None:
+        self.violations.append(what)
+        self.trace.append(f"VIOLATION {what}")
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def _choose(self) -> Process | None:
+        """Let the world act until a process is due; ``None`` at rest."""
+        while not self.violations:
+            acts: list[Callable[[], None]] = []
+            if self.changes_left:
+                acts.append(self._change)
+            if self.pending and len(self.active) < _MOST_PROCESSES:
+                acts.append(self._deliver)
+            if self.late:
+                acts.append(self._apply_late)
+            if acts and (not self.active or self.random.random() < 0.2):
+                self.random.choice(acts)()
+            elif self.active:
+                return self.random.choice(self.active)
+            else:
+                return None
+        return self.active[0] if self.active else None
+
+    def _pass_on(self, following: Process | None) -> None:
+        """Main's own way of letting another go on: it comes back at rest."""
+        if following:
+            following.turn.release()
+            self._turn.acquire()
+
+    def wait_for_turn(self, process: Process) -> None:
+        """Called by a process before each call."""
+        following = self._choose()
+        if following is not process and following is not None:
+            following.turn.release()
+            process.turn.acquire()
+        if self.violations:
+            process.dead = True
+            raise Killed
+
+    def ended(self, process: Process, outcome: str) -> None:
+        """Called by a process whose invocation has ended; others go on."""
+        self.trace.append(f"{process.name} {outcome}")
+        self.active.remove(process)
+        if not self.violations:
+            if outcome == "acknowledged":
+                self._check_acknowledged(process)
+            elif outcome.startswith("left"):
+                self.lost = True
+            else:
+                self._repeat(process.delivery)
+            if not process.dead and not process.patience.over:
+                self.idle.append(process)
+        following = self._choose()
+        (following.turn if following else self._turn).release()
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    def _change(self) -> None:
+        """Somebody does something to the bucket; its event is published."""
+        self.changes_left -= 1
+        draw = self.random.choice
+        name = draw(self.names)
+        kind = self.random.random()
+        if kind < 0.65:
+            letters = draw(("ABC", "ABCDE", "BAC", "AABB", "CDE", "A", "A!C", "ABCD!", "", "ABXCDE"))
+            headers = {"x-oss-meta-team": "harbour"} if self.random.random() < 0.1 else {}
+            what, event = f"put {name} {letters or 'nothing'}", "ObjectCreated:PutObject"
+            self.world.put(name, text(name, letters), **headers)
+        elif kind < 0.8:
+            what, event = f"remove {name}", "ObjectRemoved:DeleteObject"
+            self.world.remove(name)
+        else:
+            said = draw(('{"team": "harbour"}', '{"team": "office"}', "[broken", ""))
+            beside = name + SIDECAR
+            what, event = f"beside {name}: {said or 'removed'}", "ObjectCreated:PutObject"
+            if said:
+                self.world.put(beside, said.encode())
+            else:
+                self.world.remove(beside)
+            self._publish(ObjectEvent(self.world.key(beside), event))
+        self.trace.append(what)
+        if kind < 0.8:
+            self._publish(ObjectEvent(self.world.key(name), event))
+        self._reckon(name)
+
+    def _reckon(self, name: str) -> None:
+        """Count the rows this change makes necessary at most, and note it with those at work on the document."""
+        self.changes[name] += 1
+        state = self.world.state(name)
+        content = self.world.objects.held[name].content if state else b""
+        wanted = _texts(name, content) if state and not state.problem else Counter()
+        bought = Counter({text: count for text, count in wanted.items() if REFUSED not in text})
+        good = state is None or self.world.good(name)
+        # What is refused is bought for nothing: all of it, should the version before never have been seen.
+        self.needed[name] += (bought - (self._held.get(name, Counter()) if good else Counter())).total()
+        self.largest[name] = max(self.largest[name], bought.total())
+        if good:
+            self._held[name] = bought
+        for process in self.active:
+            if name in process.found:
+                process.found[name].good &= self.world.good(name)
+                self.disturbed[name] += 1
+
+    def _publish(self, event: ObjectEvent) -> None:
+        if self.random.random() < self.chances.lost:
+            self.lost = True
+            self.trace.append("  its event is lost")
+            return
+        copies = 1 + (self.random.random() < self.chances.doubled)
+        self.pending += [Delivery((event,))] * copies
+        if self.random.random() < 0.05:
+            self.pending.append(Delivery((Action("reconcile"),)))
+        if self.random.random() < 0.05:
+            self.pending.append(Delivery((Unknown("poison"), event)))
+
+    def _deliver(self) -> None:
+        """One of the pending events arrives, whichever; sometimes with another, sometimes a copy comes ages later."""
+        delivery = self.pending.pop(self.random.randrange(len(self.pending)))
+        if self.pending and not delivery.repeated and self.random.random() < 0.1:
+            joined = self.pending.pop(self.random.randrange(len(self.pending)))
+            delivery = Delivery(delivery.events + joined.events, joined.repeated)
+        if self.random.random() < self.chances.doubled / 5:
+            self.pending.append(delivery)
+        process = self._process()
+        process.delivery, process.patience, process.found = delivery, Patience(), {}
+        for name in delivery.names(self.names):
+            others = [other for other in self.active if name in other.found]
+            rows = self.world.rows(name)
+            before = _Before(len(rows), len({row["source"] for row in rows}), good=self.world.good(name))
+            before.alone = not others and not any(name in names for _, names, _ in self.late)
+            for other in others:
+                other.found[name].alone = False
+            self.disturbed[name] += len(others)
+            process.found[name] = before
+        self.active.append(process)
+        self.trace.append(f"{process.name} gets {_named(delivery)}")
+        threading.Thread(target=process.run, daemon=True).start()
+
+    def _process(self) -> Process:
+        if self.idle and self.random.random() < 0.7:
+            return self.idle.pop()
+        self._processes += 1
+        return Process(f"p{self._processes}", self)
+
+    def _repeat(self, delivery: Delivery) -> None:
+        if delivery.repeated < self.chances.repetitions:
+            self.pending.append(Delivery(delivery.events, delivery.repeated + 1))
+        else:
+            self.lost = True
+            self.trace.append("  given up")
+
+    def _apply_late(self) -> None:
+        call, names, apply = self.late.pop(0)
+        self.trace.append(f"late: {call}")
+        for name in names:
+            self.disturbed[name] += 1
+        _ignoring(apply)
+
+    def lag(self) -> int:
+        return self.random.randint(1, 4) if self.random.random() < self.chances.stale else 0
+
+    def carry(self, process: Process, call: str, apply: Callable[[], Result]) -> Result:
+        """A process's call, at its turn: it happens, or something happens to it."""
+        self.steps += 1
+        for name, before in process.found.items():
+            if call == f"oss.head {name}":
+                before.asked_at = self.changes[name]
+        drawn, chances = self.random.random(), self.chances
+        for chance, fate in ((chances.crash, self._kill), (chances.fail, self._fail), (chances.hang, self._hang)):
+            if drawn < chance:
+                self.disturbed.update(process.found.keys())
+                fate(process, call, apply)
+            drawn -= chance
+        self.trace.append(f"{process.name} {call}")
+        result = apply()
+        self._check_readable(process, call)
+        return result
+
+    def _kill(self, process: Process, call: str, apply: Callable[[], Any]) -> None:
+        process.dead = True
+        self._half(process, f"dies at {call}", apply)
+        raise Killed
+
+    def _fail(self, process: Process, call: str, apply: Callable[[], Any]) -> None:
+        self._half(process, f"fails at {call}", apply)
+        if self.random.random() < 0.2:
+            raise ConfigurationError("simulated", "The simulation refuses.")
+        raise TransientError("simulated", "The simulation says no.")
+
+    def _hang(self, process: Process, call: str, apply: Callable[[], Any]) -> None:
+        process.patience.over = True
+        if self.random.random() < self.chances.late * 25 and "embed" not in call:
+            self.lost = True
+            self.late.append((f"{process.name} {call}", tuple(process.found), apply))
+            for name in process.found:
+                self._not_alone(name)
+        self._half(process, f"hangs at {call}", apply)
+        raise TransientError("simulated", "The simulation takes for ever.")
+
+    def _half(self, process: Process, what: str, apply: Callable[[], Any]) -> None:
+        applied = self.random.random() < 0.5
+        self.trace.append(f"{process.name} {what}, {'applied' if applied else 'not applied'}")
+        if applied:
+            _ignoring(apply)
+            self._check_readable(process, what)
+
+    def _not_alone(self, name: str) -> None:
+        for process in self.active:
+            if name in process.found:
+                process.found[name].alone = False
+
+    # -- what must hold -----------------------------------------------------------------------------------------------
+
+    def _check_readable(self, process: Process, call: str) -> None:
+        if "milvus.delete passages" not in call and "milvus.upsert passages" not in call:
+            return
+        for name, before in process.found.items():
+            if before.alone and before.good:
+                rows = self.world.rows(name)
+                if before.passages and not rows:
+                    self.violate(f"{name} cannot be found while {process.name} replaces it")
+                if before.sources <= 1 and len({row["source"] for row in rows}) > 2:
+                    self.violate(f"{name} is found in three versions")
+
+    def _check_acknowledged(self, process: Process) -> None:
+        for name, before in process.found.items():
+            if before.alone and before.asked_at == self.changes[name] and not self._lost_one(name):
+                for problem in self.world.wrong(name):
+                    self.violate(f"{process.name} acknowledged, but {name}: {problem}")
+
+    def _lost_one(self, name: str) -> bool:
+        return any(name in names for _, names, _ in self.late)
+
+    def _judge(self) -> None:
+        world = self.world
+        if self.lost:
+            self.trace.append("reconcile")
+            world.ingestion().reconcile(calm())
+        for problem in world.problems():
+            self.violate(problem)
+        if not self.violations:
+            self._judge_charges()
+            self._judge_settled()
+
+    def _judge_charges(self) -> None:
+        billed = Counter[str]()
+        for text, count in self.world.model.billed.items():
+            billed[next(name for name in self.names if f"called {name} tells" in text)] += count
+        for name in self.names:
+            bound = self.needed[name] + 2 * self.largest[name] * self.disturbed[name]
+            if billed[name] > bound:
+                self.violate(f"{name}: {billed[name]} rows were billed, at most {bound} may be")
+
+    def _judge_settled(self) -> None:
+        counter = CallCounter()
+        ingestion = self.world.ingestion(counter)
+        report = ingestion.reconcile(calm(), dry_run=True)
+        if report.stale or report.orphaned:
+            self.violate(f"a reconcile at rest finds {report}")
+        for name in self.names:
+            counter.calls.clear()
+            ingestion.handle([ObjectEvent(self.world.key(name), "ObjectCreated:PutObject")], calm())
+            milvus = [call for call in counter.calls if call.startswith("milvus")]
+            if (
+                len(milvus) > 3
+                or any("query" not in call for call in milvus)
+                or any("embed" in c for c in counter.calls)
+            ):
+                self.violate(f"a finished event costs {counter.calls}")
+
+
+class CallCounter(Wire):
+    """Notes the calls it carries."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        self.calls.append(call)
+        return apply()
+
+
+def _named(delivery: Delivery) -> str:
+    names = [event.key.key if isinstance(event, ObjectEvent) else type(event).__name__ for event in delivery.events]
+    return f"{', '.join(names)}{f' (repeated {delivery.repeated})' if delivery.repeated else ''}"
+
+
+def _ignoring(apply: Callable[[], Any]) -> None:
+    """Let a call happen whose caller will not hear of it."""
+    with suppress(Exception):
+        apply()
+
+
+@contextmanager
+def small_steps() -> Iterator[None]:
+    """Documents go in windows of few passages, and nothing is logged."""
+    before, level = indexing._WINDOW, logging.getLogger("shared").level
+    indexing._WINDOW = WINDOW
+    logging.getLogger("shared").setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        indexing._WINDOW = before
+        logging.getLogger("shared").setLevel(level)
+
+
+def simulate(seed: int) -> Verdict:
+    """Run one seed."""
+    with small_steps():
+        return Simulation(seed).run()
+
+
+def _simulate_all(seeds: Sequence[int]) -> list[Verdict]:
+    return [_brief(simulate(seed)) for seed in seeds]
+
+
+def _brief(verdict: Verdict) -> Verdict:
+    """Without the trace where nobody will read it."""
+    if verdict.violations:
+        return verdict
+    return Verdict(verdict.seed, (), (), verdict.steps, verdict.billed, verdict.needed, verdict.reconciled)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Simulate ingestion under faults, and count violations.")
+    parser.add_argument("--seeds", type=int, default=2_000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    console = Console(stderr=True)
+    last = options.first + options.seeds
+    portions = [range(start, min(start + 100, last)) for start in range(options.first, last, 100)]
+    verdicts: list[Verdict] = []
+    with ProcessPoolExecutor(options.processes) as pool:
+        for some in track(pool.map(_simulate_all, portions), "simulating", len(portions), console=console):
+            verdicts += some
+    bad = [verdict for verdict in verdicts if verdict.violations]
+    for verdict in bad[:_SHOWN]:
+        Console(highlight=False, markup=False).print(verdict.told())
+    steps, billed = sum(verdict.steps for verdict in verdicts), sum(verdict.billed for verdict in verdicts)
+    needed = sum(verdict.needed for verdict in verdicts)
+    report(
+        "simulate",
+        [
+            at_least("seeds", len(verdicts), "runs", options.seeds),
+            at_least("remote calls", steps, "calls", 1),
+            at_most("rows billed for each row needed", billed / max(1, needed), "rows", 2),
+            at_most("violations", len(bad), "runs", 0),
+        ],
+    )
+    raise SystemExit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
