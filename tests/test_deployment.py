@@ -199,16 +199,17 @@ def test_the_deployment_is_without_problems() -> None:
 def test_each_function_gets_only_the_variables_it_needs() -> None:
     common = {
         *("PYTHONPATH", "LOG_LEVEL", "DASHSCOPE_API_KEY", "DASHSCOPE_NETWORK", "DASHSCOPE_BASE_URL"),
-        *("DASHSCOPE_WORKSPACE", "EMBEDDING_MODEL", "EMBEDDING_DIMENSION", "QUOTA_SHARE"),
+        *("DASHSCOPE_WORKSPACE", "DASHSCOPE_REGION", "EMBEDDING_MODEL", "EMBEDDING_DIMENSION"),
+        *("QUOTA_SHARE", "QUOTA_REQUESTS_PER_SECOND", "QUOTA_TOKENS_PER_MINUTE", "MAX_COST_CNY"),
+        *("MILVUS_URI", "MILVUS_TOKEN", "MILVUS_DATABASE", "MILVUS_COLLECTION"),
     }
-    milvus = {"MILVUS_URI", "MILVUS_TOKEN", "MILVUS_DATABASE", "MILVUS_COLLECTION"}
-    bucket = {"OSS_BUCKET", "OSS_PREFIX", "OSS_REGION", "OSS_ENDPOINT"}
+    bucket = {"OSS_BUCKET", "OSS_PREFIX", "OSS_SUFFIX", "OSS_REGION", "OSS_ENDPOINT", "RECONCILE_MAX_DELETED_SHARE"}
     access = {"API_KEYS", "ALLOW_ANONYMOUS"}
     functions = load(DEPLOYMENT, {}).functions
     assert {name: set(function.environment_variables) for name, function in functions.items()} == {
-        "embed": common | access,
-        "ingest": common | milvus | bucket,
-        "search": common | milvus | access,
+        "embed": common | access | {"RECORD_COLLECTIONS"},
+        "ingest": common | bucket,
+        "search": common | access,
     }
 
 
