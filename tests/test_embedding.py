@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import logging
-import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,6 +15,7 @@ from shared.embedding import Embedder, Output, TextType
 from shared.errors import ConfigurationError, RequestError, TransientError
 from shared.retrying import Deadline
 from tests.conftest import DashScope
+from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
     from shared.embedding import Embedded
@@ -298,55 +296,10 @@ def test_a_storm_of_refusals_is_sat_out_and_nothing_is_billed_twice(dashscope: D
 
 def test_a_connection_that_died_in_a_freeze_costs_one_retry(dashscope: DashScope) -> None:
     with ForgetfulProxy(dashscope.base_url) as proxy:
-        embedder = Embedder(DashScope(proxy.address).settings(call_timeout=1.0))
+        embedder = Embedder(DashScope(f"{proxy.address}/api/v1").settings(call_timeout=1.0))
         assert embed(embedder, ["before"]).complete()
         proxy.forget()
         started = time.monotonic()
         assert embed(embedder, ["after"], seconds=30).complete()
         assert time.monotonic() - started < 15
         assert proxy.connections == 2
-
-
-class ForgetfulProxy:
-    """A middlebox that can drop all it knows of open connections without telling either end."""
-
-    def __init__(self, base_url: str) -> None:
-        self._host, self._port = urlsplit(base_url).hostname or "", urlsplit(base_url).port or 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._forgotten: list[threading.Event] = []
-        self._sockets: list[socket.socket] = []
-        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api/v1"
-
-    @property
-    def connections(self) -> int:
-        return len(self._forgotten)
-
-    def forget(self) -> None:
-        for forgotten in self._forgotten:
-            forgotten.set()
-
-    def __enter__(self) -> ForgetfulProxy:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for open_socket in (self._listener, *self._sockets):
-            open_socket.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection((self._host, self._port))
-                forgotten = threading.Event()
-                self._forgotten.append(forgotten)
-                self._sockets += [client, server]
-                for one, other in ((client, server), (server, client)):
-                    threading.Thread(target=self._forward, args=(one, other, forgotten), daemon=True).start()
-
-    @staticmethod
-    def _forward(one: socket.socket, other: socket.socket, forgotten: threading.Event) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(65_536):
-                if not forgotten.is_set():
-                    other.sendall(data)

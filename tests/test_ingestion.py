@@ -23,6 +23,7 @@ from shared.models import Document, DocumentState, Location, ObjectKey
 from shared.retrieval import Found, Mode, Question, Retrieval
 from shared.retrying import Deadline
 from shared.store import Space, Store
+from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -500,3 +501,15 @@ def test_a_milvus_without_words_answers_by_meaning_and_says_so(world: World, mil
         assert found.mode is Mode.DENSE
         with pytest.raises(RequestError, match=r"keywords_unsupported.*2\.5"):
             world.found("cat", mode=Mode.KEYWORD)
+
+
+def test_a_bucket_that_falls_silent_costs_its_timeout_and_no_more(oss: Oss) -> None:
+    oss.put("a.txt", "Text.")
+    with ForgetfulProxy(oss.endpoint) as proxy:
+        bucket = Bucket(oss.settings(endpoint=proxy.address, timeout=1.0))
+        assert bucket.state(bucket.key("a.txt"), soon())
+        proxy.forget()
+        started = time.monotonic()
+        with pytest.raises(TransientError, match="oss_unavailable"):
+            bucket.state(bucket.key("a.txt"), Deadline.after(0.5))
+        assert time.monotonic() - started < 10

@@ -6,7 +6,9 @@ late by what a Strong read is not, so a law about searches reads Strong first: w
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ from shared.filters import compile_filter, equals
 from shared.models import Block, Document, DocumentState, Failure, Location, ObjectKey
 from shared.retrying import Deadline
 from shared.store import Held, Passage, Space, Store
+from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -290,3 +293,23 @@ def test_writers_side_by_side_lose_nothing(settings: MilvusSettings, store: Stor
         thread.join()
     for name in names:
         assert len(store.held(ObjectKey("bucket", name).document_id, soon())) == 40
+
+
+def test_a_server_that_falls_silent_costs_its_timeout_and_no_more(lite_milvus: MilvusSettings, name: str) -> None:
+    with ForgetfulProxy(lite_milvus.uri) as proxy:
+        store = Store(MilvusSettings(uri=proxy.address, collection="silent", timeout=1.0), SPACE)
+        store.prepare(soon())
+        proxy.forget()
+        started = time.monotonic()
+        with pytest.raises(TransientError, match="MILVUS_URI"):
+            store.document(ObjectKey("bucket", name).document_id, Deadline.after(4))
+        assert time.monotonic() - started < 15
+
+
+def test_a_server_that_never_speaks_costs_its_timeout_and_no_more() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = MilvusSettings(uri=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=1.0)
+        started = time.monotonic()
+        with pytest.raises(TransientError):
+            Store(settings, SPACE).check(Deadline.after(4))
+        assert time.monotonic() - started < 15
