@@ -18,6 +18,8 @@ from local.stack import PROJECT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import DashScope, Oss
+
 PORTS = ("PORT", "MILVUS_PORT", "DASHSCOPE_PORT", "OSS_PORT")
 
 
@@ -98,8 +100,25 @@ def test_a_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
     assert "make demo PORT=" in said
 
 
-def test_a_wrong_key_is_said_so_and_not_shown(tmp_path: Path, dashscope_process: object) -> None:
-    base_url = dashscope_process.base_url  # type: ignore[attr-defined]
+def test_a_bucket_of_ones_own_is_used_as_a_real_one_would_be(tmp_path: Path, oss: Oss) -> None:
+    oss.put("docs/mine.txt", "Mine alone.")
+    keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "key", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret"}
+    status, said = demo(tmp_path, OSS_BUCKET=oss.bucket, OSS_ENDPOINT=oss.endpoint, OSS_PREFIX="docs/", **keys)
+    assert status == 0, said
+    assert f"Bucket: {oss.bucket}" in said
+    assert "the samples are left out" in said
+    assert "1/1" in said
+
+
+def test_a_bucket_without_its_keys_is_said_so(tmp_path: Path, oss: Oss) -> None:
+    status, said = demo(tmp_path, OSS_BUCKET=oss.bucket, OSS_ENDPOINT=oss.endpoint)
+    assert status == 1
+    assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in said
+    assert "Traceback" not in said
+
+
+def test_a_wrong_key_is_said_so_and_not_shown(tmp_path: Path, dashscope_process: DashScope) -> None:
+    base_url = dashscope_process.base_url
     status, said = demo(tmp_path, DASHSCOPE_API_KEY="sk-mistyped", DASHSCOPE_BASE_URL=base_url)
     assert status == 1
     assert "InvalidApiKey" in said
