@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 # pdfium keeps global state and is not thread-safe, not even for different documents:
 # https://pypdfium2.readthedocs.io/en/stable/python_api.html. Held for one page at a time, so documents take turns.
 _PDFIUM = Lock()
+# Where pdfium looks for fonts: an empty list would mean the machine's own folders. Pdfium keeps the pointer.
+_NOWHERE = (ctypes.c_char_p * 2)(b"/nonexistent", None)
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD in fpdfview.h
 # pypdf unpacks in Python, slowly; a broken file larger than this is not worth the function's deadline.
 _FALLBACK_BYTES = 32 << 20
@@ -86,9 +90,8 @@ def _usual_width(printed: list[str]) -> int:
 
 
 def _opened(path: Path) -> _Pdfium | _Pypdf:
-    # Imported here: loading pdfium takes as long as parsing a short document.
-    import pypdfium2
-
+    with _PDFIUM:
+        pypdfium2 = _library()
     try:
         with _PDFIUM:
             return _Pdfium(pypdfium2.PdfDocument(path))
@@ -98,6 +101,20 @@ def _opened(path: Path) -> _Pdfium | _Pypdf:
     if path.stat().st_size > _FALLBACK_BYTES:
         raise refusal("broken_file", "The PDF is damaged and could not be opened.")
     return _Pypdf(path)
+
+
+@cache
+def _library() -> Any:
+    """pdfium, made to look for fonts nowhere: it would load the machine's whole Chinese fonts to measure letters."""
+    # Imported here: loading pdfium takes as long as parsing a short document.
+    import pypdfium2
+    from pypdfium2 import raw
+
+    raw.FPDF_DestroyLibrary()
+    settings = raw.FPDF_LIBRARY_CONFIG(version=2)
+    settings.m_pUserFontPaths = ctypes.cast(_NOWHERE, type(settings.m_pUserFontPaths))
+    raw.FPDF_InitLibraryWithConfig(settings)
+    return pypdfium2
 
 
 class _Pdfium:
