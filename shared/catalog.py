@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PRICES_READ_ON = "2026-11"
-
 
 @dataclass(frozen=True)
 class EmbeddingModel:

@@ -148,6 +148,7 @@ class Application:
             _log_error(error)
             return _event_failure(_error_body(error))
         except Exception:
+            # Whatever it was, Flask's own 500 would lack the header that makes Function Compute repeat the event.
             log.exception("event_crashed")
             return _event_failure(_body("internal_error", "The event could not be handled; the log says why."))
         finally:
