@@ -2,6 +2,7 @@
 
     events -> loading -> parsing -> chunking -> embedding -> store    one adapter or pure step each
     records, pooling                                                  steps of what comes from no bucket
+    fusion                                                            the step between two searches and one answer
     ingestion (with indexing), retrieval, streaming                   the use cases
     models errors catalog config tokens quota budget retrying
     connection filters stopwords auth web serving logs                what they stand on

@@ -1,25 +1,21 @@
 """A question in, ranked passages out.
 
-Passages are found by meaning (dense vectors) and by words (BM25), and their scores, not their ranks, are fused: scores
-carry confidence. The lexical side is trusted as far as the passages it found cover the question's own words, so that a
-question in another language, which shares no word with its answer, is left to meaning.
+Passages are found by meaning (dense vectors), by words (BM25), or by both, and then `shared.fusion` decides.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from shared.errors import RequestError
 from shared.filters import compile_filter
+from shared.fusion import fuse
 from shared.models import Hit, Usage
-from shared.stopwords import STOP_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from shared.embedding import Embedder
@@ -30,15 +26,6 @@ MAX_TOP_K = 100
 MAX_QUERY_CHARACTERS = 2_000
 # Candidates each side contributes to the fusion: twice as many change no figure of quality by a thousandth.
 _DEPTH = 50
-# The lexical side's weight when the question is covered, and the coverage that counts as covered (measured).
-_LEXICAL_WEIGHT = 0.7
-_FULL_COVERAGE = 0.4
-# Hits whose words are compared with the question's.
-_COVERAGE_HITS = 5
-
-_WORD = re.compile(r"[^\W_]+")
-_CHINESE = re.compile(r"[\u3400-\u9fff]+")
-_STOPS = frozenset(STOP_WORDS)
 
 
 class Mode(StrEnum):
@@ -121,49 +108,6 @@ class Retrieval:
         if mode is Mode.KEYWORD:
             raise RequestError("keywords_unsupported", "This Milvus cannot search words (BM25 needs 2.5 or later).")
         return Mode.DENSE
-
-
-def fuse(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit]:
-    """Both sides' hits with one score each, between 0 and 1, best first."""
-    trust = min(1.0, _coverage(query, lexical) / _FULL_COVERAGE)
-    weight = _LEXICAL_WEIGHT * trust
-    scores: dict[str, float] = {}
-    hits: dict[str, Hit] = {}
-    for side, share in ((dense, 1 - weight), (lexical, weight)):
-        for hit, score in zip(side, _scaled(side), strict=True):
-            hits[hit.id] = hit
-            scores[hit.id] = scores.get(hit.id, 0.0) + share * score
-    fused = (replace(hit, score=scores[hit.id]) for hit in hits.values())
-    return sorted(fused, key=lambda hit: (-hit.score, hit.id))
-
-
-def _scaled(hits: Sequence[Hit]) -> Iterator[float]:
-    """Scores moved to between 0 and 1; a side that cannot tell its hits apart gives them all 1."""
-    if not hits:
-        return
-    best, worst = hits[0].score, hits[-1].score
-    for hit in hits:
-        yield (hit.score - worst) / (best - worst) if best > worst else 1.0
-
-
-def _coverage(query: str, lexical: Sequence[Hit]) -> float:
-    """Share of the question's own words that one of the best lexical hits contains."""
-    asked = set(_terms(query))
-    if not asked:
-        return 0.0
-    return max((len(asked & set(_terms(hit.text))) / len(asked) for hit in lexical[:_COVERAGE_HITS]), default=0.0)
-
-
-def _terms(text: str) -> Iterable[str]:
-    """Words that carry meaning; Chinese, which has no spaces, in pairs of characters."""
-    for word in _WORD.findall(text.lower()):
-        yield from _chinese_terms(word) if _CHINESE.search(word) else (word,) if word not in _STOPS else ()
-
-
-def _chinese_terms(word: str) -> Iterator[str]:
-    for run in _CHINESE.findall(word):
-        yield from (run[i : i + 2] for i in range(len(run) - 1) if not {run[i], run[i + 1], run[i : i + 2]} & _STOPS)
-    yield from (part for part in _CHINESE.split(word) if part and part not in _STOPS)
 
 
 def _check(question: Question) -> None:
