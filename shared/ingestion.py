@@ -18,10 +18,10 @@ from shared import logs
 from shared.errors import PlatformError, RequestError, TransientError
 from shared.events import Action, ObjectEvent, Unknown
 from shared.filters import equals
-from shared.indexing import NOTHING, Attempt, Outcome, Pipeline, Result
+from shared.indexing import Attempt, Outcome, Pipeline, Result
 from shared.loading import ChangedError, document_of
 from shared.models import DocumentState, Usage
-from shared.store import fingerprint
+from shared.places import NOTHING, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -219,10 +219,10 @@ class Ingestion:
         is_of = (record.version, record.modified, record.beside, record.model)
         if is_of != (state.version, state.modified, state.beside, self._embedder.profile):
             return False
-        return _finished(record) and fingerprint(self._store.held(record.id, deadline)) == record.fingerprint
+        return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint
 
     def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
-        held = self._store.held(key.document_id, deadline)
+        held = [id_ for id_, _ in self._store.places(key.document_id, deadline)]
         if not held and record is None:
             return Result(key.key, Outcome.UNCHANGED)
         self._store.delete(held, deadline)
