@@ -22,6 +22,7 @@ from shared.indexing import Attempt, Outcome, Pipeline, Result
 from shared.loading import ChangedError, document_of
 from shared.models import DocumentState, Usage
 from shared.places import NOTHING, fingerprint
+from shared.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from shared.events import Event
     from shared.loading import Bucket
     from shared.models import Document, ObjectKey, ObjectState
-    from shared.retrying import Deadline
     from shared.store import Holding, Store
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Report:
         orphaned: keys the index holds and the bucket does not.
         results: what was done about them; empty for a dry run.
         unfinished: keys left to the next run because something failed.
+        left: how many more were not begun in the time given.
         usage: what the repairs cost altogether.
     """
 
@@ -61,6 +62,7 @@ class Report:
     orphaned: tuple[str, ...]
     results: tuple[Result, ...] = ()
     unfinished: tuple[str, ...] = ()
+    left: int = 0
     usage: Usage = Usage()
 
 
@@ -97,8 +99,8 @@ class Ingestion:
         match event:
             case Unknown(reason):
                 raise RequestError("unknown_event", f"Nothing can be done with this event: {reason}.")
-            case Action(dry_run=dry_run):
-                return [self.reconcile(deadline, dry_run=dry_run)]
+            case Action(dry_run=dry_run, seconds=seconds):
+                return [self.reconcile(deadline, dry_run=dry_run, seconds=seconds)]
             case ObjectEvent(named):
                 candidates = [key for key in _readings(document_of(named)) if self._bucket.owns(key)]
                 if not candidates:
@@ -138,12 +140,16 @@ class Ingestion:
                     return total
             raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
 
-    def reconcile(self, deadline: Deadline, *, dry_run: bool = False) -> Report:
-        """Compare the whole listing with the whole registry, and repair both ways.
+    def reconcile(self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None) -> Report:
+        """Compare the whole listing with the whole registry, and repair both ways, several documents at once.
+
+        With ``seconds`` no document is begun after so long: what is left is counted, and the next run goes on there.
+        Without, all must be done by the deadline.
 
         Raises:
             RequestError: ``too_many_deletions``: a larger share of the index than allowed would go.
-            TransientError: the listing or the registry could not be read whole, so nothing was done.
+            TransientError: the listing or the registry could not be read whole, so nothing was done;
+                ``reconcile_unfinished``: the deadline came first.
         """
         listed = {state.key.document_id: state for state in self._bucket.documents(deadline)}
         known = {
@@ -165,25 +171,29 @@ class Ingestion:
                 f"allows: {_shown(report.orphaned)}. Raise the share if that is right; "
                 '{"action": "reconcile", "dry_run": true} lists everything that would be done.',
             )
-        return self._repair(report, [*orphaned, *stale], deadline)
+        keys = [*orphaned, *stale]
+        report = self._repair(report, keys, deadline, deadline if seconds is None else Deadline.after(seconds))
+        if report.left and seconds is None:
+            left = f"{report.left} of {len(keys)} documents are left; the next run goes on there."
+            raise TransientError("reconcile_unfinished", left)
+        return report
 
-    def _repair(self, report: Report, keys: Sequence[ObjectKey], deadline: Deadline) -> Report:
-        def attempt(key: ObjectKey) -> Result | None:
+    def _repair(self, report: Report, keys: Sequence[ObjectKey], deadline: Deadline, begin_by: Deadline) -> Report:
+        def attempt(key: ObjectKey) -> Result | PlatformError | None:
+            if begin_by.remaining() <= 0:
+                return None
             try:
                 return self.converge(key, deadline)
             except PlatformError as error:
                 log.warning("repair_failed", extra={"key": key.key, "code": error.code, "reason": error.message})
-                return None
+                return error
 
         with ThreadPoolExecutor(self._settings.sync_concurrency, thread_name_prefix="sync") as pool:
             results = list(pool.map(attempt, keys))
-        unfinished = tuple(key.key for key, result in zip(keys, results, strict=True) if result is None)
-        if unfinished and deadline.remaining() <= 0:
-            left = f"{len(unfinished)} of {len(keys)} documents are left; the next run goes on there."
-            raise TransientError("reconcile_unfinished", left)
-        done = tuple(filter(None, results))
+        done = tuple(result for result in results if isinstance(result, Result))
+        failed = [key.key for key, result in zip(keys, results, strict=True) if isinstance(result, PlatformError)]
         usage = sum((result.usage for result in done), Usage())
-        return replace(report, results=done, unfinished=unfinished, usage=usage)
+        return replace(report, results=done, unfinished=tuple(failed), left=results.count(None), usage=usage)
 
     @contextmanager
     def _turn(self, key: ObjectKey, deadline: Deadline) -> Iterator[None]:
