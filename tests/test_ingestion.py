@@ -513,3 +513,17 @@ def test_a_bucket_that_falls_silent_costs_its_timeout_and_no_more(oss: Oss) -> N
         with pytest.raises(TransientError, match="oss_unavailable"):
             bucket.state(bucket.key("a.txt"), Deadline.after(0.5))
         assert time.monotonic() - started < 10
+
+
+def test_an_object_that_drips_costs_no_more_than_the_time_there_is(world: World, oss: Oss, tmp_path: Path) -> None:
+    """Each byte comes in time for the read timeout, the whole would take minutes."""
+    oss.put("drips.txt", "A drop. " * 2_000)
+    bucket = Bucket(oss.settings())
+    state = bucket.state(bucket.key("drips.txt"), soon())
+    assert state is not None
+    oss.fail({"fault": "slow", "seconds": 300, "match": {"method": "GET", "key": "drips.txt"}})
+    started = time.monotonic()
+    with pytest.raises(TransientError) as caught:
+        bucket.download(state, tmp_path / "object", 1 << 20, Deadline.after(4))
+    assert caught.value.code == "deadline_exceeded"
+    assert time.monotonic() - started < 30
