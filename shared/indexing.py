@@ -123,7 +123,7 @@ class Attempt:
         except ChangedError:
             raise
         except DocumentError as error:
-            return self._failed(error)
+            return self.failed(Failure(error.stage, error.code, error.message, error.request_id))
         except PlatformError as error:
             self._record(DocumentState.PENDING, Failure(self.stage, error.code, error.message, error.request_id, True))
             raise
@@ -247,9 +247,9 @@ class Attempt:
             source=self.source,
         )
 
-    def _failed(self, error: DocumentError) -> Result:
-        failure = Failure(error.stage, error.code, error.message, error.request_id)
-        log.warning("document_failed", extra={"stage": error.stage, "code": error.code})
+    def failed(self, failure: Failure) -> Result:
+        """Record why this version cannot be indexed, and take out what is in of it."""
+        log.warning("document_failed", extra={"stage": failure.stage, "code": failure.code})
         withdrawn = self._withdrawn()
         # Recorded first: whoever comes after a crash finds what was paid for, and sees that it must still go.
         self._record(DocumentState.FAILED, failure)

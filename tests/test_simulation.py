@@ -330,6 +330,31 @@ def test_two_that_fail_side_by_side_agree_on_what_stays() -> None:
     assert world.problems() == []
 
 
+class Crowd(Wire):
+    """Whenever this process takes out what it bought, another one has just begun with the same version."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.others: list[Gates] = []
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        if call == "milvus.delete passages":
+            self.others.append(Gates(self._world, ("milvus.query passages", 2)))
+        return apply()
+
+
+def test_a_version_that_is_refused_is_bought_once_by_each_that_is_at_it() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABCD!"))
+    crowd = Crowd(world)
+    _handle(world, crowd)
+    assert world.model.rows == 4
+    for other in crowd.others:
+        other.go_on()
+    assert world.problems() == []
+    assert world.model.rows == 4 * (1 + len(crowd.others)) == 8
+
+
 # -- against a model --------------------------------------------------------------------------------------------------
 
 KEYS = st.sampled_from(["a.txt", "b.txt"])
