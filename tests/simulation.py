@@ -167,6 +167,14 @@ class World:
     def key(self, name: str) -> ObjectKey:
         return ObjectKey(BUCKET, name)
 
+    def event(self, name: str = "a.txt") -> ObjectEvent:
+        """What says that something happened to an object."""
+        return ObjectEvent(self.key(name), "ObjectCreated:PutObject")
+
+    def deliver(self, name: str = "a.txt", wire: Wire | None = None) -> list[indexing.Result | Report]:
+        """Let a new process handle an object's event."""
+        return self.ingestion(wire).handle([self.event(name)], calm())
+
     def put(self, name: str, content: bytes, **headers: str) -> None:
         self.objects.put(name, content, **headers)
         self._note(name)
@@ -712,6 +720,37 @@ class CallCounter(Wire):
     def carry(self, call: str, apply: Callable[[], Result]) -> Result:
         self.calls.append(call)
         return apply()
+
+
+class Gates(Wire):
+    """Stops a process, in a thread of its own, before some of its calls: each the n-th of a name."""
+
+    def __init__(self, world: World, *stops: tuple[str, int]) -> None:
+        self._stops = list(stops)
+        self._seen = Counter[str]()
+        self._stopped, self._open = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._run, args=(world,))
+        self._thread.start()
+        assert self._stopped.acquire(timeout=30)
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        self._seen[call] += 1
+        if self._stops and self._stops[0] == (call, self._seen[call]):
+            self._stops.pop(0)
+            self._stopped.release()
+            assert self._open.acquire(timeout=30)
+        return apply()
+
+    def go_on(self) -> None:
+        """To the next stop, or to the end."""
+        self._open.release()
+        assert self._stopped.acquire(timeout=30)
+
+    def _run(self, world: World) -> None:
+        try:
+            world.deliver(wire=self)
+        finally:
+            self._stopped.release()
 
 
 def _named(delivery: Delivery) -> str:
