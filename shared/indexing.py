@@ -8,7 +8,6 @@ crash in between is seen by whoever comes next.
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from shared import chunking, parsing
+from shared import chunking, parsing, workspace
 from shared.embedding import TextType
 from shared.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.loading import ChangedError
@@ -141,8 +140,8 @@ class Attempt:
         store, document_id = self.pipeline.store, self.state.key.document_id
         # Without a record nothing was ever attempted, so nothing can be held.
         self.held = store.held(document_id, self.deadline) if self.before else {}
-        with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
-            path = Path(folder, "object")
+        with workspace.folder() as folder:
+            path = folder / "object"
             self.pipeline.bucket.download(
                 self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.sooner(_RESERVE_SECONDS)
             )
