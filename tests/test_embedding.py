@@ -294,6 +294,19 @@ def test_a_storm_of_refusals_is_sat_out_and_nothing_is_billed_twice(dashscope: D
     assert (usage["rows"], sum(usage["rejected"].values())) == (60, 20)
 
 
+def test_a_storm_of_refusals_slows_down_what_comes_after_it(dashscope: DashScope) -> None:
+    embedder = Embedder(dashscope.settings(requests_per_second=20.0))
+    dashscope.fail({"fault": "status", "code": "Throttling.RateQuota"})
+    for _ in range(4):
+        embed(embedder, ["text"], seconds=1.2)
+    dashscope.reset()
+    started = time.monotonic()
+    for _ in range(20):
+        embed(embedder, ["text"]).complete()
+    # Five may go at once; at the full pace the others would take three quarters of a second.
+    assert time.monotonic() - started > 1.5
+
+
 def test_a_connection_that_died_in_a_freeze_costs_one_retry(dashscope: DashScope) -> None:
     with ForgetfulProxy(dashscope.base_url) as proxy:
         embedder = Embedder(DashScope(f"{proxy.address}/api/v1").settings(call_timeout=1.0))

@@ -246,6 +246,24 @@ def test_a_document_stays_readable_while_it_is_replaced(world: World) -> None:
     assert world.problems() == []
 
 
+class Late(Wire):
+    """Reads that are not Strong see what was so some changes ago."""
+
+    def lag(self) -> int:
+        return 4
+
+
+def test_reads_that_come_late_decide_nothing(world: World) -> None:
+    for content in ("ABC", "CDE", "A!", "BAC"):
+        world.put("a.txt", text("a.txt", content))
+        world.deliver(wire=Late())
+        assert world.problems() == []
+    world.ingestion(Late()).reconcile(calm())
+    world.remove("a.txt")
+    world.deliver(wire=Late())
+    assert world.problems() == []
+
+
 class Forgetful(Wire):
     """The listing breaks off behind its first page."""
 
