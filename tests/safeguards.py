@@ -4,8 +4,8 @@
     python -m tests.safeguards sweep      those whose name holds the word
 
 A safeguard is a text in a file, and what stands there without it. The tree is copied, the tests are seen green once,
-and then one safeguard at a time is taken out and its tests are run. Whoever rewords a safeguard changes its text here too:
-`test_safeguards` fails otherwise.
+and then one safeguard at a time is taken out and its tests are run. Whoever rewords a safeguard changes its text here
+too: `test_safeguards` fails otherwise.
 """
 
 from __future__ import annotations
@@ -266,7 +266,7 @@ SAFEGUARDS = (
         "shared/store.py",
         "(*arguments, timeout=seconds, **options)",
         "(*arguments, **options)",
-        (f"{_STORE}test_a_server_that_falls_silent_costs_its_timeout_and_no_more[lite]",),
+        (f"{_STORE}test_a_server_that_falls_silent_costs_its_timeout_and_no_more",),
     ),
     Safeguard(
         "timeout of OSS",

@@ -93,7 +93,9 @@ def _paragraph(key: str, letter: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def chunks_of(key: str, content: bytes, profile: str = PROFILE) -> tuple[Chunk, ...]:
+def chunks_of(
+    key: str, content: bytes, profile: str = PROFILE, size: int = CHUNK_TOKENS, bucket: str = BUCKET
+) -> tuple[Chunk, ...]:
     """The passages of a document as a fresh start would cut them."""
     if not content.strip():
         return ()
@@ -101,7 +103,7 @@ def chunks_of(key: str, content: bytes, profile: str = PROFILE) -> tuple[Chunk, 
         path = Path(folder, "object")
         path.write_bytes(content)
         blocks = parsing.parse(path, key).blocks
-        return tuple(chunking.chunk(blocks, ObjectKey(BUCKET, key).document_id, profile, CHUNK_TOKENS))
+        return tuple(chunking.chunk(blocks, ObjectKey(bucket, key).document_id, profile, size))
 
 
 def _texts(key: str, content: bytes) -> Counter[str]:
