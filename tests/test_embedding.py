@@ -147,6 +147,7 @@ def test_shuffled_rows_are_put_in_order(dashscope: DashScope) -> None:
     straight = embed(Embedder(dashscope.settings()), texts).complete()
     dashscope.fail({"fault": "shuffled_rows", "times": 1})
     assert embed(Embedder(dashscope.settings()), texts).complete() == straight
+    assert dashscope.usage()["calls"] == 2
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,25 @@ def test_reads_that_come_late_decide_nothing(world: World) -> None:
     assert world.problems() == []
 
 
+class Full(Wire):
+    """Milvus answers, and writes nothing any more."""
+
+    def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
+        if "upsert" in call:
+            raise TransientError("milvus_failed", "The disk is full.")
+        return apply()
+
+
+def test_a_milvus_that_takes_no_writes_costs_nothing(world: World) -> None:
+    world.put("a.txt", text("a.txt", "ABC"))
+    for _ in range(3):
+        with pytest.raises(TransientError):
+            world.deliver(wire=Full())
+    assert world.model.rows == 0
+    world.deliver()
+    assert world.problems() == []
+
+
 class Forgetful(Wire):
     """The listing breaks off behind its first page."""
 
