@@ -1,8 +1,8 @@
 """One function as a process: started as ``s.yaml`` declares it, watched, started again when it dies, ended in order.
 
-What Function Compute does around an instance, this does: its variables, the health check, ``POST /initialize``, ``GET
-/pre-stop``. It runs exactly one instance per function, where the cloud starts more under load; requests beyond
-``instanceConcurrency`` wait here.
+What Function Compute does around an instance, this does: its variables, its own empty ``/tmp``, the health check,
+``POST /initialize``, ``GET /pre-stop``. It runs exactly one instance per function, where the cloud starts more under
+load; requests beyond ``instanceConcurrency`` wait here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -43,7 +44,7 @@ _LONGEST_BACKOFF_SECONDS: Final = 5.0
 _STEADY_SECONDS: Final = 30.0  # a process that lived this long starts again at once when it dies
 _KILL_AFTER_SECONDS: Final = 10.0
 # Of our own environment a function sees only what a machine needs to find programs, files and certificates.
-_PASSED_ON: Final = re.compile(r"PATH|HOME|LANG|TMPDIR|SSL_\w*|\w*_CERT\w*|\w*CA_BUNDLE\w*")
+_PASSED_ON: Final = re.compile(r"PATH|HOME|LANG|SSL_\w*|\w*_CERT\w*|\w*CA_BUNDLE\w*")
 _CREDENTIALS: Final = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "local",
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "local",
@@ -72,6 +73,7 @@ class Instance:
         self.in_flight = 0
         self._root = root
         self._log = log
+        self._tmp = log.with_suffix(".tmp")
         self._environ = environ
         self._session = session
         self._slots = asyncio.Semaphore(function.instance_concurrency)
@@ -174,11 +176,14 @@ class Instance:
             "FC_INSTANCE_ID": f"c-{uuid.uuid4().hex[:8]}-local",
             "FC_CUSTOM_LISTEN_PORT": str(self.port),
             "LISTEN_HOST": "127.0.0.1",
+            "TMPDIR": str(self._tmp),
         }
 
     async def _bring_up(self) -> None:
         runtime = self.function.custom_runtime_config
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        # An instance has a /tmp of its own, which ends with it.
+        shutil.rmtree(self._tmp, ignore_errors=True)
+        self._tmp.mkdir(parents=True)
         with self._log.open("ab") as output:
             self._born_at = output.tell()
             try:

@@ -6,7 +6,7 @@
     fusion                                                            the step between two searches and one answer
     ingestion (with indexing), retrieval, streaming                   the use cases
     models errors catalog config tokens quota budget retrying
-    connection filters stopwords auth web serving logs                what they stand on
+    connection filters stopwords auth web serving logs workspace      what they stand on
 
 Imports point one way: function -> use case -> adapter or step -> what they stand on.
 """

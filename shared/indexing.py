@@ -8,7 +8,6 @@ crash in between is seen by whoever comes next.
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from shared import chunking, parsing
+from shared import chunking, parsing, workspace
 from shared.embedding import TextType
 from shared.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.loading import ChangedError
@@ -115,7 +114,7 @@ class Attempt:
         except ChangedError:
             raise
         except DocumentError as error:
-            return self._failed(error)
+            return self.failed(Failure(error.stage, error.code, error.message, error.request_id))
         except PlatformError as error:
             self._record(DocumentState.PENDING, Failure(self.stage, error.code, error.message, error.request_id, True))
             raise
@@ -133,8 +132,8 @@ class Attempt:
         store, document_id = self.pipeline.store, self.state.key.document_id
         # Without a record nothing was ever attempted, so nothing can be held.
         self.held = Places(store.places(document_id, self.deadline) if self.before else ())
-        with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
-            path = Path(folder, "object")
+        with workspace.folder() as folder:
+            path = folder / "object"
             self.pipeline.bucket.download(
                 self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.sooner(_RESERVE_SECONDS)
             )
@@ -250,9 +249,9 @@ class Attempt:
             source=self.source,
         )
 
-    def _failed(self, error: DocumentError) -> Result:
-        failure = Failure(error.stage, error.code, error.message, error.request_id)
-        log.warning("document_failed", extra={"stage": error.stage, "code": error.code})
+    def failed(self, failure: Failure) -> Result:
+        """Record why this version cannot be indexed, and take out what is in of it."""
+        log.warning("document_failed", extra={"stage": failure.stage, "code": failure.code})
         withdrawn = self._withdrawn()
         # Recorded first: whoever comes after a crash finds what was paid for, and sees that it must still go.
         self._record(DocumentState.FAILED, failure)

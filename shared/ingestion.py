@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shared.embedding import Embedder
     from shared.events import Event
     from shared.loading import Bucket
-    from shared.models import Document, ObjectKey, ObjectState
+    from shared.models import Document, Failure, ObjectKey, ObjectState
     from shared.store import Holding, Store
 
 log = logging.getLogger(__name__)
@@ -126,14 +126,16 @@ class Ingestion:
         with logs.bound(key=key.key, document_id=key.document_id), self._turn(key, deadline):
             total = Result(key.key, Outcome.UNCHANGED)
             state = self._state(key, deadline)
+            known: Failure | None = None
             for _ in range(_MOST_ROUNDS):
                 try:
-                    fresh = self._converge_to(key, state, deadline)
+                    fresh = self._converge_to(key, state, known, deadline)
                 except ChangedError:
-                    state = self._state(key, deadline)
+                    state, known = self._state(key, deadline), None
                     continue
                 total = _added(total, fresh)
                 seen, state = state, self._state(key, deadline)
+                known = fresh.failure if _version(seen) == _version(state) else None
                 # A failure is looked at once more: what stays of the version before depends on who else was at it.
                 if _version(seen) == _version(state) and not fresh.failure:
                     log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
@@ -212,14 +214,18 @@ class Ingestion:
         """What the index should hold of ``key``: nothing, if the settings no longer make it one of ours."""
         return self._bucket.state(key, deadline) if self._bucket.owns(key) else None
 
-    def _converge_to(self, key: ObjectKey, state: ObjectState | None, deadline: Deadline) -> Result:
+    def _converge_to(
+        self, key: ObjectKey, state: ObjectState | None, known: Failure | None, deadline: Deadline
+    ) -> Result:
         record = self._store.document(key.document_id, deadline)
         if state is None:
             return self._remove(key, record, deadline)
         if record and self._stands(record, state, deadline):
             outcome = Outcome.INDEXED if record.state is DocumentState.INDEXED else Outcome.FAILED
             return Result(key.key, Outcome.UNCHANGED if outcome is Outcome.INDEXED else outcome, record.chunks)
-        return Attempt(self._pipeline, state, record, deadline).result()
+        attempt = Attempt(self._pipeline, state, record, deadline)
+        # Two workers that both fail would else undo each other's passages and buy them again, round after round.
+        return attempt.failed(known) if known else attempt.result()
 
     def _stands(self, record: Document, state: ObjectState, deadline: Deadline) -> bool:
         """Whether there is nothing to do: this version is done with, and the index holds exactly what the record says.

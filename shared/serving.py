@@ -4,7 +4,12 @@ Function Compute's custom runtime calls port 9000 on all interfaces, keeps conne
 ends requests itself, so the server must not: https://help.aliyun.com/zh/functioncompute/fc/custom-runtime
 """
 
+from __future__ import annotations
+
 import os
+from typing import Any
+
+from shared import workspace
 
 bind = f"{os.environ.get('LISTEN_HOST', '0.0.0.0')}:{os.environ.get('FC_CUSTOM_LISTEN_PORT', '9000')}"  # noqa: S104
 worker_class = "gthread"
@@ -16,3 +21,8 @@ graceful_timeout = 60
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 accesslog = None
 control_socket_disable = True
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Gunicorn calls this where a worker has ended, however it did."""
+    workspace.clear(worker.pid)

@@ -147,6 +147,7 @@ def test_shuffled_rows_are_put_in_order(dashscope: DashScope) -> None:
     straight = embed(Embedder(dashscope.settings()), texts).complete()
     dashscope.fail({"fault": "shuffled_rows", "times": 1})
     assert embed(Embedder(dashscope.settings()), texts).complete() == straight
+    assert dashscope.usage()["calls"] == 2
 
 
 @pytest.mark.parametrize(
@@ -292,6 +293,19 @@ def test_a_storm_of_refusals_is_sat_out_and_nothing_is_billed_twice(dashscope: D
     assert len(embed(Embedder(dashscope.settings()), texts, seconds=60).complete()) == 60
     usage = dashscope.usage()
     assert (usage["rows"], sum(usage["rejected"].values())) == (60, 20)
+
+
+def test_a_storm_of_refusals_slows_down_what_comes_after_it(dashscope: DashScope) -> None:
+    embedder = Embedder(dashscope.settings(requests_per_second=20.0))
+    dashscope.fail({"fault": "status", "code": "Throttling.RateQuota"})
+    for _ in range(4):
+        embed(embedder, ["text"], seconds=1.2)
+    dashscope.reset()
+    started = time.monotonic()
+    for _ in range(20):
+        embed(embedder, ["text"]).complete()
+    # Five may go at once; at the full pace the others would take three quarters of a second.
+    assert time.monotonic() - started > 1.5
 
 
 def test_a_connection_that_died_in_a_freeze_costs_one_retry(dashscope: DashScope) -> None:

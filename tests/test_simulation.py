@@ -7,8 +7,6 @@ repeats it.
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -164,7 +162,7 @@ def test_whichever_call_fails_the_next_delivery_ends_exactly(situation: str, how
     clean = World()
     SITUATIONS[situation](clean)
     started = clean.model.rows
-    _handle(clean, counter)
+    clean.deliver(wire=counter)
     needed = clean.model.rows - started
     assert clean.problems() == []
     for number in range(1, len(counter.calls) + 1):
@@ -173,11 +171,11 @@ def test_whichever_call_fails_the_next_delivery_ends_exactly(situation: str, how
         struck = counter.calls[number - 1]
         fault = Fault(number, how)
         with pytest.raises((PlatformError, Killed)):
-            world.ingestion(fault).handle([_event(world)], fault.deadline)
+            world.ingestion(fault).handle([world.event()], fault.deadline)
         if how.startswith("fails") and situation != "refused":
             record = world.store.document(world.key("a.txt").document_id, calm())
             assert record is None or record.state is not DocumentState.FAILED, (number, struck)
-        _handle(world)
+        world.deliver()
         assert world.problems() == [], (number, struck)
         # One call's rows at most are bought again.
         assert world.model.rows - started <= needed + (2 if how.endswith("after") or "milvus" in struck else 0), struck
@@ -189,13 +187,13 @@ def test_what_no_delivery_repeats_a_reconcile_repairs(situation: str, how: str) 
     counter = CallCounter()
     clean = World()
     SITUATIONS[situation](clean)
-    _handle(clean, counter)
+    clean.deliver(wire=counter)
     for number in range(1, len(counter.calls) + 1):
         world = World()
         SITUATIONS[situation](world)
         fault = Fault(number, how)
         with pytest.raises((PlatformError, Killed)):
-            world.ingestion(fault).handle([_event(world)], fault.deadline)
+            world.ingestion(fault).handle([world.event()], fault.deadline)
         world.ingestion().handle([Action("reconcile")], calm())
         assert world.problems() == [], (number, counter.calls[number - 1])
 
@@ -219,15 +217,15 @@ class Overtaken(Wire):
 def test_a_reconcile_sees_as_many_passages_of_another_version() -> None:
     world = World()
     world.put("a.txt", text("a.txt", "ABC"))
-    _handle(world)
+    world.deliver()
 
     def replace() -> None:
         world.put("a.txt", text("a.txt", "DEF"))
-        _handle(world)
+        world.deliver()
 
     world.put("a.txt", text("a.txt", "BAX"))
     with pytest.raises(Killed):
-        _handle(world, Overtaken(replace, "milvus.delete passages"))
+        world.deliver(wire=Overtaken(replace, "milvus.delete passages"))
     assert world.problems()
     world.ingestion().reconcile(calm())
     assert world.problems() == []
@@ -238,11 +236,11 @@ def test_a_reconcile_sees_passages_that_no_record_tells_of() -> None:
 
     def remove() -> None:
         world.remove("a.txt")
-        _handle(world)
+        world.deliver()
 
     world.put("a.txt", text("a.txt", "ABC"))
     with pytest.raises(Killed):
-        _handle(world, Overtaken(remove, "milvus.upsert passages"))
+        world.deliver(wire=Overtaken(remove, "milvus.upsert passages"))
     assert world.problems()
     world.ingestion().reconcile(calm())
     assert world.problems() == []
@@ -252,81 +250,9 @@ def test_a_reconcile_sees_that_older_metadata_went() -> None:
     world = World()
     world.put("a.txt" + SIDECAR, b'{"team": "harbour"}')
     world.put("a.txt", text("a.txt", "ABC"))
-    _handle(world)
+    world.deliver()
     world.remove("a.txt" + SIDECAR)
     world.ingestion().reconcile(calm())
-    assert world.problems() == []
-
-
-def _event(world: World) -> ObjectEvent:
-    return ObjectEvent(world.key("a.txt"), "ObjectCreated:PutObject")
-
-
-def _handle(world: World, wire: Wire | None = None) -> None:
-    world.ingestion(wire).handle([_event(world)], calm())
-
-
-class Gates(Wire):
-    """Stops a process, in a thread of its own, before some of its calls: each the n-th of a name."""
-
-    def __init__(self, world: World, *stops: tuple[str, int]) -> None:
-        self._stops = list(stops)
-        self._seen = Counter[str]()
-        self._stopped, self._open = threading.Semaphore(0), threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, args=(world,))
-        self._thread.start()
-        assert self._stopped.acquire(timeout=30)
-
-    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
-        self._seen[call] += 1
-        if self._stops and self._stops[0] == (call, self._seen[call]):
-            self._stops.pop(0)
-            self._stopped.release()
-            assert self._open.acquire(timeout=30)
-        return apply()
-
-    def go_on(self) -> None:
-        """To the next stop, or to the end."""
-        self._open.release()
-        assert self._stopped.acquire(timeout=30)
-
-    def _run(self, world: World) -> None:
-        try:
-            _handle(world, self)
-        finally:
-            self._stopped.release()
-
-
-class AtWithdrawal(Wire):
-    """Something happens right behind the read that decides what a refused version leaves."""
-
-    def __init__(self, happening: Callable[[], object]) -> None:
-        self._happening: Callable[[], object] | None = happening
-        self._refused = False
-
-    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
-        answer = apply()
-        self._refused |= call.startswith("dashscope")
-        if self._refused and self._happening and call == "milvus.query passages":
-            happening, self._happening = self._happening, None
-            happening()
-        return answer
-
-
-def test_two_that_fail_side_by_side_agree_on_what_stays() -> None:
-    world = World()
-    world.put("a.txt", text("a.txt", "ABC"))
-    late = Gates(world, ("milvus.upsert records", 2), ("oss.head a.txt", 2))
-    world.put("a.txt", text("a.txt", "!"))
-    # This one has seen no version that stands, and will leave nothing; the next will, once the late one is in.
-    other = Gates(world, ("oss.get a.txt", 1))
-    late.go_on()
-
-    def the_others_end() -> None:
-        other.go_on()
-        late.go_on()
-
-    _handle(world, AtWithdrawal(the_others_end))
     assert world.problems() == []
 
 

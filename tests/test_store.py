@@ -6,6 +6,7 @@ late by what a Strong read is not, so a law about searches reads Strong first: w
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ import pytest
 from local import processes
 from shared import chunking
 from shared.config import MilvusSettings
-from shared.errors import ConfigurationError, RequestError, TransientError
+from shared.errors import ConfigurationError, PlatformError, RequestError, TransientError
 from shared.filters import compile_filter, equals
 from shared.models import Block, Document, DocumentState, Failure, Location, ObjectKey
 from shared.places import Place
@@ -93,6 +94,19 @@ def test_a_preparation_that_broke_off_is_finished_by_the_next(fresh_milvus: Milv
     written = passages(name, ["One.", "Two."])
     write(store, written)
     assert store.nearest(written[1].vector, 1, "", soon())[0].text == "Two."
+
+
+def test_a_collection_that_was_dropped_is_said_so_and_not_asked_for_again(fresh_milvus: MilvusSettings) -> None:
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    for name in (fresh_milvus.collection + SPACE.suffix, f"{fresh_milvus.collection}_documents{SPACE.suffix}"):
+        with contextlib.suppress(PlatformError):
+            store._call("drop_alias", soon(), fresh_milvus.collection)
+        store._call("drop_collection", soon(), name)
+    with pytest.raises(ConfigurationError, match="milvus_refused"):
+        store.document("0" * 32, soon())
+    with pytest.raises(ConfigurationError, match="milvus_refused"):
+        store.write(passages("a.txt", ["One."]), soon())
 
 
 @pytest.mark.parametrize("other", [Space("text-embedding-v3", 64), Space("text-embedding-v4", 128)])

@@ -1,0 +1,507 @@
+"""Each safeguard of the system, taken out by itself: some test must turn red, or nothing guards it.
+
+    python -m tests.safeguards            all of them
+    python -m tests.safeguards sweep      those whose name holds the word
+
+A safeguard is a text in a file, and what stands there without it. The tree is copied, the tests are seen green once,
+and then one safeguard at a time is taken out and its tests are run. Whoever rewords a safeguard changes its text here
+too: `test_safeguards` fails otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+ROOT = Path(__file__).parents[1]
+# Without a timeout a test may wait for ever: that is as good as red.
+_TEST_SECONDS = 60
+_RUN_SECONDS = 240
+_END_SECONDS = 20
+# The real Milvus, if some test has installed it: not once more for each run.
+_SERVER = ROOT / ".local" / "milvus-server"
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".local", "build", "__pycache__", ".*_cache", ".hypothesis")
+# https://docs.pytest.org/en/stable/reference/exit-codes.html
+_PASSED, _FAILED = 0, 1
+
+
+@dataclass(frozen=True)
+class Safeguard:
+    """Something that could be taken out, and everything would seem to work.
+
+    Attributes:
+        why: what happens without it.
+        file: where it stands, below the root.
+        text: the safeguard itself, which stands there exactly once.
+        without: what stands there once it is taken out.
+        tests: those that turn red then.
+    """
+
+    name: str
+    why: str
+    file: str
+    text: str
+    without: str
+    tests: tuple[str, ...]
+
+    def times_found(self, root: Path) -> int:
+        """How often the text stands in the file."""
+        path = root / self.file
+        return path.read_text("utf-8").count(self.text) if path.is_file() else 0
+
+    def lost(self) -> str:
+        """What to say when the text is not found exactly once."""
+        return (
+            f"The safeguard {self.name!r} is no longer found exactly once in {self.file}: "
+            "change its text in tests/safeguards.py to what guards now."
+        )
+
+
+_HISTORIES, _SIMULATION = "tests/test_histories.py::", "tests/test_simulation.py::"
+_EMBEDDING, _STORE, _INGESTION = "tests/test_embedding.py::", "tests/test_store.py::", "tests/test_ingestion.py::"
+_INDEXING, _USE_CASE = "shared/indexing.py", "shared/ingestion.py"
+
+SAFEGUARDS = (
+    # -- convergence
+    Safeguard(
+        "re-check before acknowledging",
+        "what changes during the work is acknowledged unseen",
+        _USE_CASE,
+        "if _version(seen) == _version(state) and not fresh.failure:",
+        "if not fresh.failure:",
+        (
+            f"{_HISTORIES}test_an_object_replaced_while_it_is_indexed_is_read_again",
+            f"{_HISTORIES}test_an_object_removed_while_it_is_indexed_is_gone",
+        ),
+    ),
+    Safeguard(
+        "a failure is looked at once more",
+        "two that fail side by side disagree on what stays",
+        _USE_CASE,
+        "if _version(seen) == _version(state) and not fresh.failure:",
+        "if _version(seen) == _version(state):",
+        (f"{_HISTORIES}test_two_that_fail_side_by_side_agree_on_what_stays",),
+    ),
+    Safeguard(
+        "a refusal stands",
+        "two that refuse a version buy it again and again",
+        _USE_CASE,
+        "return attempt.failed(known) if known else attempt.result()",
+        "return attempt.result()",
+        (f"{_HISTORIES}test_a_version_that_is_refused_is_bought_once_by_each_that_is_at_it",),
+    ),
+    Safeguard(
+        "Strong reads",
+        "a decision follows what was true a moment ago",
+        "shared/store.py",
+        '                consistency_level="Strong",\n',
+        "",
+        (f"{_HISTORIES}test_reads_that_come_late_decide_nothing",),
+    ),
+    Safeguard(
+        "sweep",
+        "passages of an older version go on answering",
+        _INDEXING,
+        "store.delete(gone, self.deadline)",
+        "pass",
+        (f"{_HISTORIES}test_a_version_that_comes_back_is_the_one_that_stays",),
+    ),
+    Safeguard(
+        "write the new before sweeping the old",
+        "a document cannot be found while it is replaced",
+        _INDEXING,
+        "            for window in self._windows(path):\n                present =",
+        "            store.delete([id_ for id_, _ in store.places(document_id, self.deadline)], self.deadline)\n"
+        "            for window in self._windows(path):\n                present =",
+        (f"{_HISTORIES}test_a_document_stays_readable_while_it_is_replaced",),
+    ),
+    Safeguard(
+        "moved passages are written last",
+        "a version refused late has spoilt the one before",
+        _INDEXING,
+        "                self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])\n",
+        "                self._rewrite([chunk for chunk, m in zip(window, self._moved(window), strict=True) if m])\n"
+        "                self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])\n",
+        (f"{_HISTORIES}test_a_version_refused_late_leaves_the_rows_it_shares_with_the_one_before",),
+    ),
+    Safeguard(
+        "passages are counted after the sweep",
+        "what another worker swept is acknowledged as indexed",
+        _INDEXING,
+        "if present < len(self.wanted):",
+        "if False:",
+        (f"{_HISTORIES}test_passages_somebody_took_meanwhile_are_missed_and_written_again",),
+    ),
+    Safeguard(
+        "the record is written first",
+        "nobody knows what a dead process bought",
+        _INDEXING,
+        "        self._record(DocumentState.PENDING)\n        try:",
+        "        try:",
+        (f"{_SIMULATION}test_whichever_call_fails_the_next_delivery_ends_exactly[new-dies after]",),
+    ),
+    Safeguard(
+        "the record's fingerprint is compared",
+        "a record is believed whatever the index holds",
+        _USE_CASE,
+        "return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint",
+        "return _finished(record)",
+        (f"{_SIMULATION}test_a_reconcile_sees_as_many_passages_of_another_version",),
+    ),
+    Safeguard(
+        "upsert",
+        "writing twice stores twice",
+        "shared/store.py",
+        'self._call("upsert", deadline, self._passages,',
+        'self._call("insert", deadline, self._passages,',
+        # Milvus Lite replaces a row whatever the call, a real server does not.
+        (f"{_STORE}test_writing_twice_is_writing_once[server]",),
+    ),
+    Safeguard(
+        "deterministic passage ids",
+        "every replay buys and writes everything anew",
+        "shared/chunking.py",
+        "yield Chunk(digest(document_id, text, str(seen[key]), profile),",
+        'yield Chunk(__import__("uuid").uuid4().hex,',
+        (
+            f"{_SIMULATION}test_without_faults_nothing_is_bought_but_what_is_needed",
+            f"{_HISTORIES}test_a_second_run_in_a_process_equals_the_first_and_that_of_another",
+        ),
+    ),
+    Safeguard(
+        "one worker for each document",
+        "threads of a process buy the same passages side by side",
+        _USE_CASE,
+        "lock = self._locks[int(key.document_id, 16) % _LOCKS]",
+        "lock = threading.Lock()",
+        (f"{_HISTORIES}test_eight_events_at_once_are_paid_for_once_by_a_process",),
+    ),
+    Safeguard(
+        "poison is isolated",
+        "one record keeps the others of its event waiting",
+        _USE_CASE,
+        "                failures.append(error)\n",
+        "                raise\n",
+        (f"{_HISTORIES}test_a_poisoned_record_keeps_no_other_of_its_event_waiting",),
+    ),
+    # -- reconcile
+    Safeguard(
+        "a partial listing is refused",
+        "what was not listed is removed",
+        "shared/loading.py",
+        "            page = self._call(partial(self._client.list_objects_v2, request), deadline)\n",
+        "            try:\n"
+        "                page = self._call(partial(self._client.list_objects_v2, request), deadline)\n"
+        "            except TransientError:\n"
+        "                return\n",
+        (f"{_HISTORIES}test_a_listing_that_breaks_off_removes_nothing",),
+    ),
+    Safeguard(
+        "share of deletions",
+        "a wrong listing empties the index",
+        _USE_CASE,
+        "if len(orphaned) > self._settings.max_deleted_share * len(names):",
+        "if False:",
+        (f"{_INGESTION}test_reconcile_stops_before_it_deletes_too_much[lite]",),
+    ),
+    Safeguard(
+        "the index is counted too",
+        "passages without a record are never found",
+        _USE_CASE,
+        "names = {id_: found.key for id_, found in census.items()}",
+        "names: dict[str, str] = {}",
+        (f"{_SIMULATION}test_a_reconcile_sees_passages_that_no_record_tells_of",),
+    ),
+    # -- the contract with Function Compute
+    Safeguard(
+        "x-fc-status",
+        "a failed event counts as done and is lost",
+        "shared/web.py",
+        '    response.headers["x-fc-status"] = "404"\n',
+        "",
+        ("tests/test_web.py::test_an_event_that_fails_is_repeated_by_function_compute",),
+    ),
+    Safeguard(
+        "dispatch on the control path",
+        "the public invokes the function with events of its own",
+        "shared/web.py",
+        "if request.headers.get(_CONTROL) != request.path:",
+        "if False:",
+        ("tests/test_web.py::test_the_public_cannot_reach_the_control_paths",),
+    ),
+    Safeguard(
+        "working folders are cleared",
+        "each killed worker leaves an object in /tmp until the disk is full",
+        "shared/serving.py",
+        "    workspace.clear(worker.pid)\n",
+        "    return\n",
+        ("tests/test_crashes.py::test_a_killed_worker_costs_no_more_than_its_call[loading]",),
+    ),
+    # -- time
+    Safeguard(
+        "timeout of DashScope",
+        "one silent connection holds a worker for ever",
+        "shared/embedding.py",
+        "request_timeout=(min(_CONNECT_SECONDS, seconds), seconds),",
+        "request_timeout=(_CONNECT_SECONDS, 300.0),  # what the SDK has",
+        (f"{_EMBEDDING}test_the_deadline_ends_everything",),
+    ),
+    Safeguard(
+        "an answer is whole in time",
+        "a server that drips holds a worker for ever",
+        "shared/connection.py",
+        "            if ends and time.monotonic() > ends:\n",
+        "            if False:\n",
+        (f"{_EMBEDDING}test_a_fault_that_passes_is_survived_and_only_its_call_repeated[drip-]",),
+    ),
+    Safeguard(
+        "timeout of Milvus",
+        "one silent connection holds a worker for minutes",
+        "shared/store.py",
+        "(*arguments, timeout=seconds, **options)",
+        "(*arguments, **options)",
+        (f"{_STORE}test_a_server_that_falls_silent_costs_its_timeout_and_no_more",),
+    ),
+    Safeguard(
+        "timeout of OSS",
+        "one silent connection holds a worker longer than it was given",
+        "shared/loading.py",
+        "            readwrite_timeout=settings.timeout,\n",
+        "",
+        (f"{_INGESTION}test_a_bucket_that_falls_silent_costs_its_timeout_and_no_more",),
+    ),
+    Safeguard(
+        "time is kept back for writing",
+        "what was paid for is lost at the deadline",
+        _INDEXING,
+        "until = self.deadline.sooner(_RESERVE_SECONDS)",
+        "until = self.deadline",
+        (f"{_INGESTION}test_what_was_paid_for_is_written_before_the_deadline",),
+    ),
+    Safeguard(
+        "what streams is handed on as it arrives",
+        "an object that drips holds a worker for hours",
+        "shared/connection.py",
+        '        if options.get("stream"):\n',
+        "        if options.get('stream'):\n            return response\n        if False:\n",
+        (f"{_INGESTION}test_an_object_that_drips_costs_no_more_than_the_time_there_is",),
+    ),
+    Safeguard(
+        "a parser's CPU time",
+        "one file keeps an instance busy until the function ends",
+        "shared/parsing/isolation.py",
+        "    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))\n",
+        "",
+        ("tests/parsing/test_isolation.py::test_a_file_that_takes_too_long_is_refused_as_too_slow",),
+    ),
+    Safeguard(
+        "a parser's memory",
+        "one file takes the instance's memory, and the instance",
+        "shared/parsing/isolation.py",
+        "    resource.setrlimit(resource.RLIMIT_AS, (limits.max_memory_bytes, limits.max_memory_bytes))\n",
+        "",
+        ("tests/parsing/test_isolation.py::test_a_file_that_takes_too_much_memory_is_refused",),
+    ),
+    # -- what the services say
+    Safeguard(
+        "the answer's rows are counted",
+        "a vector goes to a text that is not its own",
+        "shared/embedding.py",
+        'if [row["text_index"] for row in rows] != list(range(count)):',
+        "if False:",
+        (f"{_EMBEDDING}test_a_fault_that_passes_is_survived_and_only_its_call_repeated",),
+    ),
+    Safeguard(
+        "the answer's rows are put in order",
+        "a vector goes to a text that is not its own",
+        "shared/embedding.py",
+        'sorted(response.output["embeddings"], key=lambda row: row["text_index"])',
+        'list(response.output["embeddings"])',
+        (f"{_EMBEDDING}test_shuffled_rows_are_put_in_order",),
+    ),
+    Safeguard(
+        "vectors are finite and of the right size",
+        "an answer that cannot be used is taken for one",
+        "shared/embedding.py",
+        "if wanted.output.has_dense and (len(dense) != wanted.dimension or not math.isfinite(sum(dense))):",
+        "if False:",
+        (
+            f"{_EMBEDDING}test_a_fault_that_passes_is_survived_and_only_its_call_repeated",
+            f"{_EMBEDDING}test_an_answer_that_stays_unusable_is_bought_twice_and_not_six_times",
+        ),
+    ),
+    Safeguard(
+        "no wrong vector is written",
+        "NaN in the index spoils every search",
+        "shared/store.py",
+        "if len(passage.vector) != self._space.dimension or not all(map(math.isfinite, passage.vector)):",
+        "if False:",
+        (f"{_STORE}test_a_vector_that_is_wrong_is_never_written",),
+    ),
+    Safeguard(
+        "If-Match on GET",
+        "the content of one version is indexed as another",
+        "shared/loading.py",
+        """, if_match=f'"{state.etag}"')""",
+        ")",
+        ("tests/test_fakes.py::test_only_the_version_asked_for_is_loaded",),
+    ),
+    # -- money
+    Safeguard(
+        "throttling slows us down",
+        "a storm of refusals goes on for ever",
+        "shared/embedding.py",
+        "                self._limiter.throttled()\n",
+        "                pass\n",
+        (f"{_EMBEDDING}test_a_storm_of_refusals_slows_down_what_comes_after_it",),
+    ),
+    Safeguard(
+        "a refused call is halved",
+        "one text takes its neighbours with it",
+        "shared/embedding.py",
+        "            if len(rows) == 1:\n",
+        "            if rows:\n",
+        (f"{_EMBEDDING}test_a_refused_text_is_found_and_the_others_succeed",),
+    ),
+    Safeguard(
+        "a spoilt answer is bought twice at most",
+        "a broken service is paid six times over",
+        "shared/embedding.py",
+        "error.soon = ledger.spoilt(rows, usage)",
+        "ledger.spoilt(rows, usage)",
+        (f"{_EMBEDDING}test_an_answer_that_stays_unusable_is_bought_twice_and_not_six_times",),
+    ),
+    Safeguard(
+        "cap of the cost",
+        "a defect spends without end",
+        "shared/embedding.py",
+        "        self._budget.reserve(reserved)\n",
+        "",
+        (f"{_EMBEDDING}test_a_process_stops_before_it_overspends",),
+    ),
+)
+
+
+class Colour(StrEnum):
+    """What the tests of a safeguard say once it is taken out."""
+
+    RED = "red"
+    HANGS = "red (hangs)"
+    GREEN = "NOT RED"
+    BROKEN = "NOT RUN"
+
+    @property
+    def guards(self) -> bool:
+        """Whether somebody noticed."""
+        return self in (Colour.RED, Colour.HANGS)
+
+
+class Copy:
+    """A copy of the tree, to take something out of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "tree"
+        shutil.copytree(ROOT, self.root, ignore=_LEFT_OUT)
+        if _SERVER.exists():
+            installed = self.root / _SERVER.relative_to(ROOT)
+            installed.parent.mkdir()
+            installed.symlink_to(_SERVER)
+
+    def without(self, safeguard: Safeguard) -> Colour:
+        """Run the tests of a safeguard without it."""
+        path = self.root / safeguard.file
+        whole = path.read_text("utf-8")
+        path.write_text(whole.replace(safeguard.text, safeguard.without), "utf-8")
+        try:
+            return self.run(safeguard.tests)
+        finally:
+            path.write_text(whole, "utf-8")
+
+    def run(self, tests: Iterable[str]) -> Colour:
+        """Run tests, each by itself until it fails."""
+        command = [sys.executable, "-m", "pytest", "-x", "--no-header", f"--timeout={_TEST_SECONDS}", *tests]
+        # Compiled files are told apart by their second and size: one safeguard may look like the next.
+        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        with (self.root.parent / "output").open("wb") as output:
+            running = subprocess.Popen(
+                command, cwd=self.root, env=environ, stdout=output, stderr=output, start_new_session=True
+            )
+            try:
+                status = running.wait(_RUN_SECONDS)
+            except subprocess.TimeoutExpired:
+                _end(running)
+                return Colour.HANGS
+        return {_PASSED: Colour.GREEN, _FAILED: Colour.RED}.get(status, Colour.BROKEN)
+
+    @property
+    def last_words(self) -> str:
+        """How the last run ended."""
+        return "\n".join((self.root.parent / "output").read_text("utf-8", "replace").splitlines()[-15:])
+
+
+def _end(running: subprocess.Popen[bytes]) -> None:
+    """Interrupt first, so that what the tests started is ended by them."""
+    running.send_signal(signal.SIGINT)
+    try:
+        running.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Take out one safeguard after the other; 1 if nobody noticed for some."""
+    parser = argparse.ArgumentParser(prog="python -m tests.safeguards", description="Take out each safeguard.")
+    parser.add_argument("word", nargs="?", default="", help="only those whose name holds it")
+    chosen = [one for one in SAFEGUARDS if parser.parse_args(arguments).word in one.name]
+    console = Console(stderr=True)
+    lost = [one.lost() for one in chosen if one.times_found(ROOT) != 1]
+    if lost:
+        console.print("\n".join(lost), markup=False)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="safeguards-") as folder:
+        copy = Copy(Path(folder))
+        if copy.run(dict.fromkeys(test for one in chosen for test in one.tests)) is not Colour.GREEN:
+            console.print(f"These tests must pass before they can guard anything.\n{copy.last_words}", markup=False)
+            return 1
+        colours: list[tuple[Colour, float]] = []
+        for one in track(chosen, "taking out", console=console):
+            started = time.monotonic()
+            colours.append((copy.without(one), time.monotonic() - started))
+            if not colours[-1][0].guards:
+                console.print(f"{one.name}: {colours[-1][0]}\n{copy.last_words}", markup=False)
+    _show(chosen, colours)
+    return 0 if all(colour.guards for colour, _ in colours) else 1
+
+
+def _show(chosen: Sequence[Safeguard], colours: Sequence[tuple[Colour, float]]) -> None:
+    table = Table(title="without it, some test is red", show_lines=True)
+    for column in ("safeguard", "without it", "where", "tests that guard it", "", "seconds"):
+        table.add_column(column)
+    for one, (colour, seconds) in zip(chosen, colours, strict=True):
+        table.add_row(one.name, one.why, one.file, "\n".join(one.tests), colour, f"{seconds:.0f}")
+    console = Console(markup=False, highlight=False, width=200)
+    console.print(table)
+    guarded = sum(colour.guards for colour, _ in colours)
+    console.print(f"{guarded} of {len(chosen)} safeguards are guarded")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
