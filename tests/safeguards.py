@@ -1,7 +1,7 @@
 """Each safeguard of the system, taken out by itself: some test must turn red, or nothing guards it.
 
     python -m tests.safeguards            all of them
-    python -m tests.safeguards sweep      those whose name holds the word
+    python -m tests.safeguards sweep      those whose name holds the word, or one of several
 
 A safeguard is a text in a file, and what stands there without it. The tree is copied, the tests are seen green once,
 and then one safeguard at a time is taken out and its tests are run. Whoever rewords a safeguard changes its text here
@@ -330,7 +330,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "the answer's rows are put in order",
-        "a vector goes to a text that is not its own",
+        "a good answer is thrown away and bought again",
         "shared/embedding.py",
         'sorted(response.output["embeddings"], key=lambda row: row["text_index"])',
         'list(response.output["embeddings"])',
@@ -469,8 +469,9 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take out one safeguard after the other; 1 if nobody noticed for some."""
     parser = argparse.ArgumentParser(prog="python -m tests.safeguards", description="Take out each safeguard.")
-    parser.add_argument("word", nargs="?", default="", help="only those whose name holds it")
-    chosen = [one for one in SAFEGUARDS if parser.parse_args(arguments).word in one.name]
+    parser.add_argument("words", nargs="*", default=[""], help="only those whose name holds one of them")
+    words = parser.parse_args(arguments).words
+    chosen = [one for one in SAFEGUARDS if any(word in one.name for word in words)]
     console = Console(stderr=True)
     lost = [one.lost() for one in chosen if one.times_found(ROOT) != 1]
     if lost:
@@ -493,10 +494,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(chosen: Sequence[Safeguard], colours: Sequence[tuple[Colour, float]]) -> None:
     table = Table(title="without it, some test is red", show_lines=True)
-    for column in ("safeguard", "without it", "where", "tests that guard it", "", "seconds"):
+    for column in ("safeguard", "", "seconds", "tests that guard it", "without it"):
         table.add_column(column)
     for one, (colour, seconds) in zip(chosen, colours, strict=True):
-        table.add_row(one.name, one.why, one.file, "\n".join(one.tests), colour, f"{seconds:.0f}")
+        table.add_row(
+            one.name, colour, f"{seconds:.0f}", "\n".join(test.removeprefix("tests/") for test in one.tests), one.why
+        )
     console = Console(markup=False, highlight=False, width=200)
     console.print(table)
     guarded = sum(colour.guards for colour, _ in colours)
