@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from shared.catalog import EMBEDDING_MODELS, EmbeddingModel
+from shared.catalog import EMBEDDING_MODELS, RERANK_MODELS, EmbeddingModel, RerankModel
 from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -248,12 +248,34 @@ class IngestSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RerankSettings:
+    """Which model orders what a search found, and how much of it."""
+
+    model_name: str = setting("RERANK_MODEL", "Rerank model.", "qwen3-rerank")
+    # Never more than a search finds at least, so that the same candidates are reranked whatever page is asked for.
+    documents: Annotated[int, Meta(ge=1, le=50)] = setting(
+        "RERANK_DOCUMENTS", "Passages reranked, the best of those found.", 30
+    )
+    by_default: bool = setting("RERANK_DEFAULT", "Whether a request that does not say is reranked.", False)
+
+    def __post_init__(self) -> None:
+        if self.model_name not in RERANK_MODELS:
+            raise ValueError(f"RERANK_MODEL must be one of {', '.join(RERANK_MODELS)}, not {self.model_name!r}")
+
+    @property
+    def model(self) -> RerankModel:
+        """Limits and price of the model."""
+        return RERANK_MODELS[self.model_name]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchSettings:
     """What the search function runs on."""
 
     dashscope: DashScopeSettings
     milvus: MilvusSettings
     access: AccessSettings
+    rerank: RerankSettings
 
 
 def read(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
