@@ -252,22 +252,13 @@ def test_bad_input_is_answered_with_a_documented_4xx(running: Stack, path: str, 
     assert "Traceback" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "",
-        "?q=",
-        "?q=x&top_k=0",
-        "?q=x&top_k=many",
-        "?q=x&mode=odd",
-        "?q=x&filter={",
-        "?q=x&filter=[]",
-        "?q=x&min_score=nan",
-        "?query=x",
-        "?q=x&rerank=maybe",
-        "?q=x&context=6",
-    ],
-)
+BAD_LINKS = [
+    *("", "?q=", "?q=x&top_k=0", "?q=x&top_k=many", "?q=x&mode=odd", "?q=x&filter={", "?q=x&filter=[]"),
+    *("?query=x", "?q=x&min_score=nan", "?q=x&rerank=maybe", "?q=x&context=6", "?q=x&offset=996&top_k=5"),
+]
+
+
+@pytest.mark.parametrize("query", BAD_LINKS)
 def test_bad_links_are_answered_with_a_documented_4xx(running: Stack, query: str) -> None:
     answer = requests.get(f"{running.url}/search{query}", timeout=30)
     assert answer.status_code == 400

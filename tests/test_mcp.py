@@ -91,7 +91,7 @@ def test_the_official_client_finds_and_uses_the_tools(running: Stack, mode: str)
 
 def test_what_a_tool_cannot_do_is_told_to_the_model(running: Stack) -> None:
     async def talk(client: Client) -> Any:
-        wrong = [
+        wrong: list[dict[str, Any]] = [
             {},
             {"query": ""},
             {"query": "x", "top_k": 0},
