@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate bench bench-embedding bench-ingestion bench-search bench-parsing package lock clean
+.PHONY: demo test check simulate bench bench-embedding bench-ingestion bench-search bench-parsing package sync lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -35,6 +35,10 @@ $(VENV)/ready: requirements.txt
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
+
+# Everything that lies in the bucket of the deployment into its index, with progress.
+sync: $(VENV)/ready
+	@$(RUN) -m ops sync
 
 # What `s deploy` uploads: build/<function> with our code and its dependencies for the runtime.
 package: $(VENV)/ready

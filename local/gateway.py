@@ -226,12 +226,12 @@ class Gateway:
     async def _invoked(self, request: web.Request) -> web.StreamResponse:
         instance = self._instances.get(request.match_info["function"])
         if instance is None:
-            return _error(404, "FunctionNotFound", f"there is no function {request.match_info['function']}")
+            return _api_error(404, "FunctionNotFound", f"there is no function {request.match_info['function']}")
         kind = request.headers.get("x-fc-invocation-type", "Sync")
         if kind == "Async":
             return await self._accept(instance, request)
         if kind != "Sync":
-            return _error(400, "InvalidArgument", f"X-Fc-Invocation-Type is Sync or Async, not {kind}")
+            return _api_error(400, "InvalidArgument", f"X-Fc-Invocation-Type is Sync or Async, not {kind}")
         return await self._forward(instance, request, "/invoke", "/invoke")
 
     async def _accept(
@@ -367,6 +367,12 @@ def _error(status: int, code: str, message: str, request_id: str = "") -> web.Re
         status=status,
         headers={"x-fc-request-id": request_id, "x-fc-error-type": code},
     )
+
+
+def _api_error(status: int, code: str, message: str) -> web.Response:
+    """An error of the API: https://help.aliyun.com/zh/functioncompute/fc/developer-reference/api-fc-2023-03-30-struct-error"""
+    content = {"RequestId": str(uuid.uuid4()), "Code": code, "Message": message}
+    return web.json_response(content, status=status, headers={"x-fc-request-id": content["RequestId"]})
 
 
 def _precedence(route: Route) -> tuple[bool, int]:

@@ -1,4 +1,4 @@
-"""The operator's command line: ``python -m ops check`` and ``python -m ops package``."""
+"""The operator's command line: ``python -m ops check``, ``package`` and ``sync``."""
 
 # a command line speaks by printing
 from __future__ import annotations
@@ -8,8 +8,11 @@ import os
 import sys
 from pathlib import Path
 
-from ops import checks, packaging
+from rich.console import Console
+
+from ops import checks, packaging, syncing
 from ops.deployment import DeploymentError, load
+from ops.template import environment
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,8 +23,22 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
     package = commands.add_parser("package", help="build what is deployed into build/<function>")
     package.add_argument("functions", nargs="*", help="which functions; all of them by default")
+    sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
+    sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
     asked = parser.parse_args(arguments)
+    if asked.command == "sync":
+        return _sync(dry_run=asked.dry_run)
     return _check(asked.deployment) if asked.command == "check" else _package(asked.functions)
+
+
+def _sync(*, dry_run: bool) -> int:
+    try:
+        ingest = load(Path("s.yaml"), os.environ).functions["ingest"]
+    except DeploymentError as error:
+        print(error)
+        return 1
+    command = syncing.would_do if dry_run else syncing.sync
+    return command(ingest, environment(Path("s.yaml"), os.environ), Console(highlight=False))
 
 
 def _check(path: Path) -> int:

@@ -88,7 +88,12 @@ def render(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         DeploymentError: not YAML, or an expression that is unknown, unresolved or refers to itself.
     """
-    return _Rendering(parse(path), {**_beside(path), **environ}).document()
+    return _Rendering(parse(path), environment(path, environ)).document()
+
+
+def environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ``, and what it leaves to the ``.env`` file beside ``s.yaml``."""
+    return {**_beside(path), **environ}
 
 
 def _beside(path: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The module all three functions reuse; its files, read in order, are the pipeline.
 
     events -> loading -> parsing -> chunking -> embedding -> store    one adapter or pure step each
+    places                                                            what is known of a document's passages
     records, pooling                                                  steps of what comes from no bucket
     fusion, reranking, highlighting                                   steps between the searches and an answer
     ingestion (with indexing), retrieval, streaming                   the use cases

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared import tokens
-from shared.models import Chunk, Location, digest
+from shared.models import Chunk, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,17 +28,25 @@ _BREATHS = (re.compile(r"[，,、：:]\s*"), re.compile(r"\s+"))
 # Passages end by chance between this share of the size and the size itself.
 _LEAST_SHARE = 0.4
 _BLOCK_JOINT = "\n"
-_ROW_CHANGES = ("page", "sheet")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Piece:
-    """A sentence, or a part of one too long to stay whole, with its place in the document."""
+    """A sentence, or a part of one too long to stay whole, with its place in the document.
+
+    A document of a gigabyte has ten million of them, so they hold no more than is needed.
+    """
 
     text: str
-    location: Location
-    heading: bool
+    tokens: int
+    block: Block
+    start: int
+    end: int
     first: bool
+
+    @property
+    def heading(self) -> bool:
+        return self.first and self.block.heading
 
 
 def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int) -> Iterator[Chunk]:
@@ -55,7 +63,7 @@ def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int) ->
         text = _text(group)
         key = bytes.fromhex(digest(text))
         seen[key] += 1
-        location = replace(group[0].location, end=group[-1].location.end)
+        location = replace(group[0].block.location, start=group[0].start, end=group[-1].end)
         yield Chunk(digest(document_id, text, str(seen[key]), profile), document_id, ordinal, text, location)
 
 
@@ -64,12 +72,11 @@ def _groups(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
     held = 0
     before = ""
     for piece in pieces:
-        weight = tokens.estimate(piece.text)
-        if group and (held + weight > size or _starts_anew(group, piece)):
+        if group and (held + piece.tokens > size or _starts_anew(group, piece)):
             yield group
             group, held = [], 0
         group.append(piece)
-        held += weight
+        held += piece.tokens
         if held >= size * _LEAST_SHARE and _chosen(before + piece.text, size):
             yield group
             group, held = [], 0
@@ -82,8 +89,8 @@ def _starts_anew(group: list[_Piece], piece: _Piece) -> bool:
     if piece.heading:
         # Headings that follow one another directly belong to the same passage.
         return not all(other.heading for other in group)
-    last = group[-1].location
-    return any(getattr(last, name) != getattr(piece.location, name) for name in _ROW_CHANGES)
+    last, own = group[-1].block.location, piece.block.location
+    return last is not own and (last.page, last.sheet) != (own.page, own.sheet)
 
 
 def _chosen(text: str, size: int) -> bool:
@@ -100,17 +107,17 @@ def _pieces(blocks: Iterable[Block], size: int) -> Iterator[_Piece]:
     offset = 0
     for block in blocks:
         first = True
-        for sentence in _split(block.text, size):
+        for sentence, weight in _split(block.text, size):
             end = offset + len(sentence)
             if sentence.strip():
-                location = replace(block.location, start=offset, end=end)
-                yield _Piece(sentence, location, block.heading and first, first)
+                yield _Piece(sentence, weight, block, offset, end, first)
                 first = False
             offset = end
         offset += len(_BLOCK_JOINT)
 
 
-def _split(text: str, size: int) -> Iterator[str]:
+def _split(text: str, size: int) -> Iterator[tuple[str, int]]:
+    """The sentences of ``text`` with their tokens."""
     start = 0
     for match in _SENTENCE_END.finditer(text):
         yield from _shorten(text[start : match.end()], size)
@@ -119,14 +126,14 @@ def _split(text: str, size: int) -> Iterator[str]:
         yield from _shorten(text[start:], size)
 
 
-def _shorten(sentence: str, size: int) -> Iterator[str]:
+def _shorten(sentence: str, size: int) -> Iterator[tuple[str, int]]:
     """``sentence`` in parts of at most ``size`` tokens, cut at commas, else spaces, else anywhere."""
-    while tokens.estimate(sentence) > size:
+    while (weight := tokens.estimate(sentence)) > size:
         cut = _cut(sentence, size)
-        yield sentence[:cut]
+        yield sentence[:cut], tokens.estimate(sentence[:cut])
         sentence = sentence[cut:]
     if sentence:
-        yield sentence
+        yield sentence, weight
 
 
 def _cut(sentence: str, size: int) -> int:

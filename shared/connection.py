@@ -1,7 +1,7 @@
-"""The HTTP connections under the DashScope SDK, with a bound on the whole answer.
+"""The HTTP connections under the SDKs of DashScope and OSS, with a bound on the whole answer.
 
 The timeout of `requests` bounds each read, so a server that drips one byte a second holds a caller for ever. Here the
-read timeout bounds the answer as a whole.
+read timeout bounds the answer as a whole; a stream gives what has arrived, so that its reader can look at the clock.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _READ_BYTES = 65_536
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Reads each answer to its end within the read timeout."""
+    """Reads each answer to its end within the read timeout, or as it arrives if it is to be streamed."""
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         # A connection that died while the instance was frozen is noticed by the kernel, not by a user.
@@ -33,15 +33,19 @@ class _BoundedAdapter(HTTPAdapter):
         _, seconds = options["timeout"]
         ends = time.monotonic() + seconds
         response = super().send(request, *arguments, **options)
+        if options.get("stream"):
+            # By itself it waits for so many bytes, however long they take.
+            response.iter_content = lambda *_, **__: _read(response, None)  # type: ignore[method-assign]
+            return response
         response._content = b"".join(_read(response, ends))  # noqa: SLF001 - where requests keeps a body
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         return response
 
 
-def _read(response: requests.Response, ends: float) -> Iterator[bytes]:
+def _read(response: requests.Response, ends: float | None) -> Iterator[bytes]:
     try:
         while piece := response.raw.read1(_READ_BYTES, decode_content=True):
-            if time.monotonic() > ends:
+            if ends and time.monotonic() > ends:
                 raise requests.ReadTimeout("the answer was not complete in time")
             yield piece
     except requests.RequestException:

@@ -3,13 +3,13 @@
 OSS trigger            {"events": [record, ...]}, event names without "oss:"
 OSS by EventBridge     a CloudEvent whose "data" is one such record, alone or in a list (items may be JSON text)
 timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
-operator               {"action": "reconcile"}
+operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30}
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -18,6 +18,8 @@ from shared.models import ObjectKey
 
 # Function Compute takes 128 KB of an asynchronous event.
 MAX_EVENT_BYTES = 128 * 1024
+# A function runs at most a day.
+MOST_SECONDS = 86_400
 _CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
 ACTIONS = ("reconcile",)
 
@@ -37,10 +39,12 @@ class Action:
     Attributes:
         name: one of `ACTIONS`.
         dry_run: only say what would be done.
+        seconds: begin nothing new after so long, and say what is left; without it, go on until all is done.
     """
 
     name: str
     dry_run: bool = False
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,12 @@ class Unknown:
 
 
 Event = ObjectEvent | Action | Unknown
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+    action: str
+    dry_run: bool = False
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)] | None = None
 
 
 def parse(raw: bytes) -> tuple[Event, ...]:
@@ -109,10 +119,13 @@ def _timer(payload: Any) -> Event:
 
 
 def _action(content: dict[str, Any]) -> Event:
-    name, dry_run = content.get("action"), content.get("dry_run", False)
-    if name not in ACTIONS or not isinstance(dry_run, bool):
+    if content.get("action") not in ACTIONS:
         return Unknown(f"there is no such action; there are {', '.join(ACTIONS)}")
-    return Action(str(name), dry_run)
+    try:
+        asked = msgspec.convert(content, _Asked)
+    except msgspec.ValidationError as error:
+        return Unknown(f"{error}"[:200])
+    return Action(asked.action, asked.dry_run, asked.seconds)
 
 
 def _json(raw: bytes) -> Any:

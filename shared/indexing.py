@@ -22,10 +22,11 @@ from shared.embedding import TextType
 from shared.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.loading import ChangedError
 from shared.models import Document, DocumentState, Failure, Usage, digest
-from shared.store import Held, Passage, fingerprint
+from shared.places import NOTHING, Place, Places, Tally
+from shared.store import Passage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shared.config import IngestionSettings
     from shared.embedding import Embedder
@@ -42,6 +43,8 @@ Item = TypeVar("Item")
 _WINDOW = 200
 # Kept back from embedding and loading, so that what they brought can be written before the deadline.
 _RESERVE_SECONDS = 10.0
+# Passages of the index compared with the wanted ones at once.
+_IDS_AT_ONCE = 10_000
 # A window is only begun when there is time left; the rest is left to the next attempt, which resumes here.
 _LEAST_SECONDS = 1.0
 
@@ -78,18 +81,6 @@ class Pipeline:
     tenancy: Tenancy
 
 
-# What an index that holds none of a document's passages is told by.
-NOTHING = fingerprint({})
-
-
-def _whole(held: Mapping[str, Held], wanted: str) -> Mapping[str, Held]:
-    """Those of the passages that were written of one version and have the fingerprint ``wanted``; else none."""
-    versions: defaultdict[str, dict[str, Held]] = defaultdict(dict)
-    for id_, place in held.items():
-        versions[place.source][id_] = place
-    return next((passages for passages in versions.values() if fingerprint(passages) == wanted), {})
-
-
 @dataclass
 class Attempt:
     """One attempt at one version of one document."""
@@ -103,8 +94,9 @@ class Attempt:
     source: str = ""
     usage: Usage = Usage()
     embedded: int = 0
-    held: dict[str, Held] = field(default_factory=dict)
-    wanted: dict[str, Held] = field(default_factory=dict)
+    held: Places = field(default_factory=Places)
+    wanted: Places = field(default_factory=Places)
+    rewrite: bool = False
     # The record of another version, from which the index answers while this one is not in.
     standing: Document | None = field(init=False)
 
@@ -147,33 +139,42 @@ class Attempt:
             raise DocumentError("broken_metadata", self.state.problem, stage="loading")
         store, document_id = self.pipeline.store, self.state.key.document_id
         # Without a record nothing was ever attempted, so nothing can be held.
-        self.held = store.held(document_id, self.deadline) if self.before else {}
+        self.held = Places(store.places(document_id, self.deadline) if self.before else ())
         with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
             path = Path(folder, "object")
             self.pipeline.bucket.download(
                 self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.sooner(_RESERVE_SECONDS)
             )
             for window in self._windows(path):
-                self._embed([chunk for chunk in window if chunk.id not in self.held])
+                present = self.held.hold([chunk.id for chunk in window])
+                self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])
+                self.rewrite = self.rewrite or any(self._moved(window))
             # Rows that only moved are rewritten last: until then a version that fails can be told from the one before.
-            if any(self._moved(id_) for id_ in self.wanted):
-                for window in self._windows(path):
-                    self._rewrite([chunk for chunk in window if self._moved(chunk.id)])
+            for window in self._windows(path) if self.rewrite else ():
+                self._rewrite([chunk for chunk, moved in zip(window, self._moved(window), strict=True) if moved])
         self._sweep()
 
     def _sweep(self) -> None:
         self.stage = "storing"
         store = self.pipeline.store
-        present = store.held(self.state.key.document_id, self.deadline)
-        store.delete(sorted(present.keys() - self.wanted.keys()), self.deadline)
-        if self.wanted.keys() - present.keys():
+        present, gone = 0, list[str]()
+        for some in batched(store.places(self.state.key.document_id, self.deadline), _IDS_AT_ONCE):
+            ids = [id_ for id_, _ in some]
+            wanted = self.wanted.hold(ids)
+            present += sum(wanted)
+            gone += [id_ for id_, keep in zip(ids, wanted, strict=True) if not keep]
+        store.delete(gone, self.deadline)
+        if present < len(self.wanted):
             raise TransientError("passages_missing", "Another worker removed passages meanwhile; it is done again.")
 
-    def _moved(self, id_: str) -> bool:
-        return id_ in self.held and self.held[id_] != self.wanted[id_]
+    def _moved(self, chunks: Sequence[Chunk]) -> list[bool]:
+        return self.held.moved([(chunk.id, self._place(chunk)) for chunk in chunks])
+
+    def _place(self, chunk: Chunk) -> Place:
+        return Place(chunk.ordinal, chunk.location.start, self.source)
 
     def _windows(self, path: Path) -> Iterator[list[Chunk]]:
-        """The document's passages, so many at a time; `wanted` grows with them.
+        """The document's passages, so many at a time; `wanted` grows with them, from nothing.
 
         Raises:
             DocumentError: it cannot be parsed, or holds no text.
@@ -181,15 +182,17 @@ class Attempt:
         """
         settings = self.pipeline.settings
         self.stage = "parsing"
-        parsed = parsing.parse(path, self.state.key.key, parsing.Limits(max_bytes=settings.max_file_bytes))
+        self.wanted = Places()
+        limits = parsing.Limits(max_bytes=settings.max_file_bytes)
+        parsed = parsing.parse_bounded(path, self.state.key.key, limits, self.deadline.sooner(_RESERVE_SECONDS))
         self.title = parsed.title
         self.source = digest(self.title, self.state.version, str(self.state.modified), self.tenant)
         chunks = chunking.chunk(
             parsed.blocks, self.state.key.document_id, self.pipeline.embedder.profile, settings.chunk_tokens
         )
-        while window := list(islice(chunks, _WINDOW)):
+        for window in batched(chunks, _WINDOW):
             self.deadline.timeout(_LEAST_SECONDS)
-            self.wanted.update((chunk.id, Held(chunk.ordinal, chunk.location.start, self.source)) for chunk in window)
+            self.wanted.add((chunk.id, self._place(chunk)) for chunk in window)
             yield window
             self.stage = "parsing"
         if not self.wanted:
@@ -266,11 +269,16 @@ class Attempt:
 
     def _withdrawn(self) -> list[str]:
         """What must go so that exactly the version before stays, or nothing: no part of it, nothing of this one."""
-        held = self.pipeline.store.held(self.state.key.document_id, self.deadline)
-        kept = _whole(held, self.standing.fingerprint) if self.standing else {}
-        if not kept:
+        versions: defaultdict[str, tuple[Tally, list[str]]] = defaultdict(lambda: (Tally(), []))
+        for id_, place in self.pipeline.store.places(self.state.key.document_id, self.deadline):
+            tally, ids = versions[place.source]
+            tally.add(id_, place)
+            ids.append(id_)
+        before = self.standing.fingerprint if self.standing else ""
+        kept = next((source for source, (tally, _) in versions.items() if tally.fingerprint == before), None)
+        if kept is None:
             self.standing = None
-        return sorted(held.keys() - kept.keys())
+        return [id_ for source, (_, ids) in versions.items() if source != kept for id_ in ids]
 
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""
@@ -291,7 +299,7 @@ class Attempt:
             size=self.state.size,
             modified=self.state.modified,
             chunks=len(self.wanted) if indexed else (standing.chunks if standing else 0),
-            fingerprint=fingerprint(self.wanted) if indexed else (standing.fingerprint if standing else NOTHING),
+            fingerprint=self.wanted.fingerprint if indexed else (standing.fingerprint if standing else NOTHING),
             tenant=self.tenant,
             tenant_from=self.pipeline.tenancy.rule,
             tokens=self.usage.tokens + (before.tokens if before else 0),
@@ -306,6 +314,12 @@ class Attempt:
     def _result(self, outcome: Outcome) -> Result:
         chunks = len(self.wanted) if outcome is Outcome.INDEXED else 0
         return Result(self.state.key.key, outcome, chunks, self.embedded, self.usage)
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """``items`` in portions of ``size``, the last of what is left."""
+    rest = iter(items)
+    return iter(lambda: list(islice(rest, size)), [])
 
 
 def _format(key: str) -> str:

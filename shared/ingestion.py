@@ -18,10 +18,11 @@ from shared import logs
 from shared.errors import PlatformError, RequestError, TransientError
 from shared.events import Action, ObjectEvent, Unknown
 from shared.filters import equals
-from shared.indexing import NOTHING, Attempt, Outcome, Pipeline, Result
+from shared.indexing import Attempt, Outcome, Pipeline, Result
 from shared.loading import ChangedError, document_of
 from shared.models import DocumentState, Usage
-from shared.store import fingerprint
+from shared.places import NOTHING, fingerprint
+from shared.retrying import Deadline
 from shared.tenants import Tenancy
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from shared.events import Event
     from shared.loading import Bucket
     from shared.models import Document, ObjectKey, ObjectState
-    from shared.retrying import Deadline
     from shared.store import Holding, Store
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Report:
         orphaned: keys the index holds and the bucket does not.
         results: what was done about them; empty for a dry run.
         unfinished: keys left to the next run because something failed.
+        left: how many more were not begun in the time given.
         usage: what the repairs cost altogether.
     """
 
@@ -63,6 +64,7 @@ class Report:
     orphaned: tuple[str, ...]
     results: tuple[Result, ...] = ()
     unfinished: tuple[str, ...] = ()
+    left: int = 0
     usage: Usage = Usage()
 
 
@@ -107,8 +109,8 @@ class Ingestion:
         match event:
             case Unknown(reason):
                 raise RequestError("unknown_event", f"Nothing can be done with this event: {reason}.")
-            case Action(dry_run=dry_run):
-                return [self.reconcile(deadline, dry_run=dry_run)]
+            case Action(dry_run=dry_run, seconds=seconds):
+                return [self.reconcile(deadline, dry_run=dry_run, seconds=seconds)]
             case ObjectEvent(named):
                 candidates = [key for key in _readings(document_of(named)) if self._bucket.owns(key)]
                 if not candidates:
@@ -148,12 +150,16 @@ class Ingestion:
                     return total
             raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
 
-    def reconcile(self, deadline: Deadline, *, dry_run: bool = False) -> Report:
-        """Compare the whole listing with the whole registry, and repair both ways.
+    def reconcile(self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None) -> Report:
+        """Compare the whole listing with the whole registry, and repair both ways, several documents at once.
+
+        With ``seconds`` no document is begun after so long: what is left is counted, and the next run goes on there.
+        Without, all must be done by the deadline.
 
         Raises:
             RequestError: ``too_many_deletions``: a larger share of the index than allowed would go.
-            TransientError: the listing or the registry could not be read whole, so nothing was done.
+            TransientError: the listing or the registry could not be read whole, so nothing was done;
+                ``reconcile_unfinished``: the deadline came first.
         """
         listed = {state.key.document_id: state for state in self._bucket.documents(deadline)}
         known = {
@@ -177,25 +183,29 @@ class Ingestion:
                 f"allows: {_shown(report.orphaned)}. Raise the share if that is right; "
                 '{"action": "reconcile", "dry_run": true} lists everything that would be done.',
             )
-        return self._repair(report, [*orphaned, *stale], deadline)
+        keys = [*orphaned, *stale]
+        report = self._repair(report, keys, deadline, deadline if seconds is None else Deadline.after(seconds))
+        if report.left and seconds is None:
+            left = f"{report.left} of {len(keys)} documents are left; the next run goes on there."
+            raise TransientError("reconcile_unfinished", left)
+        return report
 
-    def _repair(self, report: Report, keys: Sequence[ObjectKey], deadline: Deadline) -> Report:
-        def attempt(key: ObjectKey) -> Result | None:
+    def _repair(self, report: Report, keys: Sequence[ObjectKey], deadline: Deadline, begin_by: Deadline) -> Report:
+        def attempt(key: ObjectKey) -> Result | PlatformError | None:
+            if begin_by.remaining() <= 0:
+                return None
             try:
                 return self.converge(key, deadline)
             except PlatformError as error:
                 log.warning("repair_failed", extra={"key": key.key, "code": error.code, "reason": error.message})
-                return None
+                return error
 
         with ThreadPoolExecutor(self._settings.sync_concurrency, thread_name_prefix="sync") as pool:
             results = list(pool.map(attempt, keys))
-        unfinished = tuple(key.key for key, result in zip(keys, results, strict=True) if result is None)
-        if unfinished and deadline.remaining() <= 0:
-            left = f"{len(unfinished)} of {len(keys)} documents are left; the next run goes on there."
-            raise TransientError("reconcile_unfinished", left)
-        done = tuple(filter(None, results))
+        done = tuple(result for result in results if isinstance(result, Result))
+        failed = [key.key for key, result in zip(keys, results, strict=True) if isinstance(result, PlatformError)]
         usage = sum((result.usage for result in done), Usage())
-        return replace(report, results=done, unfinished=unfinished, usage=usage)
+        return replace(report, results=done, unfinished=tuple(failed), left=results.count(None), usage=usage)
 
     @contextmanager
     def _turn(self, key: ObjectKey, deadline: Deadline) -> Iterator[None]:
@@ -231,7 +241,7 @@ class Ingestion:
         is_of = (record.version, record.modified, record.beside, record.model, record.tenant_from)
         if is_of != (state.version, state.modified, state.beside, self._embedder.profile, self._tenancy.rule):
             return False
-        return _finished(record) and fingerprint(self._store.held(record.id, deadline)) == record.fingerprint
+        return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint
 
     def _settled(self, record: Document | None, state: ObjectState, found: Holding | None) -> bool:
         """Whether a listing and a census give no reason to look at a document."""
@@ -242,7 +252,7 @@ class Ingestion:
         return _finished(record) and record.fingerprint == (found.fingerprint if found else NOTHING)
 
     def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
-        held = self._store.held(key.document_id, deadline)
+        held = [id_ for id_, _ in self._store.places(key.document_id, deadline)]
         if not held and record is None:
             return Result(key.key, Outcome.UNCHANGED)
         self._store.delete(held, deadline)

@@ -25,6 +25,7 @@ _PIECE_BYTES = 1 << 16
 _KEYS_PER_PAGE = 1_000
 SIDECAR = ".metadata.json"
 _CONNECT_SECONDS = 3.05
+_CONNECTIONS = 64
 
 
 def document_of(key: ObjectKey) -> ObjectKey:
@@ -153,7 +154,7 @@ class Bucket:
     def _with_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
         request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key + SIDECAR)
         try:
-            beside, content = self._call(partial(self._read_small, request), deadline)
+            beside, content = self._call(partial(self._read_small, request, deadline), deadline)
         except _MissingError:
             return state
         except DocumentError as error:
@@ -165,11 +166,12 @@ class Bucket:
             return replace(state, problem=f"{SIDECAR} beside it cannot be used: {error}.")
         return replace(state, metadata={**state.metadata, **said})
 
-    def _read_small(self, request: Any) -> tuple[ObjectState, bytes]:
+    def _read_small(self, request: Any, deadline: Deadline) -> tuple[ObjectState, bytes]:
         answer = self._client.get_object(request)
         with answer.body as body:
             pieces, size = [], 0
             for piece in body.iter_bytes(block_size=metadata.MOST_BYTES + 1):
+                deadline.timeout(self._settings.timeout)
                 pieces.append(piece)
                 size += len(piece)
                 if size > metadata.MOST_BYTES:
@@ -210,6 +212,10 @@ class Bucket:
 
     @cached_property
     def _client(self) -> Any:
+        from alibabacloud_oss_v2.transport import RequestsHttpClient
+
+        from shared.connection import bounded_session
+
         oss, settings = self._sdk, self._settings
         options = oss.config.load_default()
         options.region = settings.region
@@ -217,8 +223,11 @@ class Bucket:
         options.credentials_provider = oss.credentials.StaticCredentialsProvider(
             settings.access_key_id, settings.access_key_secret.reveal(), settings.security_token.reveal() or None
         )
-        options.connect_timeout = _CONNECT_SECONDS
-        options.readwrite_timeout = settings.timeout
+        options.http_client = RequestsHttpClient(
+            session=bounded_session(options.endpoint, _CONNECTIONS),
+            connect_timeout=_CONNECT_SECONDS,
+            readwrite_timeout=settings.timeout,
+        )
         options.retry_max_attempts = 1  # we repeat, within the deadline
         return oss.Client(options)
 

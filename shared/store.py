@@ -21,7 +21,8 @@ import msgspec
 from shared import retrying
 from shared.errors import ConfigurationError, PlatformError, TransientError
 from shared.filters import all_of, among, any_of, equals, quoted
-from shared.models import Chunk, Document, Excerpt, Hit, Location, digest
+from shared.models import Chunk, Document, Excerpt, Hit, Location
+from shared.places import Place, Tally
 from shared.retrying import Persistence
 from shared.stopwords import STOP_WORDS
 from shared.tenants import MOST_BYTES as _TENANT_BYTES
@@ -77,21 +78,6 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What the index knows of a passage without reading its text.
-
-    Attributes:
-        ordinal: position in the document.
-        start: offset in the document's text.
-        source: digest of what the row says of its document; the row is written anew when that changes.
-    """
-
-    ordinal: int
-    start: int
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Holding:
     """What the index holds of a document, in short.
 
@@ -102,19 +88,6 @@ class Holding:
 
     key: str
     fingerprint: str
-
-
-def fingerprint(held: Mapping[str, Held]) -> str:
-    """Digest of a set of passages and their places, whatever their order: equal for equal sets."""
-    return _written(sum(_mark(id_, place) for id_, place in held.items()))
-
-
-def _mark(id_: str, place: Held) -> int:
-    return int(digest(id_, str(place.ordinal), str(place.start), place.source), 16)
-
-
-def _written(total: int) -> str:
-    return f"{total % (1 << 128):032x}"
 
 
 @dataclass(frozen=True)
@@ -202,15 +175,14 @@ class Store:
 
     # -- passages ---------------------------------------------------------------------------------------------------
 
-    def held(self, document_id: str, deadline: Deadline) -> dict[str, Held]:
-        """The passages the index holds of a document, read Strong, by id."""
-        rows = self._all(
-            self._passages, equals("document_id", document_id), ["id", "ordinal", "start", "source"], deadline
-        )
-        return {row["id"]: Held(row["ordinal"], row["start"], sys.intern(row["source"])) for row in rows}
+    def places(self, document_id: str, deadline: Deadline) -> Iterator[tuple[str, Place]]:
+        """The passages the index holds of a document, read Strong, by id: in any number, as they come."""
+        fields = ["id", "ordinal", "start", "source"]
+        for row in self._all(self._passages, equals("document_id", document_id), fields, deadline):
+            yield row["id"], Place(row["ordinal"], row["start"], sys.intern(row["source"]))
 
     def sources(self, ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
-        """What passages say of their document (`Held.source`), read Strong, by id, as far as they are there."""
+        """What passages say of their document (`Place.source`), read Strong, by id, as far as they are there."""
         found: dict[str, str] = {}
         for some in _portions(ids, _IDS_PER_CALL):
             rows = self._query(self._passages, among("id", some), ["id", "source"], deadline)
@@ -220,12 +192,11 @@ class Store:
     def census(self, bucket: str, deadline: Deadline) -> dict[str, Holding]:
         """What the index holds of each document of a bucket, by the document's id, read Strong."""
         fields = ["id", "document_id", "key", "ordinal", "start", "source"]
-        found: dict[str, tuple[str, int]] = {}
+        found: dict[str, tuple[str, Tally]] = {}
         for row in self._all(self._passages, equals("bucket", bucket), fields, deadline):
-            key, total = found.get(row["document_id"], (row["key"], 0))
-            mark = _mark(row["id"], Held(row["ordinal"], row["start"], row["source"]))
-            found[row["document_id"]] = (key, total + mark)
-        return {id_: Holding(key, _written(total)) for id_, (key, total) in found.items()}
+            _, tally = found.setdefault(row["document_id"], (row["key"], Tally()))
+            tally.add(row["id"], Place(row["ordinal"], row["start"], row["source"]))
+        return {id_: Holding(key, tally.fingerprint) for id_, (key, tally) in found.items()}
 
     def vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """The vectors of passages, by id."""

@@ -51,8 +51,8 @@ from shared.filters import equals
 from shared.ingestion import Ingestion, Report
 from shared.loading import SIDECAR, document_of
 from shared.models import DocumentState, ObjectKey
+from shared.places import fingerprint
 from shared.retrying import Deadline
-from shared.store import fingerprint
 from tests.fakes import BUCKET, REFUSED, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects, Wire, vector_of
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class World:
             found.append(f"passages say {[(row['modified'], row['metadata']) for row in rows]}, the bucket {state}")
         if (record.state, record.indexed_version) != (DocumentState.INDEXED, state.version):
             found.append(f"the record is {record.state} and answers from {record.indexed_version!r}")
-        if record.fingerprint != fingerprint(self.store.held(record.id, calm())):
+        if record.fingerprint != fingerprint(self.store.places(record.id, calm())):
             found.append("the fingerprint is not that of what the index holds")
         return found
 

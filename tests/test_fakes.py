@@ -15,8 +15,9 @@ from shared.errors import DocumentError, RequestError, TransientError
 from shared.filters import equals
 from shared.loading import SIDECAR, Bucket, ChangedError
 from shared.models import Block, Document, DocumentState, ObjectKey
+from shared.places import Place, fingerprint
 from shared.retrying import Deadline
-from shared.store import Held, Holding, Passage, Store, fingerprint
+from shared.store import Holding, Passage, Store
 from tests.fakes import DIMENSION, REFUSED, SPACE, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects
 
 if TYPE_CHECKING:
@@ -65,9 +66,11 @@ def document_of(written: list[Passage]) -> str:
 
 def test_what_is_written_is_held_in_its_place(store: Store) -> None:
     written = passages("One.", "Two.")
-    assert store.held(document_of(written), soon()) == {}
+    assert dict(store.places(document_of(written), soon())) == {}
     store.write(written, soon())
-    assert store.held(document_of(written), soon()) == {p.chunk.id: Held(i, 0, "source") for i, p in enumerate(written)}
+    assert dict(store.places(document_of(written), soon())) == {
+        p.chunk.id: Place(i, 0, "source") for i, p in enumerate(written)
+    }
 
 
 def test_writing_twice_replaces(store: Store) -> None:
@@ -76,8 +79,8 @@ def test_writing_twice_replaces(store: Store) -> None:
     store.write(
         [replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5), source="new") for p in written], soon()
     )
-    held = store.held(document_of(written), soon())
-    assert held == {p.chunk.id: Held(i + 5, 0, "new") for i, p in enumerate(written)}
+    held = dict(store.places(document_of(written), soon()))
+    assert held == {p.chunk.id: Place(i + 5, 0, "new") for i, p in enumerate(written)}
 
 
 def test_vectors_come_back_as_written_and_only_of_what_is_there(store: Store) -> None:
@@ -93,7 +96,7 @@ def test_deleting_takes_what_is_named_and_minds_nothing_else(store: Store) -> No
     store.delete([written[0].chunk.id, "0" * 32], soon())
     store.delete([written[0].chunk.id], soon())
     store.delete([], soon())
-    assert list(store.held(document_of(written), soon())) == [written[1].chunk.id]
+    assert list(dict(store.places(document_of(written), soon()))) == [written[1].chunk.id]
 
 
 def test_the_census_tells_what_is_held_of_every_document_of_a_bucket(store: Store) -> None:
@@ -103,7 +106,7 @@ def test_the_census_tells_what_is_held_of_every_document_of_a_bucket(store: Stor
     ids = [document_of(one), document_of(other)]
     census = store.census("bucket", soon())
     for id_, written in zip(ids, (one, other), strict=True):
-        assert census[id_] == Holding(written[0].key, fingerprint(store.held(id_, soon())))
+        assert census[id_] == Holding(written[0].key, fingerprint(store.places(id_, soon())))
     assert census[ids[0]].fingerprint != census[ids[1]].fingerprint
     assert not store.census("another", soon())
 
@@ -111,7 +114,7 @@ def test_the_census_tells_what_is_held_of_every_document_of_a_bucket(store: Stor
 def test_a_search_finds_by_vector_what_a_strong_read_saw(store: Store) -> None:
     written = passages("One.", "Two.", "Three.")
     store.write(written, soon())
-    store.held(document_of(written), soon())
+    dict(store.places(document_of(written), soon()))
     hits = store.nearest(written[1].vector, 2, equals("document_id", document_of(written)), soon())
     assert (len(hits), hits[0].text, hits[0].metadata) == (2, "Two.", {"team": "harbour"})
     assert hits[0].score == pytest.approx(1, abs=1e-5)

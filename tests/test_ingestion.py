@@ -64,20 +64,20 @@ class World:
         """The passages the index holds of a document, in order."""
         vector = [1.0] + [0.0] * 511
         # A search may be late; never later than a Strong read before it.
-        places = self.store.held(self.key(name).document_id, soon())
+        places = dict(self.store.places(self.key(name).document_id, soon()))
         hits = self.store.nearest(vector, 10_000, equals("document_id", self.key(name).document_id), soon())
         return [hit.text for hit in sorted(hits, key=lambda hit: places[hit.id].ordinal)]
 
     def places(self, name: str) -> dict[str, tuple[int, int]]:
         """Where the passages of a document stand, by id."""
-        held = self.store.held(self.key(name).document_id, soon())
+        held = dict(self.store.places(self.key(name).document_id, soon()))
         return {id_: (place.ordinal, place.start) for id_, place in held.items()}
 
     def ask(self, query: str, **options: Any) -> list[Hit]:
         return list(self.found(query, **options).hits)
 
     def found(self, query: str, **options: Any) -> Found:
-        self.store.held("any", soon())
+        dict(self.store.places("any", soon()))
         return Retrieval(self.embedder, self.store).search(Question(query, **options), soon())
 
 
@@ -86,7 +86,7 @@ def world(oss: Oss, dashscope: DashScope, milvus: MilvusSettings) -> World:
     store = Store(milvus, Space("text-embedding-v4", 512))
     store.prepare(soon())
     for document in store.documents("", soon()):
-        store.delete(store.held(document.id, soon()), soon())
+        store.delete(dict(store.places(document.id, soon())), soon())
         store.forget([document.id], soon())
     embedder = Embedder(dashscope.settings(call_timeout=5.0))
     ingestion = Ingestion(Bucket(oss.settings()), embedder, store, IngestionSettings(chunk_tokens=64))
@@ -183,7 +183,7 @@ def test_a_document_that_cannot_be_read_is_recorded_and_not_tried_again(world: W
     assert document.failure is not None
     assert (document.state, document.failure.code) == (DocumentState.FAILED, code)
     assert document.failure.message
-    assert world.store.held(document.id, soon()) == {}
+    assert dict(world.store.places(document.id, soon())) == {}
     assert world.converge(name).outcome is Outcome.FAILED
     again = world.document(name)
     assert again is not None
@@ -261,10 +261,10 @@ def test_a_key_the_settings_no_longer_include_is_taken_out(world: World) -> None
 def test_a_reconcile_notices_passages_that_are_gone_and_that_nobody_owns(world: World) -> None:
     world.oss.put("a.txt", ENGLISH)
     world.converge("a.txt")
-    held = world.store.held(world.key("a.txt").document_id, soon())
+    held = dict(world.store.places(world.key("a.txt").document_id, soon()))
     world.store.delete(sorted(held)[:3], soon())
     assert world.ingestion.reconcile(soon()).stale == ("a.txt",)
-    assert world.store.held(world.key("a.txt").document_id, soon()) == held
+    assert dict(world.store.places(world.key("a.txt").document_id, soon())) == held
 
 
 def test_a_refused_version_takes_even_an_interrupted_attempts_passages_with_it(world: World) -> None:
@@ -272,11 +272,11 @@ def test_a_refused_version_takes_even_an_interrupted_attempts_passages_with_it(w
     world.dashscope.fail({"fault": "status", "code": "InvalidApiKey", "match": "POISON"})
     with pytest.raises(ConfigurationError):
         world.converge("a.txt")
-    assert world.store.held(world.key("a.txt").document_id, soon())
+    assert dict(world.store.places(world.key("a.txt").document_id, soon()))
     world.dashscope.reset()
     world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "match": "POISON"})
     assert world.converge("a.txt").outcome is Outcome.FAILED
-    assert world.store.held(world.key("a.txt").document_id, soon()) == {}
+    assert dict(world.store.places(world.key("a.txt").document_id, soon())) == {}
 
 
 def test_what_was_paid_for_is_written_before_the_deadline(world: World) -> None:
@@ -286,7 +286,7 @@ def test_what_was_paid_for_is_written_before_the_deadline(world: World) -> None:
         world.ingestion.converge(world.key("a.txt"), Deadline.after(8))
     paid = world.dashscope.usage()["rows"]
     assert paid > 0
-    assert len(world.store.held(world.key("a.txt").document_id, soon())) == paid
+    assert len(dict(world.store.places(world.key("a.txt").document_id, soon()))) == paid
 
 
 def test_an_archived_object_is_a_failure_of_its_own_and_not_of_the_deployment(world: World, tmp_path: Path) -> None:
@@ -513,3 +513,17 @@ def test_a_bucket_that_falls_silent_costs_its_timeout_and_no_more(oss: Oss) -> N
         with pytest.raises(TransientError, match="oss_unavailable"):
             bucket.state(bucket.key("a.txt"), Deadline.after(0.5))
         assert time.monotonic() - started < 10
+
+
+def test_an_object_that_drips_costs_no_more_than_the_time_there_is(world: World, oss: Oss, tmp_path: Path) -> None:
+    """Each byte comes in time for the read timeout, the whole would take minutes."""
+    oss.put("drips.txt", "A drop. " * 2_000)
+    bucket = Bucket(oss.settings())
+    state = bucket.state(bucket.key("drips.txt"), soon())
+    assert state is not None
+    oss.fail({"fault": "slow", "seconds": 300, "match": {"method": "GET", "key": "drips.txt"}})
+    started = time.monotonic()
+    with pytest.raises(TransientError) as caught:
+        bucket.download(state, tmp_path / "object", 1 << 20, Deadline.after(4))
+    assert caught.value.code == "deadline_exceeded"
+    assert time.monotonic() - started < 30

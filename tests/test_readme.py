@@ -60,6 +60,7 @@ NOT_RUN = {
     "curl -s -G http://search.example.com/search -H 'x-api-key: a-long-random-key' "
     "--data-urlencode 'q=How many days of leave do I have?'": ACCOUNT,
     "s ingest logs --tail": ACCOUNT,
+    "ALIBABA_CLOUD_ACCESS_KEY_ID=... ALIBABA_CLOUD_ACCESS_KEY_SECRET=... make sync": ACCOUNT,
     's ingest invoke -e \'{"action": "reconcile", "dry_run": true}\'': ACCOUNT,
 }
 # Answers may differ from what is shown in ids, times and numbers, never in these fields.
@@ -475,6 +476,11 @@ def variables_of_the_tests() -> set[str]:
     return set(re.findall(r"\"(MILVUS_TEST_[A-Z]+)\"", text))
 
 
+def variables_of_the_operator() -> set[str]:
+    """What calling a deployed function can be told."""
+    return set(re.findall(r"\"(FC_[A-Z]+)\"", (PROJECT / "ops" / "invoking.py").read_text("utf-8")))
+
+
 def test_the_demos_own_defaults_are_those_named(page: Page, tmp_path: Path) -> None:
     plan = Plan(data=tmp_path, bucket=tmp_path, environ={"DASHSCOPE_API_KEY": "sk-made-up"})
     environ = stack._environment(plan, Ports())
@@ -485,7 +491,8 @@ def test_the_demos_own_defaults_are_those_named(page: Page, tmp_path: Path) -> N
 
 
 def test_no_unknown_variable_is_named(page: Page) -> None:
-    known = {*settings(), *deployment_variables(), *demo_variables(), *variables_of_the_tests()}
+    known = {*settings(), *deployment_variables(), *demo_variables()}
+    known |= variables_of_the_tests() | variables_of_the_operator()
     text = "\n".join([*page.codes, *(fence.content for fence in page.fences if fence.language != "json")])
     assert set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", text)) - known == set()
 

@@ -54,7 +54,7 @@ def retrieval(dashscope_process: DashScope, milvus: MilvusSettings) -> Retrieval
     written = [passage for key, texts in TEXTS.items() for passage in passages(embedder, key, texts)]
     store.write(written, soon())
     for passage in written[:: LONG + 5]:
-        store.held(passage.chunk.document_id, soon())
+        list(store.places(passage.chunk.document_id, soon()))
     return Retrieval(embedder, store, Reranker(settings, RerankSettings(), studio))
 
 

@@ -498,7 +498,7 @@ def test_whatever_a_real_part_does_once_the_next_delivery_ends_exactly(
             ingestion.converge(key, soon())
         ingestion.converge(key, soon())
         wanted = chunks_of("a.txt", text("a.txt", letters), embedder.profile)
-        held = store.held(key.document_id, soon())
+        held = dict(store.places(key.document_id, soon()))
         assert {id_: place.ordinal for id_, place in held.items()} == {chunk.id: chunk.ordinal for chunk in wanted}
         vectors = store.vectors(list(held), soon())
         own = embedder.embed([chunk.text for chunk in wanted], embedder.wanted(TextType.DOCUMENT), soon()).complete()

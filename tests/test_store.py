@@ -21,8 +21,9 @@ from shared.config import MilvusSettings
 from shared.errors import ConfigurationError, RequestError, TransientError
 from shared.filters import compile_filter, equals
 from shared.models import Block, Document, DocumentState, Failure, Location, ObjectKey
+from shared.places import Place
 from shared.retrying import Deadline
-from shared.store import Held, Passage, Space, Store
+from shared.store import Passage, Space, Store
 from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def passages(key: str, texts: Sequence[str], ordinal: int = 0) -> list[Passage]:
 def write(store: Store, written: Sequence[Passage]) -> None:
     """Write, and wait until searches see it."""
     store.write(written, soon())
-    store.held(written[0].chunk.document_id, soon())
+    dict(store.places(written[0].chunk.document_id, soon()))
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +130,8 @@ def test_writing_twice_is_writing_once(store: Store, name: str) -> None:
     written = passages(name, ["One.", "Two."])
     store.write(written, soon())
     store.write([replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5)) for p in written], soon())
-    held = store.held(written[0].chunk.document_id, soon())
-    assert held == {p.chunk.id: Held(i + 5, 0) for i, p in enumerate(written)}
+    held = dict(store.places(written[0].chunk.document_id, soon()))
+    assert held == {p.chunk.id: Place(i + 5, 0) for i, p in enumerate(written)}
 
 
 def test_a_strong_read_sees_what_another_client_wrote_or_deleted_just_now(
@@ -141,12 +142,12 @@ def test_a_strong_read_sees_what_another_client_wrote_or_deleted_just_now(
     for i in range(5):
         (written,) = passages(f"{i} {name}", ["One."])
         store.write([written], soon())
-        assert list(other.held(written.chunk.document_id, soon())) == [written.chunk.id]
+        assert list(dict(other.places(written.chunk.document_id, soon()))) == [written.chunk.id]
         assert other.sources([written.chunk.id], soon()) == {written.chunk.id: ""}
         assert written.chunk.document_id in other.census(written.bucket, soon())
         assert other.vectors([written.chunk.id], soon()) == {written.chunk.id: written.vector}
         store.delete([written.chunk.id], soon())
-        assert other.held(written.chunk.document_id, soon()) == {}
+        assert dict(other.places(written.chunk.document_id, soon())) == {}
 
 
 def test_limits_are_bytes_and_what_passes_them_is_cut_at_a_character(store: Store, name: str) -> None:
@@ -171,7 +172,7 @@ def test_deleting_takes_only_what_is_named(store: Store, name: str) -> None:
     written = passages(name, ["One.", "Two."])
     store.write(written, soon())
     store.delete([written[0].chunk.id, "0" * 32], soon())
-    assert list(store.held(written[0].chunk.document_id, soon())) == [written[1].chunk.id]
+    assert list(dict(store.places(written[0].chunk.document_id, soon()))) == [written[1].chunk.id]
 
 
 @pytest.mark.parametrize("vector", [(0.0,) * 63, (float("nan"),) * 64, (float("inf"),) * 64])
@@ -197,7 +198,7 @@ def test_more_rows_than_one_answer_takes_are_all_read(store: Store, name: str, m
     monkeypatch.setattr("shared.store._MOST_ROWS", 16)  # a real answer takes 16,384: too slow to fill here
     written = passages(name, [f"Sentence number {i}." for i in range(60)])
     store.write(written, soon())
-    assert len(store.held(written[0].chunk.document_id, soon())) == 60
+    assert len(dict(store.places(written[0].chunk.document_id, soon()))) == 60
 
 
 def test_a_page_of_records_is_counted_and_ordered_however_many_there_are(
@@ -318,7 +319,7 @@ def test_writers_side_by_side_lose_nothing(settings: MilvusSettings, store: Stor
     for thread in threads:
         thread.join()
     for name in names:
-        assert len(store.held(ObjectKey("bucket", name).document_id, soon())) == 40
+        assert len(dict(store.places(ObjectKey("bucket", name).document_id, soon()))) == 40
 
 
 def test_a_server_that_falls_silent_costs_its_timeout_and_no_more(lite_milvus: MilvusSettings, name: str) -> None:

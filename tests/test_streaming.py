@@ -55,7 +55,7 @@ class World:
 
     def hits(self, id_: str, store: Store) -> list[Hit]:
         # A search may be late; never later than a Strong read before it.
-        store.held(digest(RECORDS, id_), soon())
+        dict(store.places(digest(RECORDS, id_), soon()))
         return store.nearest([1.0] + [0.0] * 511, 10, equals("document_id", digest(RECORDS, id_)), soon())
 
     def document(self, id_: str) -> Document | None:
@@ -86,7 +86,7 @@ def test_records_are_embedded_in_packed_batches_and_found(world: World, name: st
     assert {result.outcome for result in streamed.results} == {Outcome.UPSERTED}
     assert [result.id for result in streamed.results] == [record.id for record in records]
     assert (streamed.usage.calls, world.dashscope.usage()["rows"]) == (3, 25)
-    world.store.held("any", soon())
+    dict(world.store.places("any", soon()))
     hit = Retrieval(world.embedder, world.store).search(Question("buoy 17 blinks"), soon()).hits[0]
     assert (hit.key, hit.bucket, hit.metadata) == (f"{name}-17", RECORDS, {"buoy": 17})
 

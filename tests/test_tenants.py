@@ -89,7 +89,7 @@ def test_a_passage_that_changes_its_tenant_stands_exactly_once_and_is_found_unde
     document_id = written[0].chunk.document_id
     for tenant in ("acme", "globex", "", "公司", "acme"):
         store.write([replace(passage, tenant=tenant) for passage in written], soon())
-        assert len(store.held(document_id, soon())) == 20
+        assert len(list(store.places(document_id, soon()))) == 20
         mine = f'document_id == "{document_id}"'
         assert store._count(store._passages, mine, soon()) == 20
         for asked in ("acme", "globex", "", "公司"):
@@ -137,7 +137,7 @@ def test_no_question_of_a_bound_key_reaches_another_tenants_rows(world: World) -
     ingestion.reconcile(soon())
     world.store.documents("", soon())  # a Strong read: later searches see what it saw
     for key in KEYS:
-        world.store.held(ObjectKey(world.oss.bucket, key).document_id, soon())
+        list(world.store.places(ObjectKey(world.oss.bucket, key).document_id, soon()))
     acme = Scope(frozenset({"acme"}))
     assert world.seen(EVERYTHING) == KEYS
     assert world.seen(EVERYTHING, tenant="acme") == {"acme/plan.txt"}
@@ -173,7 +173,7 @@ def test_no_question_of_a_bound_key_reaches_another_tenants_rows(world: World) -
     assert set(report.stale) == KEYS
     assert (report.usage.calls, report.unfinished) == (0, ())
     for key in KEYS:
-        world.store.held(ObjectKey(world.oss.bucket, key).document_id, soon())
+        list(world.store.places(ObjectKey(world.oss.bucket, key).document_id, soon()))
     assert world.seen(acme) == set()
     assert world.seen(Scope(frozenset({"shared"}))) == KEYS
     assert world.ingest(Tenancy("metadata.team")).reconcile(soon(), dry_run=True).stale == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import events
+from shared import events, parsing
 from shared.auth import Gate
 from shared.config import IngestSettings
 from shared.embedding import Embedder
@@ -27,6 +27,7 @@ ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy)
 def prepare(deadline: Deadline) -> None:
     """Create the collections or refuse those of another model; pay for slow imports before the first event would."""
     store.prepare(deadline)
+    parsing.warm_up()
     embedder.warm_up()
     bucket.warm_up()
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from local.oss.call import Call
 
+_DRIP_SECONDS = 0.2
+
 
 def asked_range(call: Call, size: int) -> tuple[int, int] | None:
     """First byte asked for and the one behind the last, or ``None`` for the whole object.
@@ -47,7 +49,8 @@ async def send(call: Call, response: web.StreamResponse, file: BinaryIO, start: 
     fault = call.fault.fault if call.fault else None
     seconds = call.fault.seconds if call.fault and fault == Fault.SLOW else 0.0
     last = start + (end - start) // 2 if fault == Fault.TRUNCATED else end
-    step = max(1, min(CHUNK_BYTES, (end - start) // 10)) if seconds else CHUNK_BYTES
+    # A slow body never stands still for long: it drips.
+    step = max(1, min(CHUNK_BYTES, int((end - start) * _DRIP_SECONDS / seconds))) if seconds else CHUNK_BYTES
     pause = seconds * step / max(end - start, 1)
     file.seek(start)
     while start < last:

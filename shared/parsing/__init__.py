@@ -2,6 +2,7 @@
 
 from shared.parsing.document import parse
 from shared.parsing.formats import FORMATS, is_supported
+from shared.parsing.isolation import parse_bounded, warm_up
 from shared.parsing.limits import Limits
 
-__all__ = ["FORMATS", "Limits", "is_supported", "parse"]
+__all__ = ["FORMATS", "Limits", "is_supported", "parse", "parse_bounded", "warm_up"]

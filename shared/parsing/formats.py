@@ -31,6 +31,8 @@ FORMATS: dict[str, str] = {
     "jsonl": "jsonl",
 }
 _BINARY = frozenset({"pdf", "docx", "pptx", "xlsx"})
+# Read piece by piece by code of ours, in constant memory.
+_STREAMED = frozenset({"txt", "md", "csv", "jsonl"})
 
 _HEAD_BYTES = 1024  # Acrobat accepts a PDF header anywhere in the first 1,024 bytes
 _ZIP = b"PK\x03\x04"
@@ -62,6 +64,15 @@ def extension(key: str) -> str:
 def is_supported(key: str) -> bool:
     """Whether the key's extension is one of ``FORMATS``."""
     return extension(key) in FORMATS
+
+
+def is_streamed(path: Path, key: str) -> bool:
+    """Whether ``path`` is plain text by its name and its first bytes, so that reading it needs no library's care."""
+    if FORMATS.get(extension(key)) not in _STREAMED:
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    return b"%PDF-" not in head and not head.startswith((_ZIP, _OLE)) and not _PAGE.match(head)
 
 
 def format_of(path: Path, key: str) -> str:

@@ -28,6 +28,9 @@ class Limits:
         max_characters: characters of text one document may yield.
         max_line_characters: characters of one jsonl or csv line, which cannot be cut without changing its meaning.
         max_block_characters: longest block yielded; longer text is cut at a sentence or a space.
+        max_memory_bytes: address space of the process that reads the file, libraries and interpreter included.
+        max_seconds: CPU time for reading any file that is not plain text.
+        seconds_per_mebibyte: CPU time a file may take for its size; ordinary ones take a tenth.
     """
 
     max_bytes: int = 1536 * _MEBIBYTE
@@ -43,3 +46,6 @@ class Limits:
     max_characters: int = 1536 * _MEBIBYTE
     max_line_characters: int = 4 * _MEBIBYTE
     max_block_characters: int = 16_384
+    max_memory_bytes: int = 512 * _MEBIBYTE
+    max_seconds: int = 15
+    seconds_per_mebibyte: int = 1

@@ -1,0 +1,85 @@
+"""`make sync`: everything that lies in a bucket comes in by one command, which may be stopped and said again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from local import stack
+from local.stack import PROJECT, Plan, Ports, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCUMENTS = 60
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack over a folder in which documents lay before it came up, so that no event tells of them."""
+    folder = tmp_path_factory.mktemp("bucket")
+    for number in range(DOCUMENTS):
+        (folder / f"{number}.txt").write_text(f"The report numbered {number} is about the harbour.", "utf-8")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    plan = Plan(tmp_path_factory.mktemp("data"), folder, model="hash", ports=Ports(0, 0, 0, 0), environ=environ)
+    with stack.running(plan) as running:
+        yield running
+
+
+def sync(running: Stack, *arguments: str, **environ: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "sync", *arguments],
+        cwd=PROJECT, env={**running.environ, "FC_ENDPOINT": running.url, "COLUMNS": "300", **environ},
+        capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def documents(running: Stack) -> list[dict[str, str]]:
+    return list(requests.get(f"{running.url}/documents", params={"limit": 1000}, timeout=30).json()["documents"])
+
+
+def test_first_it_can_say_what_it_would_do(filled: Stack) -> None:
+    status, said = sync(filled, "--dry-run")
+    assert status == 0, said
+    assert "index 7.txt" in said
+    assert f"{DOCUMENTS + 1} to index, 0 to remove" in said
+
+
+def test_a_round_that_runs_out_of_time_says_what_is_left(filled: Stack) -> None:
+    name = f"{filled.url}/2023-03-30/functions/semantic-search-ingest/invocations"
+    (report,) = requests.post(name, json={"action": "reconcile", "seconds": 0}, timeout=60).json()["results"]
+    assert (report["left"], report["results"]) == (DOCUMENTS + 1, [])
+
+
+def test_all_that_lay_there_comes_in_and_failures_are_named(filled: Stack) -> None:
+    status, said = sync(filled)
+    assert status == 0, said
+    assert f"{DOCUMENTS + 1}/{DOCUMENTS + 1}" in said
+    assert "broken.pdf: The file is damaged" in said
+    assert sorted(d["state"] for d in documents(filled)) == ["failed"] + ["indexed"] * DOCUMENTS
+
+
+def test_said_again_it_costs_nothing(filled: Stack) -> None:
+    sync(filled)
+    status, said = sync(filled)
+    assert (status, "Cost: 0 tokens" in said) == (0, True), said
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"FC_ENDPOINT": "http://127.0.0.1:1"}, "did not answer"),
+        ({"FC_ENDPOINT": "", "ALIBABA_CLOUD_ACCESS_KEY_ID": ""}, "Set ALIBABA_CLOUD_ACCESS_KEY_ID"),
+        ({"NAME_PREFIX": "typo"}, "typo-ingest"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(filled: Stack, environ: dict[str, str], says: str) -> None:
+    status, said = sync(filled, **environ)
+    assert (status, says in said, "Traceback" in said) == (1, True, False), said
