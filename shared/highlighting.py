@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _CHINESE = "[\u3400-\u9fff]"
 _LETTER = r"[^\W_\u3400-\u9fff]"
 _TOKEN = re.compile(rf"({_CHINESE}+)|\d+(?:[.,:]\d+)+|{_LETTER}+")
-# Ends what stands before a character that begins no word and no number.
-_WITHIN = re.compile(rf"(?:{_LETTER}|\d[.,:])$")
+_CHINESE_TEXT = re.compile(f"{_CHINESE}{{2,}}")
+_INSIDE_NUMBERS = frozenset(".,:")
 _STOPS = frozenset(STOP_WORDS)
 _STOP_CHARACTERS = "".join(stop for stop in STOP_WORDS if len(stop) == 1)
 # Of those, the ones that begin or end no word.
@@ -30,43 +30,63 @@ _STEMS_KEPT = 20_000
 
 
 class Highlighter:
-    """Finds the words of one question in any number of passages, by one expression."""
+    """Finds the words of one question in any number of passages."""
 
     def __init__(self, query: str) -> None:
         self._wanted: set[str] = set()
-        pairs: set[str] = set()
+        self._pairs: set[str] = set()
         for match in _TOKEN.finditer(_lower(query)):
             if match.group(1):
-                pairs.update(_pairs(match.group()))
-            elif match.group() not in _STOPS:
+                self._pairs.update(_pairs(match.group()))
+            elif match.group() not in _STOPS and not _lone_letter(match.group()):
                 self._wanted.add(_stem(match.group()))
-        # The y of a stem may have become an i.
+        # Most of a passage matches no beginning; the y of a stem may have become an i.
         beginnings = _any_of({wanted.removesuffix("y") or wanted for wanted in self._wanted})
-        runs = f"((?:(?={_any_of(pairs)}){_CHINESE})+{_CHINESE})" if pairs else ""
-        self._expression = re.compile("|".join(filter(None, (runs, beginnings)))) if runs or beginnings else None
-        self._has_runs = bool(runs)
+        self._beginnings = re.compile(beginnings) if beginnings else None
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """The stretches of ``text``, in order and apart from each other: offsets of first and behind last character."""
+        lower = _lower(text)
         found: list[tuple[int, int]] = []
-        for start, end in self._stretches(_lower(text)):
+        for start, end in sorted([*self._words(lower), *self._runs(lower)]):
             if found and start <= found[-1][1]:
                 found[-1] = (found[-1][0], end)
             else:
                 found.append((start, end))
         return found
 
-    def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
-        for match in self._expression.finditer(text) if self._expression else ():
+    def _words(self, text: str) -> Iterator[tuple[int, int]]:
+        for match in self._beginnings.finditer(text) if self._beginnings else ():
             start = match.start()
-            if self._has_runs and match.group(1):
-                if run := _trimmed(match.group()):
-                    start += match.group().index(run)
-                    yield start, start + len(run)
-            elif not _WITHIN.search(text, max(0, start - 2), start):
-                token = _TOKEN.match(text, start)
-                if token and _stem(token.group()) in self._wanted:
-                    yield token.span()
+            token = None if _within(text, start) else _TOKEN.match(text, start)
+            if token and _stem(token.group()) in self._wanted:
+                yield token.span()
+
+    def _runs(self, text: str) -> Iterator[tuple[int, int]]:
+        for match in _CHINESE_TEXT.finditer(text) if self._pairs else ():
+            chinese, offset, place = match.group(), match.start(), 0
+            while place < len(chinese) - 1:
+                start = place
+                while chinese[place : place + 2] in self._pairs:
+                    place += 1
+                # The pairs of a run overlap: the last one reaches a character further.
+                if place > start and (run := _trimmed(chinese[start : place + 1])):
+                    begin = offset + chinese.index(run, start)
+                    yield begin, begin + len(run)
+                place += 1
+
+
+def _lone_letter(word: str) -> bool:
+    """Whether a word is one Latin letter, such as I, which nearly every other word holds."""
+    return len(word) == 1 and word.isascii() and word.isalpha()
+
+
+def _within(text: str, start: int) -> bool:
+    """Whether ``start`` lies inside a word or a number."""
+    before = text[start - 1] if start else ""
+    if before.isalnum():
+        return not _CHINESE_TEXT.match(before + before)
+    return before in _INSIDE_NUMBERS and start > 1 and text[start - 2].isdecimal()
 
 
 def _any_of(texts: set[str]) -> str:
