@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _DOCUMENTS: Final = 125  # about a thousand passages
 _LATENCY: Final = 0.15
-_REMOTE_STAGES: Final = ("embedding", "dense", "keyword")
 _WARM_UP: Final = 20
 _REQUESTS: Final = 400
 _CLIENTS: Final = 16
@@ -53,8 +52,9 @@ class Answered:
 
     @property
     def added(self) -> float:
-        """What the function added to its remote calls."""
-        return self.total - sum(self.stages[stage] for stage in _REMOTE_STAGES)
+        """What the function added to its remote calls; it searches words beside meaning."""
+        meaning = self.stages["embedding"] + self.stages["dense"]
+        return self.total - max(meaning, self.stages["keyword"])
 
 
 class Client:

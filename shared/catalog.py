@@ -51,7 +51,13 @@ class EmbeddingModel:
 
 @dataclass(frozen=True)
 class RerankModel:
-    """What one rerank model takes and costs."""
+    """What one rerank model takes and costs.
+
+    Attributes:
+        documents_per_call: passages allowed in one request.
+        tokens_per_document: tokens read of one passage; what is behind them is ignored.
+        tokens_per_call: tokens allowed in one request, the query counted with each passage.
+    """
 
     name: str
     documents_per_call: int
@@ -59,6 +65,10 @@ class RerankModel:
     tokens_per_call: int
     cny_per_million_tokens: float
     requests_per_second: float
+
+    def cost(self, tokens: int) -> float:
+        """Price of ``tokens`` input tokens, in CNY."""
+        return tokens * self.cny_per_million_tokens / 1_000_000
 
 
 _V3_DIMENSIONS = (1024, 768, 512, 256, 128, 64)

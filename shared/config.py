@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from shared.catalog import EMBEDDING_MODELS, EmbeddingModel
+from shared.auth import read_key
+from shared.catalog import EMBEDDING_MODELS, RERANK_MODELS, EmbeddingModel, RerankModel
 from shared.errors import ConfigurationError
+from shared.tenants import RULE, Tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -182,19 +184,40 @@ class IngestionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TenantSettings:
+    """Whose a document is."""
+
+    source: str = setting(
+        "TENANT_FROM", "Whose a document is: prefix (the key's first folder) or metadata.NAME; empty: nobody's.", ""
+    )
+
+    def __post_init__(self) -> None:
+        if not RULE.fullmatch(self.source):
+            raise ValueError("TENANT_FROM must be prefix or metadata.NAME, or empty")
+
+    def tenancy(self, root: str = "") -> Tenancy:
+        """The rule for documents whose keys all begin with ``root``."""
+        return Tenancy(self.source, root)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccessSettings:
     """Who may call over HTTP."""
 
-    api_keys: Secret = setting("API_KEYS", "Keys that callers may present, separated by commas.", Secret(""))
+    api_keys: Secret = setting(
+        "API_KEYS", "Keys that callers may present, separated by commas; KEY@tenant is bound to a tenant.", Secret("")
+    )
     allow_anonymous: bool = setting("ALLOW_ANONYMOUS", "true lets everybody in; for machines of one's own.", False)
 
     def __post_init__(self) -> None:
         if not self.keys and not self.allow_anonymous:
             raise ValueError("API_KEYS holds no key: set one, or set ALLOW_ANONYMOUS=true on a private machine")
+        for entry in self.keys:
+            read_key(entry)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The accepted keys; several let callers change over one by one."""
+        """The entries of accepted keys; several let callers change over one by one."""
         return tuple(key for key in map(str.strip, self.api_keys.reveal().split(",")) if key)
 
 
@@ -229,6 +252,7 @@ class EmbedSettings:
     access: AccessSettings
     milvus: MilvusSettings | None = None
     records: RecordSettings
+    tenants: TenantSettings
     max_texts: Annotated[int, Meta(ge=1)] = setting("EMBED_MAX_TEXTS", "Texts allowed in one request.", 2_000)
 
 
@@ -240,11 +264,33 @@ class IngestSettings:
     milvus: MilvusSettings
     bucket: BucketSettings
     ingestion: IngestionSettings
+    tenants: TenantSettings
 
     def __post_init__(self) -> None:
         most = self.dashscope.model.tokens_per_row // _TOKENS_PER_ESTIMATED
         if self.ingestion.chunk_tokens > most:
             raise ValueError(f"CHUNK_TOKENS must be at most {most} for {self.dashscope.model_name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RerankSettings:
+    """Which model orders what a search found, and how much of it."""
+
+    model_name: str = setting("RERANK_MODEL", "Rerank model.", "qwen3-rerank")
+    # Never more than a search finds at least, so that the same candidates are reranked whatever page is asked for.
+    documents: Annotated[int, Meta(ge=1, le=50)] = setting(
+        "RERANK_DOCUMENTS", "Passages reranked, the best of those found.", 30
+    )
+    by_default: bool = setting("RERANK_DEFAULT", "Whether a request that does not say is reranked.", False)
+
+    def __post_init__(self) -> None:
+        if self.model_name not in RERANK_MODELS:
+            raise ValueError(f"RERANK_MODEL must be one of {', '.join(RERANK_MODELS)}, not {self.model_name!r}")
+
+    @property
+    def model(self) -> RerankModel:
+        """Limits and price of the model."""
+        return RERANK_MODELS[self.model_name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +300,7 @@ class SearchSettings:
     dashscope: DashScopeSettings
     milvus: MilvusSettings
     access: AccessSettings
+    rerank: RerankSettings
 
 
 def read(kind: type[Settings], environ: Mapping[str, str]) -> Settings:

@@ -1,4 +1,4 @@
-"""Texts in, vectors out: the one place that calls DashScope.
+"""Texts in, vectors out.
 
 A request is packed into calls by rows and tokens, the calls run side by side within the quota, each failed call alone
 is repeated, and a call refused for its content is halved until the guilty text is known. What was paid for is kept:
@@ -7,11 +7,8 @@ an answer holds every vector that arrived, and says what is missing and why.
 
 from __future__ import annotations
 
-import logging
 import math
-import re
 import threading
-import time
 from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,36 +17,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shared import retrying, tokens
-from shared.budget import Budget
-from shared.errors import ConfigurationError, PlatformError, RequestError, TransientError
+from shared.errors import PlatformError, RequestError, TransientError
 from shared.models import Embedding, SparseVector, Usage
+from shared.modelstudio import MalformedError, ModelStudio, RefusedError, throttled, tokens_billed
 from shared.quota import Limiter, Share
 from shared.retrying import Deadline, Persistence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    import requests
-
     from shared.config import DashScopeSettings
 
-log = logging.getLogger(__name__)
-
 _PERSISTENCE = Persistence(attempts=6, first_wait=0.5, longest_wait=20)
-_CONNECT_SECONDS = 3.05
 _CACHED_QUERIES = 1_000
-_MESSAGE_LIMIT = 300
-_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 # Every answer is paid for, so one that cannot be used is asked for again once, and not six times.
 _SPOILT_ANSWERS = 2
-
-_TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-# 429s about money, which no waiting cures. https://help.aliyun.com/zh/model-studio/error-code
-_BILLING_CODES = frozenset(
-    {"CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "Arrearage", "AllocationQuota.FreeTierOnly"}
-)
-_FREE_TIER = "free allocated quota exceeded"
-_REFUSED_CODES = frozenset({"InvalidParameter", "DataInspectionFailed", "data_inspection_failed"})
 
 
 class TextType(StrEnum):
@@ -176,7 +158,7 @@ class _Ledger:
             self.spoilt_answers[rows[0].index] += 1
             return self.spoilt_answers[rows[0].index] < _SPOILT_ANSWERS
 
-    def refuse(self, row: _Row, error: _RefusedError) -> None:
+    def refuse(self, row: _Row, error: RefusedError) -> None:
         with self.lock:
             self.refused.append(RefusedText(row.index, error.code, error.message, error.request_id))
 
@@ -189,24 +171,17 @@ class _Ledger:
         return Embedded(tuple(self.embeddings), self.usage, refused, self.failure, tuple(self.request_ids))
 
 
-class _MalformedError(TransientError):
-    """An answer that cannot be used."""
-
-    def __init__(self, reason: str, request_id: str) -> None:
-        super().__init__("embedding_malformed", f"DashScope's answer cannot be used: {reason}.", request_id=request_id)
-
-
-class _RefusedError(PlatformError):
-    """DashScope refuses what a call holds; some text in it is to blame."""
-
-
 class Embedder:
-    """A client of DashScope's text embedding: thread-safe, one per process."""
+    """Makes vectors of texts by DashScope: thread-safe, one per process.
 
-    def __init__(self, settings: DashScopeSettings) -> None:
+    Args:
+        studio: what it calls DashScope through; one of its own, if nobody else in the process calls it.
+    """
+
+    def __init__(self, settings: DashScopeSettings, studio: ModelStudio | None = None) -> None:
         self._settings = settings
+        self._studio = studio or ModelStudio(settings)
         self._limiter = Limiter(_share(settings))
-        self._budget = Budget(settings.most_cost)
         self._cache: OrderedDict[tuple[str, Wanted], Embedding] = OrderedDict()
         self._cache_lock = threading.Lock()
 
@@ -222,9 +197,7 @@ class Embedder:
 
     def warm_up(self) -> None:
         """Import the SDK and open its session now, so that the first request does not wait for it."""
-        import dashscope.embeddings  # noqa: F401 - late: half a second of every cold start
-
-        _ = self._session
+        self._studio.warm_up()
 
     def wanted(
         self, text_type: TextType, dimension: int | None = None, output: Output = Output.DENSE, instruct: str = ""
@@ -320,7 +293,7 @@ class Embedder:
             return  # the request fails anyway: nothing more is bought for it
         try:
             retrying.call(lambda: self._call(rows, wanted, deadline, ledger), _PERSISTENCE, deadline)
-        except _RefusedError as error:
+        except RefusedError as error:
             if len(rows) == 1:
                 ledger.refuse(rows[0], error)
                 return
@@ -334,88 +307,41 @@ class Embedder:
         guessed = sum(row.tokens for row in rows)
         reservation = self._limiter.wait(guessed, deadline)
         reserved = self._settings.model.cost(sum(tokens.at_most(row.text) for row in rows))
-        self._budget.reserve(reserved)
+        self._studio.budget.reserve(reserved)
         billed = guessed  # until the answer says: an answer that is lost may have been paid for
         try:
             response = self._send([row.text for row in rows], wanted, deadline.timeout(self._settings.call_timeout))
-            billed = _billed(response)
+            billed = tokens_billed(response)
         finally:
-            self._budget.settle(reserved, self._settings.model.cost(billed))
+            self._studio.budget.settle(reserved, self._settings.model.cost(billed))
         if response.status_code != 200:
-            raise self._error(response)
+            failure = self._studio.failure(response)
+            if isinstance(failure, TransientError) and throttled(response):
+                self._limiter.throttled()
+            raise failure
         self._limiter.settle(reservation, billed)
         usage = Usage(tokens=billed, calls=1, cost_cny=self._settings.model.cost(billed))
         try:
             embeddings = _embeddings(response, len(rows), wanted)
-        except _MalformedError as error:
+        except MalformedError as error:
             error.soon = ledger.spoilt(rows, usage)
             raise
         ledger.paid(rows, embeddings, usage, response.request_id or "")
 
     def _send(self, texts: list[str], wanted: Wanted, seconds: float) -> Any:
-        import requests
-        from dashscope.embeddings import TextEmbedding  # late: half a second of every cold start
-
         model = self._settings.model
-        started = time.monotonic()
-        try:
-            return TextEmbedding.call(
-                model=model.name,
-                input=texts,
-                api_key=self._settings.api_key.reveal(),
-                workspace=self._settings.workspace or None,
-                base_address=self._settings.address,
-                session=self._session,
-                # `timeout=` would be sent to the server as a parameter and leave 300 s in force.
-                request_timeout=(min(_CONNECT_SECONDS, seconds), seconds),
-                text_type=wanted.text_type.value,
-                dimension=wanted.dimension if model.takes_dimension else None,
-                output_type=wanted.output.value if model.sparse else None,
-                instruct=wanted.instruct or None,
-            )
-        except requests.RequestException as error:
-            log.warning(
-                "dashscope_unreachable",
-                extra={"reason": type(error).__name__, "seconds": round(time.monotonic() - started, 3)},
-            )
-            raise TransientError(
-                "embedding_unavailable",
-                f"DashScope did not answer at {self._settings.address} ({type(error).__name__}); if it never does, "
-                "check DASHSCOPE_NETWORK and DASHSCOPE_BASE_URL.",
-            ) from None  # the original may hold the key in its message
-        except (TypeError, AttributeError, KeyError, ValueError):
-            # The SDK stumbles over an answer that is JSON but no object.
-            raise _MalformedError("its shape is unknown", "") from None
-
-    def _error(self, response: Any) -> PlatformError:
-        code = str(response.code or f"HTTP{response.status_code}")
-        message = str(response.message or "").replace(self._settings.api_key.reveal(), "***")[:_MESSAGE_LIMIT]
-        said = f"DashScope answered {response.status_code} {code}: {message}"
-        request_id = response.request_id or ""
-        billing = code in _BILLING_CODES or _FREE_TIER in message.lower()
-        if response.status_code in _TRANSIENT_STATUSES and not billing:
-            if response.status_code == 429:
-                self._limiter.throttled()
-            short = "embedding_throttled" if response.status_code == 429 else "embedding_unavailable"
-            retry_after = _retry_after(response.headers or {})
-            return TransientError(short, said, request_id=request_id, retry_after=retry_after)
-        if response.status_code == 400 and code in _REFUSED_CODES:
-            return _RefusedError(code, message, request_id=request_id)
-        if billing:
-            return ConfigurationError("embedding_unpaid", f"{said} Check the account's bill.", request_id=request_id)
-        hint = "Check DASHSCOPE_API_KEY, and that it belongs to the region of DASHSCOPE_NETWORK."
-        return ConfigurationError("embedding_refused", f"{said} {hint}", request_id=request_id)
+        return self._studio.embed(
+            texts,
+            seconds,
+            text_type=wanted.text_type.value,
+            dimension=wanted.dimension if model.takes_dimension else None,
+            output_type=wanted.output.value if model.sparse else None,
+            instruct=wanted.instruct or None,
+        )
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix="embed")
-
-    @cached_property
-    def _session(self) -> requests.Session:
-        from shared.connection import bounded_session
-
-        logging.getLogger("dashscope").setLevel(logging.CRITICAL)  # it logs requests; we say what is needed, once
-        return bounded_session(self._settings.address, connections=self._settings.concurrency + 32)
 
 
 def _share(settings: DashScopeSettings) -> Share:
@@ -428,7 +354,7 @@ def _embeddings(response: Any, count: int, wanted: Wanted) -> tuple[Embedding, .
     """The answer's rows in request order.
 
     Raises:
-        _MalformedError: ``embedding_malformed``: rows are missing, doubled, of another size or not finite.
+        MalformedError: ``embedding_malformed``: rows are missing, doubled, of another size or not finite.
     """
     try:
         rows = sorted(response.output["embeddings"], key=lambda row: row["text_index"])
@@ -437,13 +363,7 @@ def _embeddings(response: Any, count: int, wanted: Wanted) -> tuple[Embedding, .
         return tuple(_embedding(row, wanted) for row in rows)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = str(error) if isinstance(error, ValueError) else "its shape is unknown"
-        raise _MalformedError(reason, response.request_id or "") from None
-
-
-def _billed(response: Any) -> int:
-    usage = response.usage if isinstance(response.usage, dict) else {}
-    tokens_billed = usage.get("total_tokens")
-    return tokens_billed if isinstance(tokens_billed, int) and tokens_billed > 0 else 0
+        raise MalformedError(reason, response.request_id or "") from None
 
 
 def _embedding(row: Mapping[str, Any], wanted: Wanted) -> Embedding:
@@ -455,9 +375,3 @@ def _embedding(row: Mapping[str, Any], wanted: Wanted) -> Embedding:
         return Embedding(dense)
     weights = [(int(entry["index"]), float(entry["value"])) for entry in row["sparse_embedding"]]
     return Embedding(dense, SparseVector(tuple(i for i, _ in weights), tuple(v for _, v in weights)))
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    # Not documented, honoured when present; a date is not worth parsing for a pause.
-    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return float(value) if _SECONDS.fullmatch(value) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from shared.stopwords import STOP_WORDS
@@ -28,8 +29,27 @@ _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _STOPS = frozenset(STOP_WORDS)
 
 
+# Hits of each side that are weighed: twice as many change no figure of quality by a thousandth. So many and no fewer,
+# however many there are, because each score is relative to them all.
+DEPTH = 50
+
+
 def fuse(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit]:
-    """Both sides' hits with one score each, between 0 and 1, best first."""
+    """Both sides' hits with one score each, between 0 and 1, best first.
+
+    What lies deeper than `DEPTH` follows with a score of 0, in turn from each side: however deep the sides reach, their
+    order only grows at its end.
+    """
+    fused = _fused(query, dense[:DEPTH], lexical[:DEPTH])
+    known = {hit.id for hit in fused}
+    for hit in chain.from_iterable(zip_longest(dense[DEPTH:], lexical[DEPTH:])):
+        if hit is not None and hit.id not in known:
+            known.add(hit.id)
+            fused.append(replace(hit, score=0.0))
+    return fused
+
+
+def _fused(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit]:
     trust = min(1.0, _coverage(query, lexical) / _FULL_COVERAGE)
     weight = _LEXICAL_WEIGHT * trust
     scores: dict[str, float] = {}

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.models import Chunk, ObjectState
     from shared.retrying import Deadline
     from shared.store import Store
+    from shared.tenants import Tenancy
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -76,6 +77,7 @@ class Pipeline:
     embedder: Embedder
     store: Store
     settings: IngestionSettings
+    tenancy: Tenancy
 
 
 @dataclass
@@ -100,6 +102,11 @@ class Attempt:
     def __post_init__(self) -> None:
         before = self.before
         self.standing = before if before and before.indexed_version not in ("", self.state.version) else None
+
+    @property
+    def tenant(self) -> str:
+        """Whose the document is."""
+        return self.pipeline.tenancy.of(self.state.key.key, self.state.metadata)
 
     def result(self) -> Result:
         """Index this version, or record why it cannot be.
@@ -178,7 +185,7 @@ class Attempt:
         limits = parsing.Limits(max_bytes=settings.max_file_bytes)
         parsed = parsing.parse_bounded(path, self.state.key.key, limits, self.deadline.sooner(_RESERVE_SECONDS))
         self.title = parsed.title
-        self.source = digest(self.title, self.state.version, str(self.state.modified))
+        self.source = digest(self.title, self.state.version, str(self.state.modified), self.tenant)
         chunks = chunking.chunk(
             parsed.blocks, self.state.key.document_id, self.pipeline.embedder.profile, settings.chunk_tokens
         )
@@ -247,6 +254,7 @@ class Attempt:
             modified=state.modified,
             metadata=state.metadata,
             source=self.source,
+            tenant=self.tenant,
         )
 
     def failed(self, failure: Failure) -> Result:
@@ -291,6 +299,8 @@ class Attempt:
             modified=self.state.modified,
             chunks=len(self.wanted) if indexed else (standing.chunks if standing else 0),
             fingerprint=self.wanted.fingerprint if indexed else (standing.fingerprint if standing else NOTHING),
+            tenant=self.tenant,
+            tenant_from=self.pipeline.tenancy.rule,
             tokens=self.usage.tokens + (before.tokens if before else 0),
             cost_cny=self.usage.cost_cny + (before.cost_cny if before else 0),
             model=self.pipeline.embedder.profile,

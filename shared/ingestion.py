@@ -23,6 +23,7 @@ from shared.loading import ChangedError, document_of
 from shared.models import DocumentState, Usage
 from shared.places import NOTHING, fingerprint
 from shared.retrying import Deadline
+from shared.tenants import Tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +42,7 @@ _MOST_ROUNDS = 5
 # Documents share locks by their id, so that the locks need no keeping; two that meet wait, no more.
 _LOCKS = 256
 _SHOWN_NAMES = 20
+_NO_TENANTS = Tenancy()
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,16 @@ class Report:
 class Ingestion:
     """The use case of the ingest function: thread-safe, one per process."""
 
-    def __init__(self, bucket: Bucket, embedder: Embedder, store: Store, settings: IngestionSettings) -> None:
-        self._pipeline = Pipeline(bucket, embedder, store, settings)
+    def __init__(
+        self,
+        bucket: Bucket,
+        embedder: Embedder,
+        store: Store,
+        settings: IngestionSettings,
+        tenancy: Tenancy = _NO_TENANTS,
+    ) -> None:
+        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy)
+        self._tenancy = tenancy
         self._bucket = bucket
         self._embedder = embedder
         self._store = store
@@ -158,7 +168,9 @@ class Ingestion:
             document.id: document for document in self._store.documents(equals("bucket", self._bucket.name), deadline)
         }
         census = self._store.census(self._bucket.name, deadline)
-        stale = [state.key for id_, state in listed.items() if not _settled(known.get(id_), state, census.get(id_))]
+        stale = [
+            state.key for id_, state in listed.items() if not self._settled(known.get(id_), state, census.get(id_))
+        ]
         # A process that died behind a removal may leave passages that no record tells of.
         names = {id_: found.key for id_, found in census.items()}
         names |= {id_: document.key for id_, document in known.items()}
@@ -232,10 +244,18 @@ class Ingestion:
 
         That is the version's passages, or those of the one before if this one failed for good.
         """
-        is_of = (record.version, record.modified, record.beside, record.model)
-        if is_of != (state.version, state.modified, state.beside, self._embedder.profile):
+        is_of = (record.version, record.modified, record.beside, record.model, record.tenant_from)
+        if is_of != (state.version, state.modified, state.beside, self._embedder.profile, self._tenancy.rule):
             return False
         return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint
+
+    def _settled(self, record: Document | None, state: ObjectState, found: Holding | None) -> bool:
+        """Whether a listing and a census give no reason to look at a document."""
+        if record is None or record.tenant_from != self._tenancy.rule:
+            return False
+        if (record.etag, record.modified, record.beside) != (state.etag, state.modified, state.beside):
+            return False
+        return _finished(record) and record.fingerprint == (found.fingerprint if found else NOTHING)
 
     def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
         held = [id_ for id_, _ in self._store.places(key.document_id, deadline)]
@@ -260,12 +280,6 @@ def _finished(record: Document) -> bool:
     """Whether another attempt at the record's version would change nothing."""
     failed_for_good = record.failure is not None and not record.failure.retryable
     return record.state is DocumentState.INDEXED or (record.state is DocumentState.FAILED and failed_for_good)
-
-
-def _settled(record: Document | None, state: ObjectState, found: Holding | None) -> bool:
-    if record is None or (record.etag, record.modified, record.beside) != (state.etag, state.modified, state.beside):
-        return False
-    return _finished(record) and record.fingerprint == (found.fingerprint if found else NOTHING)
 
 
 def _added(total: Result, last: Result) -> Result:

@@ -171,6 +171,8 @@ class Document:
         attempts: tries spent on this version.
         order: of a record, its version number; an older record that comes late is left out.
         fingerprint: digest of the passages' ids and places, to see whether the index still holds exactly them.
+        tenant: whose the document is, or empty.
+        tenant_from: the rule that said so.
         updated: when this record was written, seconds since the epoch.
     """
 
@@ -188,6 +190,8 @@ class Document:
     modified: float = 0
     chunks: int = 0
     fingerprint: str = ""
+    tenant: str = ""
+    tenant_from: str = ""
     tokens: int = 0
     cost_cny: float = 0
     model: str = ""
@@ -237,7 +241,9 @@ class Hit:
 
     Attributes:
         score: higher is better; comparable within one response only.
+        ordinal: position in the document, counted from 0.
         metadata: what the document's owner said about it.
+        tenant: whose the document is, or empty.
     """
 
     id: str
@@ -248,4 +254,21 @@ class Hit:
     key: str
     title: str
     location: Location
+    ordinal: int = 0
     metadata: dict[str, Any] = field(default_factory=dict)
+    tenant: str = ""
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A passage as it stands in its document.
+
+    Attributes:
+        ordinal: position in the document, counted from 0.
+    """
+
+    id: str
+    document_id: str
+    ordinal: int
+    text: str
+    location: Location

@@ -20,14 +20,15 @@ import msgspec
 
 from shared import retrying
 from shared.errors import ConfigurationError, PlatformError, TransientError
-from shared.filters import equals, quoted
-from shared.models import Chunk, Document, Hit, Location
+from shared.filters import all_of, among, any_of, equals, quoted
+from shared.models import Chunk, Document, Excerpt, Hit, Location
 from shared.places import Place, Tally
 from shared.retrying import Persistence
 from shared.stopwords import STOP_WORDS
+from shared.tenants import MOST_BYTES as _TENANT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shared.config import MilvusSettings
     from shared.retrying import Deadline
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 # Raised when the collections' shape changes, so that old and new never mix.
-_LAYOUT = 3
+_LAYOUT = 4
 # A server answers at most this many rows. https://milvus.io/docs/limitations.md
 _MOST_ROWS = 16_384
 # Far below the server's message limit of 64 MB even with 2,560 dimensions and full texts.
@@ -53,8 +54,14 @@ _MADE_BY_US = re.compile(r"__(\w+)__(\d+)__(\d+)")
 _PERSISTENCE = Persistence(attempts=3, first_wait=0.2, longest_wait=3)
 _CREATE_SECONDS = 60
 
-_SOURCE_FIELDS = ["document_id", "bucket", "key", "title", "metadata"]
-_PASSAGE_FIELDS = ["text", *_SOURCE_FIELDS, "start", "end", "page", "sheet", "row", "headings"]
+# How many parts a server of 2.5 or later keeps the tenants in; a search within one tenant reads one of them.
+_PARTITIONS = 16
+# Documents are listed by key as long as there are no more; of more, the order of their ids costs less to turn pages in.
+_MOST_SORTED = 2_000
+
+_SOURCE_FIELDS = ["document_id", "bucket", "key", "title", "metadata", "tenant", "ordinal"]
+_PLACE_FIELDS = ["text", "start", "end", "page", "sheet", "row", "headings"]
+_PASSAGE_FIELDS = [*_SOURCE_FIELDS, *_PLACE_FIELDS]
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class Passage:
     modified: float
     metadata: dict[str, Any] = field(default_factory=dict)
     source: str = ""
+    tenant: str = ""
 
 
 class Store:
@@ -146,9 +154,11 @@ class Store:
                 self._call("create_index", deadline, name, index, seconds=_CREATE_SECONDS)
                 self._call("load_collection", deadline, name, seconds=_CREATE_SECONDS)
             else:
+                # A collection without a partition key takes no number of partitions.
+                parted = {"num_partitions": _PARTITIONS} if name == self._passages and with_keywords else {}
                 self._call(
                     "create_collection", deadline, name, seconds=_CREATE_SECONDS,
-                    schema=schema, index_params=index, consistency_level="Bounded",
+                    schema=schema, index_params=index, consistency_level="Bounded", **parted,
                 )  # fmt: skip
         try:
             self._call("create_alias", deadline, self._passages, self._alias)
@@ -175,7 +185,7 @@ class Store:
         """What passages say of their document (`Place.source`), read Strong, by id, as far as they are there."""
         found: dict[str, str] = {}
         for some in _portions(ids, _IDS_PER_CALL):
-            rows = self._query(self._passages, _among("id", some), ["id", "source"], deadline)
+            rows = self._query(self._passages, among("id", some), ["id", "source"], deadline)
             found.update((row["id"], row["source"]) for row in rows)
         return found
 
@@ -192,7 +202,7 @@ class Store:
         """The vectors of passages, by id."""
         found: dict[str, tuple[float, ...]] = {}
         for some in _portions(ids, _IDS_PER_CALL):
-            rows = self._query(self._passages, _among("id", some), ["id", "vector"], deadline)
+            rows = self._query(self._passages, among("id", some), ["id", "vector"], deadline)
             found.update((row["id"], tuple(map(float, row["vector"]))) for row in rows)
         return found
 
@@ -213,33 +223,85 @@ class Store:
         for some in _portions(list(ids), _IDS_PER_CALL):
             self._call("delete", deadline, self._passages, ids=some)
 
-    def nearest(self, vector: Sequence[float], limit: int, condition: str, deadline: Deadline) -> list[Hit]:
-        """Passages by the cosine of their vectors, best first; scores lie between -1 and 1."""
-        return self._search(
-            "vector", list(vector), "COSINE", {"ef": max(_SEARCH_WIDTH, limit)}, limit, condition, deadline
-        )
+    def nearest(
+        self, vector: Sequence[float], limit: int, condition: str, deadline: Deadline, *, brief: bool = False
+    ) -> list[Hit]:
+        """Passages by the cosine of their vectors, best first; scores lie between -1 and 1.
 
-    def matching(self, words: str, limit: int, condition: str, deadline: Deadline) -> list[Hit]:
+        Args:
+            brief: leave out all but ids and scores; `hits` brings the rest of those that are shown.
+        """
+        params = {"ef": max(_SEARCH_WIDTH, limit)}
+        return self._search("vector", list(vector), "COSINE", params, limit, condition, deadline, brief=brief)
+
+    def matching(self, words: str, limit: int, condition: str, deadline: Deadline, *, brief: bool = False) -> list[Hit]:
         """Passages by the words they share with ``words`` (BM25), best first; scores are positive."""
-        return self._search("lexical", words, "BM25", {}, limit, condition, deadline)
+        return self._search("lexical", words, "BM25", {}, limit, condition, deadline, brief=brief)
+
+    def hits(self, brief: Sequence[Hit], condition: str, deadline: Deadline) -> dict[str, Hit]:
+        """The whole of hits that were searched for briefly, by id, as far as they are still there."""
+        scores = {hit.id: hit.score for hit in brief}
+        rows = self._query(
+            self._passages, all_of(among("id", list(scores)), condition), ["id", *_PASSAGE_FIELDS], deadline, "Bounded"
+        )
+        return {row["id"]: _hit(row["id"], row, scores[row["id"]]) for row in rows}
+
+    def excerpts(self, wanted: Mapping[str, Iterable[int]], condition: str, deadline: Deadline) -> list[Excerpt]:
+        """Passages by their places: the ordinals wanted of each document, in order; one call for all of them."""
+        places = [
+            f"{equals('document_id', id_)} and ordinal in [{', '.join(map(str, sorted(ordinals)))}]"
+            for id_, ordinals in wanted.items()
+        ]
+        return self._excerpts(all_of(any_of(places), condition), deadline) if places else []
+
+    def stretch(
+        self, document_id: str, offset: int, limit: int, condition: str, deadline: Deadline
+    ) -> tuple[list[Excerpt], int]:
+        """So many passages of one document in order, and how many it has."""
+        whole = all_of(equals("document_id", document_id), condition)
+        part = all_of(whole, f"ordinal >= {offset} and ordinal < {offset + limit}")
+        return self._excerpts(part, deadline), self._count(self._passages, whole, deadline)
+
+    def _excerpts(self, condition: str, deadline: Deadline) -> list[Excerpt]:
+        fields = ["id", "document_id", "ordinal", *_PLACE_FIELDS]
+        rows = self._query(self._passages, condition, fields, deadline, "Bounded")
+        found = [Excerpt(row["id"], row["document_id"], row["ordinal"], row["text"], _location(row)) for row in rows]
+        return sorted(found, key=lambda excerpt: (excerpt.document_id, excerpt.ordinal, excerpt.id))
 
     # -- the registry -----------------------------------------------------------------------------------------------
 
-    def document(self, document_id: str, deadline: Deadline) -> Document | None:
-        """The record of a document, read Strong."""
-        rows = self._query(self._documents, equals("id", document_id), ["record"], deadline)
+    def document(self, document_id: str, deadline: Deadline, condition: str = "") -> Document | None:
+        """The record of a document, read Strong, if it meets ``condition``."""
+        rows = self._query(self._documents, all_of(equals("id", document_id), condition), ["record"], deadline)
         return _document(rows[0]) if rows else None
+
+    def document_page(self, condition: str, offset: int, limit: int, deadline: Deadline) -> tuple[list[Document], int]:
+        """So many of the records that ``condition`` selects, and how many those are.
+
+        They come by key; of more than 2,000 by id, so that no page takes reading all of them.
+        """
+        total = self._count(self._documents, condition, deadline)
+        if total <= _MOST_SORTED:
+            rows = self._query(self._documents, condition, ["id", "key", "bucket"], deadline, "Bounded")
+            rows.sort(key=lambda row: (row["key"], row["bucket"]))
+            ids = [row["id"] for row in rows[offset : offset + limit]]
+        else:
+            ids = self._ids(condition, offset, limit, deadline)
+        found = self.documents_with(ids, deadline, "Bounded")
+        return [found[id_] for id_ in ids if id_ in found], total
 
     def documents(self, condition: str, deadline: Deadline) -> list[Document]:
         """All records that ``condition`` selects, by key."""
         rows = self._all(self._documents, condition, ["id", "record"], deadline)
         return sorted(map(_document, rows), key=lambda document: (document.key, document.bucket))
 
-    def documents_with(self, ids: Sequence[str], deadline: Deadline) -> dict[str, Document]:
-        """The records of several documents, read Strong, by id."""
+    def documents_with(
+        self, ids: Sequence[str], deadline: Deadline, consistency: str = "Strong"
+    ) -> dict[str, Document]:
+        """The records of several documents, by id."""
         found: dict[str, Document] = {}
         for some in _portions(ids, _IDS_PER_CALL):
-            rows = self._query(self._documents, _among("id", some), ["record"], deadline)
+            rows = self._query(self._documents, among("id", some), ["record"], deadline, consistency)
             found.update((document.id, document) for document in map(_document, rows))
         return found
 
@@ -256,23 +318,61 @@ class Store:
     # -- Milvus -----------------------------------------------------------------------------------------------------
 
     def _search(
-        self, field: str, data: Any, metric: str, params: dict[str, Any], limit: int, condition: str, deadline: Deadline
+        self,
+        field: str,
+        data: Any,
+        metric: str,
+        params: dict[str, Any],
+        limit: int,
+        condition: str,
+        deadline: Deadline,
+        *,
+        brief: bool,
     ) -> list[Hit]:
         (found,) = self._call(
             "search", deadline, self._passages, data=[data], anns_field=field, limit=limit, filter=condition,
-            output_fields=_PASSAGE_FIELDS, search_params={"metric_type": metric, "params": params},
+            output_fields=["document_id"] if brief else _PASSAGE_FIELDS,
+            search_params={"metric_type": metric, "params": params},
         )  # fmt: skip
         # Milvus Lite gives distances for BM25, a server scores: only the sign differs.
-        hits = [_hit(row, abs(row["distance"]) if metric == "BM25" else row["distance"]) for row in found]
+        make = _brief_hit if brief else _hit
+        hits = [
+            make(row["id"], row["entity"], abs(row["distance"]) if metric == "BM25" else row["distance"])
+            for row in found
+        ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 
-    def _query(self, name: str, condition: str, fields: list[str], deadline: Deadline) -> list[dict[str, Any]]:
+    def _query(
+        self, name: str, condition: str, fields: list[str], deadline: Deadline, consistency: str = "Strong"
+    ) -> list[dict[str, Any]]:
         return list(
             self._call(
                 "query", deadline, name, filter=condition, output_fields=fields, limit=_MOST_ROWS,
-                consistency_level="Strong",
+                consistency_level=consistency,
             )
         )  # fmt: skip
+
+    def _count(self, name: str, condition: str, deadline: Deadline) -> int:
+        (row,) = self._call(
+            "query", deadline, name, filter=condition, output_fields=["count(*)"], consistency_level="Bounded"
+        )
+        return int(row["count(*)"])
+
+    def _ids(self, condition: str, offset: int, limit: int, deadline: Deadline, prefix: str = "") -> list[str]:
+        """So many ids of records in their order: what lies before them is counted in sixteenths, not read."""
+        found: list[str] = []
+        for digit in "0123456789abcdef":
+            within = all_of(condition, _ids_under(prefix + digit))
+            count = self._count(self._documents, within, deadline)
+            if offset < count and count > _MOST_SORTED:
+                found += self._ids(condition, offset, limit - len(found), deadline, prefix + digit)
+            elif offset < count:
+                rows = self._query(self._documents, within, ["id"], deadline, "Bounded")
+                found += sorted(row["id"] for row in rows)[offset : offset + limit - len(found)]
+            offset = max(0, offset - count)
+            if len(found) == limit:
+                break
+        return found
 
     def _all(
         self, name: str, condition: str, fields: list[str], deadline: Deadline, prefix: str = ""
@@ -363,6 +463,8 @@ class Store:
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=32)
         schema.add_field("document_id", DataType.VARCHAR, max_length=32)
+        # A server before 2.5 would put rows that are replaced into the wrong part, where a search misses them.
+        schema.add_field("tenant", DataType.VARCHAR, max_length=_TENANT_BYTES, is_partition_key=with_keywords)
         schema.add_field("source", DataType.VARCHAR, max_length=32)
         analyzer = {"tokenizer": "jieba", "filter": ["lowercase", {"type": "stop", "stop_words": list(STOP_WORDS)}]}
         text = {"enable_analyzer": True, "analyzer_params": analyzer} if with_keywords else {}
@@ -403,6 +505,7 @@ class Store:
         schema.add_field("bucket", DataType.VARCHAR, max_length=_TEXT_FIELDS["bucket"])
         schema.add_field("key", DataType.VARCHAR, max_length=_KEY_BYTES)
         schema.add_field("state", DataType.VARCHAR, max_length=16)
+        schema.add_field("tenant", DataType.VARCHAR, max_length=_TENANT_BYTES)
         schema.add_field("record", DataType.JSON)
         schema.add_field("unused", DataType.FLOAT_VECTOR, dim=2)
         return schema
@@ -420,6 +523,7 @@ def _row(passage: Passage) -> dict[str, Any]:
     return {
         "id": passage.chunk.id,
         "document_id": passage.chunk.document_id,
+        "tenant": passage.tenant,
         "text": _cut(passage.chunk.text, MOST_TEXT_BYTES),
         "bucket": passage.bucket,
         "key": _cut(passage.key, _KEY_BYTES),
@@ -439,18 +543,24 @@ def _row(passage: Passage) -> dict[str, Any]:
     }
 
 
-def _hit(row: Any, score: float) -> Hit:
-    entity = row["entity"]
-    location = Location(
-        start=entity["start"],
-        end=entity["end"],
-        page=entity["page"] or None,
-        sheet=entity["sheet"] or None,
-        row=entity["row"] or None,
-        headings=tuple(entity["headings"]["titles"]),
+def _hit(id_: str, row: Any, score: float) -> Hit:
+    source = {name: row[name] for name in _SOURCE_FIELDS}
+    return Hit(id=id_, score=float(score), text=row["text"], location=_location(row), **source)
+
+
+def _brief_hit(id_: str, row: Any, score: float) -> Hit:
+    return Hit(id_, float(score), "", row["document_id"], "", "", "", Location())
+
+
+def _location(row: Any) -> Location:
+    return Location(
+        start=row["start"],
+        end=row["end"],
+        page=row["page"] or None,
+        sheet=row["sheet"] or None,
+        row=row["row"] or None,
+        headings=tuple(row["headings"]["titles"]),
     )
-    source = {name: entity[name] for name in _SOURCE_FIELDS}
-    return Hit(id=row["id"], score=float(score), text=entity["text"], location=location, **source)
 
 
 def _record_row(document: Document) -> dict[str, Any]:
@@ -459,6 +569,7 @@ def _record_row(document: Document) -> dict[str, Any]:
         "bucket": document.bucket,
         "key": _cut(document.key, _KEY_BYTES),
         "state": document.state.value,
+        "tenant": document.tenant,
         "record": asdict(document),
         "unused": [0.0, 0.0],  # Milvus wants a vector in every collection
     }
@@ -466,10 +577,6 @@ def _record_row(document: Document) -> dict[str, Any]:
 
 def _document(row: dict[str, Any]) -> Document:
     return msgspec.convert(row["record"], Document)
-
-
-def _among(field_name: str, ids: Sequence[str]) -> str:
-    return f"{field_name} in [{', '.join(map(quoted, ids))}]"
 
 
 def _ids_under(prefix: str) -> str:

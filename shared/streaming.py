@@ -21,6 +21,7 @@ from shared.errors import PlatformError
 from shared.models import Chunk, Document, DocumentState, Failure, Location, Usage, digest
 from shared.records import BadRecord, Record
 from shared.store import MOST_TEXT_BYTES, Passage
+from shared.tenants import Tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ _WINDOW = 200
 _RESERVE_SECONDS = 10.0
 # Of what a row says of itself, this much is about its text.
 _HALF = 16
+_NO_TENANTS = Tenancy()
 
 
 class Outcome(StrEnum):
@@ -75,11 +77,13 @@ class Streaming:
     Args:
         embedder: makes the vectors.
         stores: by the name a record may give; under the empty name the one for records that give none.
+        tenancy: whose a record is; its id stands for the key.
     """
 
-    def __init__(self, embedder: Embedder, stores: Mapping[str, Store]) -> None:
+    def __init__(self, embedder: Embedder, stores: Mapping[str, Store], tenancy: Tenancy = _NO_TENANTS) -> None:
         self._embedder = embedder
         self._stores = stores
+        self._tenancy = tenancy
 
     def handle(self, records: Sequence[Record | BadRecord], deadline: Deadline) -> Streamed:
         """Write and delete what the records say, in batches for each collection.
@@ -99,7 +103,7 @@ class Streaming:
         usage, failure = Usage(), None
         for name, own in places.items():
             for some in (own[start : start + _WINDOW] for start in range(0, len(own), _WINDOW)):
-                batch = _Batch(self._embedder, self._stores[name], deadline, set(self._stores))
+                batch = _Batch(self._embedder, self._stores[name], deadline, set(self._stores), self._tenancy)
                 failure = batch.run([records[place] for place in some]) or failure
                 usage += batch.usage
                 for place, result in zip(some, batch.results, strict=True):
@@ -134,6 +138,7 @@ class _Item:
     record: Record
     document_id: str
     chunk_id: str
+    tenant: str
 
     @property
     def text_digest(self) -> str:
@@ -142,8 +147,9 @@ class _Item:
 
     @property
     def source(self) -> str:
-        """What the row says of itself: its text and its metadata."""
-        return self.text_digest + digest(msgspec.json.encode(self.record.metadata, order="sorted").decode())[:_HALF]
+        """What the row says of itself: its text, its metadata and whose it is."""
+        metadata = msgspec.json.encode(self.record.metadata, order="sorted").decode()
+        return self.text_digest + digest(metadata, self.tenant)[:_HALF]
 
 
 @dataclass
@@ -157,6 +163,7 @@ class _Batch:
     store: Store
     deadline: Deadline
     collections: set[str]
+    tenancy: Tenancy
     usage: Usage = Usage()
     failure: PlatformError | None = None
     known: dict[str, Document] = field(default_factory=dict)
@@ -179,7 +186,7 @@ class _Batch:
         ids = [_document_id(record) for record in checked]
         self.known = self.store.documents_with(ids, self.deadline)
         items = [
-            _Item(record, id_, digest(id_, self.embedder.profile))
+            _Item(record, id_, digest(id_, self.embedder.profile), self.tenancy.of(record.id, record.metadata))
             for record, id_ in zip(checked, ids, strict=True)
             if isinstance(record, Record)
         ]
@@ -268,6 +275,8 @@ class _Batch:
             size=len(record.text.encode()),
             modified=time.time(),
             chunks=int(indexed),
+            tenant=item.tenant,
+            tenant_from=self.tenancy.rule,
             model=self.embedder.profile,
             attempts=1,
             order=record.version,
@@ -278,7 +287,14 @@ class _Batch:
         """Record that the newest record of an id cannot be used; an older one goes on answering, and is said to."""
         self.outcomes[document_id] = RecordResult(id_, Outcome.FAILED, reason)
         failed = Document(
-            id=document_id, bucket=RECORDS, key=id_, state=DocumentState.FAILED, version="", format="record"
+            id=document_id,
+            bucket=RECORDS,
+            key=id_,
+            state=DocumentState.FAILED,
+            version="",
+            format="record",
+            tenant=self.tenancy.of(id_, {}),
+            tenant_from=self.tenancy.rule,
         )
         self.documents[document_id] = replace(
             self.known.get(document_id, failed),
@@ -306,6 +322,7 @@ def _passage(item: _Item, vector: tuple[float, ...]) -> Passage:
         modified=time.time(),
         metadata=record.metadata,
         source=item.source,
+        tenant=item.tenant,
     )
 
 

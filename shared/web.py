@@ -25,7 +25,7 @@ from shared.retrying import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.auth import Gate
+    from shared.auth import Gate, Scope
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Application:
             if request.headers.get(_CONTROL) != request.path:
                 raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
         elif request.path not in self._open_paths and request.path != "/pre-stop":
-            self._gate.check(request.headers.get("Authorization", ""), request.headers.get("x-api-key", ""))
+            g.scope = self._gate.check(request.headers.get("Authorization", ""), request.headers.get("x-api-key", ""))
 
     def _finish(self, response: Response) -> Response:
         response.headers["x-request-id"] = g.get("request_id", "")
@@ -188,6 +188,12 @@ def answer(content: Any, status: int = 200) -> Response:
 def request_id() -> str:
     """Id of the request at hand, in every answer and log line."""
     return str(g.request_id)
+
+
+def scope() -> Scope:
+    """What the caller of the request at hand may see."""
+    admitted: Scope = g.scope
+    return admitted
 
 
 def _own_or_new_id(given: str) -> str:

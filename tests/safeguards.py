@@ -111,8 +111,8 @@ SAFEGUARDS = (
         "Strong reads",
         "a decision follows what was true a moment ago",
         "shared/store.py",
-        '                consistency_level="Strong",\n',
-        "",
+        """fields: list[str], deadline: Deadline, consistency: str = "Strong\"""",
+        """fields: list[str], deadline: Deadline, consistency: str = "Bounded\"""",
         (f"{_HISTORIES}test_reads_that_come_late_decide_nothing",),
     ),
     Safeguard(
@@ -258,9 +258,9 @@ SAFEGUARDS = (
     Safeguard(
         "timeout of DashScope",
         "one silent connection holds a worker for ever",
-        "shared/embedding.py",
-        "request_timeout=(min(_CONNECT_SECONDS, seconds), seconds),",
-        "request_timeout=(_CONNECT_SECONDS, 300.0),  # what the SDK has",
+        "shared/modelstudio.py",
+        '"request_timeout": (min(_CONNECT_SECONDS, seconds), seconds),',
+        '"request_timeout": (_CONNECT_SECONDS, 300.0),  # what the SDK has',
         (f"{_EMBEDDING}test_the_deadline_ends_everything",),
     ),
     Safeguard(
@@ -392,7 +392,7 @@ SAFEGUARDS = (
         "cap of the cost",
         "a defect spends without end",
         "shared/embedding.py",
-        "        self._budget.reserve(reserved)\n",
+        "        self._studio.budget.reserve(reserved)\n",
         "",
         (f"{_EMBEDDING}test_a_process_stops_before_it_overspends",),
     ),

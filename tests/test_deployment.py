@@ -207,9 +207,9 @@ def test_each_function_gets_only_the_variables_it_needs() -> None:
     access = {"API_KEYS", "ALLOW_ANONYMOUS"}
     functions = load(DEPLOYMENT, {}).functions
     assert {name: set(function.environment_variables) for name, function in functions.items()} == {
-        "embed": common | access | {"RECORD_COLLECTIONS"},
-        "ingest": common | bucket,
-        "search": common | access,
+        "embed": common | access | {"RECORD_COLLECTIONS", "TENANT_FROM"},
+        "ingest": common | bucket | {"TENANT_FROM"},
+        "search": common | access | {"RERANK_DEFAULT"},
     }
 
 

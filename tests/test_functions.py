@@ -218,6 +218,21 @@ BAD_SEARCH: dict[str, Any] = {
     "filter field": {"query": "x", "filter": {"eq": {"vector": 1}}},
     "filter deep": {"query": "x", "filter": {"not": {"not": {"not": {"not": {"not": {"not": {"not": {"not": {}}}}}}}}}},
     "unknown field": {"query": "x", "limit": 3},
+    "offset -1": {"query": "x", "offset": -1},
+    "offset too far": {"query": "x", "offset": 995, "top_k": 6},
+    "context 6": {"query": "x", "context": 6},
+    "group_by text": {"query": "x", "group_by": "key"},
+    "group_size 0": {"query": "x", "group_size": 0},
+    "group_size 11": {"query": "x", "group_by": "document", "group_size": 11},
+    "rerank text": {"query": "x", "rerank": "yes"},
+    "min_score text": {"query": "x", "min_score": "0.5"},
+    "min_score NaN": b'{"query": "x", "min_score": NaN}',
+    "min_score 1e999": b'{"query": "x", "min_score": 1e999}',
+    "tenant number": {"query": "x", "tenant": 5},
+    "tenant NUL": {"query": "x", "tenant": "a\0b"},
+    "half a character": b'{"query": "\\ud800"}',
+    "filter of a million parts": {"query": "x", "filter": {"or": [{"in": {"key": ["x"] * 100}}] * 10_000}},
+    "filter injects a name": {"query": "x", "filter": {"eq": {'metadata.x"] or metadata["y': 1}}},
 }
 
 
@@ -237,9 +252,13 @@ def test_bad_input_is_answered_with_a_documented_4xx(running: Stack, path: str, 
     assert "Traceback" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "query", ["", "?q=", "?q=x&top_k=0", "?q=x&top_k=many", "?q=x&mode=odd", "?q=x&filter={", "?q=x&filter=[]"]
-)
+BAD_LINKS = [
+    *("", "?q=", "?q=x&top_k=0", "?q=x&top_k=many", "?q=x&mode=odd", "?q=x&filter={", "?q=x&filter=[]"),
+    *("?query=x", "?q=x&min_score=nan", "?q=x&rerank=maybe", "?q=x&context=6", "?q=x&offset=996&top_k=5"),
+]
+
+
+@pytest.mark.parametrize("query", BAD_LINKS)
 def test_bad_links_are_answered_with_a_documented_4xx(running: Stack, query: str) -> None:
     answer = requests.get(f"{running.url}/search{query}", timeout=30)
     assert answer.status_code == 400
@@ -254,6 +273,10 @@ def test_bad_links_are_answered_with_a_documented_4xx(running: Stack, query: str
         ("GET", "/documents/none", 404, "document_not_found"),
         ("GET", "/documents?state=odd", 400, "invalid_request"),
         ("GET", "/documents?limit=0", 400, "invalid_request"),
+        ("GET", "/documents?colour=red", 400, "invalid_request"),
+        ("GET", "/documents/none/passages", 404, "document_not_found"),
+        ("GET", "/documents/none/passages?limit=501", 400, "invalid_request"),
+        ("GET", "/mcp", 405, "method_not_allowed"),
         ("POST", "/invoke", 404, "not_found"),
         ("POST", "/initialize", 404, "not_found"),
     ],

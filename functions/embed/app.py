@@ -46,7 +46,7 @@ def stores() -> dict[str, Store]:
     return {name: Store(milvus, space) for name, milvus in {"": settings.milvus, **more}.items()}
 
 
-streaming = Streaming(embedder, stores())
+streaming = Streaming(embedder, stores(), settings.tenants.tenancy())
 
 
 class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):

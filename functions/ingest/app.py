@@ -20,7 +20,8 @@ settings = settings_or_exit(IngestSettings)
 embedder = Embedder(settings.dashscope)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
 bucket = Bucket(settings.bucket)
-ingestion = Ingestion(bucket, embedder, store, settings.ingestion)
+tenancy = settings.tenants.tenancy(settings.bucket.prefix)
+ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy)
 
 
 def prepare(deadline: Deadline) -> None:

@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import Response, request
-from msgspec import Meta, Struct
 
+from functions.search import mcp
+from functions.search.shapes import (
+    DocumentRequest,
+    ListRequest,
+    PassagesRequest,
+    SearchRequest,
+    converted,
+    found_answer,
+    passages_answer,
+)
 from shared.auth import Gate
 from shared.config import SearchSettings
 from shared.embedding import Embedder
 from shared.errors import NotFoundError, RequestError
-from shared.filters import equals
+from shared.filters import all_of, compile_filter, equals
 from shared.models import DocumentState
-from shared.retrieval import Mode, Question, Retrieval
+from shared.modelstudio import ModelStudio
+from shared.reranking import Reranker
+from shared.retrieval import Retrieval
 from shared.store import Space, Store
-from shared.web import Application, answer, body, deadline, request_id, settings_or_exit
+from shared.web import Application, answer, body, deadline, request_id, scope, settings_or_exit
 
 if TYPE_CHECKING:
-    from shared.models import Hit
+    from shared.models import Document, Excerpt
     from shared.retrying import Deadline
 
 settings = settings_or_exit(SearchSettings)
-embedder = Embedder(settings.dashscope)
+studio = ModelStudio(settings.dashscope)
+embedder = Embedder(settings.dashscope, studio)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
-retrieval = Retrieval(embedder, store)
+reranker = Reranker(settings.dashscope, settings.rerank, studio)
+retrieval = Retrieval(embedder, store, reranker, settings.rerank.documents, settings.rerank.by_default)
 
 PAGE = Path(__file__).with_name("page.html").read_bytes()
-
-
-class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of ``POST /search``."""
-
-    query: str
-    top_k: int = 10
-    mode: Mode = Mode.HYBRID
-    filter: Any = None
-
-
-class ListRequest(Struct, frozen=True):
-    """Query string of ``GET /documents``."""
-
-    state: DocumentState | None = None
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    offset: Annotated[int, Meta(ge=0)] = 0
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def prepare(deadline: Deadline) -> None:
@@ -63,37 +61,54 @@ app = application.flask
 @app.post("/search")
 def search() -> Response:
     """Ranked passages for a question sent as JSON."""
-    asked = body(SearchRequest)
-    return _answer(Question(asked.query, asked.top_k, asked.mode, asked.filter))
+    return answer(_found(body(SearchRequest)))
 
 
 @app.get("/search")
 def search_by_link() -> Response:
-    """The same for a question in the address: ``/search?q=…&top_k=…&mode=…&filter=JSON``."""
-    condition = request.args.get("filter")
-    fields: dict[str, Any] = {name: request.args[name] for name in ("top_k", "mode") if name in request.args}
-    asked = _converted({"query": request.args.get("q", ""), **fields}, SearchRequest)
-    return _answer(Question(asked.query, asked.top_k, asked.mode, _json(condition) if condition else None))
+    """The same for a question in the address: ``/search?q=…``, and all else under the names of the body's fields."""
+    fields: dict[str, Any] = dict(request.args)
+    fields["query"] = fields.pop("q", "")
+    if "filter" in fields:
+        fields["filter"] = _json(fields["filter"])
+    return answer(_found(converted(fields, SearchRequest, from_text=True)))
 
 
 @app.get("/documents")
 def documents() -> Response:
-    """The documents' states, by key."""
-    asked = _converted(dict(request.args), ListRequest)
+    """The documents' states."""
+    asked: ListRequest = converted(dict(request.args), ListRequest, from_text=True)
     deleted = equals("state", DocumentState.DELETED.value)
-    condition = equals("state", asked.state.value) if asked.state else f"not ({deleted})"
-    found = store.documents(condition, deadline()) if store.check(deadline()) else []
-    page = found[asked.offset : asked.offset + asked.limit]
-    return answer({"documents": page, "total": len(found), "request_id": request_id()})
+    condition = all_of(
+        scope().narrowed(asked.tenant).condition,
+        equals("state", asked.state.value) if asked.state else f"not ({deleted})",
+        compile_filter({"prefix": {"key": asked.prefix}}) if asked.prefix else "",
+    )
+    until = deadline()
+    page, total = store.document_page(condition, asked.offset, asked.limit, until) if store.check(until) else ([], 0)
+    return answer({"documents": page, "total": total, "request_id": request_id()})
 
 
 @app.get("/documents/<document_id>")
 def document(document_id: str) -> Response:
     """One document's state."""
-    known = store.document(document_id[:64], deadline()) if store.check(deadline()) else None
-    if known is None:
-        raise NotFoundError("document_not_found", "There is no such document; GET /documents lists them.")
-    return answer(known)
+    return answer(_document(document_id))
+
+
+@app.get("/documents/<document_id>/passages")
+def passages(document_id: str) -> Response:
+    """One document's passages in order."""
+    asked = converted(dict(request.args), PassagesRequest, from_text=True)
+    _document(document_id)
+    found, total = _passages(document_id, asked)
+    return answer(passages_answer(document_id, found, total, request_id()))
+
+
+@app.post("/mcp")
+def model_context_protocol() -> Response:
+    """One message of a language model's client."""
+    content, status = endpoint.answer(request.get_data(), request.headers.get("MCP-Protocol-Version", ""))
+    return Response(status=status) if content is None else answer(content, status)
 
 
 @app.get("/")
@@ -102,29 +117,23 @@ def page() -> Response:
     return Response(PAGE, mimetype="text/html")
 
 
-def _answer(question: Question) -> Response:
-    found = retrieval.search(question, deadline())
-    return answer(
-        {
-            "hits": [_hit(hit) for hit in found.hits],
-            "mode": found.mode,
-            "usage": found.usage,
-            "milliseconds": found.milliseconds,
-            "request_id": request_id(),
-        }
-    )
+def _found(asked: SearchRequest) -> dict[str, Any]:
+    found = retrieval.search(asked.question(), deadline(), scope())
+    return found_answer(found, grouped=asked.group_by is not None, request_id=request_id())
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
-    source = {"id": hit.document_id, "bucket": hit.bucket, "key": hit.key, "title": hit.title, "metadata": hit.metadata}
-    return {"id": hit.id, "score": round(hit.score, 6), "text": hit.text, "document": source, "location": hit.location}
+def _document(document_id: str) -> Document:
+    until = deadline()
+    known = None
+    if _ID.fullmatch(document_id) and store.check(until):
+        known = store.document(document_id, until, scope().condition)
+    if known is None:
+        raise NotFoundError("document_not_found", "There is no such document; GET /documents lists them.")
+    return known
 
 
-def _converted(values: dict[str, Any], kind: type[Any]) -> Any:
-    try:
-        return msgspec.convert(values, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise RequestError("invalid_request", f"{error}.") from None
+def _passages(document_id: str, asked: PassagesRequest) -> tuple[list[Excerpt], int]:
+    return store.stretch(document_id, asked.offset, asked.limit, scope().condition, deadline())
 
 
 def _json(text: str) -> Any:
@@ -132,3 +141,62 @@ def _json(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise RequestError("invalid_filter", "The filter is not JSON.") from None
+
+
+# -- what a language model is offered -------------------------------------------------------------------------------
+
+
+def _search_tool(arguments: dict[str, Any]) -> dict[str, Any]:
+    return _found(converted(arguments, SearchRequest))
+
+
+def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:
+    asked: DocumentRequest = converted(arguments, DocumentRequest)
+    record = _document(asked.id)
+    found, total = _passages(asked.id, asked)
+    return {"document": record, **passages_answer(asked.id, found, total, request_id())}
+
+
+def _told_hits(found: dict[str, Any]) -> str:
+    hits = found["hits"] if "hits" in found else [hit for group in found["groups"] for hit in group["hits"]]
+    return "\n\n".join(map(_told_hit, hits)) or "Nothing was found."
+
+
+def _told_hit(hit: dict[str, Any]) -> str:
+    about, place = hit["document"], hit["location"]
+    named = [f"{name} {place[name]}" for name in ("page", "sheet", "row") if place[name]]
+    where = ", ".join([about["key"], *named, *place["headings"]])
+    return f"[{about['title']} ({where}); document {about['id']}]\n{hit['text']}"
+
+
+def _told_document(found: dict[str, Any]) -> str:
+    record, shown = found["document"], found["passages"]
+    head = f"[{record.title} ({record.key}); {record.state.value}; {len(shown)} of {found['total']} passages]"
+    return "\n\n".join([head, *(passage["text"] for passage in shown)])
+
+
+_LIST_OF_OBJECTS = {"type": "array", "items": {"type": "object"}}
+endpoint = mcp.Endpoint(
+    "semantic-search",
+    "Search the documents of this organisation and cite what you use: title, key and page of each passage.",
+    [
+        mcp.Tool(
+            "search",
+            "Search documents",
+            "Passages that answer a question best, by meaning and by words, in any language, with their sources.",
+            SearchRequest,
+            {"hits": _LIST_OF_OBJECTS, "groups": _LIST_OF_OBJECTS, "mode": {"type": "string"}},
+            _search_tool,
+            _told_hits,
+        ),
+        mcp.Tool(
+            "get_document",
+            "Read a document",
+            "The state of one document and its passages in order, to read on around what search found.",
+            DocumentRequest,
+            {"document": {"type": "object"}, "passages": _LIST_OF_OBJECTS, "total": {"type": "integer"}},
+            _document_tool,
+            _told_document,
+        ),
+    ],
+)

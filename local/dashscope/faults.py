@@ -104,7 +104,10 @@ def _spoil_rows(fault: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         case "wrong_dimension":
             return [_with_vector(rows[0], rows[0].get("embedding", [])[:-1]), *rows[1:]]
         case _:
-            return [_with_vector(rows[0], [float("nan"), *rows[0].get("embedding", [])[1:]]), *rows[1:]]
+            nan = float("nan")
+            if "relevance_score" in rows[0]:
+                return [{**rows[0], "relevance_score": nan}, *rows[1:]]
+            return [_with_vector(rows[0], [nan, *rows[0].get("embedding", [])[1:]]), *rows[1:]]
 
 
 def _with_vector(row: dict[str, Any], vector: list[float]) -> dict[str, Any]:

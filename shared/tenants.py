@@ -1,0 +1,46 @@
+"""Whose a document is: taken from its key or from what its owner says of it, by one rule for all documents."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What Milvus keeps of a name; the longest key of an object is just shorter.
+MOST_BYTES = 1_024
+RULE = re.compile(r"|prefix|metadata\.[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True)
+class Tenancy:
+    """The rule.
+
+    Attributes:
+        source: ``prefix`` for the first folder of the key, ``metadata.NAME`` for the text or whole number there; empty
+            for none.
+        root: what stands before that folder in every key.
+    """
+
+    source: str = ""
+    root: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The rule in one text: what was stored under another must be looked at again."""
+        return f"{self.source}:{self.root}" if self.source == "prefix" else self.source
+
+    def of(self, key: str, metadata: Mapping[str, Any]) -> str:
+        """The tenant of a document; empty where the rule names none, and then only unbound keys see it."""
+        tenant = self._named(key, metadata)
+        # A name that does not fit is nobody's: cut off, it might be somebody else's.
+        return tenant if len(tenant.encode("utf-8", "surrogatepass")) <= MOST_BYTES else ""
+
+    def _named(self, key: str, metadata: Mapping[str, Any]) -> str:
+        if self.source == "prefix":
+            folder, slash, _ = key.removeprefix(self.root).lstrip("/").partition("/")
+            return folder if slash else ""
+        value = metadata.get(self.source.removeprefix("metadata.")) if self.source else None
+        return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -1,0 +1,206 @@
+"""The protocol of language models, spoken by the official client through the gateway, with keys bound to tenants."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import jsonschema
+import mcp_types
+import pytest
+import requests
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from local import stack
+from local.stack import Plan, Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from local.stack import Stack
+
+FILES = {
+    "acme/ferry.md": "# Timetable\n\nThe last ferry to Brava leaves at 21:40.\n",
+    "globex/ferry.md": "# Secret\n\nThe ferry of globex leaves at dawn.\n",
+}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("bucket")
+    for key, text in FILES.items():
+        (folder / key).parent.mkdir()
+        (folder / key).write_text(text, "utf-8")
+    environ = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "API_KEYS": "free,bound@acme", "TENANT_FROM": "prefix"}
+    plan = Plan(tmp_path_factory.mktemp("data"), folder, ports=Ports(0, 0, 0, 0), environ=environ)
+    with stack.running(plan) as everything:
+        everything.invoke("ingest", {"action": "reconcile"})
+        until = time.monotonic() + 60
+        while get(everything, "/documents?state=indexed").json()["total"] < len(FILES):
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        yield everything
+
+
+def get(running: Stack, path: str, key: str = "free") -> requests.Response:
+    return requests.get(f"{running.url}{path}", headers={"x-api-key": key}, timeout=30)
+
+
+def send(running: Stack, message: Any, key: str = "free", **headers: str) -> requests.Response:
+    data = message if isinstance(message, bytes) else json.dumps(message).encode()
+    return requests.post(f"{running.url}/mcp", data, headers={"x-api-key": key, **headers}, timeout=30)
+
+
+def spoken(running: Stack, talk: Callable[[Client], Awaitable[Any]], key: str = "free", **options: Any) -> Any:
+    """What comes of a talk of the official client."""
+
+    async def connect() -> Any:
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http:
+            transport = streamable_http_client(f"{running.url}/mcp", http_client=http)
+            async with Client(transport, **options) as client:
+                return await talk(client)
+
+    return asyncio.run(connect())
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_the_official_client_finds_and_uses_the_tools(running: Stack, mode: str) -> None:
+    async def talk(client: Client) -> Any:
+        tools = (await client.list_tools()).tools
+        found = await client.call_tool("search", {"query": "When does the last ferry leave?", "top_k": 2})
+        id_ = found.structured_content["hits"][0]["document"]["id"]
+        read = await client.call_tool("get_document", {"id": id_})
+        return tools, found, read
+
+    tools, found, read = spoken(running, talk, mode=mode)
+    assert {tool.name for tool in tools} == {"search", "get_document"}
+    for tool in tools:
+        jsonschema.Draft202012Validator.check_schema(tool.input_schema)
+        assert tool.input_schema["type"] == "object"
+    assert not found.is_error
+    assert {hit["document"]["key"] for hit in found.structured_content["hits"]} == set(FILES)
+    assert "21:40" in found.content[0].text
+    assert read.structured_content["document"]["key"] in FILES
+    assert read.structured_content["total"] == 1
+    assert "ferry" in read.content[0].text
+
+
+def test_what_a_tool_cannot_do_is_told_to_the_model(running: Stack) -> None:
+    async def talk(client: Client) -> Any:
+        wrong: list[dict[str, Any]] = [
+            {},
+            {"query": ""},
+            {"query": "x", "top_k": 0},
+            {"query": "x", "colour": 1},
+            {"query": "x", "filter": 5},
+        ]
+        asked = [await client.call_tool("search", arguments) for arguments in wrong]
+        return [*asked, await client.call_tool("get_document", {"id": "none"})]
+
+    for result in spoken(running, talk):
+        assert result.is_error
+        assert result.content[0].text.split(":")[0] in {
+            "invalid_request", "invalid_query", "invalid_top_k", "invalid_filter", "document_not_found",
+        }  # fmt: skip
+
+
+def test_a_bound_key_reaches_its_tenants_alone_on_every_route_and_tool(running: Stack) -> None:
+    every = {document["key"]: document["id"] for document in get(running, "/documents").json()["documents"]}
+    foreign = every["globex/ferry.md"]
+
+    async def talk(client: Client) -> Any:
+        asked: list[dict[str, Any]] = [
+            {"query": "ferry of globex"},
+            {"query": "ferry", "filter": {"eq": {"tenant": "globex"}}},
+            {"query": "ferry", "filter": {"not": {"eq": {"tenant": "acme"}}}, "group_by": "document"},
+            {"query": "ferry", "context": 5, "top_k": 100},
+            {"query": "ferry", "tenant": "globex"},
+        ]
+        answers = [await client.call_tool("search", arguments) for arguments in asked]
+        return [*answers, await client.call_tool("get_document", {"id": foreign})]
+
+    results = spoken(running, talk, key="bound")
+    assert all("globex/" not in json.dumps(result.structured_content) for result in results)
+    assert results[-2].is_error
+    assert results[-2].content[0].text.startswith("tenant_forbidden")
+    assert results[-1].content[0].text.startswith("document_not_found")
+
+    assert get(running, "/documents", "bound").json()["total"] == 1
+    for path, status in (
+        (f"/documents/{foreign}", 404),
+        (f"/documents/{foreign}/passages", 404),
+        ("/documents?tenant=globex", 403),
+        ("/search?q=ferry&tenant=globex", 403),
+    ):
+        assert get(running, path, "bound").status_code == status
+        assert get(running, path).status_code == 200
+    for path in ("/search?q=ferry", "/search?q=ferry&group_by=document&context=5", "/documents?prefix=globex"):
+        assert "globex/" not in get(running, path, "bound").text
+
+
+def test_without_a_key_nothing_is_said(running: Stack) -> None:
+    answer = send(running, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, key="wrong")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("asked", "agreed"),
+    [
+        *((version, version) for version in mcp_types.version.HANDSHAKE_PROTOCOL_VERSIONS),
+        ("2099-01-01", None),
+        (5, None),
+    ],
+)
+def test_the_version_asked_for_is_spoken_if_it_is_known(running: Stack, asked: Any, agreed: str | None) -> None:
+    params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    result = send(running, {"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": params}).json()
+    assert result["id"] == "a"
+    assert result["result"]["protocolVersion"] == (agreed or mcp_types.version.LATEST_HANDSHAKE_VERSION)
+    mcp_types.InitializeResult.model_validate(result["result"])
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code"),
+    [
+        (b"{", 400, -32700),
+        (b"\xff", 400, -32700),
+        (b'{"a":' * 100_000, 400, -32700),
+        ([], 400, -32600),
+        ([{"jsonrpc": "2.0", "id": 1, "method": "ping"}], 400, -32600),
+        ({"id": 1, "method": "ping"}, 400, -32600),
+        ({"jsonrpc": "2.0", "id": None, "method": "ping"}, 400, -32600),
+        ({"jsonrpc": "2.0", "id": True, "method": "ping"}, 400, -32600),
+        ({"jsonrpc": "2.0", "id": 1, "method": 5}, 400, -32600),
+        ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}, 400, -32600),
+        ({"jsonrpc": "2.0", "id": 1, "method": "resources/list"}, 200, -32601),
+        ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "drop"}}, 200, -32602),
+        ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": []}}, 200, -32602),
+        (
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "search", "arguments": [1]}},
+            200,
+            -32602,
+        ),
+    ],
+    ids=lambda item: str(item)[:50],
+)
+def test_what_is_no_proper_message_gets_an_error_of_the_protocol(
+    running: Stack, message: Any, status: int, code: int
+) -> None:
+    answer = send(running, message)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.json()["jsonrpc"] == "2.0"
+
+
+def test_notifications_are_taken_in_silence_and_streams_are_not_offered(running: Stack) -> None:
+    done = send(running, {"jsonrpc": "2.0", "method": "notifications/initialized"})
+    assert (done.status_code, done.content) == (202, b"")
+    unknown = send(running, {"jsonrpc": "2.0", "id": 1, "method": "ping"}, **{"MCP-Protocol-Version": "1999-01-01"})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (400, -32022)
+    assert send(running, {"jsonrpc": "2.0", "id": 1, "method": "ping"}).json()["result"] == {}
+    for method in ("GET", "DELETE"):
+        answer = requests.request(method, f"{running.url}/mcp", headers={"x-api-key": "free"}, timeout=30)
+        assert answer.status_code == 405
