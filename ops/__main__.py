@@ -40,9 +40,11 @@ def _check(path: Path) -> int:
 
 def _package(functions: list[str]) -> int:
     try:
-        for package in packaging.build(Path.cwd(), functions):
-            print(f"{package.folder}: {package.files} files, {package.size / 1e6:.1f} MB")
-    except packaging.PackagingError as error:
+        without = packaging.unused(load(Path("s.yaml"), os.environ))
+        for package in packaging.build(Path.cwd(), functions, without):
+            sizes = f"{package.size / 1e6:.1f} MB, zipped {package.zipped / 1e6:.1f} MB"
+            print(f"{package.folder}: {package.files} files, {sizes}")
+    except (DeploymentError, packaging.PackagingError) as error:
         print(error)
         return 1
     return 0
