@@ -4,7 +4,10 @@ Function Compute's custom runtime calls port 9000 on all interfaces, keeps conne
 ends requests itself, so the server must not: https://help.aliyun.com/zh/functioncompute/fc/custom-runtime
 """
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 bind = f"{os.environ.get('LISTEN_HOST', '0.0.0.0')}:{os.environ.get('FC_CUSTOM_LISTEN_PORT', '9000')}"  # noqa: S104
 worker_class = "gthread"
@@ -16,3 +19,8 @@ graceful_timeout = 60
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 accesslog = None
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begin to prepare in the worker, which is past the fork that gRPC would not survive."""
+    worker.wsgi.extensions["application"].begin()
