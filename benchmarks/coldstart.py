@@ -92,6 +92,7 @@ def main() -> int:
     if missing:
         print(f"There is no package of {', '.join(missing)}: run `make package` first.", file=sys.stderr)
         return 1
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own client stays idle while Milvus is asked by others
     console = Console(stderr=True)
     with console.status("Starting the services ...") as status, _arms() as arms:
         starts: dict[str, list[Start]] = {arm.name: [] for arm in arms}

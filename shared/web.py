@@ -150,10 +150,11 @@ class Application:
         return answer({"status": "ready"})
 
     def _finish_preparing(self, until: Deadline) -> None:
-        begun, self._begun = self._begun, None  # what failed is not the answer for ever: the next call tries again
+        begun = self._begun
         if begun is None:
             self._prepare(until)
         elif wait([begun], until.remaining()).done:
+            self._begun = None  # what failed is not the answer for ever: the next call tries again
             begun.result()
         else:
             raise TransientError("not_ready", "The function is still starting: it waits for Milvus or the disk.")
