@@ -79,10 +79,12 @@ class Start:
 
     Attributes:
         seconds: from the start of the process to the first answer.
+        cpu: seconds of processor time that took, in all its processes: on a part of a vCPU this is what one waits for.
         memory: bytes of all its processes then, pages they share counted once.
     """
 
     seconds: float
+    cpu: float
     memory: int
 
 
@@ -111,6 +113,9 @@ def _figures(starts: Mapping[str, Sequence[Start]]) -> Iterator[Figure]:
         ours, bare, uncompiled = (starts[f"{name}{kind}"] for kind in ("", ", bare", ", without .pyc"))
         ratio = median(one.seconds / other.seconds for one, other in zip(ours, bare, strict=True))
         yield at_most(f"{name}: first answer to that of a bare app", ratio, "x", _MOST_RATIO)
+        work = median(one.cpu / other.cpu for one, other in zip(ours, bare, strict=True))
+        yield Figure(f"{name}: processor time to that of a bare app", work, "x", "", held=True)
+        yield Figure(f"{name}: processor time", median(start.cpu for start in ours), "s", "", held=True)
         yield Figure(f"{name}: first answer", median(start.seconds for start in ours), "s", "", held=True)
         yield Figure(f"{name}: a bare app's", median(start.seconds for start in bare), "s", "", held=True)
         yield Figure(f"{name}: without .pyc", median(start.seconds for start in uncompiled), "s", "", held=True)
@@ -226,7 +231,7 @@ def _start(arm: Arm) -> Start:
         for path, body in (("/initialize", b""), arm.request):
             if not _answers(url + path, body, path):
                 raise MeasurementError(f"{arm.name} did not answer {path} with 200")
-        return Start(time.perf_counter() - began, _memory(process.pid))
+        return Start(time.perf_counter() - began, *_used(process.pid))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -241,17 +246,19 @@ def _answers(url: str, body: bytes | None = None, control: str = "") -> bool:
         return False
 
 
-def _memory(leader: int) -> int:
-    """Proportional set size of a session's processes; see ``man 5 proc``."""
-    total = 0
+def _used(leader: int) -> tuple[float, int]:
+    """CPU seconds and proportional set size of a session's processes; see ``man 5 proc``."""
+    ticks, memory = 0, 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == leader:
+                ticks += int(fields[11]) + int(fields[12])
                 rollup = (stat.parent / "smaps_rollup").read_text()
-                total += next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+                memory += next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
         except OSError:
             continue  # it ended meanwhile
-    return total
+    return ticks / os.sysconf("SC_CLK_TCK"), memory
 
 
 if __name__ == "__main__":
