@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate safeguards bench bench-embedding bench-ingestion bench-search bench-parsing package sync lock clean
+.PHONY: demo test check simulate safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-coldstart package preflight sync deploy lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -42,11 +42,22 @@ $(VENV)/ready: requirements.txt
 
 # Everything that lies in the bucket of the deployment into its index, with progress.
 sync: $(VENV)/ready
-	@$(RUN) -m ops sync
+	@$(RUN) -m ops $(if $(ENV),--env $(ENV)) sync
 
 # What `s deploy` uploads: build/<function> with our code and its dependencies for the runtime.
 package: $(VENV)/ready
 	@$(RUN) -m ops package
+
+bench-coldstart: package
+	@$(RUN) -m benchmarks.coldstart
+
+# Whether what a deployment depends on is there and fits; make preflight ENV=dev reads .env.dev first.
+preflight: $(VENV)/ready
+	@$(RUN) -m ops $(if $(ENV),--env $(ENV)) preflight
+
+# The same as s deploy, for one of several environments: make deploy ENV=dev
+deploy: $(VENV)/ready
+	@$(RUN) -m ops $(if $(ENV),--env $(ENV)) run s deploy
 
 # After a change of pyproject.toml: resolve again. Each function's own list follows the common one.
 lock: $(VENV)/ready

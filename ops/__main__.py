@@ -1,52 +1,88 @@
-"""The operator's command line: ``python -m ops check``, ``package`` and ``sync``."""
+"""The operator's command line: check, package, roles, preflight, sync, and run for one of several environments."""
 
 # a command line speaks by printing
 from __future__ import annotations
 
 import argparse
+import json
+import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from ops import checks, packaging, syncing
 from ops.deployment import DeploymentError, load
-from ops.template import environment
+from ops.template import environment, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 0 when all is well, 1 when something is wrong, 2 for a wrong command."""
+    asked = _parser().parse_args(arguments)
+    try:
+        environ = _environ(asked.env)
+        match asked.command:
+            case "check":
+                return _check(asked.deployment, environ)
+            case "package":
+                return _package(asked.functions, environ)
+            case "roles":
+                return _roles(asked.deployment, environ, commands=asked.commands)
+            case "sync":
+                return _sync(environ, dry_run=asked.dry_run)
+            case "preflight":
+                return _preflight(asked.deployment, environ, asked.env)
+            case _:
+                return _run(asked.program, environ)
+    except (DeploymentError, packaging.PackagingError) as error:
+        print(error)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    parser.add_argument("--env", default="", help="which environment: dev reads .env.dev before .env")
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser("check", help="say what is wrong with a deployment before it is deployed")
-    check.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
+    check = commands.add_parser("check", help="say what is wrong with a deployment, without asking the cloud")
     package = commands.add_parser("package", help="build what is deployed into build/<function>")
     package.add_argument("functions", nargs="*", help="which functions; all of them by default")
+    roles = commands.add_parser("roles", help="print the RAM roles the deployment needs")
+    roles.add_argument("--commands", action="store_true", help="as commands of the aliyun command line that make them")
+    preflight = commands.add_parser("preflight", help="ask DashScope, Milvus and the bucket whether they fit")
+    for command in (check, roles, preflight):
+        command.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    asked = parser.parse_args(arguments)
-    if asked.command == "sync":
-        return _sync(dry_run=asked.dry_run)
-    return _check(asked.deployment) if asked.command == "check" else _package(asked.functions)
+    run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
+    run.add_argument("program", nargs=argparse.REMAINDER)
+    return parser
 
 
-def _sync(*, dry_run: bool) -> int:
-    try:
-        ingest = load(Path("s.yaml"), os.environ).functions["ingest"]
-    except DeploymentError as error:
-        print(error)
-        return 1
+def _environ(name: str) -> dict[str, str]:
+    """The process's variables over those of the environment's file.
+
+    Raises:
+        DeploymentError: there is no such file.
+    """
+    file = Path(f".env.{name}")
+    if name and not file.is_file():
+        raise DeploymentError(f"there is no environment {name}: {file} does not exist")
+    return {**(variables(file) | {"ENVIRONMENT": name} if name else {}), **os.environ}
+
+
+def _sync(environ: Mapping[str, str], *, dry_run: bool) -> int:
+    ingest = load(Path("s.yaml"), environ).functions["ingest"]
     command = syncing.would_do if dry_run else syncing.sync
-    return command(ingest, environment(Path("s.yaml"), os.environ), Console(highlight=False))
+    return command(ingest, environment(Path("s.yaml"), environ), Console(highlight=False))
 
 
-def _check(path: Path) -> int:
-    try:
-        deployment = load(path, os.environ)
-    except DeploymentError as error:
-        print(error)
-        return 1
+def _check(path: Path, environ: Mapping[str, str]) -> int:
+    deployment = load(path, environ)
     problems = checks.problems(deployment)
     for problem in problems:
         print(f"{path}: {problem}")
@@ -55,14 +91,46 @@ def _check(path: Path) -> int:
     return 1 if problems else 0
 
 
-def _package(functions: list[str]) -> int:
-    try:
-        for package in packaging.build(Path.cwd(), functions):
-            print(f"{package.folder}: {package.files} files, {package.size / 1e6:.1f} MB")
-    except packaging.PackagingError as error:
-        print(error)
-        return 1
+def _package(functions: list[str], environ: Mapping[str, str]) -> int:
+    without = packaging.unused(load(Path("s.yaml"), environ))
+    for package in packaging.build(Path.cwd(), functions, without):
+        sizes = f"{package.size / 1e6:.1f} MB, zipped {package.zipped / 1e6:.1f} MB"
+        print(f"{package.folder}: {package.files} files, {sizes}")
     return 0
+
+
+def _roles(path: Path, environ: Mapping[str, str], *, commands: bool) -> int:
+    from ops.roles import roles
+
+    for role in roles(load(path, environ)):
+        if commands:
+            print("\n".join(role.commands()))
+        else:
+            print(json.dumps({"role": role.name, "trust": role.trust, "policy": role.policy}, indent=2))
+    return 0
+
+
+def _preflight(path: Path, environ: Mapping[str, str], env: str) -> int:
+    from ops.preflight import Verdict, findings
+
+    logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
+    file = variables(path.parent / ".env") | (variables(Path(f".env.{env}")) if env else {})
+    verdicts = set()
+    for finding in findings(load(path, environ), {**file, **environ}, file):
+        print(finding, flush=True)
+        verdicts.add(finding.verdict)
+    return 1 if Verdict.PROBLEM in verdicts else 0
+
+
+def _run(program: list[str], environ: Mapping[str, str]) -> int:
+    if not program:
+        print("run what? For example: python -m ops --env dev run s deploy")
+        return 2
+    try:
+        os.execvpe(program[0], program, dict(environ))  # noqa: S606 - what the operator asked for
+    except OSError as error:
+        print(f"{program[0]} cannot be run: {error.strerror}")
+        return 1
 
 
 if __name__ == "__main__":

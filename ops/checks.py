@@ -186,6 +186,21 @@ def _function_names(deployment: Deployment) -> Iterator[str]:
             yield f"{count} functions are named {name}; each would overwrite the other"
 
 
+def _environment_names(deployment: Deployment) -> Iterator[str]:
+    environment = deployment.variables.get("environment", "")
+    if environment in ("", "prod"):
+        return
+    for name, function in deployment.functions.items():
+        if environment not in function.function_name:
+            yield (
+                f"{name}: ENVIRONMENT is {environment}, but the function is named {function.function_name} and would "
+                f"overwrite another environment's: put {environment} into NAME_PREFIX"
+            )
+        collection = function.environment_variables.get("MILVUS_COLLECTION", environment)
+        if environment not in collection:
+            yield f"{name}: ENVIRONMENT is {environment}: put {environment} into MILVUS_COLLECTION too"
+
+
 def _filters(deployment: Deployment) -> Iterator[str]:
     triggers = [trigger for it in deployment.functions.values() for trigger in it.triggers_of(OssTrigger)]
     for one, other in combinations(triggers, 2):
@@ -264,6 +279,7 @@ _EACH: Final[tuple[Callable[[Function], Iterator[str]], ...]] = (
 )
 _WHOLE: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (
     _function_names,
+    _environment_names,
     _filters,
     _quota,
     _same_vectors,

@@ -1,33 +1,67 @@
-"""Builds ``build/<function>``: the function, the part of ``shared`` it imports, and its locked dependencies.
+"""Builds ``build/<function>``: the function, the part of ``shared`` it imports, and what it needs of its lock.
 
 What belongs in a package is read from the import statements, starting at ``functions/<name>/app.py``, without running
 anything: so imports that wait inside a function for their first use count too. The paths inside a package are those of
-the repository, so that tests import what is deployed. Dependencies lie in ``python/``, fetched as wheels for the
-runtime (x86-64, glibc of Debian 12, Python 3.11) whatever machine builds them, each checked against its hash.
+the repository, so that tests import what is deployed. Dependencies lie in ``python/``; see `ops.wheels`. Beside each
+folder lies the same as a zip. Two builds of the same sources are the same bytes, so that a package can be compared with
+the one that was tested, and uploading it again changes nothing.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import shutil
-import subprocess
-import sys
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ops import wheels
+from ops.deployment import EventBridgeTrigger, HttpTrigger
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ops.deployment import Deployment, Trigger
+
+# Downloaded wheels, and what was made of them: the next build needs neither network nor compiler.
+SHELF: Final = ".local/wheels"
 OUR_PACKAGES: Final = ("functions", "shared")
-# pip takes a wheel for any of these; Debian 12 has glibc 2.36.
-PLATFORMS: Final = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
-PYTHON: Final = "3.11"
+# Only what this names is uploaded, whatever else may come to lie in the folder.
+ALLOWED: Final = "/*\n!/functions/\n!/shared/\n!/python/\n"
+_ONLY_FOR_EVENTS: Final = {"embed": ("pymilvus",)}
 _CACHES: Final = ("__pycache__", "*.pyc")
+# Zip knows no time before 1980; any fixed one makes equal builds equal.
+_MOMENT: Final = (2020, 1, 1, 0, 0, 0)
+_SECONDS: Final = 1_577_836_800
+_FILE_MODE: Final = 0o100644
 
 
 class PackagingError(RuntimeError):
     """A package cannot be built; the message says which and why."""
+
+
+def unused(deployment: Deployment) -> dict[str, tuple[str, ...]]:
+    """What a function's package can do without in this deployment, by function.
+
+    Only events make embed write to Milvus. Without a trigger that brings some, its package is a third of the size.
+    """
+    return {
+        name: _ONLY_FOR_EVENTS[name]
+        for name, function in deployment.functions.items()
+        if name in _ONLY_FOR_EVENTS and not any(map(_brings_events, function.triggers))
+    }
+
+
+def _brings_events(trigger: Trigger) -> bool:
+    match trigger:
+        case HttpTrigger():
+            return False
+        case EventBridgeTrigger(trigger_config=config):
+            return config.trigger_enable
+        case _:
+            return True
 
 
 @dataclass(frozen=True)
@@ -35,27 +69,59 @@ class Package:
     """What was built.
 
     Attributes:
+        folder: what is deployed.
+        archive: the same as a zip.
         files: how many files lie in ``folder``.
         size: their bytes, unpacked.
     """
 
     folder: Path
+    archive: Path
     files: int
     size: int
 
+    @property
+    def zipped(self) -> int:
+        """Bytes of the zip, which is what a cold start fetches."""
+        return self.archive.stat().st_size
 
-def build(root: Path, functions: Sequence[str] = ()) -> Iterator[Package]:
-    """Build the packages of ``functions`` (all, if none is named) below ``root/build``, replacing what lies there.
+
+def build(
+    root: Path,
+    functions: Sequence[str] = (),
+    without: Mapping[str, Sequence[str]] | None = None,
+    into: Path | None = None,
+) -> Iterator[Package]:
+    """Build the packages of ``functions`` (all, if none is named) below ``into``, replacing what lies there.
+
+    Args:
+        root: the project.
+        functions: names of folders below ``functions``.
+        without: by function, distributions that its part of the deployment has no use for.
+        into: ``root/build``, if it is not given.
 
     Raises:
-        PackagingError: a function that does not exist, an import that cannot be followed, or a failed install.
+        PackagingError: a function that does not exist, an import that cannot be followed, or a dependency that cannot
+            be had.
     """
     for name in functions or sorted(path.parent.name for path in root.glob("functions/*/app.py")):
-        folder = root / "build" / name
+        folder = (into or root / "build") / name
         shutil.rmtree(folder, ignore_errors=True)
         stage(root, name, folder)
-        _install(root / "functions" / name / "requirements.txt", folder / "python")
-        yield _measured(folder)
+        try:
+            for package in OUR_PACKAGES:
+                wheels.compile_all(folder / package, f"{wheels.CODE}/{package}")
+            lock = (root / "functions" / name / "requirements.txt").read_text("utf-8")
+            _add_dependencies(wheels.needed(lock, (without or {}).get(name, ())), root / SHELF, folder / "python")
+        except wheels.WheelError as error:
+            raise PackagingError(f"the dependencies of {name} cannot be installed: {error}") from error
+        yield _finished(folder)
+
+
+def _add_dependencies(lock: str, shelf: Path, target: Path) -> None:
+    target.mkdir()
+    for wheel in wheels.fetch(lock, shelf):
+        shutil.copytree(wheels.prepared(wheel, shelf), target, dirs_exist_ok=True)
 
 
 def stage(root: Path, name: str, folder: Path) -> None:
@@ -156,28 +222,18 @@ def _file(root: Path, module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def _install(requirements: Path, target: Path) -> None:
-    platforms = [argument for platform in PLATFORMS for argument in ("--platform", platform)]
-    installed = subprocess.run(  # noqa: S603  # our own interpreter, no outside input
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
-            *("--require-hashes", "--only-binary=:all:", "--python-version", PYTHON, "--implementation", "cp"),
-            *platforms,
-            *("--target", str(target), "--requirement", str(requirements)),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if installed.returncode:
-        reason = next(iter(reversed(installed.stderr.strip().splitlines())), "pip said nothing")
-        raise PackagingError(f"{requirements} cannot be installed: {reason}")
-    # Console scripts point at the building machine's Python, and nothing calls them.
-    shutil.rmtree(target / "bin", ignore_errors=True)
-    for cache in target.rglob("__pycache__"):
-        shutil.rmtree(cache)
-
-
-def _measured(folder: Path) -> Package:
-    sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
-    return Package(folder, len(sizes), sum(sizes))
+def _finished(folder: Path) -> Package:
+    """The folder with its allow-list and fixed times and modes, and its zip beside it."""
+    (folder / ".fcignore").write_text(ALLOWED, "utf-8")
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else _FILE_MODE & 0o777)
+        os.utime(path, (_SECONDS, _SECONDS))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    archive = folder.with_name(f"{folder.name}.zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+        for file in files:
+            if file.name != ".fcignore":
+                entry = zipfile.ZipInfo(str(file.relative_to(folder)), _MOMENT)
+                entry.external_attr, entry.compress_type = _FILE_MODE << 16, zipfile.ZIP_DEFLATED
+                packed.writestr(entry, file.read_bytes(), compresslevel=6)
+    return Package(folder, archive, len(files), sum(file.stat().st_size for file in files))

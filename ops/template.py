@@ -93,12 +93,11 @@ def render(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
 
 def environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """``environ``, and what it leaves to the ``.env`` file beside ``s.yaml``."""
-    return {**_beside(path), **environ}
+    return {**variables(path.parent / ".env"), **environ}
 
 
-def _beside(path: Path) -> dict[str, str]:
-    """What the ``.env`` file beside ``s.yaml`` sets; ``s`` loads it, so deployments depend on it."""
-    file = path.parent / ".env"
+def variables(file: Path) -> dict[str, str]:
+    """What a file such as ``.env`` sets; nothing if there is none. ``s`` loads the ``.env`` beside ``s.yaml``."""
     if not file.is_file():
         return {}
     pairs = (line.removeprefix("export ").partition("=") for line in file.read_text("utf-8").splitlines())

@@ -132,6 +132,14 @@ class Bucket:
         beside = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
         return [_beside(state, beside.get(key)) for key, state in objects.items() if self.owns(key)]
 
+    def some_documents(self, deadline: Deadline) -> list[ObjectState]:
+        """The documents on the first page of the listing: enough to see whether the bucket can be read.
+
+        Raises:
+            TransientError, ConfigurationError: OSS cannot be asked.
+        """
+        return [state for state in next(self._pages(deadline)) if self.owns(state.key)]
+
     def _pages(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
         token: str | None = None
         while True:

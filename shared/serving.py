@@ -26,3 +26,8 @@ control_socket_disable = True
 def child_exit(_server: Any, worker: Any) -> None:
     """Gunicorn calls this where a worker has ended, however it did."""
     workspace.clear(worker.pid)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begin to prepare in the worker, which is past the fork that gRPC would not survive."""
+    worker.wsgi.extensions["application"].begin()

@@ -144,7 +144,7 @@ class Store:
         """
         if self.check(deadline):
             return
-        with_keywords = self._server_has_keywords(deadline)
+        with_keywords = self.server_has_keywords(deadline)
         for name, schema, index in (
             (self._documents, self._document_schema(), self._document_index()),
             (self._passages, self._passage_schema(with_keywords), self._passage_index(with_keywords)),
@@ -165,6 +165,14 @@ class Store:
         except PlatformError:
             if not self.check(deadline):  # another instance was faster
                 raise
+
+    def version(self, deadline: Deadline) -> str:
+        """What the server says its version is.
+
+        Raises:
+            TransientError, ConfigurationError: Milvus cannot be asked.
+        """
+        return str(self._call("get_server_version", deadline))
 
     def has_keywords(self, deadline: Deadline) -> bool:
         """Whether the collection answers questions by their words (BM25); an old server cannot."""
@@ -410,8 +418,9 @@ class Store:
             "back, or choose another MILVUS_COLLECTION and ingest again."
         )
 
-    def _server_has_keywords(self, deadline: Deadline) -> bool:
-        number = re.search(r"(\d+)\.(\d+)", str(self._call("get_server_version", deadline)))
+    def server_has_keywords(self, deadline: Deadline) -> bool:
+        """Whether the server can search by words; a collection made on one that cannot never will."""
+        number = re.search(r"(\d+)\.(\d+)", self.version(deadline))
         return number is None or tuple(map(int, number.groups())) >= (2, 5)
 
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:

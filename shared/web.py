@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 import uuid
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -63,7 +65,7 @@ class Application:
     Args:
         name: the function's name, for logs.
         gate: who may call over HTTP.
-        prepare: what `/initialize` does: connect, check the collection, load what is slow.
+        prepare: what `/initialize` waits for: connect, check the collection, load what is slow.
         about: further fields of `/healthz`, such as the model in use; nothing secret.
         on_event: handles an event's raw bytes and returns what happened; without it events are refused.
         open_paths: paths that need no key, because they hold no data.
@@ -83,8 +85,10 @@ class Application:
         self.flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self._gate = gate
         self._prepare = prepare
+        self._begun: Future[None] | None = None
         self._on_event = on_event
         self._open_paths = _OPEN_PATHS | open_paths
+        self.flask.extensions["application"] = self
         self.flask.before_request(self._admit)
         self.flask.after_request(self._finish)
         self.flask.register_error_handler(Exception, _error_answer)
@@ -92,6 +96,18 @@ class Application:
         self.flask.post("/initialize")(self._initialize)
         self.flask.post("/invoke")(self._invoke)
         self.flask.get("/pre-stop")(self._pre_stop)
+
+    def begin(self) -> None:
+        """Start to prepare now, in a thread: health checks come a second apart, and `/initialize` after them."""
+        begun = self._begun = Future()
+
+        def prepare() -> None:
+            try:
+                begun.set_result(self._prepare(Deadline.after(_DEFAULT_TIMEOUT_SECONDS)))
+            except BaseException as error:  # noqa: BLE001 - whatever it was, `/initialize` raises it
+                begun.set_exception(error)
+
+        threading.Thread(target=prepare, name="prepare", daemon=True).start()
 
     def error_answer(self, error: PlatformError) -> Response:
         """The answer to a request that failed: its status, its stable code and a sentence."""
@@ -128,10 +144,20 @@ class Application:
     def _initialize(self) -> Response:
         _print_line("FC Initialize Start")
         try:
-            self._prepare(deadline())
+            self._finish_preparing(deadline())
         finally:
             _print_line("FC Initialize End")
         return answer({"status": "ready"})
+
+    def _finish_preparing(self, until: Deadline) -> None:
+        begun = self._begun
+        if begun is None:
+            self._prepare(until)
+        elif wait([begun], until.remaining()).done:
+            self._begun = None  # what failed is not the answer for ever: the next call tries again
+            begun.result()
+        else:
+            raise TransientError("not_ready", "The function is still starting: it waits for Milvus or the disk.")
 
     def _pre_stop(self) -> Response:
         _print_line("FC PreStop Start")

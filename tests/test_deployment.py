@@ -125,6 +125,36 @@ def test_our_rendering_is_that_of_serverless_devs(
     assert render(path, variables) == preview(serverless_devs, path, tmp_path, **variables)
 
 
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_each_environment_is_rendered_from_its_own_file(
+    serverless_devs: Path, tmp_path: Path, environment: str
+) -> None:
+    shutil.copy(DEPLOYMENT, tmp_path)
+    (tmp_path / ".env").write_text("OSS_BUCKET=shared-bucket\nNAME_PREFIX=search\n")
+    (tmp_path / ".env.dev").write_text("NAME_PREFIX=search-dev\nMILVUS_COLLECTION=search_dev\n")
+    (tmp_path / ".env.prod").write_text("MILVUS_COLLECTION=search_prod\n")
+    command = [str(serverless_devs), "preview", "-o", "json", "--silent"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "--env", environment, "run", *command],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    props = json.loads(done.stdout)["resources"]["search"]["props"]
+    prefix = {"dev": "search-dev", "prod": "search"}[environment]
+    assert props["functionName"] == f"{prefix}-search"
+    assert props["role"].endswith(f":role/{prefix}-search")
+    assert props["environmentVariables"]["MILVUS_COLLECTION"] == f"search_{environment}"
+    assert props["tags"] == [
+        {"key": "application", "value": prefix},
+        {"key": "environment", "value": environment},
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

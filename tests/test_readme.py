@@ -52,6 +52,9 @@ NOT_RUN = {
     "MILVUS_URI=http://10.0.0.8:19530 MILVUS_TOKEN=user:password MILVUS_COLLECTION=try make demo": "needs a server",
     "OSS_BUCKET=my-documents OSS_REGION=cn-beijing ALIBABA_CLOUD_ACCESS_KEY_ID=... "
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET=... make demo": ACCOUNT,
+    ".venv/bin/python -m ops preflight": ACCOUNT,
+    "make preflight ENV=dev": ACCOUNT,
+    "make deploy ENV=dev": ACCOUNT,
     "npm install -g @serverless-devs/s": SYSTEM,
     "s config add -a default": ACCOUNT,
     "s preview": "needs Node.js and Serverless Devs",
@@ -182,7 +185,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not path.name.startswith(".") and path.name not in ("bucket", "build"):
             (desk / path.name).symlink_to(path)
     (desk / ".venv").symlink_to(sys.prefix)
-    (settings,) = (fence.content for fence in ENGLISH.fences if fence.language == "ini")
+    settings = next(fence.content for fence in ENGLISH.fences if fence.language == "ini")
     (desk / ".env").write_text(settings, "utf-8")
     shutil.copytree(PROJECT / "samples", desk / "bucket")
     return desk

@@ -86,7 +86,7 @@ def test_a_collection_that_is_not_there_is_said_so(fresh_milvus: MilvusSettings)
 
 def test_a_preparation_that_broke_off_is_finished_by_the_next(fresh_milvus: MilvusSettings, name: str) -> None:
     broken_off, store = Store(fresh_milvus, SPACE), Store(fresh_milvus, SPACE)
-    with_keywords = broken_off._server_has_keywords(soon())
+    with_keywords = broken_off.server_has_keywords(soon())
     broken_off._call(
         "create_collection", soon(), broken_off._passages, schema=broken_off._passage_schema(with_keywords)
     )  # neither indexed nor loaded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,6 +87,38 @@ def test_initialize_tells_why_the_function_will_not_start() -> None:
     response = client(prepare=prepare).post("/initialize", headers={"x-fc-control-path": "/initialize"})
     assert response.status_code == 502
     assert response.get_json()["error"]["code"] == "collection_mismatch"
+
+
+INITIALIZE = {"x-fc-control-path": "/initialize", "x-fc-function-timeout": "1"}
+
+
+def test_initialize_waits_for_what_the_worker_began_and_does_it_once() -> None:
+    done: list[float] = []
+    may_end = threading.Event()
+
+    def prepare(_deadline: Deadline) -> None:
+        may_end.wait(30)
+        done.append(1)
+
+    started = client(prepare=prepare)
+    started.application.extensions["application"].begin()
+    early = started.post("/initialize", headers=INITIALIZE)
+    assert (early.status_code, early.get_json()["error"]["code"]) == (503, "not_ready")
+    may_end.set()
+    assert started.post("/initialize", headers=INITIALIZE).status_code == 200
+    assert done == [1]
+
+
+def test_a_start_that_failed_is_told_once_and_tried_again() -> None:
+    answers = iter([TransientError("milvus_unavailable", "Milvus did not answer."), None])
+
+    def prepare(_deadline: Deadline) -> None:
+        if error := next(answers):
+            raise error
+
+    started = client(prepare=prepare)
+    started.application.extensions["application"].begin()
+    assert [started.post("/initialize", headers=INITIALIZE).status_code for _ in range(2)] == [503, 200]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from array import array
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from flask import request
@@ -38,15 +39,16 @@ embedder = Embedder(settings.dashscope)
 
 
 def stores() -> dict[str, Store]:
-    """The collections that records may go to, by the name they give; none without a Milvus."""
-    if settings.milvus is None:
+    """The collections that records may go to, by the name they give; none without a Milvus and a client for it."""
+    if settings.milvus is None or find_spec("pymilvus") is None:
         return {}
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     more = {name: replace(settings.milvus, collection=name) for name in settings.records.collections}
     return {name: Store(milvus, space) for name, milvus in {"": settings.milvus, **more}.items()}
 
 
-streaming = Streaming(embedder, stores(), settings.tenants.tenancy())
+collections = stores()
+streaming = Streaming(embedder, collections, settings.tenants.tenancy())
 
 
 class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,8 +78,9 @@ def prepare(_deadline: Deadline) -> None:
 
 def on_event(raw: bytes, deadline: Deadline) -> Streamed:
     """Write the records of an event; what happened to each is the invocation's result."""
-    if settings.milvus is None:
-        raise ConfigurationError("events_off", "Records have nowhere to go: set MILVUS_URI for this function.")
+    if not collections:
+        hint = "set MILVUS_URI for this function, and recordsEnabled in s.yaml before it is deployed."
+        raise ConfigurationError("events_off", f"Records have nowhere to go: {hint}")
     return streaming.handle(records.parse(raw, settings.records), deadline)
 
 

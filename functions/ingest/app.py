@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from shared import events, parsing
@@ -26,10 +27,11 @@ ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy)
 
 def prepare(deadline: Deadline) -> None:
     """Create the collections or refuse those of another model; pay for slow imports before the first event would."""
-    store.prepare(deadline)
-    parsing.warm_up()
-    embedder.warm_up()
-    bucket.warm_up()
+    with ThreadPoolExecutor(1) as aside:  # one waits for Milvus while the others load
+        loading = [aside.submit(warm_up) for warm_up in (parsing.warm_up, embedder.warm_up, bucket.warm_up)]
+        store.prepare(deadline)
+        for each in loading:
+            each.result()
 
 
 def on_event(raw: bytes, deadline: Deadline) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,10 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 def prepare(deadline: Deadline) -> None:
     """Refuse to serve a collection of another model; pay for the slow imports before the first question would."""
-    store.check(deadline)
-    embedder.warm_up()
+    with ThreadPoolExecutor(1) as aside:  # one waits for Milvus while the other loads
+        loading = aside.submit(embedder.warm_up)
+        store.check(deadline)
+        loading.result()
 
 
 application = Application(

@@ -1,0 +1,188 @@
+"""Asks everything a deployment depends on whether it is there and fits, before the deployment does: one line each.
+
+The settings are those that ``s.yaml`` gives the functions, and the questions go through the functions' own clients, so
+what is well here is well there, but for two things that only the cloud has: its network (the addresses inside a VPC do
+not answer outside it) and the functions' roles (the bucket is read with the caller's own keys).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ops import checks, roles
+from shared import config
+from shared.embedding import Embedder, TextType
+from shared.errors import ConfigurationError, PlatformError
+from shared.loading import Bucket
+from shared.retrying import Deadline
+from shared.store import Space, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+
+    from ops.deployment import Deployment
+
+_PATIENCE_SECONDS = 20.0
+_KINDS: dict[str, type[Any]] = {
+    "embed": config.EmbedSettings,
+    "ingest": config.IngestSettings,
+    "search": config.SearchSettings,
+}
+_CREDENTIALS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+_ENVIRONMENT = re.compile(r"env\(\s*['\"](\w+)['\"]")
+_LIKENESS = 0.85
+
+
+class Verdict(StrEnum):
+    """How one thing stands."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        subject: what, in a word or two.
+        sentence: how it stands, and what to do if it does not stand well.
+    """
+
+    verdict: Verdict
+    subject: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict:<8} {self.subject}: {self.sentence}"
+
+
+def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[str, str]) -> Iterator[Finding]:
+    """Everything that was looked at, in the order in which one thing needs another.
+
+    Args:
+        deployment: as ``s.yaml`` renders with ``environ``.
+        environ: all variables, those of the file included.
+        file: those of the ``.env`` file, each of which somebody meant.
+    """
+    yield from _declared(deployment)
+    yield from _names(deployment, environ, file)
+    settings: dict[str, Any] = {}
+    for name in _KINDS.keys() & deployment.functions.keys():
+        settings[name] = yield from _settings(name, deployment, environ)
+    usable = [it for name in sorted(settings) if (it := settings[name]) is not None]
+    if usable:
+        yield from _asked("DashScope", _dashscope(usable[0].dashscope))
+        served = next((it for it in usable if it.milvus is not None), None)
+        if served:
+            yield from _asked("Milvus", _milvus(served))
+    if settings.get("ingest"):
+        yield from _asked("bucket", _bucket(settings["ingest"].bucket))
+    yield from _roles(deployment)
+
+
+def _declared(deployment: Deployment) -> Iterator[Finding]:
+    problems = checks.problems(deployment)
+    yield from (Finding(Verdict.PROBLEM, "s.yaml", problem) for problem in problems)
+    if not problems:
+        yield Finding(Verdict.OK, "s.yaml", f"{len(deployment.functions)} functions, nothing to complain about")
+
+
+def _names(deployment: Deployment, environ: Mapping[str, str], file: Mapping[str, str]) -> Iterator[Finding]:
+    passed = set(_ENVIRONMENT.findall(str(deployment.written)))
+    read = {name for kind in _KINDS.values() for name, _, _ in config.variables(kind)}
+    known = passed | read | set(_CREDENTIALS)
+    for name in sorted(environ.keys() - known):
+        like = difflib.get_close_matches(name, known, 1, _LIKENESS)
+        if like:
+            yield Finding(Verdict.PROBLEM, "variables", f"nothing reads {name}: is {like[0]} meant?")
+        elif name in file:
+            yield Finding(Verdict.WARNING, "variables", f"nothing reads {name}, which the .env file sets")
+    for name in sorted(file.keys() & (read - passed - set(_CREDENTIALS))):
+        hint = "add it to the function's environmentVariables there"
+        yield Finding(Verdict.WARNING, "variables", f"s.yaml passes no {name} to any function: {hint}")
+
+
+def _settings(name: str, deployment: Deployment, environ: Mapping[str, str]) -> Generator[Finding, None, Any]:
+    """A finding per function; gives its settings, or ``None`` if they are wrong."""
+    declared = deployment.functions[name].environment_variables
+    # In the cloud the role provides these; here the caller's own do the reading.
+    keys = {variable: environ.get(variable) or "unset" for variable in _CREDENTIALS[:2]}
+    keys[_CREDENTIALS[2]] = environ.get(_CREDENTIALS[2], "")
+    try:
+        settings = config.read(_KINDS[name], {**keys, **declared})
+    except ConfigurationError as error:
+        for problem in error.message.split("; "):
+            yield Finding(Verdict.PROBLEM, f"settings of {name}", problem)
+        return None
+    yield Finding(Verdict.OK, f"settings of {name}", "complete and in range")
+    return settings
+
+
+def _asked(subject: str, answers: Iterable[tuple[Verdict, str]]) -> Iterator[Finding]:
+    try:
+        for verdict, sentence in answers:
+            yield Finding(verdict, subject, sentence)
+    except PlatformError as error:
+        yield Finding(Verdict.PROBLEM, subject, f"{error.message} ({error.code}){_HINTS.get(error.code, '')}")
+
+
+_FROM_OUTSIDE = " An address inside the VPC answers only there: run this on a machine of the VPC, or "
+_HINTS = {
+    "embedding_unavailable": f"{_FROM_OUTSIDE}say DASHSCOPE_NETWORK=public for this one run.",
+    "milvus_unavailable": f"{_FROM_OUTSIDE}set MILVUS_URI to its public address for this one run.",
+    "oss_unavailable": f"{_FROM_OUTSIDE}set OSS_ENDPOINT to https://oss-REGION.aliyuncs.com for this one run.",
+    "oss_forbidden": " Here the reader is you: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.",
+}
+
+
+def _dashscope(settings: config.DashScopeSettings) -> Iterator[tuple[Verdict, str]]:
+    embedder = Embedder(settings)
+    embedded = embedder.embed(["ready?"], embedder.wanted(TextType.QUERY), Deadline.after(_PATIENCE_SECONDS))
+    (vector,) = embedded.complete()
+    cost = f"{embedded.usage.tokens} tokens, CNY {embedded.usage.cost_cny:.7f}"
+    what = f"{settings.model_name} gave {len(vector.dense)} dimensions"
+    yield Verdict.OK, f"{settings.address} took the key; {what} ({cost} spent)"
+
+
+def _milvus(settings: config.SearchSettings) -> Iterator[tuple[Verdict, str]]:
+    space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
+    store, until = Store(settings.milvus, space), Deadline.after(_PATIENCE_SECONDS)
+    yield Verdict.OK, f"{settings.milvus.uri} took the token; its version is {store.version(until)}"
+    if not store.server_has_keywords(until):
+        yield Verdict.WARNING, "before 2.5 it cannot search by words: hybrid questions become dense; upgrade it"
+    name = settings.milvus.collection
+    if store.check(until):
+        yield Verdict.OK, f"the collection {name!r} holds vectors of {space.model} with {space.dimension} dimensions"
+        if store.server_has_keywords(until) and not store.has_keywords(until):
+            yield (
+                Verdict.WARNING,
+                f"the collection {name!r} was made before the server could search by words: ingest into another "
+                "MILVUS_COLLECTION to have it",
+            )
+    else:
+        yield Verdict.OK, f"the collection {name!r} does not exist yet: ingest makes it when it starts"
+
+
+def _bucket(settings: config.BucketSettings) -> Iterator[tuple[Verdict, str]]:
+    until = Deadline.after(_PATIENCE_SECONDS)
+    bucket = Bucket(settings)
+    found = bucket.some_documents(until)
+    where = f"{settings.bucket}/{settings.prefix}*{settings.suffix}"
+    if not found:
+        yield Verdict.WARNING, f"{where} can be listed and holds no document yet (OSS_PREFIX, OSS_SUFFIX)"
+        return
+    bucket.state(found[0].key, until)
+    yield Verdict.OK, f"{where} can be read; the first page of its listing holds {len(found)} documents"
+
+
+def _roles(deployment: Deployment) -> Iterator[Finding]:
+    for role in roles.roles(deployment):
+        command = f"aliyun ram GetRole --RoleName {role.name}"
+        sentence = f"{role.arn} was not looked for: `{command}` shows whether it exists, `python -m ops roles` makes it"
+        yield Finding(Verdict.WARNING, "role", sentence)
