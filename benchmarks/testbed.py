@@ -121,11 +121,16 @@ class Testbed:
         leaders = {part.popen.pid: part.name for part in self.stack.parts}
         leaders |= {function["pid"]: name for name, function in self._functions().items()}
         used = dict.fromkeys(leaders.values(), 0.0)
-        for session, seconds in _processes():
+        for _, session, seconds in _processes():
             # Every part leads a session of its own, in which its workers are.
             if session in leaders:
                 used[leaders[session]] += seconds
         return used
+
+    def memory(self, name: str) -> int:
+        """Bytes a function's processes hold at the moment; a page that several share counts once."""
+        leader = self.function(name)["pid"]
+        return sum(_held(pid) for pid, session, _ in _processes() if session == leader)
 
     def _functions(self) -> dict[str, dict[str, Any]]:
         status = requests.get(f"{self.stack.url}/gateway/status", timeout=10).json()
@@ -171,12 +176,18 @@ def testbed(
             yield Testbed(running, bucket)
 
 
-def _processes() -> Iterator[tuple[int, float]]:
-    """The session and the CPU seconds of every process of this machine; see ``man 5 proc_pid_stat``."""
+def _held(pid: int) -> int:
+    """The proportional set size of a process; see ``man 5 proc_pid_smaps``."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _processes() -> Iterator[tuple[int, int, float]]:
+    """Id, session and CPU seconds of every process of this machine; see ``man 5 proc_pid_stat``."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it ended meanwhile
         session, user, system = int(fields[3]), int(fields[11]), int(fields[12])
-        yield session, (user + system) / _TICKS
+        yield int(stat.parent.name), session, (user + system) / _TICKS
