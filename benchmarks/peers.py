@@ -11,6 +11,7 @@ from typing import Final
 _FOLDER: Final = Path(".local", "bench-peers")
 _PACKAGES: Final = (
     "langchain-community==0.4.2",
+    "langchain-text-splitters==1.1.2",
     "llama-index-embeddings-dashscope==0.6.0",
     "dashscope==2.0.2",
 )

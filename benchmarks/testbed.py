@@ -1,6 +1,7 @@
 """A local stack of its own for a measurement: fresh folders, free ports, nothing of the caller's settings.
 
-The encoder behind the DashScope stand-in is the one that only hashes, so that its CPU time is not what is measured.
+Unless a measurement asks for meaning, the encoder behind the DashScope stand-in is the one that only hashes, so that
+its CPU time is not what is measured.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _POLL_SECONDS: Final = 0.1
-_STALLED_SECONDS: Final = 60
+_STALLED_SECONDS: Final = 180
+_DOCUMENTS_PER_PAGE: Final = 1_000
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PREFIX: Final = "semantic-search-"
 
@@ -49,12 +52,31 @@ class Testbed:
                 (beside / file).rename(self.bucket / file)
         return started
 
+    def feed(self, files: Mapping[str, bytes], under_way: int, progress: Callable[[int], None]) -> None:
+        """Put ``files`` into the bucket, never more than ``under_way`` ahead of what is indexed, and wait for all.
+
+        Raises:
+            MeasurementError: as `await_indexed`.
+        """
+        dropped = 0
+        for start in range(0, len(files), under_way):
+            some = dict(islice(files.items(), start, start + under_way))
+            self.drop(some)
+            dropped += len(some)
+            self._await_delivered(dropped, progress)
+        self._check(dropped)
+
     def await_indexed(self, count: int, progress: Callable[[int], None]) -> float:
         """Wait until ``count`` documents are indexed; the moment (``time.perf_counter``) that was seen.
 
         Raises:
             MeasurementError: a document failed, or nothing moves any more.
         """
+        seen = self._await_delivered(count, progress)
+        self._check(count)
+        return seen
+
+    def _await_delivered(self, count: int, progress: Callable[[int], None]) -> float:
         done, moved = -1, time.monotonic()
         while time.monotonic() - moved < _STALLED_SECONDS:
             # The gateway's own counters: asking the registry this often would load what is measured.
@@ -66,16 +88,20 @@ class Testbed:
             if ingest["failed"]:
                 raise MeasurementError(f"an event failed: {ingest['last_error']}")
             if done >= count and not ingest["queued"] and not ingest["in_flight"]:
-                self._check(count)
                 return seen
             time.sleep(_POLL_SECONDS)
         raise MeasurementError(f"after {done} of {count} events nothing moved for {_STALLED_SECONDS} s")
 
     def documents(self) -> list[dict[str, Any]]:
         """The registry's records."""
-        answer = requests.get(f"{self.stack.url}/documents", params={"limit": 1000}, timeout=60)
-        answer.raise_for_status()
-        return list(answer.json()["documents"])
+        found: list[dict[str, Any]] = []
+        while True:
+            page = {"limit": _DOCUMENTS_PER_PAGE, "offset": len(found)}
+            answer = requests.get(f"{self.stack.url}/documents", params=page, timeout=60)
+            answer.raise_for_status()
+            found += answer.json()["documents"]
+            if len(found) >= answer.json()["total"]:
+                return found
 
     def function(self, name: str) -> dict[str, Any]:
         """What the gateway tells of a function: its pid, port and counters."""
@@ -95,11 +121,16 @@ class Testbed:
         leaders = {part.popen.pid: part.name for part in self.stack.parts}
         leaders |= {function["pid"]: name for name, function in self._functions().items()}
         used = dict.fromkeys(leaders.values(), 0.0)
-        for session, seconds in _processes():
+        for _, session, seconds in _processes():
             # Every part leads a session of its own, in which its workers are.
             if session in leaders:
                 used[leaders[session]] += seconds
         return used
+
+    def memory(self, name: str) -> int:
+        """Bytes a function's processes hold at the moment; a page that several share counts once."""
+        leader = self.function(name)["pid"]
+        return sum(_held(pid) for pid, session, _ in _processes() if session == leader)
 
     def _functions(self) -> dict[str, dict[str, Any]]:
         status = requests.get(f"{self.stack.url}/gateway/status", timeout=10).json()
@@ -115,30 +146,48 @@ class Testbed:
 
 
 @contextmanager
-def testbed(latency: float) -> Iterator[Testbed]:
-    """A stack whose DashScope stand-in waits ``latency`` seconds with every answer and knows no quota."""
+def testbed(
+    latency: float,
+    *,
+    model: str = "hash",  # noqa: PT028 - a bed for tests is no test
+    environ: Mapping[str, str] | None = None,  # noqa: PT028
+) -> Iterator[Testbed]:
+    """A stack whose DashScope stand-in waits ``latency`` seconds with every answer and knows no quota.
+
+    Args:
+        model: the local model behind the stand-in.
+        environ: settings beside the stack's own; a DASHSCOPE_API_KEY among them means the real DashScope.
+    """
     with TemporaryDirectory(prefix="benchmark-") as name:
         bucket = Path(name, "bucket")
-        environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        settings = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        if not (environ and environ.get("DASHSCOPE_API_KEY")):
+            # No quota at the stand-in, and ours so high that no call waits for its turn.
+            settings |= {"QUOTA_REQUESTS_PER_SECOND": "100000", "QUOTA_TOKENS_PER_MINUTE": "10000000000"}
         plan = Plan(
             data=Path(name, "data"),
             bucket=bucket,
-            model="hash",
+            model=model,
             ports=Ports(0, 0, 0, 0),
-            # No quota at the stand-in, and ours so high that no call waits for its turn.
-            environ={**environ, "QUOTA_REQUESTS_PER_SECOND": "100000", "QUOTA_TOKENS_PER_MINUTE": "10000000000"},
+            environ={**settings, **(environ or {})},
             dashscope_options=("--latency-ms", f"{latency * 1000:g}"),
         )
         with stack.running(plan) as running:
             yield Testbed(running, bucket)
 
 
-def _processes() -> Iterator[tuple[int, float]]:
-    """The session and the CPU seconds of every process of this machine; see ``man 5 proc_pid_stat``."""
+def _held(pid: int) -> int:
+    """The proportional set size of a process; see ``man 5 proc_pid_smaps``."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _processes() -> Iterator[tuple[int, int, float]]:
+    """Id, session and CPU seconds of every process of this machine; see ``man 5 proc_pid_stat``."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it ended meanwhile
         session, user, system = int(fields[3]), int(fields[11]), int(fields[12])
-        yield session, (user + system) / _TICKS
+        yield int(stat.parent.name), session, (user + system) / _TICKS

@@ -2,7 +2,7 @@
 
 A passage ends where the hash of two neighbouring sentences says so, not after a fixed count. An inserted sentence
 therefore moves only the borders around it, and every other passage keeps its text and so its id and its vector. A
-heading always starts anew.
+heading always starts anew, and a section that fits into one passage stays whole.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from shared import tokens
@@ -68,11 +70,46 @@ def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int) ->
 
 
 def _groups(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
+    for _, section in groupby(_numbered(pieces), key=itemgetter(0)):
+        yield from _cut_section((piece for _, piece in section), size)
+
+
+def _numbered(pieces: Iterable[_Piece]) -> Iterator[tuple[int, _Piece]]:
+    """Pieces with the number of their section, which ends before a heading and with a page or sheet."""
+    number, body, last = 0, False, None
+    for piece in pieces:
+        # Headings that follow one another directly belong to the same section.
+        if last is not None and ((piece.heading and body) or _elsewhere(last, piece)):
+            number, body = number + 1, False
+        body = body or not piece.heading
+        last = piece
+        yield number, piece
+
+
+def _elsewhere(last: _Piece, piece: _Piece) -> bool:
+    before, own = last.block.location, piece.block.location
+    return before is not own and (before.page, before.sheet) != (own.page, own.sheet)
+
+
+def _cut_section(pieces: Iterator[_Piece], size: int) -> Iterator[list[_Piece]]:
+    """The passages of a section: one, if it fits; a half of what belongs together answers worse than the whole."""
+    start: list[_Piece] = []
+    held = 0
+    for piece in pieces:
+        start.append(piece)
+        held += piece.tokens
+        if held > size:
+            yield from _cut_by_content(chain(start, pieces), size)
+            return
+    yield start
+
+
+def _cut_by_content(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
     group: list[_Piece] = []
     held = 0
     before = ""
     for piece in pieces:
-        if group and (held + piece.tokens > size or _starts_anew(group, piece)):
+        if group and held + piece.tokens > size:
             yield group
             group, held = [], 0
         group.append(piece)
@@ -83,14 +120,6 @@ def _groups(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
         before = piece.text
     if group:
         yield group
-
-
-def _starts_anew(group: list[_Piece], piece: _Piece) -> bool:
-    if piece.heading:
-        # Headings that follow one another directly belong to the same passage.
-        return not all(other.heading for other in group)
-    last, own = group[-1].block.location, piece.block.location
-    return last is not own and (last.page, last.sheet) != (own.page, own.sheet)
 
 
 def _chosen(text: str, size: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from shared.stopwords import STOP_WORDS
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from shared.models import Hit
 
 # The lexical side's weight when the question is covered, and the coverage that counts as covered (measured).
-_LEXICAL_WEIGHT = 0.7
+_LEXICAL_WEIGHT = 0.75
 _FULL_COVERAGE = 0.4
+# Hits of each side whose scores are fused: twice as many change no figure of quality by a thousandth. So many and no
+# fewer, however few are shown, because each score is relative to them all.
+DEPTH = 50
 # Hits whose words are compared with the question's.
 _COVERAGE_HITS = 5
 
@@ -29,24 +32,17 @@ _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _STOPS = frozenset(STOP_WORDS)
 
 
-# Hits of each side that are weighed: twice as many change no figure of quality by a thousandth. So many and no fewer,
-# however many there are, because each score is relative to them all.
-DEPTH = 50
-
-
 def fuse(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit]:
-    """Both sides' hits with one score each, between 0 and 1, best first.
+    """Both sides' hits, each side best first, in one order with one score each, between 0 and 1.
 
-    What lies deeper than `DEPTH` follows with a score of 0, in turn from each side: however deep the sides reach, their
-    order only grows at its end.
+    Sides may be of any depth: the best of each are fused by score, and deeper hits follow in the order of their ranks
+    with score 0. So deeper sides only make the list longer, and pages of it stay as they were.
     """
     fused = _fused(query, dense[:DEPTH], lexical[:DEPTH])
+    deeper = zip_longest(dense[DEPTH:], lexical[DEPTH:])
     known = {hit.id for hit in fused}
-    for hit in chain.from_iterable(zip_longest(dense[DEPTH:], lexical[DEPTH:])):
-        if hit is not None and hit.id not in known:
-            known.add(hit.id)
-            fused.append(replace(hit, score=0.0))
-    return fused
+    followers = {hit.id: replace(hit, score=0.0) for pair in deeper for hit in pair if hit and hit.id not in known}
+    return [*fused, *followers.values()]
 
 
 def _fused(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit]:
@@ -54,21 +50,30 @@ def _fused(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit
     weight = _LEXICAL_WEIGHT * trust
     scores: dict[str, float] = {}
     hits: dict[str, Hit] = {}
-    for side, share in ((dense, 1 - weight), (lexical, weight)):
-        for hit, score in zip(side, _scaled(side), strict=True):
+    for side, scaled, share in ((dense, _spread(dense), 1 - weight), (lexical, _shares(lexical), weight)):
+        for hit, score in zip(side, scaled, strict=True):
             hits[hit.id] = hit
             scores[hit.id] = scores.get(hit.id, 0.0) + share * score
     fused = (replace(hit, score=scores[hit.id]) for hit in hits.values())
     return sorted(fused, key=lambda hit: (-hit.score, hit.id))
 
 
-def _scaled(hits: Sequence[Hit]) -> Iterator[float]:
-    """Scores moved to between 0 and 1; a side that cannot tell its hits apart gives them all 1."""
+def _spread(hits: Sequence[Hit]) -> Iterator[float]:
+    """Cosines moved to between 0 and 1, as they have no zero of their own: unrelated texts may be at 0.1 or at 0.8.
+
+    A side that cannot tell its hits apart gives them all 1.
+    """
     if not hits:
         return
     best, worst = hits[0].score, hits[-1].score
     for hit in hits:
         yield (hit.score - worst) / (best - worst) if best > worst else 1.0
+
+
+def _shares(hits: Sequence[Hit]) -> Iterator[float]:
+    """Shares of the best score: BM25 has a zero, that of a passage which holds none of the words."""
+    for hit in hits:
+        yield hit.score / hits[0].score if hits[0].score > 0 else 1.0
 
 
 def _coverage(query: str, lexical: Sequence[Hit]) -> float:

@@ -13,4 +13,5 @@ why how it its this that these those as
 """
 _MARKS = "， 。 ？ ！ 、 ； ： “ ” ‘ ’ （ ） 《 》 , . ? ! ; : ' \" ( ) -"
 
-STOP_WORDS: tuple[str, ...] = tuple(f"{_CHINESE} {_ENGLISH} {_MARKS}".split())
+# jieba, as Milvus runs it, makes words of the spaces between English ones.
+STOP_WORDS: tuple[str, ...] = (" ", *f"{_CHINESE} {_ENGLISH} {_MARKS}".split())

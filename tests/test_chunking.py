@@ -100,3 +100,11 @@ def test_an_inserted_sentence_changes_few_passages(chinese: bool) -> None:
         changed.append(len({c.id for c in cut([Block("".join(edited))])} - before))
     assert sum(changed) / len(changed) / len(before) <= 0.01
     assert max(changed) / len(before) <= 0.04
+
+
+def test_a_section_that_fits_into_a_passage_stays_whole() -> None:
+    for seed in range(40):
+        section = [Block("A heading", heading=True), *(Block(sentence) for sentence in prose(4, seed))]
+        longer = [Block("Another", heading=True), *(Block(sentence) for sentence in prose(30, seed))]
+        chunks = cut([*section, *longer, *section])
+        assert chunks[0].text == chunks[-1].text == "\n".join(block.text for block in section).strip()
