@@ -170,7 +170,7 @@ class IngestionSettings:
     """How documents are cut, and how large they may be."""
 
     chunk_tokens: Annotated[int, Meta(ge=32, le=2_000)] = setting(
-        "CHUNK_TOKENS", "Size of a passage, in estimated tokens.", 256
+        "CHUNK_TOKENS", "Size of a passage, in estimated tokens.", 320
     )
     max_file_bytes: Annotated[int, Meta(ge=1)] = setting(
         "MAX_FILE_BYTES", "Larger objects are recorded as failed.", 2 * 1024**3

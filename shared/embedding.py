@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _PERSISTENCE = Persistence(attempts=6, first_wait=0.5, longest_wait=20)
 _CACHED_QUERIES = 1_000
+# How fast a slow call is forgotten: by the next ones, a tenth each.
+_FADING = 0.9
 # Every answer is paid for, so one that cannot be used is asked for again once, and not six times.
 _SPOILT_ANSWERS = 2
 
@@ -182,6 +185,7 @@ class Embedder:
         self._settings = settings
         self._studio = studio or ModelStudio(settings)
         self._limiter = Limiter(_share(settings))
+        self._usual_seconds = 0.0  # what calls took of late
         self._cache: OrderedDict[tuple[str, Wanted], Embedding] = OrderedDict()
         self._cache_lock = threading.Lock()
 
@@ -306,6 +310,9 @@ class Embedder:
     def _call(self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline, ledger: _Ledger) -> None:
         guessed = sum(row.tokens for row in rows)
         reservation = self._limiter.wait(guessed, deadline)
+        if deadline.remaining() < self._usual_seconds:
+            # It would be cut off, and paid for all the same.
+            raise TransientError("deadline_exceeded", "Too little time is left for another call; try again.")
         reserved = self._settings.model.cost(sum(tokens.at_most(row.text) for row in rows))
         self._studio.budget.reserve(reserved)
         billed = guessed  # until the answer says: an answer that is lost may have been paid for
@@ -330,7 +337,8 @@ class Embedder:
 
     def _send(self, texts: list[str], wanted: Wanted, seconds: float) -> Any:
         model = self._settings.model
-        return self._studio.embed(
+        started = time.monotonic()
+        response = self._studio.embed(
             texts,
             seconds,
             text_type=wanted.text_type.value,
@@ -338,6 +346,9 @@ class Embedder:
             output_type=wanted.output.value if model.sparse else None,
             instruct=wanted.instruct or None,
         )
+        # Threads may overwrite each other's figure: any of them will do.
+        self._usual_seconds = max(time.monotonic() - started, _FADING * self._usual_seconds)
+        return response
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:

@@ -317,3 +317,14 @@ def test_a_connection_that_died_in_a_freeze_costs_one_retry(dashscope: DashScope
         assert embed(embedder, ["after"], seconds=30).complete()
         assert time.monotonic() - started < 15
         assert proxy.connections == 2
+
+
+def test_no_call_is_begun_that_would_be_cut_off_and_paid_for(dashscope: DashScope) -> None:
+    """Of texts for ten seconds, in three: what was billed came back."""
+    dashscope.tune(latency_ms=500)
+    embedder = Embedder(dashscope.settings(concurrency=4))
+    embedded = embedder.embed([f"text {i}" for i in range(800)], embedder.wanted(TextType.DOCUMENT), Deadline.after(3))
+    received = sum(embedding is not None for embedding in embedded.embeddings)
+    assert embedded.failure is not None
+    assert embedded.failure.code == "deadline_exceeded"
+    assert 0 < received == dashscope.usage()["rows"]
