@@ -6,6 +6,7 @@ to its successors. So a folder tells whose it is, and whoever sees that process 
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -16,6 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# The address of a Unix socket has at most 107 bytes (man 7 unix), wherever TMPDIR points.
+_SHORT = Path("/tmp")  # noqa: S108
+
 
 @contextmanager
 def folder() -> Iterator[Path]:
@@ -24,10 +28,18 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
+def for_sockets() -> Path:
+    """A new folder of this process's for as long as it lives, under a path short enough for the address of a socket."""
+    path = tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=_SHORT)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)
+
+
 def clear(process: int) -> None:
     """Remove what the process of this id left; it must have ended."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_prefix(process)}*"):
-        shutil.rmtree(path, ignore_errors=True)
+    for root in {Path(tempfile.gettempdir()), _SHORT}:
+        for path in root.glob(f"{_prefix(process)}*"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _prefix(process: int) -> str:

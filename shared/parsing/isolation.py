@@ -12,12 +12,14 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import signal
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from shared import workspace
 from shared.errors import DocumentError, PlatformError, TransientError
 from shared.models import Block, ParsedDocument
 from shared.parsing.document import parse
@@ -39,8 +41,6 @@ _PRELOADED = [
 ]
 _BLOCKS_PER_MESSAGE = 64
 _MEBIBYTE = 1 << 20
-
-_processes = multiprocessing.get_context("forkserver")
 
 
 class _Began(msgspec.Struct, tag="began"):
@@ -67,8 +67,17 @@ _decoder: msgspec.msgpack.Decoder[_Message] = msgspec.msgpack.Decoder(_Message)
 
 def warm_up() -> None:
     """Start the server and let it load the parsers, so that the first document does not wait for it."""
-    _processes.set_forkserver_preload(_PRELOADED)
-    _processes.Process(target=_nothing, daemon=True).start()
+    _processes().Process(target=_nothing, daemon=True).start()
+
+
+@cache
+def _processes() -> Any:
+    """How to start processes by the server, which starts with the first of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    # Where the server listens: by itself it would choose a folder whose path may be too long, and that nobody clears.
+    multiprocessing.current_process()._config["tempdir"] = str(workspace.for_sockets())  # type: ignore[attr-defined]  # noqa: SLF001
+    return context
 
 
 def parse_bounded(path: Path, key: str, limits: Limits, deadline: Deadline) -> ParsedDocument:
@@ -93,8 +102,9 @@ def _blocks(messages: Iterator[_Message]) -> Iterator[Block]:
 
 def _messages(path: Path, key: str, limits: Limits, deadline: Deadline) -> Iterator[_Message]:
     """What a child says, until it has said all; it ends with whoever listens."""
-    receiving, sending = _processes.Pipe(duplex=False)
-    child = _processes.Process(target=_work, args=(sending, str(path), key, limits), daemon=True)
+    processes = _processes()
+    receiving, sending = processes.Pipe(duplex=False)
+    child = processes.Process(target=_work, args=(sending, str(path), key, limits), daemon=True)
     child.start()
     sending.close()
     try:
