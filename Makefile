@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-coldstart package preflight sync deploy lock clean
+.PHONY: demo test check simulate safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-coldstart package openapi preflight sync deploy lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -50,6 +50,10 @@ package: $(VENV)/ready
 
 bench-coldstart: package
 	@$(RUN) -m benchmarks.coldstart
+
+# The description of both HTTP functions, from their types; after a change of either.
+openapi: $(VENV)/ready
+	@$(RUN) -m ops openapi
 
 # Whether what a deployment depends on is there and fits; make preflight ENV=dev reads .env.dev first.
 preflight: $(VENV)/ready

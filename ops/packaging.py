@@ -138,6 +138,8 @@ def stage(root: Path, name: str, folder: Path) -> None:
         target = folder / module.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(module, target)
+        if (data := module.with_suffix(".json")).is_file():  # what a module reads lies beside it under its name
+            shutil.copyfile(data, target.with_suffix(".json"))
 
 
 def modules(root: Path, name: str) -> list[Path]:

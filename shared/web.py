@@ -83,6 +83,8 @@ class Application:
     ) -> None:
         self.flask = Flask(name, static_folder=None)
         self.flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+        self.flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+        self.flask.url_map.merge_slashes = False  # or an address with two would be answered with a redirection
         self._gate = gate
         self._prepare = prepare
         self._begun: Future[None] | None = None
@@ -109,7 +111,7 @@ class Application:
 
         threading.Thread(target=prepare, name="prepare", daemon=True).start()
 
-    def error_answer(self, error: PlatformError) -> Response:
+    def error_answer(self, error: Exception) -> Response:
         """The answer to a request that failed: its status, its stable code and a sentence."""
         return _error_answer(error)
 

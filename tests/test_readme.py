@@ -542,12 +542,14 @@ class Codes:
 
     def __init__(self) -> None:
         self.found: dict[str, set[int]] = {}
+        self.calls: set[tuple[str, ast.AST]] = set()
         trees = {
             path: ast.parse(path.read_text("utf-8"), str(path))
             for folder in ("shared", "functions")
             for path in sorted((PROJECT / folder).rglob("*.py"))
         }
         self._trees = list(trees.values())
+        self._modules = {node: path.stem for path, tree in trees.items() for node in ast.walk(tree)}
         self._behind_events = {
             node for path, tree in trees.items() if path.stem in BEHIND_EVENTS for node in ast.walk(tree)
         }
@@ -564,6 +566,10 @@ class Codes:
                 for node in ast.walk(tree):
                     if isinstance(node, ast.Call):
                         self._look_at(node)
+
+    def of(self, module: str) -> set[str]:
+        """The codes a module of ours writes down."""
+        return {code for code, call in self.calls if self._modules[call] == module}
 
     def _errors(self) -> dict[str, Maker]:
         statuses = {"RequestError": {400}, "NotFoundError": {404}, "TransientError": {503}, "ConfigurationError": {502}}
@@ -610,6 +616,7 @@ class Codes:
         match code:
             case ast.Constant(value=str(text)):
                 self.found.setdefault(text, set()).update(statuses)
+                self.calls.add((text, call))
             case ast.IfExp(body=one, orelse=other):
                 self._take(one, call, statuses)
                 self._take(other, call, statuses)
@@ -634,8 +641,17 @@ class Codes:
 
 
 @cache
+def sources() -> Codes:
+    return Codes()
+
+
+def codes_of(module: str) -> set[str]:
+    return sources().of(module)
+
+
+@cache
 def codes() -> dict[str, set[int]]:
-    found = Codes().found
+    found = sources().found
     return {code: statuses for code, statuses in found.items() if code not in NEVER_SEEN}
 
 
