@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-coldstart package openapi preflight sync deploy lock clean
+.PHONY: demo test check simulate fuzz safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-coldstart package openapi preflight sync deploy lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -20,6 +20,10 @@ check: $(VENV)/ready
 # Ingestion under faults, as many histories as one likes: make simulate SEEDS=100000
 simulate: $(VENV)/ready
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),2000)
+
+# Requests nobody should send, against the running functions: make fuzz N=50000
+fuzz: $(VENV)/ready
+	@$(RUN) -m tests.fuzz --number $(or $(N),5000) --seed $(or $(SEED),0)
 
 # Does every safeguard have a test that turns red without it? Some minutes.
 safeguards: $(VENV)/ready

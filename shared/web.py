@@ -36,7 +36,8 @@ Settings = TypeVar("Settings")
 
 # Function Compute takes 32 MB at most. https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits
 MAX_BODY_BYTES = 32 * 1024 * 1024
-# What a client may still be sending while we refuse its body; read and dropped, so that it sees the answer.
+# What a client may still be sending while we refuse its request; read and dropped, so that it sees the answer, and
+# those behind it on the same connection see theirs.
 _DRAIN_BYTES = 64 * 1024 * 1024
 # Kept back from the function's own timeout, to say what happened before Function Compute cuts the call off.
 _MARGIN_SECONDS = 3.0
@@ -123,7 +124,11 @@ class Application:
         if request.path in ("/initialize", "/invoke"):
             if request.headers.get(_CONTROL) != request.path:
                 raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
-        elif request.path not in self._open_paths and request.path != "/pre-stop":
+        elif request.path == "/pre-stop":
+            # What it is called with is not documented, only that a call through an HTTP trigger says so.
+            if request.headers.get(_CONTROL) == "/http-invoke":
+                raise NotFoundError("not_found", "There is nothing at GET /pre-stop.")
+        elif request.path not in self._open_paths:
             g.scope = self._gate.check(request.headers.get("Authorization", ""), request.headers.get("x-api-key", ""))
 
     def _finish(self, response: Response) -> Response:
@@ -250,6 +255,7 @@ def _event_failure(content: dict[str, Any]) -> Response:
 
 
 def _error_answer(error: Exception) -> Response:
+    _drain()
     if isinstance(error, PlatformError):
         _log_error(error)
         response = answer(_error_body(error), status_of(error))
@@ -257,7 +263,6 @@ def _error_answer(error: Exception) -> Response:
             response.headers["Retry-After"] = str(max(1, round(error.retry_after or 1)))
         return response
     if isinstance(error, RequestEntityTooLarge):
-        _drain()
         return answer(_body("body_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes."), 413)
     if isinstance(error, HTTPException):
         return _http_error(error)
