@@ -7,16 +7,17 @@ an answer holds every vector that arrived, and says what is missing and why.
 
 from __future__ import annotations
 
+import contextvars
 import math
 import threading
 from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from shared import retrying, tokens
+from shared import metrics, retrying, tokens
 from shared.errors import PlatformError, RequestError, TransientError
 from shared.models import Embedding, SparseVector, Usage
 from shared.modelstudio import MalformedError, ModelStudio, RefusedError, throttled, tokens_billed
@@ -239,7 +240,9 @@ class Embedder:
             for batch in batches:
                 self._embed_batch(batch, wanted, deadline, ledger)
         else:
-            list(self._pool.map(lambda batch: self._embed_batch(batch, wanted, deadline, ledger), batches))
+            contexts = [contextvars.copy_context() for _ in batches]  # what log lines and traces of the request say
+            call = partial(self._embed_batch, wanted=wanted, deadline=deadline, ledger=ledger)
+            list(self._pool.map(lambda context, batch: context.run(call, batch), contexts, batches))
         return ledger.close()
 
     def embed_query(self, text: str, deadline: Deadline) -> tuple[Embedding, Usage]:
@@ -321,6 +324,7 @@ class Embedder:
             raise failure
         self._limiter.settle(reservation, billed)
         usage = Usage(tokens=billed, calls=1, cost_cny=self._settings.model.cost(billed))
+        metrics.add(tokens=usage.tokens, cost_cny=usage.cost_cny)
         try:
             embeddings = _embeddings(response, len(rows), wanted)
         except MalformedError as error:

@@ -14,13 +14,14 @@ import threading
 import time
 import uuid
 from concurrent.futures import Future, wait
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from shared import config, logs
+from shared import config, logs, metrics, tracing
 from shared.errors import ConfigurationError, NotFoundError, PlatformError, RequestError, TransientError
 from shared.retrying import Deadline
 
@@ -86,6 +87,7 @@ class Application:
         self.flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         self.flask.url_map.merge_slashes = False  # or an address with two would be answered with a redirection
+        self._name = name
         self._gate = gate
         self._prepare = prepare
         self._begun: Future[None] | None = None
@@ -119,8 +121,10 @@ class Application:
     def _admit(self) -> None:
         g.started = time.perf_counter()
         g.request_id = _own_or_new_id(request.headers.get("x-fc-request-id", ""))
-        g.log_context = logs.bound(request_id=g.request_id)
-        g.log_context.__enter__()
+        g.contexts = ExitStack()
+        g.meter = g.contexts.enter_context(metrics.measured())
+        g.trace = g.contexts.enter_context(tracing.request(self._name, request.headers.get("traceparent", "")))
+        g.contexts.enter_context(logs.bound(request_id=g.request_id, trace_id=g.trace.trace_id))
         if request.path in ("/initialize", "/invoke"):
             if request.headers.get(_CONTROL) != request.path:
                 raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
@@ -134,18 +138,21 @@ class Application:
     def _finish(self, response: Response) -> Response:
         response.headers["x-request-id"] = g.get("request_id", "")
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["traceparent"] = g.trace.parent
         if request.path not in self._open_paths:
             log.info(
                 "request",
                 extra={
+                    "function": self._name,
                     "method": request.method,
                     "path": request.path,
                     "status": response.status_code,
                     "milliseconds": round((time.perf_counter() - g.started) * 1000, 1),
+                    **g.meter.values(),
                 },
             )
-        if context := g.pop("log_context", None):
-            context.__exit__(None, None, None)
+        g.contexts.close()
+        tracing.flush()
         return response
 
     def _initialize(self) -> Response:
@@ -176,7 +183,10 @@ class Application:
         try:
             if self._on_event is None:
                 raise RequestError("no_events", "This function takes no events; call it over HTTP.")
-            return answer(self._on_event(request.get_data(), deadline()))
+            event = request.get_data()
+            if (age := metrics.age(event)) is not None:
+                metrics.add(event_age_seconds=age)
+            return answer(self._on_event(event, deadline()))
         except PlatformError as error:
             _log_error(error)
             return _event_failure(_error_body(error))
