@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate fuzz safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-coldstart package openapi preflight sync deploy lock clean
+.PHONY: demo test check simulate fuzz safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-coldstart bench-load bench-security package openapi preflight sync deploy lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -48,9 +48,13 @@ $(VENV)/ready: requirements.txt
 sync: $(VENV)/ready
 	@$(RUN) -m ops $(if $(ENV),--env $(ENV)) sync
 
-# What `s deploy` uploads: build/<function> with our code and its dependencies for the runtime.
+# What `s deploy` uploads: build/<function> with our code and its dependencies for the runtime; TELEMETRY=1 adds OpenTelemetry.
+package: export TELEMETRY := $(TELEMETRY)
 package: $(VENV)/ready
 	@$(RUN) -m ops package
+
+bench-load bench-security: bench-%: $(VENV)/ready
+	@$(RUN) -m benchmarks.$*
 
 bench-coldstart: package
 	@$(RUN) -m benchmarks.coldstart

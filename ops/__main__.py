@@ -96,7 +96,9 @@ def _check(path: Path, environ: Mapping[str, str]) -> int:
 
 def _package(functions: list[str], environ: Mapping[str, str]) -> int:
     without = packaging.unused(load(Path("s.yaml"), environ))
-    for package in packaging.build(Path.cwd(), functions, without):
+    for package in packaging.build(
+        Path.cwd(), functions, without, telemetry=environ.get("TELEMETRY", "") not in ("", "0")
+    ):
         sizes = f"{package.size / 1e6:.1f} MB, zipped {package.zipped / 1e6:.1f} MB"
         print(f"{package.folder}: {package.files} files, {sizes}")
     return 0

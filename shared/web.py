@@ -300,8 +300,11 @@ def _http_error(error: HTTPException) -> Response:
 
 def _log_error(error: PlatformError) -> None:
     level = logging.INFO if isinstance(error, RequestError) else logging.WARNING
-    extra = {"code": error.code, "reason": error.message, "upstream_request_id": error.request_id}
-    log.log(level, "request_failed", extra=extra)
+    log.log(
+        level,
+        "request_failed",
+        extra={"code": error.code, "reason": error.message, "upstream_request_id": error.request_id},
+    )
 
 
 def _drain() -> None:
