@@ -46,6 +46,8 @@ _DEFAULT_TIMEOUT_SECONDS = 60.0
 _TIMEOUT_DIGITS = 5  # 86,400 seconds at most
 
 _CONTROL = "x-fc-control-path"
+# Where Function Compute gives every HTTP trigger, and every domain of its own making, an address.
+_PUBLIC = (".fcapp.run", ".devsapp.net")
 _OPEN_PATHS = frozenset({"/healthz"})
 
 
@@ -71,6 +73,7 @@ class Application:
         about: further fields of `/healthz`, such as the model in use; nothing secret.
         on_event: handles an event's raw bytes and returns what happened; without it events are refused.
         open_paths: paths that need no key, because they hold no data.
+        domain: the domain callers use; whatever comes under it comes from outside.
     """
 
     def __init__(
@@ -82,12 +85,14 @@ class Application:
         on_event: Callable[[bytes, Deadline], Any] | None = None,
         open_paths: frozenset[str] = frozenset(),
         about: dict[str, Any] | None = None,
+        domain: str = "",
     ) -> None:
         self.flask = Flask(name, static_folder=None)
         self.flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         self.flask.url_map.merge_slashes = False  # or an address with two would be answered with a redirection
         self._name = name
+        self._domain = domain.lower()
         self._gate = gate
         self._prepare = prepare
         self._begun: Future[None] | None = None
@@ -126,7 +131,7 @@ class Application:
         g.trace = g.contexts.enter_context(tracing.request(self._name, request.headers.get("traceparent", "")))
         g.contexts.enter_context(logs.bound(request_id=g.request_id, trace_id=g.trace.trace_id))
         if request.path in ("/initialize", "/invoke"):
-            if request.headers.get(_CONTROL) != request.path:
+            if request.headers.get(_CONTROL) != request.path or self._from_outside():
                 raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
         elif request.path == "/pre-stop":
             # What it is called with is not documented, only that a call through an HTTP trigger says so.
@@ -134,6 +139,15 @@ class Application:
                 raise NotFoundError("not_found", "There is nothing at GET /pre-stop.")
         elif request.path not in self._open_paths:
             g.scope = self._gate.check(request.headers.get("Authorization", ""), request.headers.get("x-api-key", ""))
+
+    def _from_outside(self) -> bool:
+        """Whether a call came through an HTTP trigger, whatever its other headers say.
+
+        That Function Compute takes its own headers out of what clients send is not documented. But it finds the
+        function by the name a client calls, so that one is true.
+        """
+        host = request.headers.get("Host", "").rpartition("@")[2].partition(":")[0].rstrip(".").lower()
+        return host.endswith(_PUBLIC) or (bool(self._domain) and host == self._domain)
 
     def _finish(self, response: Response) -> Response:
         response.headers["x-request-id"] = g.get("request_id", "")

@@ -77,6 +77,7 @@ application = Application(
     gate=Gate(settings.access.keys),
     prepare=prepare,
     on_event=on_event,
+    domain=settings.access.domain,
     open_paths=frozenset({openapi.PATH}),
 )
 app = application.flask

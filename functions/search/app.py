@@ -62,6 +62,7 @@ application = Application(
     about=embedder.about,
     gate=Gate(settings.access.keys),
     prepare=prepare,
+    domain=settings.access.domain,
     open_paths=frozenset({"/", openapi.PATH}),
 )
 app = application.flask
