@@ -37,7 +37,7 @@ Settings = TypeVar("Settings")
 
 # Function Compute takes 32 MB at most. https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits
 MAX_BODY_BYTES = 32 * 1024 * 1024
-# What a client may still be sending while we refuse its request; read and dropped, so that it sees the answer, and
+# What a client may still be sending when its request is answered; read and dropped, so that it sees the answer, and
 # those behind it on the same connection see theirs.
 _DRAIN_BYTES = 64 * 1024 * 1024
 # Kept back from the function's own timeout, to say what happened before Function Compute cuts the call off.
@@ -150,6 +150,7 @@ class Application:
         return host.endswith(_PUBLIC) or (bool(self._domain) and host == self._domain)
 
     def _finish(self, response: Response) -> Response:
+        _drain()
         response.headers["x-request-id"] = g.get("request_id", "")
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["traceparent"] = g.trace.parent
@@ -216,7 +217,7 @@ def deadline() -> Deadline:
     """The moment this request must have been answered, a margin before Function Compute ends it."""
     seconds = request.headers.get("x-fc-function-timeout", "")
     told = seconds.isascii() and seconds.isdecimal() and len(seconds) <= _TIMEOUT_DIGITS
-    timeout = float(seconds) if told else _DEFAULT_TIMEOUT_SECONDS
+    timeout = (float(seconds) if told else 0) or _DEFAULT_TIMEOUT_SECONDS
     return Deadline.after(max(timeout - _MARGIN_SECONDS, timeout / 2))
 
 
@@ -279,7 +280,6 @@ def _event_failure(content: dict[str, Any]) -> Response:
 
 
 def _error_answer(error: Exception) -> Response:
-    _drain()
     if isinstance(error, PlatformError):
         _log_error(error)
         response = answer(_error_body(error), status_of(error))

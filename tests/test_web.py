@@ -64,7 +64,7 @@ def test_an_event_that_fails_is_repeated_by_function_compute(error: Exception) -
     assert "bug" not in response.text
 
 
-@pytest.mark.parametrize("told", ["²", "-1", "1e9", "999999999999", "", "x"])
+@pytest.mark.parametrize("told", ["0", "²", "-1", "1e9", "999999999999", "", "x"])
 def test_a_timeout_that_makes_no_sense_is_not_believed(told: str) -> None:
     left: list[float] = []
     headers = {**INVOKE, "x-fc-function-timeout": told.encode().decode("latin-1")}
