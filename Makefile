@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-coldstart package preflight sync deploy lock clean
+.PHONY: demo test check simulate fuzz safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-coldstart bench-load bench-security package openapi preflight sync deploy lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -20,6 +20,10 @@ check: $(VENV)/ready
 # Ingestion under faults, as many histories as one likes: make simulate SEEDS=100000
 simulate: $(VENV)/ready
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),2000)
+
+# Requests nobody should send, against the running functions: make fuzz N=50000
+fuzz: $(VENV)/ready
+	@$(RUN) -m tests.fuzz --number $(or $(N),5000) --seed $(or $(SEED),0)
 
 # Does every safeguard have a test that turns red without it? Some minutes.
 safeguards: $(VENV)/ready
@@ -52,12 +56,20 @@ $(VENV)/ready: requirements.txt
 sync: $(VENV)/ready
 	@$(RUN) -m ops $(if $(ENV),--env $(ENV)) sync
 
-# What `s deploy` uploads: build/<function> with our code and its dependencies for the runtime.
+# What `s deploy` uploads: build/<function> with our code and its dependencies for the runtime; TELEMETRY=1 adds OpenTelemetry.
+package: export TELEMETRY := $(TELEMETRY)
 package: $(VENV)/ready
 	@$(RUN) -m ops package
 
+bench-load bench-security: bench-%: $(VENV)/ready
+	@$(RUN) -m benchmarks.$*
+
 bench-coldstart: package
 	@$(RUN) -m benchmarks.coldstart
+
+# The description of both HTTP functions, from their types; after a change of either.
+openapi: $(VENV)/ready
+	@$(RUN) -m ops openapi
 
 # Whether what a deployment depends on is there and fits; make preflight ENV=dev reads .env.dev first.
 preflight: $(VENV)/ready

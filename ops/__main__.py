@@ -1,4 +1,4 @@
-"""The operator's command line: check, package, roles, preflight, sync, and run for one of several environments."""
+"""The operator's command line: check, package, openapi, roles, preflight, sync, and run for one environment."""
 
 # a command line speaks by printing
 from __future__ import annotations
@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return _roles(asked.deployment, environ, commands=asked.commands)
             case "sync":
                 return _sync(environ, dry_run=asked.dry_run)
+            case "openapi":
+                return _openapi()
             case "preflight":
                 return _preflight(asked.deployment, environ, asked.env)
             case _:
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    commands.add_parser("openapi", help="describe the HTTP functions anew, in shared/openapi.json")
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
     run.add_argument("program", nargs=argparse.REMAINDER)
     return parser
@@ -93,7 +96,9 @@ def _check(path: Path, environ: Mapping[str, str]) -> int:
 
 def _package(functions: list[str], environ: Mapping[str, str]) -> int:
     without = packaging.unused(load(Path("s.yaml"), environ))
-    for package in packaging.build(Path.cwd(), functions, without):
+    for package in packaging.build(
+        Path.cwd(), functions, without, telemetry=environ.get("TELEMETRY", "") not in ("", "0")
+    ):
         sizes = f"{package.size / 1e6:.1f} MB, zipped {package.zipped / 1e6:.1f} MB"
         print(f"{package.folder}: {package.files} files, {sizes}")
     return 0
@@ -107,6 +112,14 @@ def _roles(path: Path, environ: Mapping[str, str], *, commands: bool) -> int:
             print("\n".join(role.commands()))
         else:
             print(json.dumps({"role": role.name, "trust": role.trust, "policy": role.policy}, indent=2))
+    return 0
+
+
+def _openapi() -> int:
+    from ops import openapi
+    from shared.openapi import FILE
+
+    openapi.write(Path.cwd(), FILE)
     return 0
 
 

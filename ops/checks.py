@@ -92,6 +92,16 @@ def _open_door(function: Function) -> Iterator[str]:
     for trigger in function.triggers_of(HttpTrigger):
         if trigger.trigger_config.auth_type == "anonymous" and "API_KEYS" not in function.environment_variables:
             yield f"trigger {trigger.trigger_name} is anonymous and the function gets no API_KEYS: anybody may call"
+        elif trigger.trigger_config.auth_type == "anonymous" and _anonymous_allowed(function):
+            yield (
+                f"trigger {trigger.trigger_name} is anonymous and ALLOW_ANONYMOUS is set: anybody may call; "
+                "set API_KEYS, or authType to function or jwt"
+            )
+
+
+def _anonymous_allowed(function: Function) -> bool:
+    environment = function.environment_variables
+    return not environment.get("API_KEYS") and environment.get("ALLOW_ANONYMOUS", "").lower() in ("true", "1")
 
 
 def _source(function: Function) -> Iterator[str]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Downloaded wheels, and what was made of them: the next build needs neither network nor compiler.
 SHELF: Final = ".local/wheels"
 OUR_PACKAGES: Final = ("functions", "shared")
+# The lock of what TELEMETRY=1 adds to every package.
+TELEMETRY: Final = "telemetry.txt"
 # Only what this names is uploaded, whatever else may come to lie in the folder.
 ALLOWED: Final = "/*\n!/functions/\n!/shared/\n!/python/\n"
 _ONLY_FOR_EVENTS: Final = {"embed": ("pymilvus",)}
@@ -91,6 +93,8 @@ def build(
     functions: Sequence[str] = (),
     without: Mapping[str, Sequence[str]] | None = None,
     into: Path | None = None,
+    *,
+    telemetry: bool = False,
 ) -> Iterator[Package]:
     """Build the packages of ``functions`` (all, if none is named) below ``into``, replacing what lies there.
 
@@ -99,6 +103,7 @@ def build(
         functions: names of folders below ``functions``.
         without: by function, distributions that its part of the deployment has no use for.
         into: ``root/build``, if it is not given.
+        telemetry: with OpenTelemetry, for those who collect spans.
 
     Raises:
         PackagingError: a function that does not exist, an import that cannot be followed, or a dependency that cannot
@@ -111,11 +116,19 @@ def build(
         try:
             for package in OUR_PACKAGES:
                 wheels.compile_all(folder / package, f"{wheels.CODE}/{package}")
-            lock = (root / "functions" / name / "requirements.txt").read_text("utf-8")
-            _add_dependencies(wheels.needed(lock, (without or {}).get(name, ())), root / SHELF, folder / "python")
+            lock = wheels.needed(_lock(root / "functions" / name), (without or {}).get(name, ()))
+            lock = wheels.joined(lock, _lock(root / "functions", TELEMETRY)) if telemetry else lock
+            _add_dependencies(lock, root / SHELF, folder / "python")
         except wheels.WheelError as error:
             raise PackagingError(f"the dependencies of {name} cannot be installed: {error}") from error
         yield _finished(folder)
+
+
+def _lock(folder: Path, name: str = "requirements.txt") -> str:
+    try:
+        return (folder / name).read_text("utf-8")
+    except FileNotFoundError:
+        raise PackagingError(f"{folder / name} does not exist: run make lock") from None
 
 
 def _add_dependencies(lock: str, shelf: Path, target: Path) -> None:
@@ -138,6 +151,8 @@ def stage(root: Path, name: str, folder: Path) -> None:
         target = folder / module.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(module, target)
+        if (data := module.with_suffix(".json")).is_file():  # what a module reads lies beside it under its name
+            shutil.copyfile(data, target.with_suffix(".json"))
 
 
 def modules(root: Path, name: str) -> list[Path]:

@@ -61,6 +61,12 @@ def needed(lock: str, without: Collection[str] = ()) -> str:
     return "".join(pin for name, pin in pins.items() if name not in gone)
 
 
+def joined(lock: str, more: str) -> str:
+    """A lock, and what another one pins beyond it; both were resolved against the same versions."""
+    pins = _pins(lock)
+    return lock + "".join(pin for name, pin in _pins(more).items() if name not in pins)
+
+
 def names(lock: str) -> list[str]:
     """The distributions a lock pins."""
     return list(_pins(lock))

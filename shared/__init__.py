@@ -6,7 +6,7 @@
     fusion, reranking, highlighting                                   steps between the searches and an answer
     ingestion (with indexing), retrieval, streaming                   the use cases
     models errors catalog config tokens quota budget retrying modelstudio
-    connection filters stopwords tenants auth web serving logs workspace
+    connection filters stopwords tenants auth web openapi serving logs metrics tracing workspace
                                                                       what they stand on
 
 Imports point one way: function -> use case -> adapter or step -> what they stand on.

@@ -208,6 +208,7 @@ class AccessSettings:
         "API_KEYS", "Keys that callers may present, separated by commas; KEY@tenant is bound to a tenant.", Secret("")
     )
     allow_anonymous: bool = setting("ALLOW_ANONYMOUS", "true lets everybody in; for machines of one's own.", False)
+    domain: str = setting("PUBLIC_DOMAIN", "Domain callers reach the function by; no event comes under it.", "")
 
     def __post_init__(self) -> None:
         if not self.keys and not self.allow_anonymous:

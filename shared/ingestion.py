@@ -6,6 +6,7 @@ is asked once more; so events may come twice, late, in any order or side by side
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 import urllib.parse
@@ -203,7 +204,8 @@ class Ingestion:
                 return error
 
         with ThreadPoolExecutor(self._settings.sync_concurrency, thread_name_prefix="sync") as pool:
-            results = list(pool.map(attempt, keys))
+            contexts = [contextvars.copy_context() for _ in keys]  # what log lines and traces of the event say
+            results = list(pool.map(lambda context, key: context.run(attempt, key), contexts, keys))
         done = tuple(result for result in results if isinstance(result, Result))
         failed = [key.key for key, result in zip(keys, results, strict=True) if isinstance(result, PlatformError)]
         usage = sum((result.usage for result in done), Usage())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared import metadata, retrying
+from shared import metadata, retrying, tracing
 from shared.errors import ConfigurationError, DocumentError, PlatformError, TransientError
 from shared.models import ObjectKey, ObjectState
 from shared.retrying import Deadline, Persistence
@@ -206,7 +206,8 @@ class Bucket:
 
         deadline.timeout(self._settings.timeout)
         try:
-            return function()
+            with tracing.call("oss", "call"):
+                return function()
         except requests.RequestException as error:
             raise _translate(None, error) from None
         except self._sdk.exceptions.BaseError as error:

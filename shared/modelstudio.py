@@ -12,6 +12,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from shared import tracing
 from shared.budget import Budget
 from shared.errors import ConfigurationError, PlatformError, TransientError
 
@@ -117,7 +118,8 @@ class ModelStudio:
             "request_timeout": (min(_CONNECT_SECONDS, seconds), seconds),
         }
         try:
-            return call(common)
+            with tracing.call("dashscope", "call"):
+                return call({**common, "headers": tracing.headers()})
         except requests.RequestException as error:
             log.warning(
                 "dashscope_unreachable",

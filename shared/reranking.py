@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shared import retrying, tokens
+from shared import metrics, retrying, tokens
 from shared.models import Usage, digest
 from shared.modelstudio import MalformedError, throttled, tokens_billed
 from shared.quota import Limiter, Share
@@ -123,7 +123,9 @@ class Reranker:
                 self._limiter.throttled()
             raise self._studio.failure(response)
         self._limiter.settle(reservation, 0)
-        bill.usage += Usage(tokens=billed, calls=1, cost_cny=self._model.cost(billed))
+        usage = Usage(tokens=billed, calls=1, cost_cny=self._model.cost(billed))
+        metrics.add(tokens=usage.tokens, cost_cny=usage.cost_cny)
+        bill.usage += usage
         return _relevance(response, len(texts))
 
 

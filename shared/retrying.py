@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.stop import stop_after_attempt
 
+from shared import metrics
 from shared.errors import TransientError
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def call(function: Callable[[], Result], persistence: Persistence, deadline: Dea
     retrying = Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, TransientError) and error.soon),
         wait=pause,
+        before_sleep=lambda _: metrics.add(retries=1),
         stop=lambda state: stop_after_attempt(persistence.attempts)(state) or pointless(state),
         reraise=True,
     )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from shared import retrying
+from shared import retrying, tracing
 from shared.errors import ConfigurationError, PlatformError, TransientError
 from shared.filters import all_of, among, any_of, equals, quoted
 from shared.models import Chunk, Document, Excerpt, Hit, Location
@@ -435,8 +435,9 @@ class Store:
 
         started = time.monotonic()
         try:
-            # Without a timeout a call to an unavailable server blocks for minutes.
-            return getattr(self._client(seconds), method)(*arguments, timeout=seconds, **options)
+            with tracing.call("milvus", method):
+                # Without a timeout a call to an unavailable server blocks for minutes.
+                return getattr(self._client(seconds), method)(*arguments, timeout=seconds, **options)
         except (MilvusException, grpc.RpcError) as error:
             failure = _translate(error, self._settings.uri)
             log.warning(

@@ -14,13 +14,14 @@ import threading
 import time
 import uuid
 from concurrent.futures import Future, wait
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from shared import config, logs
+from shared import config, logs, metrics, tracing
 from shared.errors import ConfigurationError, NotFoundError, PlatformError, RequestError, TransientError
 from shared.retrying import Deadline
 
@@ -36,7 +37,8 @@ Settings = TypeVar("Settings")
 
 # Function Compute takes 32 MB at most. https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits
 MAX_BODY_BYTES = 32 * 1024 * 1024
-# What a client may still be sending while we refuse its body; read and dropped, so that it sees the answer.
+# What a client may still be sending when its request is answered; read and dropped, so that it sees the answer, and
+# those behind it on the same connection see theirs.
 _DRAIN_BYTES = 64 * 1024 * 1024
 # Kept back from the function's own timeout, to say what happened before Function Compute cuts the call off.
 _MARGIN_SECONDS = 3.0
@@ -44,6 +46,8 @@ _DEFAULT_TIMEOUT_SECONDS = 60.0
 _TIMEOUT_DIGITS = 5  # 86,400 seconds at most
 
 _CONTROL = "x-fc-control-path"
+# Where Function Compute gives every HTTP trigger, and every domain of its own making, an address.
+_PUBLIC = (".fcapp.run", ".devsapp.net")
 _OPEN_PATHS = frozenset({"/healthz"})
 
 
@@ -69,6 +73,7 @@ class Application:
         about: further fields of `/healthz`, such as the model in use; nothing secret.
         on_event: handles an event's raw bytes and returns what happened; without it events are refused.
         open_paths: paths that need no key, because they hold no data.
+        domain: the domain callers use; whatever comes under it comes from outside.
     """
 
     def __init__(
@@ -80,9 +85,14 @@ class Application:
         on_event: Callable[[bytes, Deadline], Any] | None = None,
         open_paths: frozenset[str] = frozenset(),
         about: dict[str, Any] | None = None,
+        domain: str = "",
     ) -> None:
         self.flask = Flask(name, static_folder=None)
         self.flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+        self.flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+        self.flask.url_map.merge_slashes = False  # or an address with two would be answered with a redirection
+        self._name = name
+        self._domain = domain.lower()
         self._gate = gate
         self._prepare = prepare
         self._begun: Future[None] | None = None
@@ -109,36 +119,55 @@ class Application:
 
         threading.Thread(target=prepare, name="prepare", daemon=True).start()
 
-    def error_answer(self, error: PlatformError) -> Response:
+    def error_answer(self, error: Exception) -> Response:
         """The answer to a request that failed: its status, its stable code and a sentence."""
         return _error_answer(error)
 
     def _admit(self) -> None:
         g.started = time.perf_counter()
         g.request_id = _own_or_new_id(request.headers.get("x-fc-request-id", ""))
-        g.log_context = logs.bound(request_id=g.request_id)
-        g.log_context.__enter__()
+        g.contexts = ExitStack()
+        g.meter = g.contexts.enter_context(metrics.measured())
+        g.trace = g.contexts.enter_context(tracing.request(self._name, request.headers.get("traceparent", "")))
+        g.contexts.enter_context(logs.bound(request_id=g.request_id, trace_id=g.trace.trace_id))
         if request.path in ("/initialize", "/invoke"):
-            if request.headers.get(_CONTROL) != request.path:
+            if request.headers.get(_CONTROL) != request.path or self._from_outside():
                 raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
-        elif request.path not in self._open_paths and request.path != "/pre-stop":
+        elif request.path == "/pre-stop":
+            # What it is called with is not documented, only that a call through an HTTP trigger says so.
+            if request.headers.get(_CONTROL) == "/http-invoke":
+                raise NotFoundError("not_found", "There is nothing at GET /pre-stop.")
+        elif request.path not in self._open_paths:
             g.scope = self._gate.check(request.headers.get("Authorization", ""), request.headers.get("x-api-key", ""))
 
+    def _from_outside(self) -> bool:
+        """Whether a call came through an HTTP trigger, whatever its other headers say.
+
+        That Function Compute takes its own headers out of what clients send is not documented. But it finds the
+        function by the name a client calls, so that one is true.
+        """
+        host = request.headers.get("Host", "").rpartition("@")[2].partition(":")[0].rstrip(".").lower()
+        return host.endswith(_PUBLIC) or (bool(self._domain) and host == self._domain)
+
     def _finish(self, response: Response) -> Response:
+        _drain()
         response.headers["x-request-id"] = g.get("request_id", "")
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["traceparent"] = g.trace.parent
         if request.path not in self._open_paths:
             log.info(
                 "request",
                 extra={
+                    "function": self._name,
                     "method": request.method,
                     "path": request.path,
                     "status": response.status_code,
                     "milliseconds": round((time.perf_counter() - g.started) * 1000, 1),
+                    **g.meter.values(),
                 },
             )
-        if context := g.pop("log_context", None):
-            context.__exit__(None, None, None)
+        g.contexts.close()
+        tracing.flush()
         return response
 
     def _initialize(self) -> Response:
@@ -169,7 +198,10 @@ class Application:
         try:
             if self._on_event is None:
                 raise RequestError("no_events", "This function takes no events; call it over HTTP.")
-            return answer(self._on_event(request.get_data(), deadline()))
+            event = request.get_data()
+            if (age := metrics.age(event)) is not None:
+                metrics.add(event_age_seconds=age)
+            return answer(self._on_event(event, deadline()))
         except PlatformError as error:
             _log_error(error)
             return _event_failure(_error_body(error))
@@ -185,7 +217,7 @@ def deadline() -> Deadline:
     """The moment this request must have been answered, a margin before Function Compute ends it."""
     seconds = request.headers.get("x-fc-function-timeout", "")
     told = seconds.isascii() and seconds.isdecimal() and len(seconds) <= _TIMEOUT_DIGITS
-    timeout = float(seconds) if told else _DEFAULT_TIMEOUT_SECONDS
+    timeout = (float(seconds) if told else 0) or _DEFAULT_TIMEOUT_SECONDS
     return Deadline.after(max(timeout - _MARGIN_SECONDS, timeout / 2))
 
 
@@ -255,7 +287,6 @@ def _error_answer(error: Exception) -> Response:
             response.headers["Retry-After"] = str(max(1, round(error.retry_after or 1)))
         return response
     if isinstance(error, RequestEntityTooLarge):
-        _drain()
         return answer(_body("body_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes."), 413)
     if isinstance(error, HTTPException):
         return _http_error(error)
@@ -283,8 +314,11 @@ def _http_error(error: HTTPException) -> Response:
 
 def _log_error(error: PlatformError) -> None:
     level = logging.INFO if isinstance(error, RequestError) else logging.WARNING
-    extra = {"code": error.code, "reason": error.message, "upstream_request_id": error.request_id}
-    log.log(level, "request_failed", extra=extra)
+    log.log(
+        level,
+        "request_failed",
+        extra={"code": error.code, "reason": error.message, "upstream_request_id": error.request_id},
+    )
 
 
 def _drain() -> None:

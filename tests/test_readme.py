@@ -542,12 +542,14 @@ class Codes:
 
     def __init__(self) -> None:
         self.found: dict[str, set[int]] = {}
+        self.calls: set[tuple[str, ast.AST]] = set()
         trees = {
             path: ast.parse(path.read_text("utf-8"), str(path))
             for folder in ("shared", "functions")
             for path in sorted((PROJECT / folder).rglob("*.py"))
         }
         self._trees = list(trees.values())
+        self._modules = {node: path.stem for path, tree in trees.items() for node in ast.walk(tree)}
         self._behind_events = {
             node for path, tree in trees.items() if path.stem in BEHIND_EVENTS for node in ast.walk(tree)
         }
@@ -564,6 +566,10 @@ class Codes:
                 for node in ast.walk(tree):
                     if isinstance(node, ast.Call):
                         self._look_at(node)
+
+    def of(self, module: str) -> set[str]:
+        """The codes a module of ours writes down."""
+        return {code for code, call in self.calls if self._modules[call] == module}
 
     def _errors(self) -> dict[str, Maker]:
         statuses = {"RequestError": {400}, "NotFoundError": {404}, "TransientError": {503}, "ConfigurationError": {502}}
@@ -610,6 +616,7 @@ class Codes:
         match code:
             case ast.Constant(value=str(text)):
                 self.found.setdefault(text, set()).update(statuses)
+                self.calls.add((text, call))
             case ast.IfExp(body=one, orelse=other):
                 self._take(one, call, statuses)
                 self._take(other, call, statuses)
@@ -634,8 +641,17 @@ class Codes:
 
 
 @cache
+def sources() -> Codes:
+    return Codes()
+
+
+def codes_of(module: str) -> set[str]:
+    return sources().of(module)
+
+
+@cache
 def codes() -> dict[str, set[int]]:
-    found = Codes().found
+    found = sources().found
     return {code: statuses for code, statuses in found.items() if code not in NEVER_SEEN}
 
 
@@ -683,3 +699,43 @@ def test_both_pages_have_the_same_tables() -> None:
         assert [len(row) for row in ours] == [len(row) for row in theirs], theirs[0]
         named = [row[0] for row in theirs if "`" in row[0]]
         assert [row[0] for row in ours if "`" in row[0]] == named
+
+
+# --- What the log says ------------------------------------------------------------------------------------------
+
+
+def logged() -> dict[str, set[str]]:
+    """Every event the sources log, with its fields."""
+    found: dict[str, set[str]] = {}
+    for tree in sources()._trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log."):
+                name = node.args[-1]
+                assert isinstance(name, ast.Constant)
+                assert isinstance(name.value, str)
+                extra = next((word.value for word in node.keywords if word.arg == "extra"), ast.Dict([], []))
+                assert isinstance(extra, ast.Dict)
+                fields = {str(key.value) for key in extra.keys if isinstance(key, ast.Constant)}
+                found.setdefault(name.value, set()).update(fields)
+    return found
+
+
+def counted() -> set[str]:
+    """Every number the line `request` may have."""
+    calls = [node for tree in sources()._trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    added = {
+        word.arg for call in calls if ast.unparse(call.func) == "metrics.add" for word in call.keywords if word.arg
+    }
+    services = {ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) == "tracing.call"}
+    return added | {f"{service}_{what}" for service in services for what in ("calls", "ms")}
+
+
+def test_every_event_of_the_log_is_documented_with_its_fields(page: Page) -> None:
+    documented = {plain(row[0]): set(re.findall(r"`(\w+)`", row[1])) for row in page.rows("Event", "事件")}
+    compare(documented, logged())
+
+
+def test_every_number_of_the_line_request_is_documented_and_no_other(page: Page) -> None:
+    tables = [table for table in page.tables if table[0] in (["Field", "Meaning"], ["字段", "含义"])]
+    documented = {name for table in tables for row in table[1:] for name in re.findall(r"`(\w+)`", row[0])}
+    nothing_missing(counted(), documented)

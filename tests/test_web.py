@@ -64,7 +64,7 @@ def test_an_event_that_fails_is_repeated_by_function_compute(error: Exception) -
     assert "bug" not in response.text
 
 
-@pytest.mark.parametrize("told", ["²", "-1", "1e9", "999999999999", "", "x"])
+@pytest.mark.parametrize("told", ["0", "²", "-1", "1e9", "999999999999", "", "x"])
 def test_a_timeout_that_makes_no_sense_is_not_believed(told: str) -> None:
     left: list[float] = []
     headers = {**INVOKE, "x-fc-function-timeout": told.encode().decode("latin-1")}
@@ -169,3 +169,29 @@ def test_log_lines_are_json_with_the_requests_id(caplog: pytest.LogCaptureFixtur
         line = json.loads(formatter.format(record))
     assert line.pop("time").endswith("Z")
     assert line == {"level": "info", "event": "document_indexed", "request_id": "r-9", "key": "a.txt", "chunks": 3}
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["embed-abc.cn-beijing.fcapp.run", "SEARCH.example.com:443", "x.fc.devsapp.net.", "search.example.com"],
+)
+@pytest.mark.parametrize("path", ["/invoke", "/initialize"])
+def test_no_header_makes_an_event_of_a_call_from_outside(host: str, path: str) -> None:
+    called: list[bytes] = []
+    application = Application(
+        "test",
+        gate=Gate(()),
+        prepare=lambda _: called.append(b""),
+        on_event=lambda raw, _: called.append(raw),
+        domain="search.example.com",
+    )
+    headers = {**INVOKE, "x-fc-control-path": path, "Host": host}
+    response = application.flask.test_client().post(path, data=b"{}", headers=headers)
+    assert (response.status_code, called) == (404, [])
+    inside = application.flask.test_client().post(path, data=b"{}", headers={**headers, "Host": "21.0.0.7:9000"})
+    assert (inside.status_code, len(called)) == (200, 1)
+
+
+def test_what_ends_an_instance_cannot_be_called_from_outside() -> None:
+    assert client().get("/pre-stop", headers={"x-fc-control-path": "/http-invoke"}).status_code == 404
+    assert client().get("/pre-stop").status_code == 200

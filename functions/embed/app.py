@@ -10,24 +10,31 @@ import base64
 from array import array
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from flask import request
-from msgspec import Meta, Struct
+import msgspec
+from flask import Response, request
 
-from shared import pooling, records
+from functions.embed.shapes import (
+    EmbedAnswer,
+    EmbedRequest,
+    OpenAIAnswer,
+    OpenAIRequest,
+    OpenAIUsage,
+    OpenAIVector,
+    Vector,
+)
+from shared import openapi, pooling, records
 from shared.auth import Gate
 from shared.config import EmbedSettings
-from shared.embedding import Embedder, Output, TextType
-from shared.errors import ConfigurationError, PlatformError, RequestError
+from shared.embedding import Embedder, TextType
+from shared.errors import ConfigurationError, RequestError
 from shared.store import Space, Store
 from shared.streaming import Streaming
-from shared.web import Application, answer, body, deadline, request_id, settings_or_exit, status_of
+from shared.web import Application, answer, body, deadline, request_id, settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from flask import Response
 
     from shared.embedding import Embedded, Wanted
     from shared.models import Embedding
@@ -51,26 +58,6 @@ collections = stores()
 streaming = Streaming(embedder, collections, settings.tenants.tenancy())
 
 
-class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of ``POST /embed``."""
-
-    texts: list[str]
-    text_type: TextType = TextType.DOCUMENT
-    dimension: int | None = None
-    output_type: Output = Output.DENSE
-    instruct: Annotated[str, Meta(max_length=1_000)] = ""
-    too_long: Literal["refuse", "split"] = "refuse"
-
-
-class OpenAIRequest(Struct, frozen=True):
-    """Body of ``POST /v1/embeddings``; fields of OpenAI's that mean nothing here, such as ``user``, are ignored."""
-
-    input: str | list[str]
-    model: str
-    dimensions: int | None = None
-    encoding_format: Literal["float", "base64"] = "float"
-
-
 def prepare(_deadline: Deadline) -> None:
     """Pay for the slow import before the first request would."""
     embedder.warm_up()
@@ -85,7 +72,13 @@ def on_event(raw: bytes, deadline: Deadline) -> Streamed:
 
 
 application = Application(
-    "embed", about=embedder.about, gate=Gate(settings.access.keys), prepare=prepare, on_event=on_event
+    "embed",
+    about=embedder.about,
+    gate=Gate(settings.access.keys),
+    prepare=prepare,
+    on_event=on_event,
+    domain=settings.access.domain,
+    open_paths=frozenset({openapi.PATH}),
 )
 app = application.flask
 
@@ -102,13 +95,13 @@ def embed() -> Response:
     else:
         embedded = _embedded(asked.texts, wanted)
     return answer(
-        {
-            "embeddings": [_vector(i, embedding) for i, embedding in enumerate(embedded.complete())],
-            "model": settings.dashscope.model_name,
-            "dimension": wanted.dimension,
-            "usage": embedded.usage,
-            "request_id": request_id(),
-        }
+        EmbedAnswer(
+            embeddings=[Vector.of(i, embedding) for i, embedding in enumerate(embedded.complete())],
+            model=settings.dashscope.model_name,
+            dimension=wanted.dimension,
+            usage=embedded.usage,
+            request_id=request_id(),
+        )
     )
 
 
@@ -124,17 +117,24 @@ def openai_embeddings() -> Response:
     _check_count("input", texts)
     wanted = embedder.wanted(TextType.DOCUMENT, asked.dimensions)
     embedded = _embedded(texts, wanted)
+    tokens = embedded.usage.tokens
     return answer(
-        {
-            "object": "list",
-            "data": [
-                {"object": "embedding", "index": i, "embedding": _encoded(embedding, asked.encoding_format)}
+        OpenAIAnswer(
+            object="list",
+            data=[
+                OpenAIVector("embedding", i, _encoded(embedding, asked.encoding_format))
                 for i, embedding in enumerate(embedded.complete())
             ],
-            "model": settings.dashscope.model_name,
-            "usage": {"prompt_tokens": embedded.usage.tokens, "total_tokens": embedded.usage.tokens},
-        }
+            model=settings.dashscope.model_name,
+            usage=OpenAIUsage(prompt_tokens=tokens, total_tokens=tokens),
+        )
     )
+
+
+@app.get(openapi.PATH)
+def description() -> Response:
+    """What can be asked of the HTTP functions."""
+    return Response(openapi.read(), mimetype="application/json")
 
 
 def _check_count(name: str, texts: list[str]) -> None:
@@ -158,27 +158,18 @@ def _embedded(texts: Sequence[str], wanted: Wanted) -> Embedded:
     return embedder.embed(texts, wanted, until)
 
 
-def _vector(index: int, embedding: Embedding) -> dict[str, Any]:
-    vector: dict[str, Any] = {"index": index}
-    if embedding.dense:
-        vector["embedding"] = embedding.dense
-    if embedding.sparse:
-        vector["sparse_embedding"] = embedding.sparse
-    return vector
-
-
 def _encoded(embedding: Embedding, encoding: str) -> Any:
     if encoding == "float":
         return embedding.dense
     return base64.b64encode(array("f", embedding.dense).tobytes()).decode("ascii")
 
 
-@app.errorhandler(PlatformError)
-def failed(error: PlatformError) -> Response:
+@app.errorhandler(Exception)
+def failed(error: Exception) -> Response:
     """OpenAI's shape of an error on OpenAI's route, ours elsewhere."""
     response = application.error_answer(error)
     if request.path == "/v1/embeddings":
-        kind = "invalid_request_error" if isinstance(error, RequestError) else "server_error"
-        shape = {"message": error.message, "type": kind, "param": None, "code": error.code, "request_id": request_id()}
-        response.set_data(answer({"error": shape}, status_of(error)).get_data())
+        told = msgspec.json.decode(response.get_data())["error"]
+        kind = "invalid_request_error" if response.status_code < 500 else "server_error"
+        response.set_data(answer({"error": {**told, "type": kind, "param": None}}).get_data())
     return response

@@ -15,11 +15,13 @@ from functions.search.shapes import (
     DocumentRequest,
     ListRequest,
     PassagesRequest,
+    SearchAnswer,
     SearchRequest,
     converted,
     found_answer,
     passages_answer,
 )
+from shared import openapi
 from shared.auth import Gate
 from shared.config import SearchSettings
 from shared.embedding import Embedder
@@ -56,7 +58,12 @@ def prepare(deadline: Deadline) -> None:
 
 
 application = Application(
-    "search", about=embedder.about, gate=Gate(settings.access.keys), prepare=prepare, open_paths=frozenset({"/"})
+    "search",
+    about=embedder.about,
+    gate=Gate(settings.access.keys),
+    prepare=prepare,
+    domain=settings.access.domain,
+    open_paths=frozenset({"/", openapi.PATH}),
 )
 app = application.flask
 
@@ -114,13 +121,19 @@ def model_context_protocol() -> Response:
     return Response(status=status) if content is None else answer(content, status)
 
 
+@app.get(openapi.PATH)
+def description() -> Response:
+    """What can be asked of the HTTP functions."""
+    return Response(openapi.read(), mimetype="application/json")
+
+
 @app.get("/")
 def page() -> Response:
     """The page for people."""
     return Response(PAGE, mimetype="text/html")
 
 
-def _found(asked: SearchRequest) -> dict[str, Any]:
+def _found(asked: SearchRequest) -> SearchAnswer:
     found = retrieval.search(asked.question(), deadline(), scope())
     return found_answer(found, grouped=asked.group_by is not None, request_id=request_id())
 
@@ -150,7 +163,7 @@ def _json(text: str) -> Any:
 
 
 def _search_tool(arguments: dict[str, Any]) -> dict[str, Any]:
-    return _found(converted(arguments, SearchRequest))
+    return dict(_found(converted(arguments, SearchRequest)))
 
 
 def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Meta, Struct
 
 from shared.errors import RequestError
-from shared.models import DocumentState
-from shared.retrieval import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, Question
+from shared.models import Document, DocumentState, Usage
+from shared.retrieval import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, Notice, Question
 
 if TYPE_CHECKING:
     from shared.models import Excerpt
@@ -21,9 +21,27 @@ MAX_PASSAGES = 500
 class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /search``, query string of ``GET /search``, arguments of the tool ``search``."""
 
-    query: Annotated[str, Meta(description=f"The question, up to {MAX_QUERY_CHARACTERS} characters, in any language.")]
-    top_k: Annotated[int, Meta(description=f"Passages (or groups) wanted, 1 to {MAX_TOP_K}.")] = 10
-    offset: Annotated[int, Meta(description=f"How many to leave out before; with top_k at most {MAX_REACH}.")] = 0
+    query: Annotated[
+        str,
+        Meta(
+            description=f"The question, up to {MAX_QUERY_CHARACTERS} characters, in any language.",
+            extra_json_schema={"minLength": 1, "maxLength": MAX_QUERY_CHARACTERS},
+        ),
+    ]
+    top_k: Annotated[
+        int,
+        Meta(
+            description=f"Passages (or groups) wanted, 1 to {MAX_TOP_K}.",
+            extra_json_schema={"minimum": 1, "maximum": MAX_TOP_K},
+        ),
+    ] = 10
+    offset: Annotated[
+        int,
+        Meta(
+            description=f"How many to leave out before; with top_k at most {MAX_REACH}.",
+            extra_json_schema={"minimum": 0, "maximum": MAX_REACH - 1},
+        ),
+    ] = 0
     mode: Annotated[
         Mode, Meta(description="By meaning and words (hybrid), by meaning (dense) or by words (keyword).")
     ] = Mode.HYBRID
@@ -62,11 +80,13 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class ListRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Query string of ``GET /documents``."""
 
-    state: DocumentState | None = None
-    prefix: str = ""
-    tenant: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    offset: Annotated[int, Meta(ge=0)] = 0
+    state: Annotated[
+        DocumentState | None, Meta(description="Only documents in this state; else all but the deleted.")
+    ] = None
+    prefix: Annotated[str, Meta(description="Only documents whose keys begin so.")] = ""
+    tenant: Annotated[str | None, Meta(description="Whose documents alone to list.")] = None
+    limit: Annotated[int, Meta(ge=1, le=1000, description="Documents wanted.")] = 100
+    offset: Annotated[int, Meta(ge=0, le=1 << 31, description="How many documents to leave out before.")] = 0
 
 
 class PassagesRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +102,100 @@ class DocumentRequest(PassagesRequest, frozen=True, forbid_unknown_fields=True, 
     id: Annotated[str, Meta(description="The document's id, as a hit of search has it in document.id.")]
 
 
+class ShownPlace(TypedDict):
+    """Where a passage stands: offsets in the document's text, and what its format has."""
+
+    start: int
+    end: int
+    page: int | None
+    sheet: str | None
+    row: int | None
+    headings: tuple[str, ...]
+    ordinal: Annotated[int, Meta(description="Position among the document's passages, counted from 0.")]
+
+
+class ShownPassage(TypedDict):
+    """A passage as it stands in its document."""
+
+    id: str
+    text: str
+    location: ShownPlace
+
+
+class ShownContext(TypedDict):
+    """What stands before and behind a passage."""
+
+    before: list[ShownPassage]
+    after: list[ShownPassage]
+
+
+class ShownSource(TypedDict):
+    """The document a passage is from."""
+
+    id: str
+    bucket: str
+    key: str
+    title: str
+    metadata: dict[str, Any]
+    tenant: str
+
+
+class ShownScores(TypedDict):
+    """What each side said of a passage; null where it did not find it."""
+
+    dense: Annotated[float | None, Meta(description="The cosine, -1 to 1.")]
+    keyword: Annotated[float | None, Meta(description="BM25, positive.")]
+    rerank: Annotated[float | None, Meta(description="The reranker's relevance, 0 to 1.")]
+
+
+class ShownHit(ShownPassage):
+    """A passage that answers the question."""
+
+    score: Annotated[float, Meta(description="Higher is better; comparable within one answer only.")]
+    scores: ShownScores
+    highlights: Annotated[list[tuple[int, int]], Meta(description="[start, end] in characters of the text.")]
+    document: ShownSource
+    context: NotRequired[ShownContext]
+
+
+class ShownGroup(TypedDict):
+    """Passages of one document; its score is that of the best."""
+
+    document: ShownSource
+    score: float
+    hits: list[ShownHit]
+
+
+class SearchAnswer(TypedDict):
+    """Answer to a search: ``hits``, or ``groups`` where they were asked for."""
+
+    hits: NotRequired[list[ShownHit]]
+    groups: NotRequired[list[ShownGroup]]
+    mode: Mode
+    reranked: bool
+    notices: tuple[Notice, ...]
+    usage: Usage
+    milliseconds: Annotated[dict[str, float], Meta(description="Time by stage; keyword runs beside the others.")]
+    request_id: str
+
+
+class ListAnswer(TypedDict):
+    """The documents' records, and how many there are without limit and offset."""
+
+    documents: list[Document]
+    total: int
+    request_id: str
+
+
+class PassagesAnswer(TypedDict):
+    """Passages of one document in order, and how many it has."""
+
+    document_id: str
+    passages: list[ShownPassage]
+    total: int
+    request_id: str
+
+
 def converted(values: dict[str, Any], kind: type[Any], *, from_text: bool = False) -> Any:
     """``values`` as ``kind``; texts stand for numbers and the like where they come from an address.
 
@@ -94,11 +208,9 @@ def converted(values: dict[str, Any], kind: type[Any], *, from_text: bool = Fals
         raise RequestError("invalid_request", f"{error}.") from None
 
 
-def found_answer(found: Found, *, grouped: bool, request_id: str) -> dict[str, Any]:
+def found_answer(found: Found, *, grouped: bool, request_id: str) -> SearchAnswer:
     """The answer to a search."""
-    shown = {"groups": list(map(_group, found.groups))} if grouped else {"hits": list(map(_hit, found.answers))}
-    return {
-        **shown,
+    answer: SearchAnswer = {
         "mode": found.mode,
         "reranked": found.reranked,
         "notices": found.notices,
@@ -106,22 +218,25 @@ def found_answer(found: Found, *, grouped: bool, request_id: str) -> dict[str, A
         "milliseconds": found.milliseconds,
         "request_id": request_id,
     }
+    if grouped:
+        return {"groups": list(map(_group, found.groups)), **answer}
+    return {"hits": list(map(_hit, found.answers)), **answer}
 
 
-def passages_answer(document_id: str, passages: list[Excerpt], total: int, request_id: str) -> dict[str, Any]:
+def passages_answer(document_id: str, passages: list[Excerpt], total: int, request_id: str) -> PassagesAnswer:
     """Passages of one document."""
     shown = list(map(_excerpt, passages))
     return {"document_id": document_id, "passages": shown, "total": total, "request_id": request_id}
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: Group) -> ShownGroup:
     hits = list(map(_hit, group.answers))
     return {"document": hits[0]["document"], "score": hits[0]["score"], "hits": hits}
 
 
-def _hit(answer: Answer) -> dict[str, Any]:
+def _hit(answer: Answer) -> ShownHit:
     hit, scores = answer.hit, answer.scores
-    shown = {
+    shown: ShownHit = {
         "id": hit.id,
         "score": round(hit.score, 6),
         "scores": {
@@ -147,11 +262,11 @@ def _hit(answer: Answer) -> dict[str, Any]:
     return shown
 
 
-def _excerpt(excerpt: Excerpt) -> dict[str, Any]:
+def _excerpt(excerpt: Excerpt) -> ShownPassage:
     return {"id": excerpt.id, "text": excerpt.text, "location": _location(excerpt)}
 
 
-def _location(passage: Any) -> dict[str, Any]:
+def _location(passage: Any) -> ShownPlace:
     place = passage.location
     return {
         "start": place.start,

@@ -1,0 +1,352 @@
+"""Makes the description of the HTTP functions, ``shared/openapi.json``, from their types and the README's examples.
+
+Shapes are those of the msgspec types that the functions decode and encode; what the types cannot say stands here: the
+routes, and which errors each can answer with. Tests compare both with the applications and with the error codes that
+the sources can produce.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from functions.embed.shapes import EmbedAnswer, EmbedRequest, OpenAIAnswer, OpenAIRequest
+from functions.search.shapes import (
+    ListAnswer,
+    ListRequest,
+    PassagesAnswer,
+    PassagesRequest,
+    SearchAnswer,
+    SearchRequest,
+)
+from shared.models import Document, Failure, SparseVector, Usage
+from shared.retrieval import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+Codes = dict[int, tuple[str, ...]]
+
+# By the modules that raise them. What DashScope and Milvus may cause stands wherever they are called.
+EVERY: Final[Codes] = {500: ("internal_error",)}
+GATE: Final[Codes] = {401: ("unauthorized",)}
+JSON_BODY: Final[Codes] = {400: ("invalid_json", "invalid_request"), 413: ("body_too_large",)}
+DASHSCOPE: Final[Codes] = {
+    400: ("text_too_long",),
+    422: ("text_refused",),
+    502: ("embedding_refused", "embedding_unpaid", "cost_cap_reached"),
+    503: (
+        "embedding_throttled",
+        "embedding_unavailable",
+        "embedding_malformed",
+        "quota_exhausted",
+        "deadline_exceeded",
+    ),
+}
+TEXTS: Final[Codes] = {
+    400: ("no_texts", "too_many_texts", "text_empty", "unsupported_dimension"),
+    413: ("too_much_text",),
+}
+VECTORS: Final[Codes] = {400: ("unsupported_output", "unsupported_instruct")}
+MODEL: Final[Codes] = {404: ("model_not_found",)}
+MILVUS: Final[Codes] = {
+    502: ("milvus_forbidden", "milvus_refused", "collection_mismatch"),
+    503: ("milvus_unavailable", "milvus_failed", "deadline_exceeded"),
+}
+TENANT: Final[Codes] = {403: ("tenant_forbidden",)}
+QUESTION: Final[Codes] = {
+    400: (
+        "invalid_request",
+        "invalid_query",
+        "invalid_top_k",
+        "invalid_offset",
+        "invalid_filter",
+        "keywords_unsupported",
+    )
+}
+LINK: Final[Codes] = {400: ("invalid_request",)}
+FILTER: Final[Codes] = {400: ("invalid_filter",)}
+DOCUMENT: Final[Codes] = {404: ("document_not_found",)}
+
+# What every path and method can answer that is not in the description.
+ELSEWHERE: Final = ("not_found", "method_not_allowed", "http_<status>")
+_EXAMPLE_BODY: Final = re.compile(r"^curl -s http://127\.0\.0\.1:8000(/\S*) -d '(\{.*?\})'", re.MULTILINE | re.DOTALL)
+_EXAMPLE_ANSWER: Final = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ATTRIBUTE: Final = re.compile(r"^ {4,8}(\w+): (.*?)(?=\n {4,8}\w+: |\Z)", re.MULTILINE | re.DOTALL)
+_REFERENCE: Final = "#/components/schemas/{name}"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path.
+
+    Attributes:
+        takes: its body, or its query string where ``by_link``.
+        gives: its answer; without one, ``content`` is the media type of what it gives.
+        marks: fields by which its answer is known among the README's examples.
+        errors: what it can fail with.
+    """
+
+    method: str
+    path: str
+    function: str
+    name: str
+    summary: str
+    gives: Any = None
+    takes: Any = None
+    by_link: bool = False
+    content: str = "application/json"
+    marks: tuple[str, ...] = ()
+    errors: tuple[Codes, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it needs no key."""
+        return GATE not in self.errors
+
+
+_SEARCHED = (GATE, QUESTION, TENANT, DASHSCOPE, MILVUS)
+_HIT = ("hits", "mode", "milliseconds")
+OPERATIONS: Final = (
+    Operation(
+        "post", "/embed", "embed", "embed", "Texts to vectors.", EmbedAnswer, EmbedRequest,
+        marks=("embeddings", "dimension"), errors=(GATE, JSON_BODY, TEXTS, VECTORS, DASHSCOPE),
+    ),
+    Operation(
+        "post", "/v1/embeddings", "embed", "createEmbedding", "Texts to vectors, for OpenAI clients.",
+        OpenAIAnswer, OpenAIRequest, marks=("object", "data"), errors=(GATE, JSON_BODY, TEXTS, MODEL, DASHSCOPE),
+    ),
+    Operation(
+        "post", "/search", "search", "search", "A question to passages.", SearchAnswer, SearchRequest,
+        marks=_HIT, errors=(JSON_BODY, *_SEARCHED),
+    ),
+    Operation(
+        "get", "/search", "search", "searchByLink", "The same as a link: `q` is the question, `filter` is JSON.",
+        SearchAnswer, SearchRequest, by_link=True, marks=_HIT, errors=_SEARCHED,
+    ),
+    Operation(
+        "get", "/documents", "search", "listDocuments", "States of the documents.", ListAnswer, ListRequest,
+        by_link=True, marks=("documents", "total"), errors=(GATE, LINK, TENANT, FILTER, MILVUS),
+    ),
+    Operation(
+        "get", "/documents/{document_id}", "search", "getDocument", "State of one document.", Document,
+        errors=(GATE, DOCUMENT, MILVUS),
+    ),
+    Operation(
+        "get", "/documents/{document_id}/passages", "search", "getPassages", "Passages of one document in order.",
+        PassagesAnswer, PassagesRequest, by_link=True, marks=("document_id", "passages"),
+        errors=(GATE, LINK, DOCUMENT, MILVUS),
+    ),
+    Operation(
+        "post", "/mcp", "search", "mcp", "Model Context Protocol: one JSON-RPC 2.0 message, its answer or nothing.",
+        errors=(GATE, {413: ("body_too_large",)}),
+    ),
+    Operation("get", "/", "search", "page", "The page for people.", content="text/html"),
+    Operation("get", "/healthz", "all", "health", "That the process lives, and with which model.", marks=("status",)),
+    Operation("get", "/openapi.json", "embed and search", "describe", "This description."),
+)  # fmt: skip
+
+_KEYS = "One of the deployment's API_KEYS."
+_ABOUT = """Semantic search over an OSS bucket. Bodies are JSON in UTF-8, whatever their content type.
+
+Errors have a stable `code` and a `message` for people. Other paths answer 404 `not_found`, other methods 405
+`method_not_allowed`, and requests that are no proper HTTP any status with `http_<status>`. Every answer has its id in
+`x-request-id` and its trace in `traceparent`; a 503 has `Retry-After`."""
+
+
+def describe(root: Path) -> dict[str, Any]:
+    """The description.
+
+    Args:
+        root: the project, whose README has the examples.
+    """
+    readme = (root / "README.md").read_text("utf-8")
+    bodies: dict[str, list[Any]] = {}
+    for path, body in _EXAMPLE_BODY.findall(readme):
+        bodies.setdefault(path, []).append(json.loads(body))
+    answers = [json.loads(block) for block in _EXAMPLE_ANSWER.findall(readme)]
+    schemas = _schemas()
+    paths: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        described = _operation(operation, schemas, bodies.get(operation.path, []), answers)
+        paths.setdefault(operation.path, {})[operation.method] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Semantic search", "version": "1", "description": _ABOUT},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": _KEYS},
+                "key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": _KEYS},
+            },
+        },
+    }
+
+
+def write(root: Path, file: Path) -> None:
+    """Write the description to ``file``."""
+    file.write_text(json.dumps(describe(root), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _schemas() -> dict[str, Any]:
+    kinds = [kind for operation in OPERATIONS for kind in (operation.gives, operation.takes) if kind is not None]
+    _, schemas = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=_REFERENCE)
+    found: dict[str, Any] = dict(schemas)
+    for kind in (Document, Failure, SparseVector, Usage, Notice):
+        _explain(found[kind.__name__], kind)
+    found["Health"] = {
+        "type": "object",
+        "description": "What answers, and with which model.",
+        "properties": {
+            "status": {"const": "ok"},
+            "function": {"type": "string"},
+            "embedding": {
+                "type": "object",
+                "properties": {"model": {"type": "string"}, "address": {"type": "string"}},
+                "required": ["model", "address"],
+            },
+        },
+        "required": ["status", "function", "embedding"],
+    }
+    found["Message"] = {
+        "type": "object",
+        "description": "JSON-RPC 2.0, see https://modelcontextprotocol.io/specification.",
+        "properties": {
+            "jsonrpc": {"const": "2.0"},
+            "id": {"type": ["string", "integer", "null"]},
+            "method": {"type": "string"},
+            "params": {"type": "object"},
+            "result": {"type": "object"},
+            "error": {
+                "type": "object",
+                "properties": {"code": {"type": "integer"}, "message": {"type": "string"}, "data": {}},
+                "required": ["code", "message"],
+            },
+        },
+        "required": ["jsonrpc"],
+    }
+    return found
+
+
+def _explain(schema: dict[str, Any], kind: type[Any]) -> None:
+    """What a dataclass' docstring says of its attributes, at each; an answer leaves none of its fields out."""
+    summary, _, attributes = (kind.__doc__ or "").partition("Attributes:")
+    schema["description"] = " ".join(summary.split())
+    for name, meaning in _ATTRIBUTE.findall(attributes):
+        described = schema["properties"][name]
+        text = " ".join(meaning.split())
+        schema["properties"][name] = {**described, "description": text[:1].upper() + text[1:]}
+    schema["required"] = [field.name for field in dataclasses.fields(kind)]
+
+
+def _operation(
+    operation: Operation, schemas: Mapping[str, Any], bodies: list[Any], answers: list[Any]
+) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [operation.function],
+        "security": [] if operation.is_open else [{"bearer": []}, {"key": []}],
+    }
+    parameters = list(_parameters(operation, schemas))
+    if parameters:
+        described["parameters"] = parameters
+    if operation.takes and not operation.by_link:
+        examples = {f"{number}": {"value": body} for number, body in enumerate(bodies, 1)}
+        content = {"schema": _reference(operation.takes.__name__), "examples": examples}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif operation.path == "/mcp":
+        examples = {f"{number}": {"value": body} for number, body in enumerate(bodies, 1)}
+        content = {"schema": _reference("Message"), "examples": examples}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    described["responses"] = {"200": _success(operation, answers), **_failures(operation)}
+    if operation.path == "/mcp":
+        message = {"application/json": {"schema": _reference("Message")}}
+        described["responses"]["202"] = {"description": "A notification was taken; there is no answer."}
+        described["responses"]["400"] = {"description": "No JSON-RPC 2.0 message.", "content": message}
+    described["responses"] = dict(sorted(described["responses"].items()))
+    return described
+
+
+def _parameters(operation: Operation, schemas: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"\{(\w+)\}", operation.path):
+        meaning = "A document's id, as hits and lists have it: 32 hexadecimal digits."
+        yield {"name": name, "in": "path", "required": True, "description": meaning, "schema": {"type": "string"}}
+    if operation.by_link:
+        shape = schemas[operation.takes.__name__]
+        for field, schema in shape["properties"].items():
+            plain = _without_null(schema)
+            described = {"in": "query", "required": field in shape.get("required", ()), "schema": plain}
+            if "description" in plain:
+                described["description"] = plain.pop("description")
+            if field == "filter":
+                described["content"] = {"application/json": {"schema": described.pop("schema")}}
+            yield {"name": "q" if field == "query" else field, **described}
+
+
+def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """In an address there is no null; what is not said is left out."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    plain = {name: value for name, value in schema.items() if name != "anyOf" and (name, value) != ("default", None)}
+    return plain | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})
+
+
+def _success(operation: Operation, answers: list[Any]) -> dict[str, Any]:
+    if operation.content != "application/json":
+        return {"description": operation.summary, "content": {operation.content: {"schema": {"type": "string"}}}}
+    named = {"/mcp": "Message", "/healthz": "Health"}.get(operation.path)
+    name = named or getattr(operation.gives, "__name__", "")
+    schema: dict[str, Any] = _reference(name) if name else {"type": "object"}
+    content: dict[str, Any] = {"schema": schema}
+    if operation.gives is Document:
+        listed = next(answer for answer in answers if "documents" in answer)
+        content["example"] = listed["documents"][0]
+    elif operation.marks:
+        content["example"] = next(
+            answer for answer in answers if isinstance(answer, dict) and all(mark in answer for mark in operation.marks)
+        )
+    return {"description": operation.summary, "content": {"application/json": content}}
+
+
+def _failures(operation: Operation) -> dict[str, Any]:
+    codes: dict[int, list[str]] = {}
+    for group in (*operation.errors, EVERY):
+        for status, some in group.items():
+            codes.setdefault(status, []).extend(code for code in some if code not in codes.get(status, ()))
+    return {str(status): _failure(status, some, operation) for status, some in sorted(codes.items())}
+
+
+def _failure(status: int, codes: list[str], operation: Operation) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "code": {"enum": codes},
+        "message": {"type": "string"},
+        "request_id": {"type": "string"},
+    }
+    required = list(fields)
+    if operation.path == "/v1/embeddings":
+        kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+        fields |= {"type": {"const": kind}, "param": {"type": "null"}}
+        required = list(fields)
+    fields["upstream_request_id"] = {"type": "string", "description": "DashScope's id, where it caused the error."}
+    error = {"type": "object", "properties": fields, "required": required}
+    schema = {"type": "object", "properties": {"error": error}, "required": ["error"]}
+    described: dict[str, Any] = {
+        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
+        "content": {"application/json": {"schema": schema}},
+    }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        described["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return described
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(name=name)}
