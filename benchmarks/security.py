@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _KEY: Final = "k7Qm2vX9fLr4Tz8NwB3sHd6Yp1Gc5JaE"
 _BOUND: Final = "q1Wz9Xc3Vb7Nm5Lk2Jh8Gf4Ds6Ap0OiU"
-_CALLS: Final = 2_000
-_ROUNDS: Final = 40
+_CALLS: Final = 50  # shorter than the turn a busy machine gives to something else
+_ROUNDS: Final = 1_000
 _MOST_APART_PERCENT: Final = 10.0  # the noise between two runs of the same key is of this size
 _FILES: Final = {
     "acme/plan.md": "# Plan\n\nThe harbour crane lifts forty tons.\n",

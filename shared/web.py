@@ -131,14 +131,20 @@ class Application:
         g.trace = g.contexts.enter_context(tracing.request(self._name, request.headers.get("traceparent", "")))
         g.contexts.enter_context(logs.bound(request_id=g.request_id, trace_id=g.trace.trace_id))
         if request.path in ("/initialize", "/invoke"):
-            if request.headers.get(_CONTROL) != request.path or self._from_outside():
-                raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
+            self._admit_control()
         elif request.path == "/pre-stop":
             # What it is called with is not documented, only that a call through an HTTP trigger says so.
             if request.headers.get(_CONTROL) == "/http-invoke":
                 raise NotFoundError("not_found", "There is nothing at GET /pre-stop.")
         elif request.path not in self._open_paths:
             g.scope = self._gate.check(request.headers.get("Authorization", ""), request.headers.get("x-api-key", ""))
+
+    def _admit_control(self) -> None:
+        nothing = NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
+        if request.headers.get(_CONTROL) != request.path:
+            raise nothing
+        if self._from_outside():
+            raise nothing
 
     def _from_outside(self) -> bool:
         """Whether a call came through an HTTP trigger, whatever its other headers say.

@@ -247,6 +247,14 @@ SAFEGUARDS = (
         ("tests/test_web.py::test_the_public_cannot_reach_the_control_paths",),
     ),
     Safeguard(
+        "no event under a public name",
+        "a stranger sends events with the control header, should Function Compute let it through",
+        "shared/web.py",
+        "if self._from_outside():",
+        "if False:",
+        ("tests/test_web.py::test_no_header_makes_an_event_of_a_call_from_outside",),
+    ),
+    Safeguard(
         "working folders are cleared",
         "each killed worker leaves an object in /tmp until the disk is full",
         "shared/serving.py",

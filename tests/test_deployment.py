@@ -228,13 +228,14 @@ def test_the_deployment_is_without_problems() -> None:
 
 def test_each_function_gets_only_the_variables_it_needs() -> None:
     common = {
+        *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"),
         *("PYTHONPATH", "LOG_LEVEL", "DASHSCOPE_API_KEY", "DASHSCOPE_NETWORK", "DASHSCOPE_BASE_URL"),
         *("DASHSCOPE_WORKSPACE", "DASHSCOPE_REGION", "EMBEDDING_MODEL", "EMBEDDING_DIMENSION"),
         *("QUOTA_SHARE", "QUOTA_REQUESTS_PER_SECOND", "QUOTA_TOKENS_PER_MINUTE", "MAX_COST_CNY"),
         *("MILVUS_URI", "MILVUS_TOKEN", "MILVUS_DATABASE", "MILVUS_COLLECTION"),
     }
     bucket = {"OSS_BUCKET", "OSS_PREFIX", "OSS_SUFFIX", "OSS_REGION", "OSS_ENDPOINT", "RECONCILE_MAX_DELETED_SHARE"}
-    access = {"API_KEYS", "ALLOW_ANONYMOUS"}
+    access = {"API_KEYS", "ALLOW_ANONYMOUS", "PUBLIC_DOMAIN"}
     functions = load(DEPLOYMENT, {}).functions
     assert {name: set(function.environment_variables) for name, function in functions.items()} == {
         "embed": common | access | {"RECORD_COLLECTIONS", "TENANT_FROM"},
@@ -249,7 +250,8 @@ def test_the_variables_are_settings_the_functions_know() -> None:
     known = {"embed": config.EmbedSettings, "ingest": config.IngestSettings, "search": config.SearchSettings}
     for name, function in load(DEPLOYMENT, {}).functions.items():
         settings = {variable for variable, _, _ in config.variables(known[name])}
-        assert set(function.environment_variables) - settings == {"PYTHONPATH", "LOG_LEVEL"}
+        others = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"}
+        assert set(function.environment_variables) - settings == {"PYTHONPATH", "LOG_LEVEL", *others}
 
 
 def test_each_function_has_a_role_and_a_package_of_its_own() -> None:
@@ -293,6 +295,7 @@ ITSELF = "acs:fc:cn-beijing:1:functions/semantic-search-ingest"
         ([(f"{EMBED}.triggers.1", HTTP)], "embed: 2 triggers are named http"),
         ([(f"{EMBED}.triggers.1", {**HTTP, "triggerName": "b"})], "embed: it has more than one http trigger"),
         ([(f"{EMBED}.environmentVariables.API_KEYS", ABSENT)], "embed: trigger http is anonymous"),
+        ([("vars.allowAnonymous", "true")], "search: trigger http is anonymous and ALLOW_ANONYMOUS is set"),
         ([("vars.bucketRegion", "cn-hangzhou")], "watches a bucket in cn-hangzhou; it must be in cn-beijing"),
         ([(f"{INGEST}.environmentVariables.OSS_BUCKET", "other")], "watches my-documents, OSS_BUCKET is other"),
         ([(f"{INGEST}.environmentVariables.OSS_PREFIX", "docs/")], "watches keys outside OSS_PREFIX"),
