@@ -84,6 +84,7 @@ lock: $(VENV)/ready
 	@$(RUN) -m pip install --quiet uv
 	@$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" --group pyproject.toml:development -o requirements.txt
 	@for f in embed ingest search; do $(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" --group pyproject.toml:$$f -c requirements.txt -o functions/$$f/requirements.txt; done
+	@$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" --group pyproject.toml:telemetry -c requirements.txt -o functions/telemetry.txt
 
 clean:
 	rm -rf $(VENV) .local build

@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 from rich.console import Console
+from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -26,6 +27,7 @@ from local import stack
 from local.processes import StartError
 from local.questions import QUESTIONS
 from local.stack import PROJECT, Plan, Ports, Stack
+from local.summary import Summary
 from local.watching import Watcher
 from shared import config
 from shared.config import BucketSettings
@@ -213,12 +215,18 @@ def _serve(plan: Plan, running: Stack) -> None:
     if plan.local_oss:
         console.print(f"Copy files into {plan.bucket}, or delete some: the index follows. Ctrl-C ends.")
     known = {document["id"]: document for document in _documents(running)}
-    while True:
-        time.sleep(_POLL_SECONDS * 2)
-        present = {document["id"]: document for document in _documents(running)}
-        for line in _news(known, present):
-            console.print(f"  {line}")
-        known = present
+    summary = Summary(plan.data / "logs")
+    # Where nobody looks, a table drawn anew every second would only fill a file.
+    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
+        while True:
+            time.sleep(_POLL_SECONDS * 2)
+            present = {document["id"]: document for document in _documents(running)}
+            for line in _news(known, present):
+                console.print(f"  {line}")
+            known = present
+            if live:
+                summary.look()
+                live.update(summary.table(present.values()), refresh=True)
 
 
 def _news(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
