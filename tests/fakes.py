@@ -225,8 +225,8 @@ class Model:
 class _InTurn:
     """An executor that runs calls one behind the other, here."""
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        return map(function, items)
+    def map(self, function: Callable[..., Any], *items: Iterable[Any]) -> Iterator[Any]:
+        return map(function, *items)
 
 
 class FakeEmbedder(Embedder):
