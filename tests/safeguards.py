@@ -242,8 +242,8 @@ SAFEGUARDS = (
         "dispatch on the control path",
         "the public invokes the function with events of its own",
         "shared/web.py",
-        "if request.headers.get(_CONTROL) != request.path or self._from_outside():",
-        "if self._from_outside():",
+        "if request.headers.get(_CONTROL) != request.path:",
+        "if False:",
         ("tests/test_web.py::test_the_public_cannot_reach_the_control_paths",),
     ),
     Safeguard(
