@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,8 +47,24 @@ store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.das
 reranker = Reranker(settings.dashscope, settings.rerank, studio)
 retrieval = Retrieval(embedder, store, reranker, settings.rerank.documents, settings.rerank.by_default)
 
-PAGE = Path(__file__).with_name("page.html").read_bytes()
+PAGE = Path(__file__).with_name("page.html").read_text("utf-8")
 _ID = re.compile(r"[0-9a-f]{32}")
+
+
+def _allowed(tag: str) -> str:
+    """The hashes of what the page itself holds between ``tag``s, as a Content-Security-Policy names them."""
+    contents = re.findall(f"<{tag}>(.*?)</{tag}>", PAGE, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+
+# The page runs its own script and nothing a document may say, and speaks to nobody but this function.
+_PAGE_HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; script-src {_allowed('script')}; style-src {_allowed('style')}; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
 
 
 def prepare(deadline: Deadline) -> None:
@@ -59,7 +77,7 @@ def prepare(deadline: Deadline) -> None:
 
 application = Application(
     "search",
-    about=embedder.about,
+    about=embedder.about | {"rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default}},
     gate=Gate(settings.access.keys),
     prepare=prepare,
     domain=settings.access.domain,
@@ -130,7 +148,7 @@ def description() -> Response:
 @app.get("/")
 def page() -> Response:
     """The page for people."""
-    return Response(PAGE, mimetype="text/html")
+    return Response(PAGE, headers=_PAGE_HEADERS, mimetype="text/html")
 
 
 def _found(asked: SearchRequest) -> SearchAnswer:
