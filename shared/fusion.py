@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared.stopwords import STOP_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from shared.models import Hit
 
@@ -27,7 +27,7 @@ DEPTH = 50
 # Hits whose words are compared with the question's.
 _COVERAGE_HITS = 5
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W_\u3400-\u9fff]+")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _STOPS = frozenset(STOP_WORDS)
 
@@ -78,19 +78,21 @@ def _shares(hits: Sequence[Hit]) -> Iterator[float]:
 
 def _coverage(query: str, lexical: Sequence[Hit]) -> float:
     """Share of the question's own words that one of the best lexical hits contains."""
-    asked = set(_terms(query))
-    if not asked:
+    words, pairs = _words(query), _pairs(query)
+    if not words and not pairs:
         return 0.0
-    return max((len(asked & set(_terms(hit.text))) / len(asked) for hit in lexical[:_COVERAGE_HITS]), default=0.0)
+    texts = (hit.text.lower() for hit in lexical[:_COVERAGE_HITS])
+    held = (len(words.intersection(_WORD.findall(text))) + sum(pair in text for pair in pairs) for text in texts)
+    return max(held, default=0) / (len(words) + len(pairs))
 
 
-def _terms(text: str) -> Iterable[str]:
-    """Words that carry meaning; Chinese, which has no spaces, in pairs of characters."""
-    for word in _WORD.findall(text.lower()):
-        yield from _chinese_terms(word) if _CHINESE.search(word) else (word,) if word not in _STOPS else ()
+def _words(text: str) -> set[str]:
+    """Words that carry meaning, of languages that put spaces between them."""
+    return {word for word in _WORD.findall(text.lower()) if word not in _STOPS}
 
 
-def _chinese_terms(word: str) -> Iterator[str]:
-    for run in _CHINESE.findall(word):
-        yield from (run[i : i + 2] for i in range(len(run) - 1) if not {run[i], run[i + 1], run[i : i + 2]} & _STOPS)
-    yield from (part for part in _CHINESE.split(word) if part and part not in _STOPS)
+def _pairs(text: str) -> set[str]:
+    """What stands for words in Chinese, which has no spaces: pairs of characters."""
+    runs = _CHINESE.findall(text)
+    pairs = (run[i : i + 2] for run in runs for i in range(len(run) - 1))
+    return {pair for pair in pairs if not {*pair, pair} & _STOPS}
