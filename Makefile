@@ -10,7 +10,7 @@ demo: $(VENV)/ready
 	@$(RUN) -m local.demo
 
 test: $(VENV)/ready check
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n $(or $(WORKERS),2) --no-loadscope-reorder
 
 check: $(VENV)/ready
 	@$(VENV)/bin/ruff check .

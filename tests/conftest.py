@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from xdist.scheduler import LoadScopeScheduling
 
 from local import dashscope as dashscope_server
 from local import oss as oss_server
@@ -25,6 +26,7 @@ from tests import milvus_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
 
 # Begins the name of every collection this session makes, so that it can tell its own.
 RUN = f"test_{uuid.uuid4().hex[:8]}"
@@ -109,6 +111,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("any_milvus", MILVUSES, indirect=True, scope="session")
 
 
+# Files that take a minute and more, longest first: side by side with others, they are not to begin last.
+_LONG = ("packaging", "simulation", "demo", "preflight", "readme", "page", "crashes")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One group after the other, long ones first."""
+    order = ["server", *(f"tests/test_{name}.py" for name in _LONG)]
+    places = {name: place for place, name in enumerate(order)}
+    items.sort(key=lambda item: places.get(_group(item.nodeid), len(order)))
+
+
+class _Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Shares out groups of tests. (xdist's own ``loadgroup`` does not see its marks under this pytest.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Groups:
+    return _Groups(config, log)
+
+
+def _group(nodeid: str) -> str:
+    """What runs in one process and in one go: a file, and whatever needs the real Milvus server."""
+    return "server" if "[server" in nodeid else nodeid.partition("::")[0]
+
+
 @pytest.fixture(scope="session")
 def lite_milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusSettings]:
     """One Milvus Lite server for all tests."""
@@ -116,9 +146,9 @@ def lite_milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusSett
         yield MilvusSettings(uri=address)
 
 
-@pytest.fixture(scope="session")
-def server_milvus() -> Iterator[MilvusSettings]:
-    """One real server for all tests."""
+@contextmanager
+def real_milvus() -> Iterator[MilvusSettings]:
+    """A real server, or a skip that says why there is none."""
     with ExitStack() as cleanup:
         try:
             address = cleanup.enter_context(milvus_server.running())
@@ -144,10 +174,14 @@ def given_milvus() -> Iterator[MilvusSettings]:
 
 
 @pytest.fixture(scope="session")
-def any_milvus(request: pytest.FixtureRequest) -> MilvusSettings:
-    """The Milvus a test runs on. Each is started once, whatever the order of the tests."""
-    settings: MilvusSettings = request.getfixturevalue(f"{getattr(request, 'param', 'lite')}_milvus")
-    return settings
+def any_milvus(request: pytest.FixtureRequest) -> Iterator[MilvusSettings]:
+    """The Milvus a test runs on. The real one ends with its last test: it is busy even when nobody asks it."""
+    kind = getattr(request, "param", "lite")
+    if kind == "server":
+        with real_milvus() as settings:
+            yield settings
+    else:
+        yield request.getfixturevalue(f"{kind}_milvus")
 
 
 @pytest.fixture(scope="session")
