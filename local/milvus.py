@@ -27,6 +27,8 @@ _MEMTABLE_BYTES = 1_000_000
 _SWITCH_SECONDS = 0.0005
 # A burst has ended when nothing was written for this long. One flush takes tens of milliseconds.
 _QUIET_SECONDS = 0.3
+# A signal may reach one of the engine's own threads; Python acts on it once the main thread wakes.
+_LOOK_SECONDS = 0.2
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # as a real server
 
 _WRITES = frozenset(
@@ -130,7 +132,8 @@ def serve(data: Path, host: str, port: int) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    stop.wait()
+    while not stop.wait(_LOOK_SECONDS):
+        pass
     server.stop(grace=2).wait()
     turns.stop()
     database.close()

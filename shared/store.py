@@ -136,6 +136,10 @@ class Store:
             self._ready = target is not None
         return self._ready
 
+    def warm_up(self) -> None:
+        """Import the client now. Two slow imports side by side take longer than one after the other."""
+        import pymilvus  # noqa: F401 - late: pandas behind it makes this the slowest import of all
+
     def prepare(self, deadline: Deadline) -> None:
         """Create what is missing.
 
@@ -458,7 +462,7 @@ class Store:
         return self._connection
 
     def _connect(self, seconds: float) -> Any:
-        from pymilvus import MilvusClient  # late: pandas behind it makes this the slowest import of all
+        from pymilvus import MilvusClient
 
         return MilvusClient(
             uri=self._settings.uri,

@@ -27,11 +27,12 @@ ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy)
 
 def prepare(deadline: Deadline) -> None:
     """Create the collections or refuse those of another model; pay for slow imports before the first event would."""
+    store.warm_up()
     with ThreadPoolExecutor(1) as aside:  # one waits for Milvus while the others load
-        loading = [aside.submit(warm_up) for warm_up in (parsing.warm_up, embedder.warm_up, bucket.warm_up)]
-        store.prepare(deadline)
-        for each in loading:
-            each.result()
+        preparing = aside.submit(store.prepare, deadline)
+        for warm_up in (parsing.warm_up, embedder.warm_up, bucket.warm_up):
+            warm_up()
+        preparing.result()
 
 
 def on_event(raw: bytes, deadline: Deadline) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,32 +48,16 @@ store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.das
 reranker = Reranker(settings.dashscope, settings.rerank, studio)
 retrieval = Retrieval(embedder, store, reranker, settings.rerank.documents, settings.rerank.by_default)
 
-PAGE = Path(__file__).with_name("page.html").read_text("utf-8")
 _ID = re.compile(r"[0-9a-f]{32}")
-
-
-def _allowed(tag: str) -> str:
-    """The hashes of what the page itself holds between ``tag``s, as a Content-Security-Policy names them."""
-    contents = re.findall(f"<{tag}>(.*?)</{tag}>", PAGE, re.DOTALL)
-    digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
-    return " ".join(f"'sha256-{digest}'" for digest in digests)
-
-
-# The page runs its own script and nothing a document may say, and speaks to nobody but this function.
-_PAGE_HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; script-src {_allowed('script')}; style-src {_allowed('style')}; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 
 
 def prepare(deadline: Deadline) -> None:
     """Refuse to serve a collection of another model; pay for the slow imports before the first question would."""
+    store.warm_up()
     with ThreadPoolExecutor(1) as aside:  # one waits for Milvus while the other loads
-        loading = aside.submit(embedder.warm_up)
-        store.check(deadline)
-        loading.result()
+        checking = aside.submit(store.check, deadline)
+        embedder.warm_up()
+        checking.result()
 
 
 application = Application(
@@ -148,7 +133,30 @@ def description() -> Response:
 @app.get("/")
 def page() -> Response:
     """The page for people."""
-    return Response(PAGE, headers=_PAGE_HEADERS, mimetype="text/html")
+    text, headers = _page()
+    return Response(text, headers=headers, mimetype="text/html")
+
+
+@cache
+def _page() -> tuple[str, dict[str, str]]:
+    """The page and its headers: it runs its own script and nothing a document may say, and speaks to us alone."""
+    text = Path(__file__).with_name("page.html").read_text("utf-8")
+    policy = (
+        f"default-src 'none'; script-src {_hashes(text, 'script')}; style-src {_hashes(text, 'style')}; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return text, {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
+
+
+def _hashes(page: str, tag: str) -> str:
+    """What stands between ``tag``s, as a Content-Security-Policy names it."""
+    contents = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 def _found(asked: SearchRequest) -> SearchAnswer:
