@@ -135,7 +135,7 @@ def _measured(scene: Scene, say: Callable[[str], None]) -> list[Figure]:
     asked = questions()
     with ExitStack() as stack:
         say(f"{scene.name}: starting the stack ...")
-        settings = {"MILVUS_URI": stack.enter_context(milvus_server.running())} if scene.server else {}
+        settings = {"MILVUS_URI": stack.enter_context(milvus_server.running(hurried=False))} if scene.server else {}
         bed = stack.enter_context(testbed(0, environ=settings))
         say(f"{scene.name}: writing them ...")
         _fill(bed, scene)

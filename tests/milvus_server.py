@@ -41,8 +41,9 @@ _INSTALL_SECONDS = 120
 _START_SECONDS = 120
 _END_SECONDS = 10
 _POLL_SECONDS = 0.1
-# A Strong read waits for the next tick, a loading collection for the next look at it, the end for half an hour:
-# shorter, so that tests do not wait. What is late stays late: Bounded reads keep their five seconds of tolerance.
+# For tests, not for measures, as it keeps half a core busy: a Strong read waits for the next tick, a loading collection
+# for the next look at it, the end for half an hour; shorter, so that tests do not wait. What is late stays late:
+# Bounded reads keep their five seconds of tolerance.
 _PACE = {
     "PROXY_TIMETICKINTERVAL": "20",
     "QUERYCOORD_CHECKINTERVAL": "100",
@@ -64,8 +65,11 @@ class UnavailableError(Exception):
 
 
 @contextmanager
-def running() -> Iterator[str]:
+def running(*, hurried: bool = True) -> Iterator[str]:
     """A server with no data; gives its address.
+
+    Args:
+        hurried: at a pace that makes tests short; else at its own.
 
     Raises:
         UnavailableError: it cannot be installed.
@@ -74,7 +78,9 @@ def running() -> Iterator[str]:
     install()
     with tempfile.TemporaryDirectory(prefix="milvus-server-log-") as folder:
         log = Path(folder, "log")
-        server = processes.start("milvus 2.3.5", "tests.milvus_server", [], os.environ, log, _START_SECONDS)
+        server = processes.start(
+            "milvus 2.3.5", "tests.milvus_server", [], {**os.environ, **(_PACE if hurried else {})}, log, _START_SECONDS
+        )
         try:
             if _OPEN in log.read_text("utf-8", "replace"):
                 warnings.warn("No network namespace here: Milvus 2.3.5 listens on every interface.", stacklevel=2)
@@ -151,7 +157,6 @@ def _served(data: Path) -> Iterator[Any]:
     sys.path.append(str(_FOLDER / "package"))
     package = importlib.import_module("milvus")
     config = package.MilvusServerConfig(data_dir=str(data))
-    os.environ.update(_PACE)
     server = package.MilvusServer(config, wait_for_started=False)
     with _alone():
         # Shared by all runs: the binaries are packed, and unpacking them takes longer than starting.
