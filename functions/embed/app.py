@@ -24,13 +24,11 @@ from functions.embed.shapes import (
     OpenAIVector,
     Vector,
 )
-from shared import openapi, pooling, records
+from shared import openapi, pooling
 from shared.auth import Gate
 from shared.config import EmbedSettings
 from shared.embedding import Embedder, TextType
 from shared.errors import ConfigurationError, RequestError
-from shared.store import Space, Store
-from shared.streaming import Streaming
 from shared.web import Application, answer, body, deadline, request_id, settings_or_exit
 
 if TYPE_CHECKING:
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from shared.embedding import Embedded, Wanted
     from shared.models import Embedding
     from shared.retrying import Deadline
+    from shared.store import Store
     from shared.streaming import Streamed
 
 settings = settings_or_exit(EmbedSettings)
@@ -49,13 +48,14 @@ def stores() -> dict[str, Store]:
     """The collections that records may go to, by the name they give; none without a Milvus and a client for it."""
     if settings.milvus is None or find_spec("pymilvus") is None:
         return {}
+    from shared.store import Space, Store  # late, as all that only records need: most who embed send none
+
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     more = {name: replace(settings.milvus, collection=name) for name in settings.records.collections}
     return {name: Store(milvus, space) for name, milvus in {"": settings.milvus, **more}.items()}
 
 
 collections = stores()
-streaming = Streaming(embedder, collections, settings.tenants.tenancy())
 
 
 def prepare(_deadline: Deadline) -> None:
@@ -68,6 +68,10 @@ def on_event(raw: bytes, deadline: Deadline) -> Streamed:
     if not collections:
         hint = "set MILVUS_URI for this function, and recordsEnabled in s.yaml before it is deployed."
         raise ConfigurationError("events_off", f"Records have nowhere to go: {hint}")
+    from shared import records
+    from shared.streaming import Streaming
+
+    streaming = Streaming(embedder, collections, settings.tenants.tenancy())
     return streaming.handle(records.parse(raw, settings.records), deadline)
 
 

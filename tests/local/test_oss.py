@@ -720,11 +720,13 @@ class TestEvents:
         assert place.receiver.nothing_more()
 
     def test_each_way_of_the_api_has_its_event(self, place: Place) -> None:
+        # One after the other: events may overtake each other, as those of OSS do.
         place.put("one", b"1234")
+        assert place.receiver.next()["oss"]["object"]["deltaSize"] == 4
         place.put("one", b"12")
+        assert place.receiver.next()["oss"]["object"]["deltaSize"] == -2
         place.client.copy_object(sdk.CopyObjectRequest(bucket=BUCKET, key="two", source_key="one"))
-        first, second, copied = (place.receiver.next() for _ in range(3))
-        assert [record["oss"]["object"]["deltaSize"] for record in (first, second)] == [4, -2]
+        copied = place.receiver.next()
         assert copied["eventName"] == "ObjectCreated:CopyObject"
         place.delete("one")
         removed = place.receiver.next()
