@@ -72,7 +72,7 @@ class Streamed:
 
 
 class Streaming:
-    """Writes records into the collections it was given: thread-safe, one per process.
+    """Writes records into the collections it was given: thread-safe, and holds nothing between events.
 
     Args:
         embedder: makes the vectors.

@@ -27,7 +27,6 @@ from tests import milvus_server
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-
 # Begins the name of every collection this session makes, so that it can tell its own.
 RUN = f"test_{uuid.uuid4().hex[:8]}"
 
