@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +63,12 @@ def create(client: Any) -> None:
     client.create_collection(COLLECTION, schema=schema, index_params=index)
 
 
+def rows(ids: range) -> list[dict[str, Any]]:
+    return [{"id": number, "vector": [1.0, float(number), 0.0, 0.0]} for number in ids]
+
+
 def insert(client: Any, ids: range) -> None:
-    client.insert(COLLECTION, [{"id": number, "vector": [1.0, float(number), 0.0, 0.0]} for number in ids])
+    client.insert(COLLECTION, rows(ids))
 
 
 def segments(data: Path) -> list[Path]:
@@ -111,3 +117,28 @@ def test_a_burst_of_writes_is_flushed_once_it_has_ended_though_nobody_asks(tmp_p
         for start in range(0, 50, 10):
             insert(client, range(start, start + 10))
         eventually(lambda: segments(data) and not list(data.rglob("wal_data_*")))
+
+
+def test_rows_are_seen_by_every_read_while_they_are_flushed(tmp_path: Path) -> None:
+    data, written, over = tmp_path / "data", 100, threading.Event()
+
+    def nearest_and_count(client: Any) -> Iterator[tuple[int, int]]:
+        """What reads see less than was written before they began, one after the other until the end."""
+        while not over.is_set():
+            least = written
+            (row,) = client.query(COLLECTION, filter="", output_fields=["count(*)"], consistency_level="Strong")
+            ((found,),) = client.search(COLLECTION, [[1.0, 0.0, 0.0, 0.0]], limit=1)
+            if row["count(*)"] < least or found["id"] != 0:
+                yield row["count(*)"], found["id"]
+
+    with serving(data) as client, ThreadPoolExecutor() as pool:
+        create(client)
+        client.upsert(COLLECTION, rows(range(100)))
+        seeing = [pool.submit(list, nearest_and_count(client)) for _ in range(4)]
+        try:
+            for written in range(100, 10_000, 100):
+                client.flush(COLLECTION)
+                client.upsert(COLLECTION, rows(range(written, written + 100)))
+        finally:
+            over.set()
+        assert [missing for reader in seeing for missing in reader.result()] == []
