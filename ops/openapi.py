@@ -7,7 +7,6 @@ the sources can produce.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from dataclasses import dataclass
@@ -238,14 +237,14 @@ def _schemas() -> dict[str, Any]:
 
 
 def _explain(schema: dict[str, Any], kind: type[Any]) -> None:
-    """What a dataclass' docstring says of its attributes, at each; an answer leaves none of its fields out."""
+    """What a class' docstring says of its attributes, at each; an answer leaves none of its fields out."""
     summary, _, attributes = (kind.__doc__ or "").partition("Attributes:")
     schema["description"] = " ".join(summary.split())
     for name, meaning in _ATTRIBUTE.findall(attributes):
         described = schema["properties"][name]
         text = " ".join(meaning.split())
         schema["properties"][name] = {**described, "description": text[:1].upper() + text[1:]}
-    schema["required"] = [field.name for field in dataclasses.fields(kind)]
+    schema["required"] = [field.name for field in msgspec.structs.fields(kind)]
 
 
 def _operation(

@@ -8,11 +8,10 @@ a wrong price only makes a cost estimate wrong, a wrong limit makes DashScope re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class EmbeddingModel:
+class EmbeddingModel(Struct, frozen=True):
     """What one text embedding model takes and costs.
 
     Attributes:
@@ -49,8 +48,7 @@ class EmbeddingModel:
         return tokens * self.cny_per_million_tokens / 1_000_000
 
 
-@dataclass(frozen=True)
-class RerankModel:
+class RerankModel(Struct, frozen=True):
     """What one rerank model takes and costs.
 
     Attributes:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared import tokens
 from shared.models import Chunk, digest
@@ -32,8 +34,7 @@ _LEAST_SHARE = 0.4
 _BLOCK_JOINT = "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """A sentence, or a part of one too long to stay whole, with its place in the document.
 
     A document of a gigabyte has ten million of them, so they hold no more than is needed.

@@ -1,19 +1,18 @@
 """Settings: one frozen object per function, built once from the environment, each error naming its variable.
 
-A field made by `setting` says which environment variable it comes from; its type says what it may hold. An empty
+A field's `Setting` says which environment variable it comes from, the rest of its type what it may hold. An empty
 variable counts as unset, because that is how `s.yaml` renders an optional one. Times are seconds throughout.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 from shared.auth import read_key
 from shared.catalog import EMBEDDING_MODELS, RERANK_MODELS, EmbeddingModel, RerankModel
@@ -23,7 +22,9 @@ from shared.tenants import RULE, Tenancy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-Settings = TypeVar("Settings")
+    from msgspec.structs import FieldInfo
+
+Settings = TypeVar("Settings", bound="Struct")
 
 _COLLECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 # Digits count one token each, four times what a passage's size takes them for.
@@ -61,44 +62,62 @@ class Secret:
         return "***" if self._value else "(unset)"
 
 
-def setting(variable: str, meaning: str, default: Any = dataclasses.MISSING) -> Any:
-    """A settings field read from the environment variable ``variable``; without a default it is required."""
-    return dataclasses.field(default=default, metadata={"variable": variable, "meaning": meaning})
+class Setting(Struct, frozen=True):
+    """Which environment variable a field is read from, and what that means to who sets it."""
+
+    variable: str
+    meaning: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class DashScopeSettings:
+class DashScopeSettings(Struct, frozen=True, kw_only=True):
     """How to reach DashScope, with which model and which share of the account's quota."""
 
-    api_key: Secret = setting("DASHSCOPE_API_KEY", "Key of DashScope (Model Studio), of the region the network names.")
-    network: Literal["public", "singapore", "virginia", "hongkong", "internal", "internal-inc", "workspace"] = setting(
-        "DASHSCOPE_NETWORK", "Which address of DashScope to call.", "public"
-    )
-    base_url: str = setting("DASHSCOPE_BASE_URL", "Address that overrides the network's, ending in /api/v1.", "")
-    workspace: str = setting("DASHSCOPE_WORKSPACE", "Workspace id, for keys that belong to one.", "")
-    region: str = setting("DASHSCOPE_REGION", "Region of the workspace's own address.", "cn-beijing")
-    model_name: str = setting("EMBEDDING_MODEL", "Embedding model.", "text-embedding-v4")
-    dimension_asked: Annotated[int, Meta(ge=0)] = setting(
-        "EMBEDDING_DIMENSION", "Vector size; 0 takes the model's default.", 0
-    )
-    concurrency: Annotated[int, Meta(ge=1, le=64)] = setting(
-        "EMBEDDING_CONCURRENCY", "Calls to DashScope under way at once in one instance.", 16
-    )
-    call_timeout: Annotated[float, Meta(gt=0, le=300)] = setting(
-        "DASHSCOPE_TIMEOUT", "Seconds one call may take before it is given up and retried.", 20.0
-    )
-    requests_per_second: Annotated[float, Meta(ge=0)] = setting(
-        "QUOTA_REQUESTS_PER_SECOND", "The account's quota; 0 takes the documented one of the model.", 0.0
-    )
-    tokens_per_minute: Annotated[int, Meta(ge=0)] = setting(
-        "QUOTA_TOKENS_PER_MINUTE", "The account's quota; 0 takes the documented one of the model.", 0
-    )
-    quota_share: Annotated[float, Meta(gt=0, le=1)] = setting(
-        "QUOTA_SHARE", "Part of the account's quota that one instance of this function may use.", 1.0
-    )
-    most_cost: Annotated[float, Meta(ge=0)] = setting(
-        "MAX_COST_CNY", "What one instance may spend on DashScope before it stops, in CNY; 0 is no limit.", 0.0
-    )
+    api_key: Annotated[
+        Secret, Setting("DASHSCOPE_API_KEY", "Key of DashScope (Model Studio), of the region the network names.")
+    ]
+    network: Annotated[
+        Literal["public", "singapore", "virginia", "hongkong", "internal", "internal-inc", "workspace"],
+        Setting("DASHSCOPE_NETWORK", "Which address of DashScope to call."),
+    ] = "public"
+    base_url: Annotated[
+        str, Setting("DASHSCOPE_BASE_URL", "Address that overrides the network's, ending in /api/v1.")
+    ] = ""
+    workspace: Annotated[str, Setting("DASHSCOPE_WORKSPACE", "Workspace id, for keys that belong to one.")] = ""
+    region: Annotated[str, Setting("DASHSCOPE_REGION", "Region of the workspace's own address.")] = "cn-beijing"
+    model_name: Annotated[str, Setting("EMBEDDING_MODEL", "Embedding model.")] = "text-embedding-v4"
+    dimension_asked: Annotated[
+        int, Meta(ge=0), Setting("EMBEDDING_DIMENSION", "Vector size; 0 takes the model's default.")
+    ] = 0
+    concurrency: Annotated[
+        int,
+        Meta(ge=1, le=64),
+        Setting("EMBEDDING_CONCURRENCY", "Calls to DashScope under way at once in one instance."),
+    ] = 16
+    call_timeout: Annotated[
+        float,
+        Meta(gt=0, le=300),
+        Setting("DASHSCOPE_TIMEOUT", "Seconds one call may take before it is given up and retried."),
+    ] = 20.0
+    requests_per_second: Annotated[
+        float,
+        Meta(ge=0),
+        Setting("QUOTA_REQUESTS_PER_SECOND", "The account's quota; 0 takes the documented one of the model."),
+    ] = 0.0
+    tokens_per_minute: Annotated[
+        int,
+        Meta(ge=0),
+        Setting("QUOTA_TOKENS_PER_MINUTE", "The account's quota; 0 takes the documented one of the model."),
+    ] = 0
+    quota_share: Annotated[
+        float,
+        Meta(gt=0, le=1),
+        Setting("QUOTA_SHARE", "Part of the account's quota that one instance of this function may use."),
+    ] = 1.0
+    most_cost: Annotated[
+        float,
+        Meta(ge=0),
+        Setting("MAX_COST_CNY", "What one instance may spend on DashScope before it stops, in CNY; 0 is no limit."),
+    ] = 0.0
 
     def __post_init__(self) -> None:
         key = self.api_key.reveal()
@@ -133,63 +152,72 @@ class DashScopeSettings:
         return url.rstrip("/")
 
 
-@dataclass(frozen=True, kw_only=True)
-class MilvusSettings:
+class MilvusSettings(Struct, frozen=True, kw_only=True):
     """How to reach Milvus, and under which name our collections stand there."""
 
-    uri: str = setting("MILVUS_URI", "Address of Milvus, such as http://host:19530.")
-    token: Secret = setting("MILVUS_TOKEN", "user:password, or an API key.", Secret(""))
-    database: str = setting("MILVUS_DATABASE", "Database; empty takes the default one.", "")
-    collection: Annotated[str, Meta(pattern=f"^{_COLLECTION.pattern}$")] = setting(
-        "MILVUS_COLLECTION", "Name in front of the collections: letters, digits and underscores.", "search"
-    )
-    timeout: Annotated[float, Meta(gt=0, le=300)] = setting("MILVUS_TIMEOUT", "Seconds one call may take.", 10.0)
+    uri: Annotated[str, Setting("MILVUS_URI", "Address of Milvus, such as http://host:19530.")]
+    token: Annotated[Secret, Setting("MILVUS_TOKEN", "user:password, or an API key.")] = Secret("")
+    database: Annotated[str, Setting("MILVUS_DATABASE", "Database; empty takes the default one.")] = ""
+    collection: Annotated[
+        str,
+        Meta(pattern=f"^{_COLLECTION.pattern}$"),
+        Setting("MILVUS_COLLECTION", "Name in front of the collections: letters, digits and underscores."),
+    ] = "search"
+    timeout: Annotated[float, Meta(gt=0, le=300), Setting("MILVUS_TIMEOUT", "Seconds one call may take.")] = 10.0
 
     def __post_init__(self) -> None:
         if not self.uri.startswith(("http://", "https://", "tcp://")):
             raise ValueError("MILVUS_URI must be an address such as http://host:19530 (a file cannot be shared)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class BucketSettings:
+class BucketSettings(Struct, frozen=True, kw_only=True):
     """Which objects are ours."""
 
-    bucket: str = setting("OSS_BUCKET", "Bucket whose documents are indexed.")
-    prefix: str = setting("OSS_PREFIX", "Only keys that start with this are indexed.", "")
-    suffix: str = setting("OSS_SUFFIX", "Only keys that end with this are indexed.", "")
-    region: str = setting("OSS_REGION", "Region of the bucket.", "cn-beijing")
-    endpoint: str = setting("OSS_ENDPOINT", "Address of OSS; empty takes the region's internal one.", "")
-    timeout: Annotated[float, Meta(gt=0, le=300)] = setting("OSS_TIMEOUT", "Seconds without a byte from OSS.", 20.0)
-    access_key_id: str = setting("ALIBABA_CLOUD_ACCESS_KEY_ID", "Set by Function Compute from the function's role.")
-    access_key_secret: Secret = setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "Set by Function Compute likewise.")
-    security_token: Secret = setting("ALIBABA_CLOUD_SECURITY_TOKEN", "Set by Function Compute likewise.", Secret(""))
+    bucket: Annotated[str, Setting("OSS_BUCKET", "Bucket whose documents are indexed.")]
+    prefix: Annotated[str, Setting("OSS_PREFIX", "Only keys that start with this are indexed.")] = ""
+    suffix: Annotated[str, Setting("OSS_SUFFIX", "Only keys that end with this are indexed.")] = ""
+    region: Annotated[str, Setting("OSS_REGION", "Region of the bucket.")] = "cn-beijing"
+    endpoint: Annotated[str, Setting("OSS_ENDPOINT", "Address of OSS; empty takes the region's internal one.")] = ""
+    timeout: Annotated[float, Meta(gt=0, le=300), Setting("OSS_TIMEOUT", "Seconds without a byte from OSS.")] = 20.0
+    access_key_id: Annotated[
+        str, Setting("ALIBABA_CLOUD_ACCESS_KEY_ID", "Set by Function Compute from the function's role.")
+    ]
+    access_key_secret: Annotated[
+        Secret, Setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "Set by Function Compute likewise.")
+    ]
+    security_token: Annotated[Secret, Setting("ALIBABA_CLOUD_SECURITY_TOKEN", "Set by Function Compute likewise.")] = (
+        Secret("")
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class IngestionSettings:
+class IngestionSettings(Struct, frozen=True, kw_only=True):
     """How documents are cut, and how large they may be."""
 
-    chunk_tokens: Annotated[int, Meta(ge=32, le=2_000)] = setting(
-        "CHUNK_TOKENS", "Size of a passage, in estimated tokens.", 320
+    chunk_tokens: Annotated[
+        int, Meta(ge=32, le=2_000), Setting("CHUNK_TOKENS", "Size of a passage, in estimated tokens.")
+    ] = 320
+    max_file_bytes: Annotated[int, Meta(ge=1), Setting("MAX_FILE_BYTES", "Larger objects are recorded as failed.")] = (
+        2 * 1024**3
     )
-    max_file_bytes: Annotated[int, Meta(ge=1)] = setting(
-        "MAX_FILE_BYTES", "Larger objects are recorded as failed.", 2 * 1024**3
-    )
-    sync_concurrency: Annotated[int, Meta(ge=1, le=64)] = setting(
-        "SYNC_CONCURRENCY", "Documents a reconcile repairs at once.", 4
-    )
-    max_deleted_share: Annotated[float, Meta(ge=0, le=1)] = setting(
-        "RECONCILE_MAX_DELETED_SHARE", "A reconcile that would remove a larger share of the index stops.", 0.2
-    )
+    sync_concurrency: Annotated[
+        int, Meta(ge=1, le=64), Setting("SYNC_CONCURRENCY", "Documents a reconcile repairs at once.")
+    ] = 4
+    max_deleted_share: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        Setting("RECONCILE_MAX_DELETED_SHARE", "A reconcile that would remove a larger share of the index stops."),
+    ] = 0.2
 
 
-@dataclass(frozen=True, kw_only=True)
-class TenantSettings:
+class TenantSettings(Struct, frozen=True, kw_only=True):
     """Whose a document is."""
 
-    source: str = setting(
-        "TENANT_FROM", "Whose a document is: prefix (the key's first folder) or metadata.NAME; empty: nobody's.", ""
-    )
+    source: Annotated[
+        str,
+        Setting(
+            "TENANT_FROM", "Whose a document is: prefix (the key's first folder) or metadata.NAME; empty: nobody's."
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         if not RULE.fullmatch(self.source):
@@ -200,15 +228,19 @@ class TenantSettings:
         return Tenancy(self.source, root)
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccessSettings:
+class AccessSettings(Struct, frozen=True, kw_only=True):
     """Who may call over HTTP."""
 
-    api_keys: Secret = setting(
-        "API_KEYS", "Keys that callers may present, separated by commas; KEY@tenant is bound to a tenant.", Secret("")
-    )
-    allow_anonymous: bool = setting("ALLOW_ANONYMOUS", "true lets everybody in; for machines of one's own.", False)
-    domain: str = setting("PUBLIC_DOMAIN", "Domain callers reach the function by; no event comes under it.", "")
+    api_keys: Annotated[
+        Secret,
+        Setting("API_KEYS", "Keys that callers may present, separated by commas; KEY@tenant is bound to a tenant."),
+    ] = Secret("")
+    allow_anonymous: Annotated[
+        bool, Setting("ALLOW_ANONYMOUS", "true lets everybody in; for machines of one's own.")
+    ] = False
+    domain: Annotated[
+        str, Setting("PUBLIC_DOMAIN", "Domain callers reach the function by; no event comes under it.")
+    ] = ""
 
     def __post_init__(self) -> None:
         if not self.keys and not self.allow_anonymous:
@@ -222,18 +254,21 @@ class AccessSettings:
         return tuple(key for key in map(str.strip, self.api_keys.reveal().split(",")) if key)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecordSettings:
+class RecordSettings(Struct, frozen=True, kw_only=True):
     """Where the record lies in each envelope of an event: names separated by dots."""
 
-    eventbridge_path: str = setting("RECORD_PATH_EVENTBRIDGE", "In a CloudEvent.", "data")
-    mns_queue_path: str = setting("RECORD_PATH_MNS_QUEUE", "In an event of an MNS queue.", "data.messageBody")
-    mns_json_path: str = setting("RECORD_PATH_MNS_JSON", "In an MNS topic's message, form JSON.", "Message")
-    mns_stream_path: str = setting("RECORD_PATH_MNS_STREAM", "In an MNS topic's message with attributes.", "body")
-    kafka_path: str = setting("RECORD_PATH_KAFKA", "In an event of a Kafka topic.", "data.value")
-    more_collections: str = setting(
-        "RECORD_COLLECTIONS", "Further collections a record may name, separated by commas.", ""
+    eventbridge_path: Annotated[str, Setting("RECORD_PATH_EVENTBRIDGE", "In a CloudEvent.")] = "data"
+    mns_queue_path: Annotated[str, Setting("RECORD_PATH_MNS_QUEUE", "In an event of an MNS queue.")] = (
+        "data.messageBody"
     )
+    mns_json_path: Annotated[str, Setting("RECORD_PATH_MNS_JSON", "In an MNS topic's message, form JSON.")] = "Message"
+    mns_stream_path: Annotated[str, Setting("RECORD_PATH_MNS_STREAM", "In an MNS topic's message with attributes.")] = (
+        "body"
+    )
+    kafka_path: Annotated[str, Setting("RECORD_PATH_KAFKA", "In an event of a Kafka topic.")] = "data.value"
+    more_collections: Annotated[
+        str, Setting("RECORD_COLLECTIONS", "Further collections a record may name, separated by commas.")
+    ] = ""
 
     def __post_init__(self) -> None:
         if not all(map(_COLLECTION.fullmatch, self.collections)):
@@ -245,8 +280,7 @@ class RecordSettings:
         return tuple(name for name in map(str.strip, self.more_collections.split(",")) if name)
 
 
-@dataclass(frozen=True, kw_only=True)
-class EmbedSettings:
+class EmbedSettings(Struct, frozen=True, kw_only=True):
     """What the embed function runs on; without MILVUS_URI it takes no events."""
 
     dashscope: DashScopeSettings
@@ -254,11 +288,10 @@ class EmbedSettings:
     milvus: MilvusSettings | None = None
     records: RecordSettings
     tenants: TenantSettings
-    max_texts: Annotated[int, Meta(ge=1)] = setting("EMBED_MAX_TEXTS", "Texts allowed in one request.", 2_000)
+    max_texts: Annotated[int, Meta(ge=1), Setting("EMBED_MAX_TEXTS", "Texts allowed in one request.")] = 2_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class IngestSettings:
+class IngestSettings(Struct, frozen=True, kw_only=True):
     """What the ingest function runs on."""
 
     dashscope: DashScopeSettings
@@ -273,16 +306,15 @@ class IngestSettings:
             raise ValueError(f"CHUNK_TOKENS must be at most {most} for {self.dashscope.model_name}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RerankSettings:
+class RerankSettings(Struct, frozen=True, kw_only=True):
     """Which model orders what a search found, and how much of it."""
 
-    model_name: str = setting("RERANK_MODEL", "Rerank model.", "qwen3-rerank")
+    model_name: Annotated[str, Setting("RERANK_MODEL", "Rerank model.")] = "qwen3-rerank"
     # Never more than a search finds at least, so that the same candidates are reranked whatever page is asked for.
-    documents: Annotated[int, Meta(ge=1, le=50)] = setting(
-        "RERANK_DOCUMENTS", "Passages reranked, the best of those found.", 30
-    )
-    by_default: bool = setting("RERANK_DEFAULT", "Whether a request that does not say is reranked.", False)
+    documents: Annotated[
+        int, Meta(ge=1, le=50), Setting("RERANK_DOCUMENTS", "Passages reranked, the best of those found.")
+    ] = 30
+    by_default: Annotated[bool, Setting("RERANK_DEFAULT", "Whether a request that does not say is reranked.")] = False
 
     def __post_init__(self) -> None:
         if self.model_name not in RERANK_MODELS:
@@ -294,8 +326,7 @@ class RerankSettings:
         return RERANK_MODELS[self.model_name]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SearchSettings:
+class SearchSettings(Struct, frozen=True, kw_only=True):
     """What the search function runs on."""
 
     dashscope: DashScopeSettings
@@ -318,42 +349,39 @@ def read(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
 
 
 def variables(kind: type[Any]) -> Iterator[tuple[str, str, Any]]:
-    """Every environment variable ``kind`` reads: its name, its meaning, its default or ``MISSING``."""
-    for field, hint in _fields(kind):
-        group, _ = _group(hint)
-        if group:
-            yield from variables(group)
+    """Every environment variable ``kind`` reads: its name, its meaning, its default or ``msgspec.NODEFAULT``."""
+    for field in fields(kind):
+        if setting := _setting(field):
+            yield setting.variable, setting.meaning, field.default
         else:
-            yield field.metadata["variable"], field.metadata["meaning"], field.default
+            yield from variables(_group(field))
 
 
-def _fields(kind: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
-    hints = typing.get_type_hints(kind, include_extras=True)
-    for field in dataclasses.fields(kind):
-        yield field, hints[field.name]
+def _setting(field: FieldInfo) -> Setting | None:
+    said: tuple[Any, ...] = getattr(field.type, "__metadata__", ())
+    return next((one for one in said if isinstance(one, Setting)), None)
 
 
-def _group(hint: Any) -> tuple[type[Any] | None, bool]:
-    """The settings class a field's type stands for, and whether the field may be ``None``."""
-    kinds = [kind for kind in typing.get_args(hint) or (hint,) if dataclasses.is_dataclass(kind)]
-    return (typing.cast("type[Any]", kinds[0]), type(None) in typing.get_args(hint)) if kinds else (None, False)
+def _group(field: FieldInfo) -> type[Any]:
+    """The settings class of a field that is no setting itself; it may be optional."""
+    group: type[Any] = (typing.get_args(field.type) or (field.type,))[0]
+    return group
 
 
 def _absent(kind: type[Any], environ: Mapping[str, str]) -> bool:
-    required = [name for name, _, default in variables(kind) if default is dataclasses.MISSING]
+    required = [name for name, _, default in variables(kind) if default is msgspec.NODEFAULT]
     return not any(environ.get(name, "").strip() for name in required)
 
 
 def _read(kind: type[Settings], environ: Mapping[str, str], problems: list[str]) -> Settings | None:
     values: dict[str, Any] = {}
     before = len(problems)
-    for field, hint in _fields(kind):
-        group, optional = _group(hint)
-        if group:
-            unset = optional and _absent(group, environ)
-            values[field.name] = None if unset else _read(group, environ, problems)
+    for field in fields(kind):
+        if setting := _setting(field):
+            _read_setting(setting, field, environ, values, problems)
         else:
-            _read_field(field, hint, environ, values, problems)
+            unset = not field.required and _absent(_group(field), environ)
+            values[field.name] = None if unset else _read(_group(field), environ, problems)
     if len(problems) > before:
         return None
     try:
@@ -363,16 +391,16 @@ def _read(kind: type[Settings], environ: Mapping[str, str], problems: list[str])
         return None
 
 
-def _read_field(
-    field: dataclasses.Field[Any], hint: Any, environ: Mapping[str, str], values: dict[str, Any], problems: list[str]
+def _read_setting(
+    setting: Setting, field: FieldInfo, environ: Mapping[str, str], values: dict[str, Any], problems: list[str]
 ) -> None:
-    variable = field.metadata["variable"]
-    text = environ.get(variable, "").strip()
+    text = environ.get(setting.variable, "").strip()
     if not text:
-        if field.default is dataclasses.MISSING:
-            problems.append(f"{variable} is not set ({field.metadata['meaning']})")
+        if field.required:
+            problems.append(f"{setting.variable} is not set ({setting.meaning})")
         return
+    secret = typing.get_args(field.type)[0] is Secret
     try:
-        values[field.name] = Secret(text) if hint is Secret else msgspec.convert(text, hint, strict=False)
+        values[field.name] = Secret(text) if secret else msgspec.convert(text, field.type, strict=False)
     except msgspec.ValidationError as error:
-        problems.append(f"{variable}: {error}")
+        problems.append(f"{setting.variable}: {error}")

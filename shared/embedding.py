@@ -14,10 +14,11 @@ import time
 from array import array
 from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from shared import metrics, retrying, tokens
 from shared.errors import PlatformError, RequestError, TransientError
@@ -64,8 +65,7 @@ class Output(StrEnum):
         return self is not Output.DENSE
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What is asked of DashScope for every text of a request.
 
     Attributes:
@@ -79,8 +79,7 @@ class Wanted:
     instruct: str = ""
 
 
-@dataclass(frozen=True)
-class RefusedText:
+class RefusedText(Struct, frozen=True):
     """A text DashScope will not embed.
 
     Attributes:
@@ -93,8 +92,7 @@ class RefusedText:
     request_id: str
 
 
-@dataclass(frozen=True)
-class Embedded:
+class Embedded(Struct, frozen=True):
     """Answer to a request.
 
     Attributes:
@@ -130,22 +128,20 @@ class Embedded:
         return tuple(embedding for embedding in self.embeddings if embedding is not None)
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(Struct, frozen=True):
     index: int
     text: str
     tokens: int
 
 
-@dataclass
-class _Ledger:
+class _Ledger(Struct):
     """What the calls of one request brought in; calls of several threads write it."""
 
     embeddings: list[Embedding | None]
     usage: Usage = Usage()
-    refused: list[RefusedText] = field(default_factory=list)
+    refused: list[RefusedText] = []
     failure: PlatformError | None = None
-    request_ids: list[str] = field(default_factory=list)
+    request_ids: list[str] = []
     spoilt_answers: Counter[int] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -8,10 +8,10 @@ operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30}
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import Struct
 
 from shared.errors import RequestError
 from shared.models import ObjectKey
@@ -24,16 +24,14 @@ _CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
 ACTIONS = ("reconcile",)
 
 
-@dataclass(frozen=True)
-class ObjectEvent:
+class ObjectEvent(Struct, frozen=True):
     """Something happened to an object. What, is only a hint: the bucket is asked."""
 
     key: ObjectKey
     name: str
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(Struct, frozen=True):
     """A timer or an operator asks for something.
 
     Attributes:
@@ -47,8 +45,7 @@ class Action:
     seconds: float | None = None
 
 
-@dataclass(frozen=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A record we cannot act on, and why."""
 
     reason: str

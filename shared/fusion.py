@@ -7,9 +7,10 @@ own words, so that a question in another language, which shares no word with its
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from shared.stopwords import STOP_WORDS
 

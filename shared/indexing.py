@@ -10,11 +10,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared import chunking, parsing, workspace
 from shared.embedding import TextType
@@ -57,8 +60,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True):
     """What happened to one object, and what it cost."""
 
     key: str
@@ -69,8 +71,7 @@ class Result:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """What a document passes through on its way into the index."""
 
     bucket: Bucket

@@ -12,8 +12,10 @@ import threading
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared import logs
 from shared.errors import PlatformError, RequestError, TransientError
@@ -46,8 +48,7 @@ _SHOWN_NAMES = 20
 _NO_TENANTS = Tenancy()
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a reconcile found and did.
 
     Attributes:

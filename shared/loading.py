@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 from shared import metadata, retrying, tracing
 from shared.errors import ConfigurationError, DocumentError, PlatformError, TransientError
@@ -30,7 +32,7 @@ _CONNECTIONS = 64
 
 def document_of(key: ObjectKey) -> ObjectKey:
     """The document an object belongs to: itself, or the one whose metadata it holds."""
-    return replace(key, key=key.key.removesuffix(SIDECAR)) if len(key.key) > len(SIDECAR) else key
+    return ObjectKey(key.bucket, key.key.removesuffix(SIDECAR)) if len(key.key) > len(SIDECAR) else key
 
 
 class ChangedError(PlatformError):
@@ -40,8 +42,7 @@ class ChangedError(PlatformError):
         super().__init__("object_changed", "The object changed while it was read; it will be read again.")
 
 
-@dataclass(frozen=True)
-class _Refusal:
+class _Refusal(Struct, frozen=True):
     status: int
     code: str
     message: str

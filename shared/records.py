@@ -55,8 +55,7 @@ class Record:
     version: int = 0
 
 
-@dataclass(frozen=True)
-class BadRecord:
+class BadRecord(Struct, frozen=True):
     """A record that cannot be used.
 
     Attributes:
@@ -68,8 +67,7 @@ class BadRecord:
     reason: str
 
 
-@dataclass(frozen=True)
-class _Message:
+class _Message(Struct, frozen=True):
     """What an envelope carries, and the id and the time it lends to what has none."""
 
     content: Any

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from shared import metrics, retrying, tokens
 from shared.models import Usage, digest
@@ -34,8 +35,7 @@ _REMEMBERED = 500
 _CUT_SHORTER = 0.95
 
 
-@dataclass(frozen=True)
-class Reranked:
+class Reranked(Struct, frozen=True):
     """Answer to a request.
 
     Attributes:
@@ -46,8 +46,7 @@ class Reranked:
     usage: Usage
 
 
-@dataclass
-class _Bill:
+class _Bill(Struct):
     """What the calls of one request cost, those whose answer could not be used included."""
 
     usage: Usage = field(default_factory=Usage)

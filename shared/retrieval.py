@@ -13,9 +13,11 @@ import math
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.auth import EVERYTHING, Scope
 from shared.errors import PlatformError, RequestError
@@ -51,8 +53,7 @@ class Mode(StrEnum):
     KEYWORD = "keyword"
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked.
 
     Attributes:
@@ -85,8 +86,7 @@ class Question:
         return self.offset + self.top_k
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(Struct, frozen=True):
     """What each way of looking at a passage said of it; ``None`` where it did not find or see it.
 
     Attributes:
@@ -100,16 +100,14 @@ class Scores:
     rerank: float | None = None
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(Struct, frozen=True):
     """What stands before and behind a passage in its document."""
 
     before: tuple[Excerpt, ...]
     after: tuple[Excerpt, ...]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A passage that is shown.
 
     Attributes:
@@ -122,23 +120,20 @@ class Answer:
     context: Context | None = None
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Struct, frozen=True):
     """Passages of one document; its score is that of the best."""
 
     answers: tuple[Answer, ...]
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something the caller should know, though the request succeeded."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """The answer.
 
     Attributes:
@@ -152,7 +147,7 @@ class Found:
     reranked: bool = False
     notices: tuple[Notice, ...] = ()
     usage: Usage = Usage()
-    milliseconds: dict[str, float] = field(default_factory=dict)
+    milliseconds: dict[str, float] = {}
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -165,8 +160,7 @@ class Found:
         return tuple(answer.hit for answer in self.answers)
 
 
-@dataclass
-class _Search:
+class _Search(Struct):
     """One question on its way.
 
     Attributes:
@@ -182,10 +176,10 @@ class _Search:
     clock: _Clock
     vector: Sequence[float] = ()
     usage: Usage = Usage()
-    notices: list[Notice] = field(default_factory=list)
-    dense: list[Hit] = field(default_factory=list)
-    lexical: list[Hit] = field(default_factory=list)
-    relevance: Mapping[str, float] = field(default_factory=dict)
+    notices: list[Notice] = []
+    dense: list[Hit] = []
+    lexical: list[Hit] = []
+    relevance: Mapping[str, float] = {}
 
     def ranking(self) -> list[Hit]:
         """All that was found so far, best first."""

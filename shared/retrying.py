@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
 from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.stop import stop_after_attempt
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """The moment by which everything must have ended, on the monotonic clock, in seconds."""
 
     at: float
@@ -54,8 +53,7 @@ class Deadline:
         return left
 
 
-@dataclass(frozen=True)
-class Persistence:
+class Persistence(Struct, frozen=True):
     """How stubbornly a call is repeated.
 
     Attributes:

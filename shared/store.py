@@ -13,10 +13,10 @@ import re
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from shared import retrying, tracing
 from shared.errors import ConfigurationError, PlatformError, TransientError
@@ -64,8 +64,7 @@ _PLACE_FIELDS = ["text", "start", "end", "page", "sheet", "row", "headings"]
 _PASSAGE_FIELDS = [*_SOURCE_FIELDS, *_PLACE_FIELDS]
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(Struct, frozen=True):
     """The vector space passages are written in; spaces of different models must never meet."""
 
     model: str
@@ -77,8 +76,7 @@ class Space:
         return f"__{re.sub(r'[^A-Za-z0-9]', '_', self.model)}__{self.dimension}__{_LAYOUT}"
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True):
     """What the index holds of a document, in short.
 
     Attributes:
@@ -90,8 +88,7 @@ class Holding:
     fingerprint: str
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(Struct, frozen=True):
     """A passage with its vector and what a hit shows of its document."""
 
     chunk: Chunk
@@ -101,7 +98,7 @@ class Passage:
     title: str
     format: str
     modified: float
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = {}
     source: str = ""
     tenant: str = ""
 
@@ -584,7 +581,7 @@ def _record_row(document: Document) -> dict[str, Any]:
         "key": _cut(document.key, _KEY_BYTES),
         "state": document.state.value,
         "tenant": document.tenant,
-        "record": asdict(document),
+        "record": msgspec.to_builtins(document),
         "unused": [0.0, 0.0],  # Milvus wants a vector in every collection
     }
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.embedding import TextType
 from shared.errors import PlatformError
@@ -54,8 +55,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class RecordResult:
+class RecordResult(Struct, frozen=True):
     """What happened to one record; ``reason`` says why it failed."""
 
     id: str
@@ -63,8 +63,7 @@ class RecordResult:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Streamed:
+class Streamed(Struct, frozen=True):
     """What happened to every record of an event, in order, and what it cost."""
 
     results: tuple[RecordResult, ...]
@@ -131,8 +130,7 @@ def _name(record: Record | BadRecord) -> tuple[str, str]:
     return (record.collection if isinstance(record, Record) else "", record.id)
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(Struct, frozen=True):
     """A record on its way, with the ids that follow from it."""
 
     record: Record
@@ -152,8 +150,7 @@ class _Item:
         return self.text_digest + digest(metadata, self.tenant)[:_HALF]
 
 
-@dataclass
-class _Batch:
+class _Batch(Struct):
     """Records of one collection, written together.
 
     A record's passage has an id of its own whatever its text, so that of two writers one simply replaces the other.
@@ -166,10 +163,10 @@ class _Batch:
     tenancy: Tenancy
     usage: Usage = Usage()
     failure: PlatformError | None = None
-    known: dict[str, Document] = field(default_factory=dict)
-    outcomes: dict[str, RecordResult] = field(default_factory=dict)
-    documents: dict[str, Document] = field(default_factory=dict)
-    results: list[RecordResult | None] = field(default_factory=list)
+    known: dict[str, Document] = {}
+    outcomes: dict[str, RecordResult] = {}
+    documents: dict[str, Document] = {}
+    results: list[RecordResult | None] = []
 
     def run(self, records: Sequence[Record | BadRecord]) -> PlatformError | None:
         """Do what the records say; returns what kept some from being done."""

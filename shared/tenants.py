@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +15,7 @@ MOST_BYTES = 1_024
 RULE = re.compile(r"|prefix|metadata\.[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
-@dataclass(frozen=True)
-class Tenancy:
+class Tenancy(Struct, frozen=True):
     """The rule.
 
     Attributes:

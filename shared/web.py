@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Body = TypeVar("Body")
-Settings = TypeVar("Settings")
+Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 # Function Compute takes 32 MB at most. https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits
 MAX_BODY_BYTES = 32 * 1024 * 1024

@@ -9,13 +9,14 @@ import tempfile
 import uuid
 import warnings
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 import requests
+from msgspec.structs import replace
 from xdist.scheduler import LoadScopeScheduling
 
 from local import dashscope as dashscope_server

@@ -37,12 +37,13 @@ import threading
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from rich.console import Console
 from rich.progress import track
 
@@ -124,11 +125,10 @@ class Patience:
     over: bool = False
 
 
-@dataclass(frozen=True)
-class Moment(Deadline):
+class Moment(Deadline, frozen=True):
     """A deadline that passes when a call hangs. Nobody waits for anything, so nothing is repeated within a call."""
 
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience = msgspec.field(default_factory=Patience)
 
     def remaining(self) -> float:
         return -1.0 if self.patience.over else 1e-9

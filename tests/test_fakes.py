@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from shared import chunking
 from shared.embedding import Embedder, TextType

@@ -240,7 +240,7 @@ def test_what_is_wrong_is_a_line_that_says_what_to_do(
 
 
 def test_a_collection_of_another_size_is_a_problem(preflight: Callable[..., Any], lite_milvus: MilvusSettings) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     name = f"preflight_{uuid.uuid4().hex[:8]}"
     Store(replace(lite_milvus, collection=name), Space("text-embedding-v4", 256)).prepare(Deadline.after(60))

@@ -12,11 +12,12 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import requests
 from markdown_it import MarkdownIt
@@ -396,7 +397,7 @@ def settings() -> dict[str, tuple[str, list[str]]]:
 
 
 def shown_default(value: Any) -> str:
-    if value is MISSING:
+    if value is msgspec.NODEFAULT:
         return "required"
     if isinstance(value, bool):
         return str(value).lower()

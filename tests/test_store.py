@@ -11,10 +11,10 @@ import socket
 import threading
 import time
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from local import processes
 from shared import chunking

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 from array import array
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import Response, request
+from msgspec.structs import replace
 
 from functions.embed.shapes import (
     EmbedAnswer,

@@ -7,17 +7,16 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from shared.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from msgspec import Struct
 
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 # https://www.jsonrpc.org/specification#error_object, and the protocol's own for a version it does not know.
@@ -25,8 +24,7 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600,
 UNSUPPORTED_VERSION = -32022
 
 
-@dataclass(frozen=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """Something a model may call.
 
     Attributes:

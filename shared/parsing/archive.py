@@ -6,9 +6,10 @@ import posixpath
 import zipfile
 import zlib
 from copy import copy
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat
+
+from msgspec import Struct
 
 from shared.parsing.refusal import refusal
 
@@ -24,8 +25,7 @@ _CHUNK_BYTES = 1 << 18
 _ENCRYPTED_FLAG = 0x1
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(Struct, frozen=True):
     """A step through an XML part: an element opens, an element closes, or text stands between.
 
     Attributes:
@@ -36,7 +36,7 @@ class Event:
 
     kind: str
     name: str
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = {}
 
 
 class Archive:

@@ -5,8 +5,9 @@ Element names are those of ECMA-376 part 1, sections 19 and 21.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from shared.models import Block, Location, ParsedDocument
 from shared.parsing.archive import Archive
@@ -25,12 +26,11 @@ _TITLES = frozenset({"title", "ctrTitle"})
 _FURNITURE = frozenset({"sldNum", "dt", "ftr", "hdr", "sldImg"})
 
 
-@dataclass
-class _Shape:
+class _Shape(Struct):
     """One shape's paragraphs; table rows are paragraphs too."""
 
     role: str = ""
-    paragraphs: list[str] = field(default_factory=list)
+    paragraphs: list[str] = []
 
     @property
     def text(self) -> str:
