@@ -6,10 +6,14 @@ ends requests itself, so the server must not: https://help.aliyun.com/zh/functio
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
 from shared import workspace
+
+# What the imports make stays. To look for garbage among it takes a sixth of a cold start, and later 0.1 s of a request.
+gc.disable()
 
 bind = f"{os.environ.get('LISTEN_HOST', '0.0.0.0')}:{os.environ.get('FC_CUSTOM_LISTEN_PORT', '9000')}"  # noqa: S104
 worker_class = "gthread"
@@ -30,4 +34,10 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Begin to prepare in the worker, which is past the fork that gRPC would not survive."""
-    worker.wsgi.extensions["application"].begin()
+    worker.wsgi.extensions["application"].begin().add_done_callback(_collect)
+
+
+def _collect(_prepared: Any) -> None:
+    """Look for garbage from now on, in what requests make."""
+    gc.freeze()
+    gc.enable()

@@ -107,9 +107,13 @@ class Application:
         self.flask.post("/invoke")(self._invoke)
         self.flask.get("/pre-stop")(self._pre_stop)
 
-    def begin(self) -> None:
-        """Start to prepare now, in a thread: health checks come a second apart, and `/initialize` after them."""
-        begun = self._begun = Future()
+    def begin(self) -> Future[None]:
+        """Start to prepare now, in a thread: health checks come a second apart, and `/initialize` after them.
+
+        Returns: what is done when that is, whether it succeeded or failed.
+        """
+        begun: Future[None] = Future()
+        self._begun = begun
 
         def prepare() -> None:
             try:
@@ -118,6 +122,7 @@ class Application:
                 begun.set_exception(error)
 
         threading.Thread(target=prepare, name="prepare", daemon=True).start()
+        return begun
 
     def error_answer(self, error: Exception) -> Response:
         """The answer to a request that failed: its status, its stable code and a sentence."""

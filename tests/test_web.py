@@ -1,20 +1,29 @@
-"""What the three functions' HTTP sides have in common, through Flask's own client."""
+"""What the three functions' HTTP sides have in common, mostly through Flask's own client."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
+import tenacity
 
+from local import processes
+from local.stack import PROJECT
 from shared import logs
 from shared.auth import Gate
 from shared.errors import ConfigurationError, TransientError
 from shared.web import Application, answer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flask import Response
     from flask.testing import FlaskClient
 
@@ -119,6 +128,44 @@ def test_a_start_that_failed_is_told_once_and_tried_again() -> None:
     started = client(prepare=prepare)
     started.application.extensions["application"].begin()
     assert [started.post("/initialize", headers=INITIALIZE).status_code for _ in range(2)] == [503, 200]
+
+
+SERVED = """
+import gc, os, time
+from shared.auth import Gate
+from shared.web import Application, answer
+
+def prepare(deadline):
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    raise RuntimeError("whatever comes of it")
+
+def garbage():
+    return answer({"collected": gc.isenabled(), "left alone": gc.get_freeze_count() > 10_000})
+
+app = Application("served", gate=Gate(()), prepare=prepare).flask
+app.get("/garbage")(garbage)
+"""
+
+
+def test_garbage_is_looked_for_once_the_start_is_over_and_only_in_what_requests_make(tmp_path: Path) -> None:
+    (tmp_path / "served.py").write_text(SERVED)
+    port = str(processes.free_port())
+    environ = {"PYTHONPATH": f"{tmp_path}:{PROJECT}", "LISTEN_HOST": "127.0.0.1", "FC_CUSTOM_LISTEN_PORT": port}
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:shared.serving", "--threads", "2", "served:app"]
+
+    @tenacity.retry(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.05))
+    def garbage_is(collected: bool, left_alone: bool) -> None:
+        said = requests.get(f"http://127.0.0.1:{port}/garbage", timeout=5).json()
+        assert said == {"collected": collected, "left alone": left_alone}
+
+    with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **environ}) as gunicorn:
+        try:
+            garbage_is(collected=False, left_alone=False)
+            (tmp_path / "go").touch()
+            garbage_is(collected=True, left_alone=True)
+        finally:
+            gunicorn.terminate()
 
 
 @pytest.mark.parametrize(
