@@ -47,7 +47,11 @@ _READS = frozenset({"Search", "HybridSearch", "Query"})
 class _Turns:
     """Lets one changing call in at a time, reads not beside it, and flushes what it touched once calm returns.
 
-    A write may flush, too; and between a flush's first step and its last the rows stand nowhere.
+    A write may flush, too; and between a flush's first step and its last the rows stand nowhere. Reads of all
+    collections wait, which is as good as it gets in one process of Python.
+
+    Args:
+        flush: flushes a collection by the call that is served, which waits for its turn itself.
     """
 
     def __init__(self, flush: Callable[[str], None]) -> None:
@@ -112,8 +116,7 @@ class _Turns:
             with self._lock:
                 dirty, self._dirty = self._dirty, set()
                 for collection in dirty:
-                    with self._alone():
-                        self._flush(collection)
+                    self._flush(collection)
 
 
 def serve(data: Path, host: str, port: int) -> None:
