@@ -153,7 +153,7 @@ def _measured(scene: Scene, say: Callable[[str], None]) -> list[Figure]:
             one, many = (_throughput(port, scene.mode, clients, asked) for clients in (1, _CLIENTS))
             rounds.append((one, many))
         memory = bed.memory("search") / 2**20
-    figures = [*_added(answers), *_scaling(rounds, promised=scene is _SCENES[0]), _plain("memory", memory, "MiB")]
+    figures = [*_added(answers), *_scaling(rounds, promised=scene.server), _plain("memory", memory, "MiB")]
     return [Figure(f"{scene.name}: {f.name}", f.value, f.unit, f.target, f.held) for f in figures]
 
 
