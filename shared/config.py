@@ -399,8 +399,10 @@ def _read_setting(
         if field.required:
             problems.append(f"{setting.variable} is not set ({setting.meaning})")
         return
-    secret = typing.get_args(field.type)[0] is Secret
+    plain = typing.get_args(field.type)[0]
     try:
-        values[field.name] = Secret(text) if secret else msgspec.convert(text, field.type, strict=False)
+        values[field.name] = Secret(text) if plain is Secret else msgspec.convert(text, field.type, strict=False)
     except msgspec.ValidationError as error:
-        problems.append(f"{setting.variable}: {error}")
+        choices = ", ".join(typing.get_args(plain))
+        wrong = f" must be one of {choices}, not {text!r}" if choices else f": {error} ({setting.meaning})"
+        problems.append(setting.variable + wrong)
