@@ -35,9 +35,8 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _COMMENT = re.compile(r"^ +# +(.+)$", re.MULTILINE)
 _TEST_FOLDERS = frozenset({"tests", "test", "_tests", "testdata", "conftest.py"})
-_LEFT_OUT_FOLDERS = frozenset(
-    {"include", "benchmarks", "docs", "examples", "f2py", "distutils", "_pyinstaller", "__pycache__"}
-)
+# Not numpy.f2py: where the runtime's own Python has scipy, pymilvus takes it into use, and it takes that.
+_LEFT_OUT_FOLDERS = frozenset({"include", "benchmarks", "docs", "examples", "distutils", "_pyinstaller", "__pycache__"})
 _LEFT_OUT_SUFFIXES = frozenset(
     {
         *(".pyi", ".pyx", ".pxd", ".pxi", ".pyc", ".md", ".rst", ".proto"),

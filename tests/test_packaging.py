@@ -372,6 +372,16 @@ def test_embed_loads_no_milvus_and_neither_it_nor_search_a_parser(unpacked: Call
         assert not (package.code / "shared/parsing").exists()
 
 
+def test_a_package_takes_a_scipy_of_the_runtime_as_pymilvus_does_where_it_finds_one(
+    unpacked: Callable[[str], Unpacked],
+) -> None:
+    for name in ("ingest", "search"):
+        assert (
+            unpacked(name).python("import numpy.f2py, numpy.testing, numpy.ma, numpy.fft; print('all there')")
+            == "all there\n"
+        )
+
+
 def test_only_a_trigger_that_brings_events_makes_embed_carry_a_client_of_milvus(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     text = (ROOT / "s.yaml").read_text("utf-8")
