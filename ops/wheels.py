@@ -35,7 +35,7 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _COMMENT = re.compile(r"^ +# +(.+)$", re.MULTILINE)
 _TEST_FOLDERS = frozenset({"tests", "test", "_tests", "testdata", "conftest.py"})
-# Not numpy.f2py: where the runtime's own Python has scipy, pymilvus takes it into use, and it takes that.
+# Not numpy.f2py: pymilvus imports scipy where the runtime's own Python has one, and scipy imports that.
 _LEFT_OUT_FOLDERS = frozenset({"include", "benchmarks", "docs", "examples", "distutils", "_pyinstaller", "__pycache__"})
 _LEFT_OUT_SUFFIXES = frozenset(
     {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from msgspec.structs import FieldInfo
 
-Settings = TypeVar("Settings", bound="Struct")
+Settings = TypeVar("Settings", bound=Struct)
 
 _COLLECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 # Digits count one token each, four times what a passage's size takes them for.

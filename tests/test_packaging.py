@@ -372,7 +372,7 @@ def test_embed_loads_no_milvus_and_neither_it_nor_search_a_parser(unpacked: Call
         assert not (package.code / "shared/parsing").exists()
 
 
-def test_a_package_takes_a_scipy_of_the_runtime_as_pymilvus_does_where_it_finds_one(
+def test_a_package_holds_what_a_scipy_of_the_runtime_would_import_of_numpy(
     unpacked: Callable[[str], Unpacked],
 ) -> None:
     for name in ("ingest", "search"):
