@@ -61,9 +61,9 @@ class Outcome:
 
 
 def _ours() -> Embed:
-    from shared.config import DashScopeSettings, read
-    from shared.embedding import Embedder, TextType
-    from shared.retrying import Deadline
+    from shared.embedding.embedder import Embedder, TextType
+    from shared.runtime.retrying import Deadline
+    from shared.runtime.settings import DashScopeSettings, read
 
     embedder = Embedder(read(DashScopeSettings, os.environ))
     embedder.warm_up()

@@ -31,10 +31,10 @@ from benchmarks.report import Figure, at_most, report
 from benchmarks.testbed import MeasurementError
 from local import processes
 from ops.deployment import load
-from shared.config import MilvusSettings
-from shared.models import Chunk, Location
-from shared.retrying import Deadline
-from shared.store import Passage, Space, Store
+from shared.domain.models import Chunk, Location
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import MilvusSettings
+from shared.store.store import Passage, Space, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -111,17 +111,18 @@ def _text(paragraphs: list[list[str]]) -> str:
 
 def _passages(text: str, size: int) -> list[int]:
     """The tokens of each passage."""
-    from shared import chunking, tokens
-    from shared.models import Block
+    from shared.domain.models import Block
+    from shared.embedding import tokens
+    from shared.ingestion import chunking
 
     blocks = (Block(part) for part in text.split("\n\n"))
     return [tokens.estimate(chunk.text) for chunk in chunking.chunk(blocks, "document", "profile", size)]
 
 
 def _ours(asked: Edits) -> Bill:
-    from shared.config import IngestionSettings
-    from shared.ingestion import Ingestion
-    from shared.retrying import Deadline
+    from shared.ingestion.converging import Ingestion
+    from shared.runtime.retrying import Deadline
+    from shared.runtime.settings import IngestionSettings
     from tests import fakes
 
     def converge(edited: str) -> tuple[int, int]:

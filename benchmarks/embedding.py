@@ -28,8 +28,8 @@ from benchmarks import peers
 from benchmarks.contest import Contest, Quota, Result
 from benchmarks.passages import dealt, passages
 from benchmarks.report import Figure, at_least, at_most, report
-from shared import tokens
-from shared.catalog import EMBEDDING_MODELS
+from shared.domain.catalog import EMBEDDING_MODELS
+from shared.embedding import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.documents import questions
 from benchmarks.pipeline import Parts, fill
-from shared.retrying import Deadline
+from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from shared.ingestion import Ingestion
+    from shared.ingestion.converging import Ingestion
 
 _DIMENSION: Final = 256
 _SENTENCES: Final = 120

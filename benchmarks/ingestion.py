@@ -36,7 +36,7 @@ from benchmarks.storm import weathered
 from benchmarks.testbed import testbed
 from local.stack import PROJECT
 from ops import deployment
-from shared.config import IngestionSettings
+from shared.runtime.settings import IngestionSettings
 from tests import milvus_server
 
 if TYPE_CHECKING:

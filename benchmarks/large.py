@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.documents import questions
 from benchmarks.pipeline import Parts
-from shared.errors import TransientError
-from shared.retrying import Deadline
+from shared.domain.errors import TransientError
+from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

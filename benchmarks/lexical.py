@@ -13,7 +13,7 @@ import bm25s  # type: ignore[import-untyped]
 import numpy as np
 import rjieba
 
-from shared.stopwords import STOP_WORDS
+from shared.language.stopwords import STOP_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.documents import questions
-from shared import tokens
+from shared.embedding import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from local import processes
-from shared.config import BucketSettings, DashScopeSettings, IngestionSettings, MilvusSettings, Secret
-from shared.embedding import Embedder
-from shared.ingestion import Ingestion
-from shared.loading import Bucket
-from shared.models import Chunk, Location, digest
-from shared.retrying import Deadline
-from shared.store import Passage, Space, Store
+from shared.domain.models import Chunk, Location, digest
+from shared.embedding.embedder import Embedder
+from shared.ingestion.bucket import Bucket
+from shared.ingestion.converging import Ingestion
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import BucketSettings, DashScopeSettings, IngestionSettings, MilvusSettings, Secret
+from shared.store.store import Passage, Space, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

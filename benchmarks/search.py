@@ -28,9 +28,9 @@ from benchmarks.documents import questions
 from benchmarks.pipeline import fill
 from benchmarks.report import Figure, at_least, at_most, report
 from benchmarks.testbed import MeasurementError, Testbed, testbed
-from shared.config import MilvusSettings
-from shared.retrying import Deadline
-from shared.store import Space, Store
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import MilvusSettings
+from shared.store.store import Space, Store
 from tests import milvus_server
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from rich.table import Table
 from benchmarks.report import Figure, at_most, report
 from local import stack
 from local.stack import Plan, Ports, Stack
-from shared.auth import Gate
-from shared.errors import RequestError
+from shared.domain.errors import RequestError
+from shared.runtime.auth import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

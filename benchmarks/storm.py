@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.documents import questions
-from shared import chunking, parsing
-from shared.config import IngestionSettings
-from shared.errors import TransientError
-from shared.retrying import Deadline
+from shared import parsing
+from shared.domain.errors import TransientError
+from shared.ingestion import chunking
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import IngestionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -29,11 +29,11 @@ from local.questions import QUESTIONS
 from local.stack import PROJECT, Plan, Ports, Stack
 from local.summary import Summary
 from local.watching import Watcher
-from shared import config
-from shared.config import BucketSettings
-from shared.errors import PlatformError
-from shared.loading import Bucket
-from shared.retrying import Deadline
+from shared.domain.errors import PlatformError
+from shared.ingestion.bucket import Bucket
+from shared.runtime import settings as config
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import BucketSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

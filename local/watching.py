@@ -6,14 +6,14 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import PlatformError
-from shared.retrying import Deadline
+from shared.domain.errors import PlatformError
+from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.loading import Bucket
-    from shared.models import ObjectKey
+    from shared.domain.models import ObjectKey
+    from shared.ingestion.bucket import Bucket
 
 log = logging.getLogger(__name__)
 

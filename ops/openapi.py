@@ -1,4 +1,4 @@
-"""Makes the description of the HTTP functions, ``shared/openapi.json``, from their types and the README's examples.
+"""Makes the description of the HTTP functions from their types and the README's examples.
 
 Shapes are those of the msgspec types that the functions decode and encode; what the types cannot say stands here: the
 routes, and which errors each can answer with. Tests compare both with the applications and with the error codes that
@@ -24,8 +24,8 @@ from functions.search.shapes import (
     SearchAnswer,
     SearchRequest,
 )
-from shared.models import Document, Failure, SparseVector, Usage
-from shared.retrieval import Notice
+from shared.domain.models import Document, Failure, SparseVector, Usage
+from shared.retrieval.searching import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

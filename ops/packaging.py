@@ -158,13 +158,13 @@ def stage(root: Path, name: str, folder: Path) -> None:
 def modules(root: Path, name: str) -> list[Path]:
     """The files of ``functions`` and ``shared`` that the function's app needs, found through its imports.
 
-    ``shared.serving`` is always among them: gunicorn reads it, nothing imports it.
+    ``shared.runtime.serving`` is always among them: gunicorn reads it, nothing imports it.
 
     Raises:
         PackagingError: an import of ours that leads nowhere.
     """
     found: dict[str, Path] = {}
-    waiting = [f"functions.{name}.app", "shared.serving"]
+    waiting = [f"functions.{name}.app", "shared.runtime.serving"]
     while waiting:
         module = waiting.pop()
         if module in found:

@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ops import checks, roles
-from shared import config
-from shared.embedding import Embedder, TextType
-from shared.errors import ConfigurationError, PlatformError
-from shared.loading import Bucket
-from shared.retrying import Deadline
-from shared.store import Space, Store
+from shared.domain.errors import ConfigurationError, PlatformError
+from shared.embedding.embedder import Embedder, TextType
+from shared.ingestion.bucket import Bucket
+from shared.runtime import settings as config
+from shared.runtime.retrying import Deadline
+from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping

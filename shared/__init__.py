@@ -1,13 +1,11 @@
-"""The module all three functions reuse; its files, read in order, are the pipeline.
+"""The module all three functions reuse, in rooms; imports point one way, from the last room to the first.
 
-    events -> loading -> parsing -> chunking -> embedding -> store    one adapter or pure step each
-    places                                                            what is known of a document's passages
-    records, pooling                                                  steps of what comes from no bucket
-    fusion, reranking, highlighting                                   steps between the searches and an answer
-    ingestion (with indexing), retrieval, streaming                   the use cases
-    models errors catalog config tokens quota budget retrying modelstudio
-    connection filters stopwords tenants auth web openapi serving logs metrics tracing workspace
-                                                                      what they stand on
+    domain      values, errors, the catalog of models             runtime     settings, HTTP, logs, retries, connections
+    language    analysis of texts and queries into tokens         embedding   texts to vectors (DashScope)
+    parsing     files to text                                     store       chunks and registry (Milvus)
+    ingestion   an object of the bucket becomes chunks            records     a record of an event becomes a chunk
+    retrieval   a query becomes ranked chunks
 
-Imports point one way: function -> use case -> adapter or step -> what they stand on.
+How a file becomes a search result: ingestion.events -> ingestion.converging -> ingestion.bucket -> parsing ->
+ingestion.chunking -> embedding -> store; then retrieval -> embedding, store.
 """

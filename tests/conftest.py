@@ -22,7 +22,7 @@ from xdist.scheduler import LoadScopeScheduling
 from local import dashscope as dashscope_server
 from local import oss as oss_server
 from local import processes
-from shared.config import BucketSettings, DashScopeSettings, MilvusSettings, Secret
+from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
 from tests import milvus_server
 
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ _LONG = ("packaging", "simulation", "demo", "preflight", "readme", "page", "cras
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One group after the other, long ones first."""
-    order = ["server", *(f"tests/test_{name}.py" for name in _LONG)]
+    order = ["server", *(f"test_{name}.py" for name in _LONG)]
     places = {name: place for place, name in enumerate(order)}
-    items.sort(key=lambda item: places.get(_group(item.nodeid), len(order)))
+    items.sort(key=lambda item: places.get(_group(item.nodeid).rpartition("/")[2], len(order)))
 
 
 class _Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from shared.config import BucketSettings, DashScopeSettings, MilvusSettings, Secret
-from shared.embedding import Embedder
-from shared.loading import Bucket, ChangedError, _MissingError
-from shared.store import Space, Store
+from shared.embedding.embedder import Embedder
+from shared.ingestion.bucket import Bucket, ChangedError, _MissingError
+from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
+from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from shared.embedding import Wanted
-    from shared.retrying import Deadline
+    from shared.embedding.embedder import Wanted
+    from shared.runtime.retrying import Deadline
 
 Result = TypeVar("Result")
 

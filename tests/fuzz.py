@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.testbed import testbed
-from shared.openapi import read
+from shared.runtime.openapi import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -74,9 +74,13 @@ class Safeguard:
         )
 
 
-_HISTORIES, _SIMULATION = "tests/test_histories.py::", "tests/test_simulation.py::"
-_EMBEDDING, _STORE, _INGESTION = "tests/test_embedding.py::", "tests/test_store.py::", "tests/test_ingestion.py::"
-_INDEXING, _USE_CASE = "shared/indexing.py", "shared/ingestion.py"
+_HISTORIES, _SIMULATION = "tests/unit/test_histories.py::", "tests/unit/test_simulation.py::"
+_EMBEDDING, _STORE, _INGESTION = (
+    "tests/integration/test_embedder.py::",
+    "tests/integration/test_store.py::",
+    "tests/integration/test_ingestion.py::",
+)
+_INDEXING, _USE_CASE = "shared/ingestion/indexing.py", "shared/ingestion/converging.py"
 
 SAFEGUARDS = (
     # -- convergence
@@ -110,7 +114,7 @@ SAFEGUARDS = (
     Safeguard(
         "Strong reads",
         "a decision follows what was true a moment ago",
-        "shared/store.py",
+        "shared/store/store.py",
         """fields: list[str], deadline: Deadline, consistency: str = "Strong\"""",
         """fields: list[str], deadline: Deadline, consistency: str = "Bounded\"""",
         (f"{_HISTORIES}test_reads_that_come_late_decide_nothing",),
@@ -168,7 +172,7 @@ SAFEGUARDS = (
     Safeguard(
         "upsert",
         "writing twice stores twice",
-        "shared/store.py",
+        "shared/store/store.py",
         'self._call("upsert", deadline, self._passages,',
         'self._call("insert", deadline, self._passages,',
         # Milvus Lite replaces a row whatever the call, a real server does not.
@@ -177,7 +181,7 @@ SAFEGUARDS = (
     Safeguard(
         "deterministic passage ids",
         "every replay buys and writes everything anew",
-        "shared/chunking.py",
+        "shared/ingestion/chunking.py",
         "yield Chunk(digest(document_id, text, str(seen[key]), profile),",
         'yield Chunk(__import__("uuid").uuid4().hex,',
         (
@@ -205,7 +209,7 @@ SAFEGUARDS = (
     Safeguard(
         "a partial listing is refused",
         "what was not listed is removed",
-        "shared/loading.py",
+        "shared/ingestion/bucket.py",
         "            page = self._call(partial(self._client.list_objects_v2, request), deadline)\n",
         "            try:\n"
         "                page = self._call(partial(self._client.list_objects_v2, request), deadline)\n"
@@ -233,40 +237,40 @@ SAFEGUARDS = (
     Safeguard(
         "x-fc-status",
         "a failed event counts as done and is lost",
-        "shared/web.py",
+        "shared/runtime/web.py",
         '    response.headers["x-fc-status"] = "404"\n',
         "",
-        ("tests/test_web.py::test_an_event_that_fails_is_repeated_by_function_compute",),
+        ("tests/integration/test_web.py::test_an_event_that_fails_is_repeated_by_function_compute",),
     ),
     Safeguard(
         "dispatch on the control path",
         "the public invokes the function with events of its own",
-        "shared/web.py",
+        "shared/runtime/web.py",
         "if request.headers.get(_CONTROL) != request.path:",
         "if False:",
-        ("tests/test_web.py::test_the_public_cannot_reach_the_control_paths",),
+        ("tests/integration/test_web.py::test_the_public_cannot_reach_the_control_paths",),
     ),
     Safeguard(
         "no event under a public name",
         "a stranger sends events with the control header, should Function Compute let it through",
-        "shared/web.py",
+        "shared/runtime/web.py",
         "if self._from_outside():",
         "if False:",
-        ("tests/test_web.py::test_no_header_makes_an_event_of_a_call_from_outside",),
+        ("tests/integration/test_web.py::test_no_header_makes_an_event_of_a_call_from_outside",),
     ),
     Safeguard(
         "working folders are cleared",
         "each killed worker leaves an object in /tmp until the disk is full",
-        "shared/serving.py",
+        "shared/runtime/serving.py",
         "    workspace.clear(worker.pid)\n",
         "    return\n",
-        ("tests/test_crashes.py::test_a_killed_worker_costs_no_more_than_its_call[loading]",),
+        ("tests/system/test_crashes.py::test_a_killed_worker_costs_no_more_than_its_call[loading]",),
     ),
     # -- time
     Safeguard(
         "timeout of DashScope",
         "one silent connection holds a worker for ever",
-        "shared/modelstudio.py",
+        "shared/embedding/dashscope.py",
         '"request_timeout": (min(_CONNECT_SECONDS, seconds), seconds),',
         '"request_timeout": (_CONNECT_SECONDS, 300.0),  # what the SDK has',
         (f"{_EMBEDDING}test_the_deadline_ends_everything",),
@@ -274,7 +278,7 @@ SAFEGUARDS = (
     Safeguard(
         "an answer is whole in time",
         "a server that drips holds a worker for ever",
-        "shared/connection.py",
+        "shared/runtime/connection.py",
         "            if ends and time.monotonic() > ends:\n",
         "            if False:\n",
         (f"{_EMBEDDING}test_a_fault_that_passes_is_survived_and_only_its_call_repeated[drip-]",),
@@ -282,7 +286,7 @@ SAFEGUARDS = (
     Safeguard(
         "timeout of Milvus",
         "one silent connection holds a worker for minutes",
-        "shared/store.py",
+        "shared/store/store.py",
         "(*arguments, timeout=seconds, **options)",
         "(*arguments, **options)",
         (f"{_STORE}test_a_server_that_falls_silent_costs_its_timeout_and_no_more",),
@@ -290,7 +294,7 @@ SAFEGUARDS = (
     Safeguard(
         "timeout of OSS",
         "one silent connection holds a worker longer than it was given",
-        "shared/loading.py",
+        "shared/ingestion/bucket.py",
         "            readwrite_timeout=settings.timeout,\n",
         "",
         (f"{_INGESTION}test_a_bucket_that_falls_silent_costs_its_timeout_and_no_more",),
@@ -306,7 +310,7 @@ SAFEGUARDS = (
     Safeguard(
         "what streams is handed on as it arrives",
         "an object that drips holds a worker for hours",
-        "shared/connection.py",
+        "shared/runtime/connection.py",
         '        if options.get("stream"):\n',
         "        if options.get('stream'):\n            return response\n        if False:\n",
         (f"{_INGESTION}test_an_object_that_drips_costs_no_more_than_the_time_there_is",),
@@ -317,7 +321,7 @@ SAFEGUARDS = (
         "shared/parsing/isolation.py",
         "    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))\n",
         "",
-        ("tests/parsing/test_isolation.py::test_a_file_that_takes_too_long_is_refused_as_too_slow",),
+        ("tests/unit/parsing/test_isolation.py::test_a_file_that_takes_too_long_is_refused_as_too_slow",),
     ),
     Safeguard(
         "a parser's memory",
@@ -325,13 +329,13 @@ SAFEGUARDS = (
         "shared/parsing/isolation.py",
         "    resource.setrlimit(resource.RLIMIT_AS, (limits.max_memory_bytes, limits.max_memory_bytes))\n",
         "",
-        ("tests/parsing/test_isolation.py::test_a_file_that_takes_too_much_memory_is_refused",),
+        ("tests/unit/parsing/test_isolation.py::test_a_file_that_takes_too_much_memory_is_refused",),
     ),
     # -- what the services say
     Safeguard(
         "the answer's rows are counted",
         "a vector goes to a text that is not its own",
-        "shared/embedding.py",
+        "shared/embedding/embedder.py",
         'if [row["text_index"] for row in rows] != list(range(count)):',
         "if False:",
         (f"{_EMBEDDING}test_a_fault_that_passes_is_survived_and_only_its_call_repeated",),
@@ -339,7 +343,7 @@ SAFEGUARDS = (
     Safeguard(
         "the answer's rows are put in order",
         "a good answer is thrown away and bought again",
-        "shared/embedding.py",
+        "shared/embedding/embedder.py",
         'sorted(response.output["embeddings"], key=lambda row: row["text_index"])',
         'list(response.output["embeddings"])',
         (f"{_EMBEDDING}test_shuffled_rows_are_put_in_order",),
@@ -347,7 +351,7 @@ SAFEGUARDS = (
     Safeguard(
         "vectors are finite and of the right size",
         "an answer that cannot be used is taken for one",
-        "shared/embedding.py",
+        "shared/embedding/embedder.py",
         "if wanted.output.has_dense and (len(dense) != wanted.dimension or not math.isfinite(sum(dense))):",
         "if False:",
         (
@@ -358,7 +362,7 @@ SAFEGUARDS = (
     Safeguard(
         "no wrong vector is written",
         "NaN in the index spoils every search",
-        "shared/store.py",
+        "shared/store/store.py",
         "if len(passage.vector) != self._space.dimension or not all(map(math.isfinite, passage.vector)):",
         "if False:",
         (f"{_STORE}test_a_vector_that_is_wrong_is_never_written",),
@@ -366,16 +370,16 @@ SAFEGUARDS = (
     Safeguard(
         "If-Match on GET",
         "the content of one version is indexed as another",
-        "shared/loading.py",
+        "shared/ingestion/bucket.py",
         """, if_match=f'"{state.etag}"')""",
         ")",
-        ("tests/test_fakes.py::test_only_the_version_asked_for_is_loaded",),
+        ("tests/integration/test_fakes.py::test_only_the_version_asked_for_is_loaded",),
     ),
     # -- money
     Safeguard(
         "throttling slows us down",
         "a storm of refusals goes on for ever",
-        "shared/embedding.py",
+        "shared/embedding/embedder.py",
         "                self._limiter.throttled()\n",
         "                pass\n",
         (f"{_EMBEDDING}test_a_storm_of_refusals_slows_down_what_comes_after_it",),
@@ -383,7 +387,7 @@ SAFEGUARDS = (
     Safeguard(
         "a refused call is halved",
         "one text takes its neighbours with it",
-        "shared/embedding.py",
+        "shared/embedding/embedder.py",
         "            if len(rows) == 1:\n",
         "            if rows:\n",
         (f"{_EMBEDDING}test_a_refused_text_is_found_and_the_others_succeed",),
@@ -391,7 +395,7 @@ SAFEGUARDS = (
     Safeguard(
         "a spoilt answer is bought twice at most",
         "a broken service is paid six times over",
-        "shared/embedding.py",
+        "shared/embedding/embedder.py",
         "error.soon = ledger.spoilt(rows, usage)",
         "ledger.spoilt(rows, usage)",
         (f"{_EMBEDDING}test_an_answer_that_stays_unusable_is_bought_twice_and_not_six_times",),
@@ -399,7 +403,7 @@ SAFEGUARDS = (
     Safeguard(
         "cap of the cost",
         "a defect spends without end",
-        "shared/embedding.py",
+        "shared/embedding/embedder.py",
         "        self._studio.budget.reserve(reserved)\n",
         "",
         (f"{_EMBEDDING}test_a_process_stops_before_it_overspends",),

@@ -48,23 +48,24 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.report import at_least, at_most, report
-from shared import chunking, indexing, parsing
-from shared.config import IngestionSettings
-from shared.errors import ConfigurationError, PlatformError, TransientError
-from shared.events import Action, ObjectEvent, Unknown
-from shared.filters import equals
-from shared.ingestion import Ingestion, Report
-from shared.loading import SIDECAR, document_of
-from shared.models import DocumentState, ObjectKey
-from shared.places import fingerprint
-from shared.retrying import Deadline
+from shared import parsing
+from shared.domain.errors import ConfigurationError, PlatformError, TransientError
+from shared.domain.models import DocumentState, ObjectKey
+from shared.ingestion import chunking, indexing
+from shared.ingestion.bucket import SIDECAR, document_of
+from shared.ingestion.converging import Ingestion, Report
+from shared.ingestion.events import Action, ObjectEvent, Unknown
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import IngestionSettings
+from shared.store.expressions import equals
+from shared.store.fingerprints import fingerprint
 from tests.fakes import BUCKET, REFUSED, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects, Wire, vector_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from shared.events import Event
-    from shared.models import Chunk, Document, ObjectState
+    from shared.domain.models import Chunk, Document, ObjectState
+    from shared.ingestion.events import Event
 
 Result = TypeVar("Result")
 

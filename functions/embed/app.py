@@ -24,21 +24,22 @@ from functions.embed.shapes import (
     OpenAIVector,
     Vector,
 )
-from shared import openapi, pooling
-from shared.auth import Gate
-from shared.config import EmbedSettings
-from shared.embedding import Embedder, TextType
-from shared.errors import ConfigurationError, RequestError
-from shared.web import Application, answer, body, deadline, request_id, settings_or_exit
+from shared.domain.errors import ConfigurationError, RequestError
+from shared.embedding import pooling
+from shared.embedding.embedder import Embedder, TextType
+from shared.runtime import openapi
+from shared.runtime.auth import Gate
+from shared.runtime.settings import EmbedSettings
+from shared.runtime.web import Application, answer, body, deadline, request_id, settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.embedding import Embedded, Wanted
-    from shared.models import Embedding
-    from shared.retrying import Deadline
-    from shared.store import Store
-    from shared.streaming import Streamed
+    from shared.domain.models import Embedding
+    from shared.embedding.embedder import Embedded, Wanted
+    from shared.records.writing import Streamed
+    from shared.runtime.retrying import Deadline
+    from shared.store.store import Store
 
 settings = settings_or_exit(EmbedSettings)
 embedder = Embedder(settings.dashscope)
@@ -48,7 +49,7 @@ def stores() -> dict[str, Store]:
     """The collections that records may go to, by the name they give; none without a Milvus and a client for it."""
     if settings.milvus is None or find_spec("pymilvus") is None:
         return {}
-    from shared.store import Space, Store  # late, as all that only records need: most who embed send none
+    from shared.store.store import Space, Store  # late, as all that only records need: most who embed send none
 
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     more = {name: replace(settings.milvus, collection=name) for name in settings.records.collections}
@@ -68,8 +69,8 @@ def on_event(raw: bytes, deadline: Deadline) -> Streamed:
     if not collections:
         hint = "set MILVUS_URI for this function, and recordsEnabled in s.yaml before it is deployed."
         raise ConfigurationError("events_off", f"Records have nowhere to go: {hint}")
-    from shared import records
-    from shared.streaming import Streaming
+    from shared.records import envelopes as records
+    from shared.records.writing import Streaming
 
     streaming = Streaming(embedder, collections, settings.tenants.tenancy())
     return streaming.handle(records.parse(raw, settings.records), deadline)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from shared.embedding import Output, TextType
-from shared.models import Embedding, SparseVector, Usage
+from shared.domain.models import Embedding, SparseVector, Usage
+from shared.embedding.embedder import Output, TextType
 
 MAX_INSTRUCTION_CHARACTERS = 1_000
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from shared import events, parsing
-from shared.auth import Gate
-from shared.config import IngestSettings
-from shared.embedding import Embedder
-from shared.ingestion import Ingestion
-from shared.loading import Bucket
-from shared.store import Space, Store
-from shared.web import Application, settings_or_exit
+from shared import parsing
+from shared.embedding.embedder import Embedder
+from shared.ingestion import events
+from shared.ingestion.bucket import Bucket
+from shared.ingestion.converging import Ingestion
+from shared.runtime.auth import Gate
+from shared.runtime.settings import IngestSettings
+from shared.runtime.web import Application, settings_or_exit
+from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
-    from shared.retrying import Deadline
+    from shared.runtime.retrying import Deadline
 
 settings = settings_or_exit(IngestSettings)
 embedder = Embedder(settings.dashscope)

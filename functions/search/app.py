@@ -20,22 +20,22 @@ from functions.search.shapes import (
     found_answer,
     passages_answer,
 )
-from shared import openapi
-from shared.auth import Gate
-from shared.config import SearchSettings
-from shared.embedding import Embedder
-from shared.errors import NotFoundError, RequestError
-from shared.filters import all_of, compile_filter, equals
-from shared.models import DocumentState
-from shared.modelstudio import ModelStudio
-from shared.reranking import Reranker
-from shared.retrieval import Retrieval
-from shared.store import Space, Store
-from shared.web import Application, answer, body, deadline, request_id, scope, settings_or_exit
+from shared.domain.errors import NotFoundError, RequestError
+from shared.domain.models import DocumentState
+from shared.embedding.dashscope import ModelStudio
+from shared.embedding.embedder import Embedder
+from shared.embedding.reranker import Reranker
+from shared.retrieval.searching import Retrieval
+from shared.runtime import openapi
+from shared.runtime.auth import Gate
+from shared.runtime.settings import SearchSettings
+from shared.runtime.web import Application, answer, body, deadline, request_id, scope, settings_or_exit
+from shared.store.expressions import all_of, compile_filter, equals
+from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
-    from shared.models import Document, Excerpt
-    from shared.retrying import Deadline
+    from shared.domain.models import Document, Excerpt
+    from shared.runtime.retrying import Deadline
 
 settings = settings_or_exit(SearchSettings)
 studio = ModelStudio(settings.dashscope)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from shared.errors import PlatformError
+from shared.domain.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDic
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.errors import RequestError
-from shared.models import Document, DocumentState, Usage
-from shared.retrieval import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, Notice, Question
+from shared.domain.errors import RequestError
+from shared.domain.models import Document, DocumentState, Usage
+from shared.retrieval.searching import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, Notice, Question
 
 if TYPE_CHECKING:
-    from shared.models import Excerpt
-    from shared.retrieval import Answer, Found, Group
+    from shared.domain.models import Excerpt
+    from shared.retrieval.searching import Answer, Found, Group
 
 MAX_PASSAGES = 500
 
@@ -61,7 +61,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     tenant: Annotated[str | None, Meta(description="Whose documents alone to search.")] = None
 
     def question(self) -> Question:
-        """The question as `shared.retrieval` takes it."""
+        """The question as `shared.retrieval.searching` takes it."""
         return Question(
             query=self.query,
             top_k=self.top_k,

@@ -8,7 +8,7 @@
     PUT    /control/settings    latency and quota, at run time (see Tuning)
 
 The unmodified SDK talks to it with ``base_address=http://127.0.0.1:9100/api/v1``. Limits are those of
-``shared.catalog``; codes and messages are those of https://help.aliyun.com/zh/model-studio/error-code.
+``shared.domain.catalog``; codes and messages are those of https://help.aliyun.com/zh/model-studio/error-code.
 
 One call goes through: key, body, fault of the wire, token limits, quota, latency, model, bill, fault of the answer.
 So a refused call bills nothing, and an answer that is lost or spoilt on its way is billed.

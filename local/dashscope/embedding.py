@@ -10,7 +10,7 @@ import numpy as np
 from local.dashscope.body import read_texts
 from local.dashscope.encoders import fit
 from local.dashscope.refusal import Refusal, invalid
-from shared.catalog import EMBEDDING_MODELS, EmbeddingModel
+from shared.domain.catalog import EMBEDDING_MODELS, EmbeddingModel
 
 if TYPE_CHECKING:
     from local.dashscope.body import Body

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from shared.models import digest
+from shared.domain.models import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

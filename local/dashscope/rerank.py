@@ -9,7 +9,7 @@ import numpy as np
 
 from local.dashscope.body import read_texts
 from local.dashscope.refusal import Refusal, invalid
-from shared.catalog import RERANK_MODELS, RerankModel
+from shared.domain.catalog import RERANK_MODELS, RerankModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict
 from functools import cache
 from math import log, sqrt
 
-from shared.models import SparseVector, digest
+from shared.domain.models import SparseVector, digest
 
 _COUNTS_KEPT = 50_000
 

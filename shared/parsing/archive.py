@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from shared.errors import DocumentError
+    from shared.domain.errors import DocumentError
     from shared.parsing.limits import Limits
 
 _CHUNK_BYTES = 1 << 18

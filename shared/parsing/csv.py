@@ -6,7 +6,7 @@ import csv
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from shared.models import Block, Location, ParsedDocument
+from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.encoding import lines
 from shared.parsing.refusal import refusal
 from shared.parsing.table import rendered

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from shared.models import Block, Location, ParsedDocument
+from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.encoding import clean
 from shared.parsing.formats import format_of
 from shared.parsing.limits import Limits

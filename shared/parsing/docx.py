@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shared.models import ParsedDocument
+from shared.domain.models import ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.outline import Outline
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.models import Block
+    from shared.domain.models import Block
     from shared.parsing.archive import Event
     from shared.parsing.limits import Limits
 

@@ -13,7 +13,7 @@ from io import StringIO
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from shared.models import ParsedDocument
+from shared.domain.models import ParsedDocument
 from shared.parsing.encoding import clean, decode_whole
 from shared.parsing.outline import Outline
 from shared.parsing.refusal import refusal
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from selectolax.lexbor import LexborNode
 
-    from shared.models import Block
+    from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
 # The spec looks for a declared encoding in the first 1,024 bytes; pages in the wild put scripts before it.

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shared import workspace
-from shared.errors import DocumentError, PlatformError, TransientError
-from shared.models import Block, ParsedDocument
+from shared.domain.errors import DocumentError, PlatformError, TransientError
+from shared.domain.models import Block, ParsedDocument
 from shared.parsing.document import parse
 from shared.parsing.formats import is_streamed
 from shared.parsing.refusal import refusal
+from shared.runtime import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
     from shared.parsing.limits import Limits
-    from shared.retrying import Deadline
+    from shared.runtime.retrying import Deadline
 
 # Loaded once, by the server; a child then starts in milliseconds.
 _PRELOADED = [

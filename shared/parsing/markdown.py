@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shared.models import ParsedDocument
+from shared.domain.models import ParsedDocument
 from shared.parsing.encoding import lines
 from shared.parsing.outline import Outline
 from shared.parsing.prose import join_all
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.models import Block
+    from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.models import Block, Location
+from shared.domain.models import Block, Location
 
 # A heading is a line; what is longer is a paragraph someone set in a heading's style.
 LONGEST_TITLE_CHARACTERS = 300

@@ -8,7 +8,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from shared.models import Block, Location, ParsedDocument
+from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.encoding import clean
 from shared.parsing.prose import columns, join_all, starts_item
 from shared.parsing.refusal import refusal

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from shared.models import Block, Location, ParsedDocument
+from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.refusal import refusal
 

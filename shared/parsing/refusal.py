@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from shared.errors import DocumentError
+from shared.domain.errors import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.models import Block, ParsedDocument
+from shared.domain.models import Block, ParsedDocument
 from shared.parsing.encoding import lines
 from shared.parsing.prose import WIDEST_WRAPPED_COLUMNS, columns, unwrap
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shared.models import Block, Location, ParsedDocument
+from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.refusal import refusal
 from shared.parsing.table import rendered

@@ -1,0 +1,132 @@
+"""Events in, what they are about out: the wire forms Function Compute delivers, known to no other file.
+
+OSS trigger            {"events": [record, ...]}, event names without "oss:"
+OSS by EventBridge     a CloudEvent whose "data" is one such record, alone or in a list (items may be JSON text)
+timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
+operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30}
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Struct
+
+from shared.domain.errors import RequestError
+from shared.domain.models import ObjectKey
+
+# Function Compute takes 128 KB of an asynchronous event.
+MAX_EVENT_BYTES = 128 * 1024
+# A function runs at most a day.
+MOST_SECONDS = 86_400
+_CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
+ACTIONS = ("reconcile",)
+
+
+class ObjectEvent(Struct, frozen=True):
+    """Something happened to an object. What, is only a hint: the bucket is asked."""
+
+    key: ObjectKey
+    name: str
+
+
+class Action(Struct, frozen=True):
+    """A timer or an operator asks for something.
+
+    Attributes:
+        name: one of `ACTIONS`.
+        dry_run: only say what would be done.
+        seconds: begin nothing new after so long, and say what is left; without it, go on until all is done.
+    """
+
+    name: str
+    dry_run: bool = False
+    seconds: float | None = None
+
+
+class Unknown(Struct, frozen=True):
+    """A record we cannot act on, and why."""
+
+    reason: str
+
+
+Event = ObjectEvent | Action | Unknown
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+    action: str
+    dry_run: bool = False
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)] | None = None
+
+
+def parse(raw: bytes) -> tuple[Event, ...]:
+    """What the records of an event are about, in order; those that make no sense are `Unknown`.
+
+    Raises:
+        RequestError: ``invalid_event``: the whole is not JSON or not an event.
+    """
+    if len(raw) > MAX_EVENT_BYTES:
+        raise RequestError("invalid_event", f"The event is larger than {MAX_EVENT_BYTES} bytes.")
+    content = _json(raw)
+    records = content if isinstance(content, list) else [content]
+    if not records:
+        raise RequestError("invalid_event", "The event is an empty list.")
+    return tuple(event for record in records for event in _events(record))
+
+
+def _events(record: Any) -> tuple[Event, ...]:
+    if isinstance(record, str):
+        try:
+            record = _json(record.encode("utf-8", "surrogatepass"))
+        except RequestError as error:
+            return (Unknown(error.message),)
+    if not isinstance(record, dict):
+        return (Unknown("a record is not an object"),)
+    if isinstance(record.get("events"), list):
+        return tuple(map(_object_event, record["events"]))
+    if "specversion" in record:
+        return (_object_event(record.get("data")),)
+    if "triggerName" in record:
+        return (_timer(record.get("payload")),)
+    if "action" in record:
+        return (_action(record),)
+    return (Unknown("it is neither an OSS event, a timer's nor an action"),)
+
+
+def _object_event(record: Any) -> Event:
+    try:
+        name, oss = record["eventName"], record["oss"]
+        bucket, key = oss["bucket"]["name"], oss["object"]["key"]
+    except (KeyError, TypeError):
+        return Unknown("an OSS record lacks eventName, oss.bucket.name or oss.object.key")
+    if not all(isinstance(value, str) and value for value in (name, bucket, key)):
+        return Unknown("eventName, bucket and key of an OSS record must be text")
+    if not name.removeprefix("oss:").startswith((_CREATED, _REMOVED)):
+        return Unknown(f"{name[:80]!r} neither creates nor removes an object")
+    return ObjectEvent(ObjectKey(bucket, key), name)
+
+
+def _timer(payload: Any) -> Event:
+    try:
+        content = _json(payload.encode()) if isinstance(payload, str) else payload
+    except RequestError:
+        content = None
+    return _action(content) if isinstance(content, dict) else Unknown("the timer's payload names no action")
+
+
+def _action(content: dict[str, Any]) -> Event:
+    if content.get("action") not in ACTIONS:
+        return Unknown(f"there is no such action; there are {', '.join(ACTIONS)}")
+    try:
+        asked = msgspec.convert(content, _Asked)
+    except msgspec.ValidationError as error:
+        return Unknown(f"{error}"[:200])
+    return Action(asked.action, asked.dry_run, asked.seconds)
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise RequestError("invalid_event", "The event is not JSON.") from None

@@ -1,0 +1,98 @@
+"""API keys of callers, and what each may see.
+
+An entry of ``API_KEYS`` is ``KEY``, which sees everything, or ``KEY@tenant1+tenant2``, which sees the documents of
+those tenants alone. Keys are compared in constant time, against all of them, as digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from shared.domain.errors import RequestError
+from shared.store.expressions import among
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Scope(Struct, frozen=True):
+    """What a caller may see.
+
+    Attributes:
+        tenants: the tenants whose documents may be seen; ``None`` is everything, documents of no tenant included.
+    """
+
+    tenants: frozenset[str] | None = None
+
+    def narrowed(self, tenant: str | None) -> Scope:
+        """This scope's part that is one tenant's; the whole of it for ``None``.
+
+        Raises:
+            RequestError: ``tenant_forbidden`` (403): the tenant lies outside.
+        """
+        if tenant is None:
+            return self
+        if self.tenants is not None and tenant not in self.tenants:
+            raise RequestError("tenant_forbidden", "This API key is not bound to that tenant.", status=403)
+        return Scope(frozenset({tenant}))
+
+    def admits(self, tenant: str) -> bool:
+        """Whether a tenant's documents may be seen."""
+        return self.tenants is None or tenant in self.tenants
+
+    @property
+    def condition(self) -> str:
+        """The Milvus expression that selects what may be seen; empty for everything."""
+        return "" if self.tenants is None else among("tenant", sorted(self.tenants))
+
+
+EVERYTHING = Scope()
+
+
+def read_key(entry: str) -> tuple[str, Scope]:
+    """An entry of ``API_KEYS``: the key and what it may see.
+
+    Raises:
+        ValueError: there is no key before the last ``@``, or no tenant behind it.
+    """
+    key, bound, names = entry.rpartition("@")
+    if not bound:
+        return entry, EVERYTHING
+    tenants = frozenset(map(str.strip, names.split("+")))
+    if not key or "" in tenants:
+        raise ValueError("API_KEYS: an entry is KEY or KEY@tenant1+tenant2, and a key itself holds no @")
+    return key, Scope(tenants)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+class Gate:
+    """Lets in who presents a key of one of ``entries``; lets everybody in to everything when there are none."""
+
+    def __init__(self, entries: Sequence[str]) -> None:
+        self._known = tuple((_digest(key), scope) for key, scope in map(read_key, entries))
+
+    def check(self, authorization: str, api_key: str) -> Scope:
+        """What the caller may see, by the headers ``Authorization: Bearer`` and ``x-api-key``.
+
+        The query is never looked at, because proxies log it.
+
+        Raises:
+            RequestError: ``unauthorized`` (401), the same whatever was wrong.
+        """
+        if not self._known:
+            return EVERYTHING
+        digest = _digest(api_key or authorization.removeprefix("Bearer ").strip())
+        # Every key is compared, so that the time taken tells nothing about which one was near.
+        scopes = [scope for known, scope in self._known if hmac.compare_digest(digest, known)]
+        if not scopes:
+            raise RequestError(
+                "unauthorized", "Present an API key as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.", status=401
+            )
+        return scopes[0]

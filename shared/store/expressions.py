@@ -1,0 +1,236 @@
+"""A small typed filter language, compiled to Milvus expressions so that no text of a user can change their meaning.
+
+A filter is JSON: an operator with what it applies to.
+
+    {"eq": {"format": "pdf"}}                         also ne, lt, lte, gt, gte
+    {"in": {"format": ["pdf", "docx"]}}
+    {"prefix": {"key": "reports/"}}
+    {"eq": {"metadata.team": "sales"}}                what a document's owner says about it
+    {"contains": {"metadata.tags": "urgent"}}         a list of texts holds one
+    {"exists": "metadata.team"}                       also page, sheet, row, tenant
+    {"and": [ ... ]}   {"or": [ ... ]}   {"not": { ... }}
+
+What a document's owner does not say equals nothing, and is no smaller or greater: only "ne" and "not" select it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from shared.domain.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+MAX_DEPTH = 8
+MAX_VALUES = 100
+MAX_VALUE_CHARACTERS = 1_024
+# Of a whole filter, every object, list and value counted: Milvus reads an expression by recursion.
+MAX_PARTS = 500
+
+# The fields of a passage that a filter may name, with the type of their values.
+FIELDS: dict[str, type] = {
+    "document_id": str,
+    "key": str,
+    "title": str,
+    "format": str,
+    "sheet": str,
+    "tenant": str,
+    "page": int,
+    "row": int,
+    "modified": int,
+}
+# Fields a passage may lack, and what says that it has one.
+_OPTIONAL = {"page": "page > 0", "row": "row > 0", "sheet": 'sheet != ""', "tenant": 'tenant != ""'}
+_COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_METADATA = re.compile(r"metadata\.[A-Za-z_][A-Za-z0-9_]{0,63}")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_LAST_CHARACTER = "\U0010ffff"
+_SHOWN_CHARACTERS = 40
+
+
+def compile_filter(condition: Any) -> str:
+    """The Milvus expression of ``condition``; empty for ``None``.
+
+    Raises:
+        RequestError: ``invalid_filter``, naming the operator or the field.
+    """
+    if condition is None:
+        return ""
+    if sum(1 for _ in islice(_parts(condition), MAX_PARTS + 1)) > MAX_PARTS:
+        raise _error(f"it has more than {MAX_PARTS} parts")
+    return _compile(condition, 1)
+
+
+def equals(field: str, value: str) -> str:
+    """The expression that ``field`` holds exactly ``value``."""
+    return f"{field} == {quoted(value)}"
+
+
+def among(field: str, values: Sequence[str]) -> str:
+    """The expression that ``field`` holds one of ``values``."""
+    return f"{field} in [{', '.join(map(quoted, values))}]"
+
+
+def any_of(conditions: Sequence[str]) -> str:
+    """The expression that one of the ``conditions`` holds."""
+    return _balanced("or", conditions)
+
+
+def all_of(*conditions: str) -> str:
+    """The expression that all of the ``conditions`` hold that say anything."""
+    return " and ".join(f"({condition})" for condition in conditions if condition)
+
+
+def quoted(value: str, name: str = "a value") -> str:
+    """``value`` as a string literal of a Milvus expression; ``name`` says in an error which one it was.
+
+    Raises:
+        RequestError: ``invalid_filter``: the value holds a character that not every Milvus reads alike.
+    """
+    if _UNSAFE.search(value):
+        raise _error(f"{name} holds a control character or half of one")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _compile(condition: Any, depth: int) -> str:
+    if depth > MAX_DEPTH:
+        raise _error(f"it is nested more than {MAX_DEPTH} deep")
+    if not isinstance(condition, dict) or len(condition) != 1:
+        raise _error('every condition is an object with one operator, such as {"eq": {"format": "pdf"}}')
+    ((operator, operand),) = condition.items()
+    if operator in ("and", "or"):
+        return _joined(operator, operand, depth)
+    if operator == "exists":
+        return _exists(operand)
+    if operator == "not":
+        return f"not ({_compile(operand, depth + 1)})"
+    compiler = _OPERATORS.get(operator)
+    if compiler is None:
+        known = ", ".join(("and", "or", "not", "exists", *_OPERATORS))
+        raise _error(f"{_shown(operator)} is no operator; there are {known}")
+    return compiler(operator, *_field_and_value(operator, operand))
+
+
+def _joined(operator: str, operand: Any, depth: int) -> str:
+    if not isinstance(operand, list) or not 1 <= len(operand) <= MAX_VALUES:
+        raise _error(f"{operator!r} takes a list of 1 to {MAX_VALUES} conditions")
+    return _balanced(operator, [_compile(part, depth + 1) for part in operand])
+
+
+def _balanced(operator: str, parts: Sequence[str]) -> str:
+    """The parts joined as a flat tree: a chain of a hundred is too deep for a server."""
+    if len(parts) == 1:
+        return f"({parts[0]})"
+    middle = len(parts) // 2
+    return f"({_balanced(operator, parts[:middle])} {operator} {_balanced(operator, parts[middle:])})"
+
+
+def _parts(condition: Any) -> Iterator[Any]:
+    """Every object, list and value of any JSON, whatever its depth."""
+    waiting = [condition]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+        yield item
+
+
+def _exists(field: Any) -> str:
+    if isinstance(field, str) and field in _OPTIONAL:
+        return _OPTIONAL[field]
+    if not isinstance(field, str) or not _METADATA.fullmatch(field):
+        raise _error(f"'exists' takes metadata.NAME, {', '.join(_OPTIONAL)}, not {_shown(field)}")
+    return f"exists {_place(field)}"
+
+
+def _field_and_value(operator: str, operand: Any) -> tuple[str, Any]:
+    if not isinstance(operand, dict) or len(operand) != 1:
+        raise _error(f'{operator!r} takes one field and its value, such as {{"{operator}": {{"format": "pdf"}}}}')
+    ((field, value),) = operand.items()
+    if field not in FIELDS and not _METADATA.fullmatch(field):
+        raise _error(f"{_shown(field)} is no field; there are {', '.join(FIELDS)} and metadata.NAME")
+    return field, value
+
+
+def _comparison(operator: str, field: str, value: Any) -> str:
+    literal = _literal(field, value)
+    if field not in FIELDS and operator == "ne":
+        return f"not ({_in_metadata(field, f'{_place(field)} == {literal}')})"
+    return _in_metadata(field, f"{_place(field)} {_COMPARISONS[operator]} {literal}")
+
+
+def _in_metadata(field: str, condition: str) -> str:
+    """``condition`` as a plain yes or no: to some Milvus, what is compared with nothing is neither true nor false."""
+    return condition if field in FIELDS else f"((exists {_place(field)}) and {condition})"
+
+
+def _membership(_operator: str, field: str, value: Any) -> str:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_VALUES:
+        raise _error(f"'in' takes a list of 1 to {MAX_VALUES} values for {field!r}")
+    if field in FIELDS:
+        return f"{field} in [{', '.join(_literal(field, item) for item in value)}]"
+    # Not every Milvus takes a piece of JSON on the left of "in".
+    return any_of([_comparison("eq", field, item) for item in value])
+
+
+def _prefix(_operator: str, field: str, value: Any) -> str:
+    if FIELDS.get(field, str) is not str or not isinstance(value, str):
+        raise _error(f"'prefix' asks a text for its beginning; {field!r} is none, or is not asked for one")
+    # A range, not LIKE: its wildcards cannot be escaped alike everywhere.
+    low, high = _literal(field, value), quoted(value + _LAST_CHARACTER)
+    place = _place(field)
+    return _in_metadata(field, f"{place} >= {low} and {place} <= {high}")
+
+
+def _contains(_operator: str, field: str, value: Any) -> str:
+    if field in FIELDS or not isinstance(value, str):
+        raise _error(
+            f"'contains' asks a list of texts in metadata for a text; {field!r} is none, or is not asked for one"
+        )
+    return _in_metadata(field, f"json_contains({_place(field)}, {_literal(field, value)})")
+
+
+def _place(field: str) -> str:
+    """A field as Milvus names it; the name of a piece of metadata was checked to be a plain word."""
+    return field if field in FIELDS else f'metadata["{field.removeprefix("metadata.")}"]'
+
+
+def _literal(field: str, value: Any) -> str:
+    if field not in FIELDS and isinstance(value, bool):
+        return "true" if value else "false"
+    if field not in FIELDS and isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    kind = FIELDS.get(field) or (str if isinstance(value, str) else int)
+    if kind is str and isinstance(value, str):
+        if len(value) > MAX_VALUE_CHARACTERS:
+            raise _error(f"the value of {field!r} is longer than {MAX_VALUE_CHARACTERS} characters")
+        return quoted(value, f"the value of {field!r}")
+    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= 1 << 63:
+            raise _error(f"the value of {field!r} is out of range")
+        return str(value)
+    raise _error(f"{field!r} is compared with {'text' if kind is str else 'a whole number'}")
+
+
+def _shown(name: Any) -> str:
+    text = str(name)
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…")
+
+
+def _error(reason: str) -> RequestError:
+    return RequestError("invalid_filter", f"The filter cannot be used: {reason}.")
+
+
+_OPERATORS: dict[str, Callable[[str, str, Any], str]] = {
+    **dict.fromkeys(_COMPARISONS, _comparison),
+    "in": _membership,
+    "contains": _contains,
+    "prefix": _prefix,
+}

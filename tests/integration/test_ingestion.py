@@ -1,0 +1,529 @@
+"""Documents converge to the bucket's state, through the real SDKs against real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.domain.errors import ConfigurationError, DocumentError, PlatformError, RequestError, TransientError
+from shared.domain.models import Document, DocumentState, Location, ObjectKey
+from shared.embedding.embedder import Embedder
+from shared.ingestion.bucket import Bucket
+from shared.ingestion.converging import Ingestion, Report
+from shared.ingestion.events import Action, ObjectEvent, Unknown
+from shared.ingestion.indexing import Outcome, Result
+from shared.retrieval.searching import Found, Mode, Question, Retrieval
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import IngestionSettings
+from shared.store.expressions import equals
+from shared.store.store import Space, Store
+from tests.proxy import ForgetfulProxy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.domain.models import Hit
+    from shared.runtime.settings import MilvusSettings
+    from tests.conftest import DashScope, Oss
+
+ENGLISH = "\n\n".join(
+    f"Paragraph {i} of the handbook speaks of subject number {i * 13}. It has two sentences." for i in range(60)
+)
+
+
+def soon() -> Deadline:
+    return Deadline.after(60)
+
+
+@dataclass(frozen=True)
+class World:
+    """A bucket, a DashScope and a Milvus, with the code under test between them."""
+
+    oss: Oss
+    dashscope: DashScope
+    store: Store
+    embedder: Embedder
+    ingestion: Ingestion
+
+    def key(self, name: str) -> ObjectKey:
+        return ObjectKey(self.oss.bucket, name)
+
+    def converge(self, name: str) -> Result:
+        return self.ingestion.converge(self.key(name), soon())
+
+    def document(self, name: str) -> Document | None:
+        return self.store.document(self.key(name).document_id, soon())
+
+    def texts(self, name: str) -> list[str]:
+        """The passages the index holds of a document, in order."""
+        vector = [1.0] + [0.0] * 511
+        # A search may be late; never later than a Strong read before it.
+        places = dict(self.store.places(self.key(name).document_id, soon()))
+        hits = self.store.nearest(vector, 10_000, equals("document_id", self.key(name).document_id), soon())
+        return [hit.text for hit in sorted(hits, key=lambda hit: places[hit.id].ordinal)]
+
+    def places(self, name: str) -> dict[str, tuple[int, int]]:
+        """Where the passages of a document stand, by id."""
+        held = dict(self.store.places(self.key(name).document_id, soon()))
+        return {id_: (place.ordinal, place.start) for id_, place in held.items()}
+
+    def ask(self, query: str, **options: Any) -> list[Hit]:
+        return list(self.found(query, **options).hits)
+
+    def found(self, query: str, **options: Any) -> Found:
+        dict(self.store.places("any", soon()))
+        return Retrieval(self.embedder, self.store).search(Question(query, **options), soon())
+
+
+@pytest.fixture
+def world(oss: Oss, dashscope: DashScope, milvus: MilvusSettings) -> World:
+    store = Store(milvus, Space("text-embedding-v4", 512))
+    store.prepare(soon())
+    for document in store.documents("", soon()):
+        store.delete(dict(store.places(document.id, soon())), soon())
+        store.forget([document.id], soon())
+    embedder = Embedder(dashscope.settings(call_timeout=5.0))
+    ingestion = Ingestion(Bucket(oss.settings()), embedder, store, IngestionSettings(chunk_tokens=64))
+    return World(oss, dashscope, store, embedder, ingestion)
+
+
+@pytest.mark.every_milvus
+def test_an_object_is_indexed_whole_and_found(world: World) -> None:
+    world.oss.put("guide.md", "# Moorings\n\nTie the boat with two lines.\n\n## 锚地\n\n涨潮时不要下锚。\n")
+    result = world.converge("guide.md")
+    assert (result.outcome, result.chunks) == (Outcome.INDEXED, 2)
+    document = world.document("guide.md")
+    assert document is not None
+    assert (document.state, document.title, document.format, document.chunks) == (
+        DocumentState.INDEXED,
+        "Moorings",
+        "md",
+        2,
+    )
+    assert document.tokens > 0
+    assert document.cost_cny > 0
+    (best, *_) = world.ask("什么时候不能下锚？")
+    assert "涨潮时不要下锚" in best.text
+    assert best.location.headings == ("Moorings", "锚地")
+
+
+@pytest.mark.every_milvus
+def test_a_finished_event_costs_nothing_again(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    first = world.converge("a.txt")
+    world.dashscope.reset()
+    again = world.converge("a.txt")
+    assert (again.outcome, again.chunks, again.embedded) == (Outcome.UNCHANGED, first.chunks, 0)
+    assert world.dashscope.usage()["calls"] == 0
+
+
+@pytest.mark.every_milvus
+def test_an_edit_buys_only_what_changed_and_leaves_the_exact_set(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    first = world.converge("a.txt")
+    edited = ENGLISH.replace("Paragraph 30 of", "An inserted sentence stands here. Paragraph 30 of")
+    world.oss.put("a.txt", edited)
+    second = world.converge("a.txt")
+    assert second.outcome is Outcome.INDEXED
+    assert 1 <= second.embedded <= first.chunks // 4
+    assert len(world.texts("a.txt")) == second.chunks
+    # What was moved and what was bought is what a fresh start would have written.
+    places = world.places("a.txt")
+    world.oss.remove("a.txt")
+    world.converge("a.txt")
+    world.oss.put("a.txt", edited)
+    world.converge("a.txt")
+    assert world.places("a.txt") == places
+
+
+@pytest.mark.every_milvus
+def test_a_removed_object_stops_answering(world: World) -> None:
+    world.oss.put("gone.txt", "The password of the lighthouse is swordfish.")
+    world.converge("gone.txt")
+    assert world.ask("lighthouse password")
+    world.oss.remove("gone.txt")
+    assert world.converge("gone.txt").outcome is Outcome.REMOVED
+    assert world.document("gone.txt") is None
+    assert world.ask("lighthouse password") == []
+
+
+@pytest.mark.every_milvus
+def test_equal_passages_of_one_document_are_all_kept(world: World) -> None:
+    world.oss.put("same.csv", "name,note\n" + "x,The very same row.\n" * 30)
+    result = world.converge("same.csv")
+    texts = world.texts("same.csv")
+    assert len(texts) == result.chunks
+    assert Counter(" ".join(texts).split())["row."] == 30
+
+
+FAILURES = {
+    "empty.txt": (b"", "empty_document"),
+    "blank.txt": (b" \n\t\n ", "empty_document"),
+    "image.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "unsupported_format"),
+    "broken.pdf": (b"%PDF-1.7\n" + b"garbage" * 50, "broken_file"),
+    "broken.docx": (b"PK\x03\x04" + bytes(200), "broken_file"),
+    "half.jsonl": (b'{"text": "fine"}\n{"text": \n', "broken_file"),
+}
+
+
+@pytest.mark.every_milvus
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_document_that_cannot_be_read_is_recorded_and_not_tried_again(world: World, name: str) -> None:
+    content, code = FAILURES[name]
+    world.oss.put(name, content)
+    assert world.converge(name).outcome is Outcome.FAILED
+    document = world.document(name)
+    assert document is not None
+    assert document.failure is not None
+    assert (document.state, document.failure.code) == (DocumentState.FAILED, code)
+    assert document.failure.message
+    assert dict(world.store.places(document.id, soon())) == {}
+    assert world.converge(name).outcome is Outcome.FAILED
+    again = world.document(name)
+    assert again is not None
+    assert again.attempts == 1
+
+
+@pytest.mark.every_milvus
+def test_a_broken_new_version_leaves_the_old_one_answering_and_says_so(world: World) -> None:
+    world.oss.put("data.jsonl", '{"text": "Wolves live in packs."}\n')
+    world.converge("data.jsonl")
+    good = world.document("data.jsonl")
+    assert good is not None
+    world.oss.put("data.jsonl", '{"text": "Something else entirely."}\n{"text": \n')
+    world.converge("data.jsonl")
+    document = world.document("data.jsonl")
+    assert document is not None
+    assert document.state is DocumentState.FAILED
+    assert (document.indexed_version, document.chunks) == (good.version, 1)
+    assert document.version != good.version
+    assert world.texts("data.jsonl") == ["Wolves live in packs."]
+
+
+def test_one_poisonous_object_does_not_keep_the_others(world: World) -> None:
+    for name in ("one.txt", "two.txt"):
+        world.oss.put(name, f"The content of {name}.")
+    world.oss.put("poison.pdf", b"%PDF-garbage")
+    events = [ObjectEvent(world.key(name), "ObjectCreated:PutObject") for name in ("one.txt", "poison.pdf", "two.txt")]
+    outcomes = [result.outcome for result in world.ingestion.handle(events, soon()) if isinstance(result, Result)]
+    assert outcomes == [Outcome.INDEXED, Outcome.FAILED, Outcome.INDEXED]
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        (Unknown("it is odd"), "unknown_event"),
+        (ObjectEvent(ObjectKey("another-bucket", "x.txt"), "ObjectCreated:PutObject"), "foreign_object"),
+    ],
+)
+def test_an_event_that_is_none_of_ours_fails_after_the_others_were_served(world: World, event: Any, code: str) -> None:
+    world.oss.put("mine.txt", "Mine.")
+    with pytest.raises(RequestError, match=code):
+        world.ingestion.handle([event, ObjectEvent(world.key("mine.txt"), "ObjectCreated:PutObject")], soon())
+    assert world.texts("mine.txt") == ["Mine."]
+
+
+@pytest.mark.every_milvus
+@pytest.mark.parametrize(
+    "key", ["中文 文档.txt", "a+b.txt", "100%25.txt", "a%20b.txt", 'quote".txt', "🙂.txt", "x" * 200 + ".txt"]
+)
+def test_odd_keys_converge_and_go(world: World, key: str) -> None:
+    world.oss.put(key, "Some content.")
+    assert world.converge(key).outcome is Outcome.INDEXED
+    assert [hit.key for hit in world.ask("content")] == [key]
+    world.oss.remove(key)
+    assert world.converge(key).outcome is Outcome.REMOVED
+
+
+def test_a_key_that_arrives_percent_encoded_is_understood(world: World) -> None:
+    world.oss.put("a b/文.txt", "Some content.")
+    encoded = ObjectEvent(world.key("a%20b/%E6%96%87.txt"), "ObjectCreated:PutObject")
+    world.ingestion.handle([encoded], soon())
+    assert world.texts("a b/文.txt") == ["Some content."]
+
+
+def test_a_key_the_settings_no_longer_include_is_taken_out(world: World) -> None:
+    world.oss.put("old/a.txt", "Old place.")
+    world.converge("old/a.txt")
+    bucket = Bucket(world.oss.settings(prefix="new/"))
+    narrowed = Ingestion(bucket, world.embedder, world.store, IngestionSettings(max_deleted_share=1.0))
+    assert narrowed.reconcile(soon()).orphaned == ("old/a.txt",)
+    assert world.document("old/a.txt") is None
+    assert world.texts("old/a.txt") == []
+
+
+def test_a_reconcile_notices_passages_that_are_gone_and_that_nobody_owns(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    world.converge("a.txt")
+    held = dict(world.store.places(world.key("a.txt").document_id, soon()))
+    world.store.delete(sorted(held)[:3], soon())
+    assert world.ingestion.reconcile(soon()).stale == ("a.txt",)
+    assert dict(world.store.places(world.key("a.txt").document_id, soon())) == held
+
+
+def test_a_refused_version_takes_even_an_interrupted_attempts_passages_with_it(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH + "\n\nPOISON stands at the end.")
+    world.dashscope.fail({"fault": "status", "code": "InvalidApiKey", "match": "POISON"})
+    with pytest.raises(ConfigurationError):
+        world.converge("a.txt")
+    assert dict(world.store.places(world.key("a.txt").document_id, soon()))
+    world.dashscope.reset()
+    world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "match": "POISON"})
+    assert world.converge("a.txt").outcome is Outcome.FAILED
+    assert dict(world.store.places(world.key("a.txt").document_id, soon())) == {}
+
+
+def test_what_was_paid_for_is_written_before_the_deadline(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    world.dashscope.fail({"fault": "black_hole", "match": "subject number 767"})
+    with pytest.raises(TransientError):
+        world.ingestion.converge(world.key("a.txt"), Deadline.after(8))
+    paid = world.dashscope.usage()["rows"]
+    assert paid > 0
+    assert len(dict(world.store.places(world.key("a.txt").document_id, soon()))) == paid
+
+
+def test_an_archived_object_is_a_failure_of_its_own_and_not_of_the_deployment(world: World, tmp_path: Path) -> None:
+    world.oss.put("a.txt", "Frozen.")
+    bucket = Bucket(world.oss.settings())
+    state = bucket.state(world.key("a.txt"), soon())
+    assert state is not None
+    world.oss.fail({"fault": "archived", "times": 9, "match": {"method": "GET", "key": "a.txt"}})
+    with pytest.raises(DocumentError, match="archived"):
+        bucket.download(state, tmp_path / "object", 1_000, soon())
+    result = world.converge("a.txt")  # now it is the metadata beside it that cannot be had
+    assert result.failure is not None
+    assert result.failure.code == "broken_metadata"
+    assert "archived" in result.failure.message
+
+
+def test_the_prefix_bounds_what_is_ours(world: World) -> None:
+    bucket = Bucket(world.oss.settings(prefix="docs/"))
+    assert bucket.owns(bucket.key("docs/a.txt"))
+    assert not bucket.owns(bucket.key("other/a.txt"))
+    assert not bucket.owns(bucket.key("docs/folder/"))
+
+
+@pytest.mark.every_milvus
+def test_a_passing_failure_is_recorded_raised_and_resumed_where_it_stopped(world: World) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    world.dashscope.fail(
+        {"fault": "status", "code": "InvalidApiKey", "match": "subject number 767"}
+    )  # in the last chunk
+    with pytest.raises(ConfigurationError, match="InvalidApiKey"):
+        world.converge("a.txt")
+    document = world.document("a.txt")
+    assert document is not None
+    assert document.state is DocumentState.PENDING
+    assert document.failure is not None
+    assert (document.failure.stage, document.failure.retryable) == ("embedding", True)
+    assert document.failure.request_id
+    paid = world.dashscope.usage()["rows"]
+    world.dashscope.reset()
+    result = world.converge("a.txt")
+    assert paid > 0
+    assert world.dashscope.usage()["rows"] == result.chunks - paid
+    done = world.document("a.txt")
+    assert done is not None
+    assert (done.state, done.attempts, done.failure) == (DocumentState.INDEXED, 2, None)
+
+
+@pytest.mark.parametrize("fault", ["missing", "changed", "unavailable", "truncated"])
+def test_a_fault_of_the_bucket_ends_in_the_exact_state(world: World, fault: str) -> None:
+    world.oss.put("a.txt", "Steady content.")
+    world.oss.fail({"fault": fault, "times": 3, "match": {"method": "GET", "key": "a.txt"}})
+    for _ in range(3):
+        with contextlib.suppress(PlatformError):
+            world.converge("a.txt")
+    world.converge("a.txt")
+    assert world.texts("a.txt") == ["Steady content."]
+
+
+def test_a_forbidden_bucket_names_the_permission(world: World) -> None:
+    world.oss.fail({"fault": "forbidden", "times": 9, "match": {"method": "HEAD", "key": ""}})
+    with pytest.raises(ConfigurationError, match="oss:GetObject"):
+        world.converge("a.txt")
+
+
+@pytest.mark.every_milvus
+def test_eight_workers_on_one_key_and_eight_keys_at_once_end_exactly(world: World) -> None:
+    names = [f"file-{i}.txt" for i in range(8)]
+    for name in names:
+        world.oss.put(name, ENGLISH.replace("handbook", name))
+    threads = [threading.Thread(target=world.converge, args=(name,)) for name in (*names, *[names[0]] * 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    chunks = 0
+    for name in names:
+        document = world.document(name)
+        assert document is not None
+        assert document.state is DocumentState.INDEXED
+        assert len(world.texts(name)) == document.chunks
+        chunks += document.chunks
+    assert world.dashscope.usage()["rows"] == chunks  # nothing was bought twice
+
+
+@pytest.mark.every_milvus
+def test_reconcile_repairs_both_ways(world: World) -> None:
+    for i in range(10):
+        world.oss.put(f"kept-{i}.txt", f"Kept {i}.")
+        world.converge(f"kept-{i}.txt")
+    world.oss.put("lost.txt", "Its event was lost.")
+    world.oss.put("kept-1.txt", "Changed without an event.")
+    world.oss.remove("kept-0.txt")
+    (dry,) = world.ingestion.handle([Action("reconcile", dry_run=True)], soon())
+    assert isinstance(dry, Report)
+    assert (dry.listed, dry.stale, dry.orphaned) == (10, ("kept-1.txt", "lost.txt"), ("kept-0.txt",))
+    assert world.document("lost.txt") is None
+    world.dashscope.reset()
+    report = world.ingestion.reconcile(soon())
+    assert report.unfinished == ()
+    assert report.usage.tokens == world.dashscope.usage()["tokens"] > 0
+    assert world.texts("lost.txt") == ["Its event was lost."]
+    assert world.texts("kept-1.txt") == ["Changed without an event."]
+    assert world.document("kept-0.txt") is None
+    assert world.ingestion.reconcile(soon()).results == ()
+
+
+@pytest.mark.every_milvus
+def test_reconcile_stops_before_it_deletes_too_much(world: World) -> None:
+    for i in range(4):
+        world.oss.put(f"{i}.txt", f"Text {i}.")
+        world.converge(f"{i}.txt")
+    world.oss.empty()
+    with pytest.raises(RequestError, match="too_many_deletions"):
+        world.ingestion.reconcile(soon())
+    assert len(world.store.documents("", soon())) == 4
+
+
+def test_reconcile_refuses_a_listing_it_cannot_finish(world: World) -> None:
+    world.oss.put("a.txt", "Text.")
+    world.converge("a.txt")
+    world.oss.fail({"fault": "unavailable", "times": 20, "match": {"method": "GET", "key": ""}})
+    with pytest.raises(TransientError):
+        world.ingestion.reconcile(Deadline.after(3))
+    assert world.document("a.txt") is not None
+
+
+def test_metadata_beside_an_object_filters_and_its_change_is_not_paid_for(world: World) -> None:
+    world.oss.put("plan.txt", "The pier is rebuilt in spring.")
+    world.oss.put(
+        "plan.txt.metadata.json", '{"team": "harbour", "tags": ["pier", "spring"], "year": 2026, "open": true}'
+    )
+    world.oss.put("other.txt", "The pier is closed in winter.")
+    for name in ("plan.txt", "other.txt"):
+        world.converge(name)
+    conditions: tuple[dict[str, Any], ...] = (
+        {"eq": {"metadata.team": "harbour"}},
+        {"contains": {"metadata.tags": "pier"}},
+        {"gte": {"metadata.year": 2026}},
+        {"eq": {"metadata.open": True}},
+        {"exists": "metadata.team"},
+        {"in": {"metadata.team": ["harbour", "office"]}},
+    )
+    for condition in conditions:
+        assert [hit.key for hit in world.ask("pier", filter=condition)] == ["plan.txt"], condition
+    world.dashscope.reset()
+    world.oss.put("plan.txt.metadata.json", '{"team": "office"}')
+    event = ObjectEvent(world.key("plan.txt.metadata.json"), "ObjectCreated:PutObject")
+    (result,) = world.ingestion.handle([event], soon())
+    assert isinstance(result, Result)
+    assert (result.key, result.outcome, result.embedded) == ("plan.txt", Outcome.INDEXED, 0)
+    assert world.dashscope.usage()["calls"] == 0
+    assert world.ask("pier", filter={"eq": {"metadata.team": "harbour"}}) == []
+    assert [hit.metadata for hit in world.ask("pier", top_k=1)] == [{"team": "office"}]
+    assert world.document("plan.txt.metadata.json") is None
+
+
+def test_a_reconcile_sees_that_metadata_went(world: World) -> None:
+    world.oss.put("plan.txt", "The pier is rebuilt in spring.")
+    time.sleep(1.1)  # the bucket's clock ticks in seconds
+    world.oss.put("plan.txt.metadata.json", '{"team": "harbour"}')
+    world.converge("plan.txt")
+    assert world.ingestion.reconcile(soon()).stale == ()
+    world.oss.remove("plan.txt.metadata.json")
+    assert world.ingestion.reconcile(soon()).stale == ("plan.txt",)
+    assert world.ask("pier", filter={"exists": "metadata.team"}) == []
+
+
+def test_metadata_in_an_objects_headers_filters_too(world: World) -> None:
+    world.oss.put("head.txt", "The crane lifts forty tons.", **{"x-oss-meta-team": "crane"})
+    world.converge("head.txt")
+    hits = world.ask("crane", filter={"eq": {"metadata.team": "crane"}})
+    assert [hit.metadata for hit in hits] == [{"team": "crane"}]
+
+
+BROKEN_METADATA = ["", "[1]", '{"a": {"deep": 1}}', '{"a b": 1}', '{"a": "' + "x" * 20_000 + '"}', "{" * 9_000]
+
+
+@pytest.mark.parametrize("broken", BROKEN_METADATA, ids=range(len(BROKEN_METADATA)))
+def test_metadata_that_cannot_be_read_is_a_failure_with_its_reason(world: World, broken: str) -> None:
+    world.oss.put("plan.txt", "The pier is rebuilt in spring.")
+    world.oss.put("plan.txt.metadata.json", broken)
+    result = world.converge("plan.txt")
+    assert result.failure is not None
+    assert result.failure.code == "broken_metadata"
+    world.oss.put("plan.txt.metadata.json", "{}")
+    assert world.converge("plan.txt").outcome is Outcome.INDEXED
+
+
+@pytest.mark.every_milvus
+def test_modes_find_what_they_should(world: World, keywords: None) -> None:
+    world.oss.put("cats.txt", "The cat sleeps on the warm windowsill all afternoon.")
+    world.oss.put("tax.txt", "Form XJ-900 must reach the office before April.")
+    for name in ("cats.txt", "tax.txt"):
+        world.converge(name)
+    assert world.ask("Form XJ-900", mode=Mode.KEYWORD)[0].key == "tax.txt"
+    assert world.ask("猫在哪里睡觉？", mode=Mode.DENSE)[0].key == "cats.txt"
+    assert world.ask("猫在哪里睡觉？")[0].key == "cats.txt"
+    assert world.ask("Form XJ-900")[0].key == "tax.txt"
+    assert [hit.key for hit in world.ask("cat", filter={"eq": {"key": "tax.txt"}})] == ["tax.txt"]
+    assert world.ask("cat", top_k=1)[0].location == Location(start=0, end=52)
+
+
+@pytest.mark.every_milvus
+def test_a_milvus_without_words_answers_by_meaning_and_says_so(world: World, milvus_version: tuple[int, int]) -> None:
+    world.oss.put("cats.txt", "The cat sleeps on the warm windowsill all afternoon.")
+    world.converge("cats.txt")
+    found = world.found("猫在哪里睡觉？", mode=Mode.HYBRID)
+    assert [hit.key for hit in found.hits] == ["cats.txt"]
+    if milvus_version >= (2, 5):
+        assert found.mode is Mode.HYBRID
+    else:
+        assert found.mode is Mode.DENSE
+        with pytest.raises(RequestError, match=r"keywords_unsupported.*2\.5"):
+            world.found("cat", mode=Mode.KEYWORD)
+
+
+def test_a_bucket_that_falls_silent_costs_its_timeout_and_no_more(oss: Oss) -> None:
+    oss.put("a.txt", "Text.")
+    with ForgetfulProxy(oss.endpoint) as proxy:
+        bucket = Bucket(oss.settings(endpoint=proxy.address, timeout=1.0))
+        assert bucket.state(bucket.key("a.txt"), soon())
+        proxy.forget()
+        started = time.monotonic()
+        with pytest.raises(TransientError, match="oss_unavailable"):
+            bucket.state(bucket.key("a.txt"), Deadline.after(0.5))
+        assert time.monotonic() - started < 10
+
+
+def test_an_object_that_drips_costs_no_more_than_the_time_there_is(world: World, oss: Oss, tmp_path: Path) -> None:
+    """Each byte comes in time for the read timeout, the whole would take minutes."""
+    oss.put("drips.txt", "A drop. " * 2_000)
+    bucket = Bucket(oss.settings())
+    state = bucket.state(bucket.key("drips.txt"), soon())
+    assert state is not None
+    oss.fail({"fault": "slow", "seconds": 300, "match": {"method": "GET", "key": "drips.txt"}})
+    started = time.monotonic()
+    with pytest.raises(TransientError) as caught:
+        bucket.download(state, tmp_path / "object", 1 << 20, Deadline.after(4))
+    assert caught.value.code == "deadline_exceeded"
+    assert time.monotonic() - started < 30

@@ -1,0 +1,356 @@
+"""The contract with Milvus, as our code relies on it: the same laws on Milvus Lite and on a real server.
+
+``MILVUS_TEST_URI`` (and ``MILVUS_TEST_TOKEN``) name a further server to hold them against. A server's searches may be
+late by what a Strong read is not, so a law about searches reads Strong first: what that saw, every later search sees.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from local import processes
+from shared.domain.errors import ConfigurationError, PlatformError, RequestError, TransientError
+from shared.domain.models import Block, Document, DocumentState, Failure, Location, ObjectKey
+from shared.ingestion import chunking
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import MilvusSettings
+from shared.store.expressions import compile_filter, equals
+from shared.store.fingerprints import Place
+from shared.store.store import Passage, Space, Store
+from tests.proxy import ForgetfulProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+pytestmark = pytest.mark.every_milvus
+
+SPACE = Space("text-embedding-v4", 64)
+
+
+def soon() -> Deadline:
+    return Deadline.after(60)
+
+
+def passages(key: str, texts: Sequence[str], ordinal: int = 0) -> list[Passage]:
+    object_key = ObjectKey("bucket", key)
+    blocks = [Block(text, Location(page=3, headings=("Top", "Sub")), heading=True) for text in texts]
+    made = []
+    for i, text in enumerate(blocks):
+        (chunk,) = chunking.chunk([text], object_key.document_id, "profile", 500)
+        chunk = replace(chunk, ordinal=ordinal + i)
+        vector = [0.0] * 64
+        vector[i] = 1.0
+        made.append(Passage(chunk, tuple(vector), "bucket", key, f"Title of {key}", "txt", 1_700_000_000.5))
+    return made
+
+
+def write(store: Store, written: Sequence[Passage]) -> None:
+    """Write, and wait until searches see it."""
+    store.write(written, soon())
+    dict(store.places(written[0].chunk.document_id, soon()))
+
+
+@pytest.fixture(scope="module")
+def settings(milvus: MilvusSettings) -> MilvusSettings:
+    return replace(milvus, collection=f"{milvus.collection}_store")
+
+
+@pytest.fixture(scope="module")
+def store(settings: MilvusSettings) -> Store:
+    store = Store(settings, SPACE)
+    store.prepare(soon())
+    return store
+
+
+@pytest.fixture
+def name() -> str:
+    return f"{uuid.uuid4().hex}.txt"
+
+
+def test_preparing_twice_changes_nothing(settings: MilvusSettings, store: Store) -> None:
+    Store(settings, SPACE).prepare(soon())
+    assert store.check(soon())
+
+
+def test_a_collection_that_is_not_there_is_said_so(fresh_milvus: MilvusSettings) -> None:
+    assert not Store(fresh_milvus, SPACE).check(soon())
+
+
+def test_a_preparation_that_broke_off_is_finished_by_the_next(fresh_milvus: MilvusSettings, name: str) -> None:
+    broken_off, store = Store(fresh_milvus, SPACE), Store(fresh_milvus, SPACE)
+    with_keywords = broken_off.server_has_keywords(soon())
+    broken_off._call(
+        "create_collection", soon(), broken_off._passages, schema=broken_off._passage_schema(with_keywords)
+    )  # neither indexed nor loaded
+    store.prepare(soon())
+    written = passages(name, ["One.", "Two."])
+    write(store, written)
+    assert store.nearest(written[1].vector, 1, "", soon())[0].text == "Two."
+
+
+def test_a_collection_that_was_dropped_is_said_so_and_not_asked_for_again(fresh_milvus: MilvusSettings) -> None:
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    for name in (fresh_milvus.collection + SPACE.suffix, f"{fresh_milvus.collection}_documents{SPACE.suffix}"):
+        with contextlib.suppress(PlatformError):
+            store._call("drop_alias", soon(), fresh_milvus.collection)
+        store._call("drop_collection", soon(), name)
+    with pytest.raises(ConfigurationError, match="milvus_refused"):
+        store.document("0" * 32, soon())
+    with pytest.raises(ConfigurationError, match="milvus_refused"):
+        store.write(passages("a.txt", ["One."]), soon())
+
+
+@pytest.mark.parametrize("other", [Space("text-embedding-v3", 64), Space("text-embedding-v4", 128)])
+def test_vectors_of_two_models_never_meet(settings: MilvusSettings, store: Store, other: Space) -> None:
+    with pytest.raises(ConfigurationError, match=r"collection_mismatch.*EMBEDDING_MODEL") as caught:
+        Store(settings, other).prepare(soon())
+    assert "64 dimensions" in caught.value.message
+
+
+def test_what_is_written_is_found_by_meaning(store: Store, name: str) -> None:
+    written = passages(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
+    write(store, written)
+    only = equals("document_id", written[0].chunk.document_id)
+    hit = store.nearest(written[1].vector, 3, only, soon())[0]
+    assert (hit.text, hit.key, hit.title) == ("港口在一月结冰。", name, f"Title of {name}")
+    assert hit.location == Location(start=0, end=8, page=3, headings=("Top", "Sub"))
+    assert hit.score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_only_a_server_before_2_5_cannot_search_words(store: Store, milvus_version: tuple[int, int]) -> None:
+    assert store.has_keywords(soon()) == (milvus_version >= (2, 5))
+
+
+def test_what_is_written_is_found_by_its_words(store: Store, name: str, keywords: None) -> None:
+    written = passages(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
+    write(store, written)
+    only = equals("document_id", written[0].chunk.document_id)
+    assert [found.text for found in store.matching("when does the harbour freeze", 3, only, soon())] == [
+        "The harbour freezes in January."
+    ]
+    assert store.matching("港口什么时候结冰", 1, only, soon())[0].text == "港口在一月结冰。"
+
+
+def test_writing_twice_is_writing_once(store: Store, name: str) -> None:
+    written = passages(name, ["One.", "Two."])
+    store.write(written, soon())
+    store.write([replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5)) for p in written], soon())
+    held = dict(store.places(written[0].chunk.document_id, soon()))
+    assert held == {p.chunk.id: Place(i + 5, 0) for i, p in enumerate(written)}
+
+
+def test_a_strong_read_sees_what_another_client_wrote_or_deleted_just_now(
+    settings: MilvusSettings, store: Store, name: str
+) -> None:
+    other = Store(settings, SPACE)
+    other.check(soon())
+    for i in range(5):
+        (written,) = passages(f"{i} {name}", ["One."])
+        store.write([written], soon())
+        assert list(dict(other.places(written.chunk.document_id, soon()))) == [written.chunk.id]
+        assert other.sources([written.chunk.id], soon()) == {written.chunk.id: ""}
+        assert written.chunk.document_id in other.census(written.bucket, soon())
+        assert other.vectors([written.chunk.id], soon()) == {written.chunk.id: written.vector}
+        store.delete([written.chunk.id], soon())
+        assert dict(other.places(written.chunk.document_id, soon())) == {}
+
+
+def test_limits_are_bytes_and_what_passes_them_is_cut_at_a_character(store: Store, name: str) -> None:
+    (short,) = passages(name, ["One."])
+    long = replace(
+        short, title="题" * 1_000, metadata={"著者": {"tags": ["甲", 1, None, True]}},
+        chunk=replace(short.chunk, text="文" * 30_000, location=Location(sheet="表" * 500)),
+    )  # fmt: skip
+    write(store, [long])
+    (hit,) = store.nearest(long.vector, 1, equals("document_id", long.chunk.document_id), soon())
+    assert (hit.text, hit.title, hit.location.sheet) == ("文" * 21_845, "题" * 682, "表" * 341)
+    assert (hit.metadata, hit.location.headings) == (long.metadata, ())
+
+
+def test_vectors_come_back_as_written(store: Store, name: str) -> None:
+    written = passages(name, ["One.", "Two."])
+    store.write(written, soon())
+    assert store.vectors([p.chunk.id for p in written], soon()) == {p.chunk.id: p.vector for p in written}
+
+
+def test_deleting_takes_only_what_is_named(store: Store, name: str) -> None:
+    written = passages(name, ["One.", "Two."])
+    store.write(written, soon())
+    store.delete([written[0].chunk.id, "0" * 32], soon())
+    assert list(dict(store.places(written[0].chunk.document_id, soon()))) == [written[1].chunk.id]
+
+
+@pytest.mark.parametrize("vector", [(0.0,) * 63, (float("nan"),) * 64, (float("inf"),) * 64])
+def test_a_vector_that_is_wrong_is_never_written(store: Store, name: str, vector: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="vector"):
+        store.write([replace(passages(name, ["One."])[0], vector=vector)], soon())
+
+
+def test_the_registry_keeps_whole_records(store: Store, name: str) -> None:
+    key = ObjectKey("bucket", name)
+    failure = Failure("parsing", "encrypted", 'It is "encrypted".', "r-1", retryable=False)
+    document = Document(
+        id=key.document_id, bucket="bucket", key=name, state=DocumentState.FAILED, version="E1", failure=failure
+    )
+    store.record([document], soon())
+    assert store.document(key.document_id, soon()) == document
+    assert document in store.documents(equals("state", "failed"), soon())
+    store.forget([key.document_id], soon())
+    assert store.document(key.document_id, soon()) is None
+
+
+def test_more_rows_than_one_answer_takes_are_all_read(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.store.store._MOST_ROWS", 16)  # a real answer takes 16,384: too slow to fill here
+    written = passages(name, [f"Sentence number {i}." for i in range(60)])
+    store.write(written, soon())
+    assert len(dict(store.places(written[0].chunk.document_id, soon()))) == 60
+
+
+def test_a_page_of_records_is_counted_and_ordered_however_many_there_are(
+    store: Store, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By key while they are few; of more by id, without reading all of them."""
+    keys = [f"{name}/{i:02}" for i in range(60)]
+    written = [
+        Document(ObjectKey("bucket", key).document_id, "bucket", key, DocumentState.INDEXED, "E1", tenant=f"t{i % 2}")
+        for i, key in enumerate(keys)
+    ]
+    store.record(written, soon())
+    store.documents("", soon())  # a Strong read: what it saw, every later read sees
+    mine = compile_filter({"prefix": {"key": f"{name}/"}})
+    page, total = store.document_page(mine, 50, 20, soon())
+    assert ([document.key for document in page], total) == (keys[50:], 60)
+    odd, total = store.document_page(f'({mine}) and (tenant == "t1")', 0, 5, soon())
+    assert ([document.key for document in odd], total) == (keys[1:10:2], 30)
+    monkeypatch.setattr("shared.store.store._MOST_SORTED", 2)  # really 2,000: too slow to fill here
+    paged = [id_ for start in range(0, 63, 7) for id_ in ids_of(store.document_page(mine, start, 7, soon()))]
+    assert paged == sorted(document.id for document in written)
+
+
+def ids_of(page: tuple[list[Document], int]) -> list[str]:
+    assert page[1] == 60
+    return [document.id for document in page[0]]
+
+
+INJECTIONS = ['x" or key != "', "x' or key != '", 'x\\" or key != \\"', "x\\", '") or (key != "', "%", "*", "{key}"]
+
+
+@pytest.mark.parametrize("value", INJECTIONS)
+def test_no_value_changes_what_a_filter_means(store: Store, name: str, value: str) -> None:
+    written = passages(name, ["Secret."])
+    write(store, written)
+    for condition in ({"eq": {"key": value}}, {"in": {"key": [value]}}, {"prefix": {"key": value}}):
+        assert store.nearest(written[0].vector, 5, compile_filter(condition), soon()) == []
+
+
+@pytest.mark.parametrize(
+    "odd", ['say "hi".txt', "back\\slash.txt", "tab\tand\nline.txt", "报告 (终稿)+%2B.txt", "🙂.txt"]
+)
+def test_odd_keys_are_found_by_exactly_themselves(store: Store, odd: str) -> None:
+    written = passages(odd, ["Odd."])
+    write(store, written)
+    for condition in ({"eq": {"key": odd}}, {"prefix": {"key": odd[:-4]}}):
+        hits = store.nearest(written[0].vector, 5, compile_filter(condition), soon())
+        assert [hit.key for hit in hits] == [odd]
+
+
+def test_filters_combine(store: Store, name: str) -> None:
+    written = passages(name, ["One.", "Two.", "Three."])
+    write(store, written)
+    mine = {"eq": {"key": name}}
+
+    def count(condition: object) -> int:
+        return len(store.nearest(written[0].vector, 10, compile_filter({"and": [mine, condition]}), soon()))
+
+    assert count({"eq": {"page": 3}}) == 3
+    assert count({"gt": {"page": 3}}) == 0
+    assert count({"not": {"eq": {"format": "txt"}}}) == 0
+    assert count({"or": [{"lt": {"modified": 0}}, {"lte": {"modified": 1_700_000_000}}]}) == 3
+    assert count({"ne": {"sheet": "Sheet1"}}) == 3
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        [],
+        "key",
+        {},
+        {"eq": {}},
+        {"eq": {"key": 1}},
+        {"eq": {"page": "3"}},
+        {"eq": {"page": True}},
+        {"eq": {"page": 1 << 70}},
+        {"eq": {"vector": "x"}},
+        {"eq": {"key == key or key": "x"}},
+        {"in": {"key": []}},
+        {"in": {"key": "x"}},
+        {"in": {"key": ["x"] * 101}},
+        {"prefix": {"page": 1}},
+        {"prefix": {"key": 1}},
+        {"like": {"key": "x"}},
+        {"and": []},
+        {"and": {"eq": {"key": "x"}}},
+        {"not": []},
+        {"eq": {"key": "a\0b"}},
+        {"eq": {"key": "x" * 1_025}},
+        {"eq": {"key": "x", "page": 1}},
+        {"not": {"not": {"not": {"not": {"not": {"not": {"not": {"not": {"eq": {"key": "x"}}}}}}}}}},
+    ],
+    ids=str,
+)
+def test_a_broken_filter_is_refused_with_a_reason(condition: object) -> None:
+    with pytest.raises(RequestError, match="invalid_filter"):
+        compile_filter(condition)
+
+
+def test_a_server_that_is_not_there_fails_soon_and_names_the_setting() -> None:
+    settings = MilvusSettings(uri=f"http://127.0.0.1:{processes.free_port()}", timeout=1.0)
+    with pytest.raises(TransientError, match="MILVUS_URI"):
+        Store(settings, SPACE).check(Deadline.after(5))
+
+
+def test_writers_side_by_side_lose_nothing(settings: MilvusSettings, store: Store, name: str) -> None:
+    names = [f"{i} {name}" for i in range(8)]
+    everything = {name: passages(name, [f"{name} sentence {j}." for j in range(40)]) for name in names}
+
+    def write_each(name: str) -> None:
+        writer = Store(settings, SPACE)
+        for passage in everything[name]:
+            writer.write([passage], soon())
+
+    threads = [threading.Thread(target=write_each, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in names:
+        assert len(dict(store.places(ObjectKey("bucket", name).document_id, soon()))) == 40
+
+
+def test_a_server_that_falls_silent_costs_its_timeout_and_no_more(lite_milvus: MilvusSettings, name: str) -> None:
+    with ForgetfulProxy(lite_milvus.uri) as proxy:
+        store = Store(MilvusSettings(uri=proxy.address, collection="silent", timeout=1.0), SPACE)
+        store.prepare(soon())
+        proxy.forget()
+        started = time.monotonic()
+        with pytest.raises(TransientError, match="MILVUS_URI"):
+            store.document(ObjectKey("bucket", name).document_id, Deadline.after(4))
+        assert time.monotonic() - started < 15
+
+
+def test_a_server_that_never_speaks_costs_its_timeout_and_no_more() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = MilvusSettings(uri=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=1.0)
+        started = time.monotonic()
+        with pytest.raises(TransientError):
+            Store(settings, SPACE).check(Deadline.after(4))
+        assert time.monotonic() - started < 15

@@ -1,0 +1,118 @@
+"""The description of the HTTP functions says what they take, give and refuse, all of it and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+from local.stack import PROJECT
+from ops import openapi, packaging
+from shared.runtime.openapi import read
+from tests.system.test_readme import ENVIRONMENT, codes, codes_of, nameless
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DESCRIPTION: dict[str, Any] = json.loads(read())
+# Function Compute's own calls; from outside they are a 404.
+CONTROL = {"POST /initialize", "POST /invoke", "GET /pre-stop"}
+ROUTES = """
+import sys, importlib
+app = importlib.import_module(f"functions.{sys.argv[1]}.app").app
+for rule in app.url_map.iter_rules():
+    for method in rule.methods - {"HEAD"}:
+        print(method, rule.rule)
+"""
+# Raised at start alone, or of documents and events: nobody who asks over HTTP sees them.
+EVENTS = {"events_off", "no_events", "invalid_event", "too_many_records", "parser_killed"}
+NOT_ANSWERED = {"invalid_settings", "not_ready", *EVENTS, *openapi.ELSEWHERE}
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in DESCRIPTION["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_it_is_valid() -> None:
+    validate(DESCRIPTION)
+
+
+def test_it_is_what_the_types_and_the_readme_say_now() -> None:
+    assert json.loads(json.dumps(openapi.describe(PROJECT))) == DESCRIPTION, "run make openapi"
+
+
+@pytest.mark.parametrize("function", ["embed", "search"])
+def test_every_route_is_described_and_no_other(function: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ROUTES, function], cwd=PROJECT, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    there = set(map(nameless, done.stdout.splitlines())) - CONTROL
+    described = {nameless(name) for name, it in operations() if function in it["tags"][0] or it["tags"] == ["all"]}
+    assert there == described, done.stderr
+
+
+def named(operation: dict[str, Any]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    for status, response in operation["responses"].items():
+        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+        for code in schema.get("properties", {}).get("error", {}).get("properties", {}).get("code", {}).get("enum", ()):
+            found[code].add(int(status))
+    return found
+
+
+def test_every_error_code_the_sources_can_answer_with_is_named_with_its_status_and_no_other() -> None:
+    described: dict[str, set[int]] = defaultdict(set)
+    for _, operation in operations():
+        for code, statuses in named(operation).items():
+            described[code] |= statuses
+    answered = {code: statuses for code, statuses in codes().items() if statuses and code not in NOT_ANSWERED}
+    assert described == answered
+
+
+# Which modules' errors a group of codes stands for.
+GROUPS = {
+    ("modelstudio", "embedding", "quota", "budget"): [openapi.DASHSCOPE, openapi.TEXTS, openapi.VECTORS],
+    ("store",): [openapi.MILVUS],
+    ("retrieval",): [openapi.QUESTION],
+    ("filters",): [openapi.FILTER],
+    ("auth",): [openapi.GATE, openapi.TENANT],
+}
+
+
+@pytest.mark.parametrize("modules", GROUPS, ids=lambda modules: " ".join(modules))
+def test_what_a_module_can_raise_is_named_wherever_it_is_called(modules: tuple[str, ...]) -> None:
+    groups = GROUPS[modules]
+    grouped = {code for group in groups for some in group.values() for code in some}
+    raised = {code for module in modules for code in codes_of(module)}
+    assert raised - grouped == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"), list(operations()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_example_fits_its_shape(name: str, operation: dict[str, Any]) -> None:
+    contents = [
+        *operation.get("requestBody", {}).get("content", {}).values(),
+        *(content for response in operation["responses"].values() for content in response.get("content", {}).values()),
+    ]
+    shown = 0
+    for content in contents:
+        examples = [example["value"] for example in content.get("examples", {}).values()]
+        for example in [*examples, *([content["example"]] if "example" in content else [])]:
+            jsonschema.validate(example, {**content["schema"], "components": DESCRIPTION["components"]})
+            shown += 1
+    assert shown or name in ("GET /", "GET /openapi.json"), "it has no example"
+
+
+@pytest.mark.parametrize("function", ["embed", "search"])
+def test_each_package_holds_it(function: str, tmp_path: Any) -> None:
+    packaging.stage(PROJECT, function, tmp_path)
+    assert (tmp_path / "shared" / "runtime" / "openapi.json").read_bytes() == read()

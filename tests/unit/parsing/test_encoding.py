@@ -1,0 +1,80 @@
+"""Laws of turning bytes into text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.parsing.encoding import clean, detect
+from tests.unit.parsing.files import texts, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIMPLIFIED = (
+    "我们今天去学校上课。",
+    "这个系统可以搜索文档",
+    "请在三个工作日内完成设备检查。",
+    "关于进一步加强安全生产工作的通知",
+    "人工智能技术正在改变我们的生活方式，也带来了新的问题。",
+    "员工每年享有十五天带薪年假",
+)
+TRADITIONAL = (
+    "我們今天去學校上課。",
+    "這個系統可以搜尋文件",
+    "請在三個工作日內完成設備檢查。",
+    "關於進一步加強安全生產工作的通知",
+    "人工智慧技術正在改變我們的生活方式，也帶來了新的問題。",
+    "員工每年享有十五天帶薪年假",
+)
+
+
+@pytest.mark.parametrize("sentence", SIMPLIFIED)
+def test_gb18030_is_told_from_every_other_encoding_even_in_ten_characters(tmp_path: Path, sentence: str) -> None:
+    assert texts(write(tmp_path, "a.txt", sentence.encode("gb18030"))) == [sentence]
+
+
+@pytest.mark.parametrize("sentence", TRADITIONAL)
+def test_big5_is_told_from_every_other_encoding_even_in_ten_characters(tmp_path: Path, sentence: str) -> None:
+    assert texts(write(tmp_path, "a.txt", sentence.encode("big5"))) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sentence"),
+    [
+        ("utf-8", "Ångström 你好 😀"),
+        ("utf-8-sig", "带有标记的文本"),
+        ("utf-16", "Marked text 有标记"),
+        ("utf-32", "Marked text 有标记"),
+        ("utf-16-le", "Plain English without a mark"),
+        ("utf-16-be", "Plain English without a mark"),
+        ("gb18030", "這是用國標編碼的繁體中文句子，我們也要能讀。"),
+        ("shift_jis", "私たちは毎日学校で日本語を勉強しています。"),
+        ("euc_jp", "私たちは毎日学校で日本語を勉強しています。"),
+        ("euc_kr", "우리는 매일 학교에서 한국어를 공부하고 있습니다."),
+        ("cp1252", "Le café coûte 3 € – déjà payé à l’hôtel."),
+        ("latin-1", "Die Prüfung für die Geräte läuft über das Büro."),
+    ],
+)
+def test_a_file_is_read_in_the_encoding_it_was_written_in(tmp_path: Path, encoding: str, sentence: str) -> None:
+    assert texts(write(tmp_path, "a.txt", sentence.encode(encoding))) == [sentence]
+
+
+def test_gb18030_behind_a_megabyte_of_ascii_is_found(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.txt", b"plain ascii line\n\n" * 70_000 + "关于安全生产工作的通知".encode("gb18030"))
+    assert texts(path)[-1] == "关于安全生产工作的通知"
+
+
+def test_one_damaged_byte_does_not_turn_utf8_into_another_encoding(tmp_path: Path) -> None:
+    data = bytearray(("员工每年享有十五天带薪年假。" * 20).encode())
+    data[30] = 0xFF
+    assert detect(write(tmp_path, "a.txt", bytes(data))) == "utf-8"
+
+
+def test_utf8_cut_in_the_middle_of_a_character_keeps_the_rest(tmp_path: Path) -> None:
+    assert texts(write(tmp_path, "a.txt", "员工每年享有十五天带薪年假".encode()[:-1])) == ["员工每年享有十五天带薪年"]
+
+
+def test_what_nobody_sees_is_removed_and_line_breaks_are_one_kind() -> None:
+    assert clean("a\x00b\ufeffc\u200bd\ud800e\u00adf\r\ng\rh\u2028i\x0cj") == "abcdef\ng\nh\ni\nj"

@@ -1,0 +1,295 @@
+"""Laws of bad input: one DocumentError that says why, in bounded time and memory, and never the document's words."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.domain.errors import DocumentError
+from shared.parsing import Limits, parse
+from tests.unit.parsing.files import WORD, docx_of, passages, pdf_of, texts, write, xlsx_of, zipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "mysecretword"
+FAR_CELLS = '<row r="1"><c r="A1"><v>1</v></c></row><row r="{row}"><c r="{cell}"><v>1</v></c></row>'
+
+
+def refused(path: Path, key: str = "", limits: Limits | None = None) -> str:
+    """The code the document is refused with, at once or while it is read."""
+    with pytest.raises(DocumentError) as caught:
+        passages(path, key, limits)
+    assert caught.value.stage == "parsing"
+    assert caught.value.message.endswith(".")
+    return caught.value.code
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.pdf", "a.docx", "a.xlsx", "a.csv", "a.json", "a.jsonl"])
+def test_an_empty_file_is_refused_as_empty(tmp_path: Path, name: str) -> None:
+    assert refused(write(tmp_path, name, b"")) == "empty_document"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.csv", "a.json", "a.jsonl"])
+def test_a_blank_file_is_refused_as_empty(tmp_path: Path, name: str) -> None:
+    assert refused(write(tmp_path, name, "\ufeff \n\u3000\u200b\n\t\n")) == "empty_document"
+
+
+def test_office_files_without_text_are_refused_as_empty(tmp_path: Path) -> None:
+    assert refused(write(tmp_path, "a.docx", docx_of(f"<w:document {WORD}/>"))) == "empty_document"
+    assert refused(write(tmp_path, "a.xlsx", xlsx_of(""))) == "empty_document"
+
+
+@pytest.mark.parametrize("name", ["a.exe", "a", "目录.d/a.mp4", "a.doc"])
+def test_an_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
+    assert refused(write(tmp_path, "x", "text"), name) == "unsupported_format"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.pdf", b"just text"),
+        ("a.docx", b"just text"),
+        ("a.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256))),
+        ("a.csv", b"Rar!\x1a\x07\x01\x00"),
+        ("a.md", bytes(range(256)) * 8),
+        ("a.docx", zipped({"readme": "x"})),
+    ],
+)
+def test_content_that_is_not_what_the_name_says_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    assert refused(write(tmp_path, name, content)) == "format_mismatch"
+
+
+def test_an_encrypted_pdf_is_named_as_such(tmp_path: Path) -> None:
+    assert refused(write(tmp_path, "a.pdf", pdf_of([["text"]], password="x"))) == "encrypted"
+
+
+def test_an_encrypted_office_file_is_named_as_such(tmp_path: Path) -> None:
+    container = (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1 << 20) + "EncryptedPackage".encode("utf-16-le") + bytes(99)
+    )
+    assert refused(write(tmp_path, "a.docx", container)) == "encrypted"
+    assert refused(write(tmp_path, "b.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999))) == "unsupported_format"
+
+
+def test_an_encrypted_zip_is_named_as_such(tmp_path: Path) -> None:
+    data = bytearray(docx_of(f"<w:document {WORD}/>"))
+    at = data.index(b"PK\x01\x02")
+    while at >= 0:
+        data[at + 8] |= 1
+        at = data.find(b"PK\x01\x02", at + 1)
+    assert refused(write(tmp_path, "a.docx", bytes(data))) == "encrypted"
+
+
+def test_a_pdf_of_pictures_needs_ocr(tmp_path: Path) -> None:
+    from PIL import Image
+    from reportlab.lib.utils import ImageReader
+    from reportlab.pdfgen.canvas import Canvas
+
+    stream = io.BytesIO()
+    canvas = Canvas(stream)
+    canvas.drawImage(ImageReader(Image.new("RGB", (40, 40), "red")), 50, 50)
+    canvas.showPage()
+    canvas.save()
+    assert refused(write(tmp_path, "scan.pdf", stream.getvalue())) == "needs_ocr"
+
+
+def test_a_truncated_pdf_is_read_or_refused_but_never_empty(tmp_path: Path) -> None:
+    whole = pdf_of([["first page of the report"], ["second page of the report"]])
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
+        path = write(tmp_path, "a.pdf", whole[: int(len(whole) * share)])
+        with suppress(DocumentError):
+            assert texts(path)
+
+
+def test_a_pdf_whose_page_tree_is_a_ring_ends(tmp_path: Path) -> None:
+    ring = (
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Kids[2 0 R 2 0 R]/Count 1000000/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+    )
+    assert refused(write(tmp_path, "a.pdf", ring)) in {"broken_file", "too_many_pages", "needs_ocr", "empty_document"}
+
+
+def test_too_many_pages_are_refused_before_any_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.pdf", pdf_of([["one"], ["two"], ["three"]]))
+    with pytest.raises(DocumentError) as caught:
+        parse(path, "a.pdf", Limits(max_pages=2))
+    assert caught.value.code == "too_many_pages"
+
+
+def test_a_docx_that_unpacks_to_a_gigabyte_is_refused_at_once(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as container,
+        container.open("word/document.xml", "w") as part,
+    ):
+        for _ in range(300):
+            part.write(b"<a/>" * (1 << 18))
+    path = write(tmp_path, "a.docx", stream.getvalue())
+    with pytest.raises(DocumentError) as caught:
+        parse(path, "a.docx")
+    assert caught.value.code == "too_large"
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.xlsx"])
+def test_a_part_larger_than_it_declares_is_refused(tmp_path: Path, name: str) -> None:
+    """Readers that trust the declared size, and those that do not, must not see two different files."""
+    text = "word " * 200_000
+    whole = (
+        docx_of(f"<w:document {WORD}><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:document>")
+        if name == "a.docx"
+        else xlsx_of(f'<row r="1"><c r="A1" t="inlineStr"><is><t>{text}</t></is></c></row>')
+    )
+    with zipfile.ZipFile(io.BytesIO(whole)) as container:
+        declared = max(member.file_size for member in container.infolist())
+    lying = whole.replace(declared.to_bytes(4, "little"), (100).to_bytes(4, "little"))
+    assert refused(write(tmp_path, name, lying)) == "broken_file"
+
+
+def test_unpacking_is_counted_over_all_parts(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.docx", docx_of(f"<w:document {WORD}/>", filler="x" * 4_000_000))
+    assert refused(path, limits=Limits(max_unpacked_bytes=3_000_000)) == "too_large"
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        '<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;">]>',
+        '<!DOCTYPE d [<!ENTITY c SYSTEM "file:///etc/hostname">]>',
+        '<!DOCTYPE d SYSTEM "http://127.0.0.1:9/x.dtd">',
+    ],
+)
+def test_xml_that_declares_entities_is_refused(tmp_path: Path, declaration: str) -> None:
+    body = f"<w:document {WORD}><w:p><w:r><w:t>&c;</w:t></w:r></w:p></w:document>"
+    assert refused(write(tmp_path, "a.docx", docx_of(declaration + body))) == "broken_file"
+
+
+def test_deep_xml_is_refused(tmp_path: Path) -> None:
+    assert refused(write(tmp_path, "a.docx", docx_of(f"<w:document {WORD}>" + "<w:p>" * 100_000))) == "too_deep"
+
+
+@pytest.mark.parametrize(("row", "cell"), [(1048576, "XFD1048576"), (1048576, "H1048576"), (999, "XFD999")])
+def test_two_cells_far_apart_cannot_ask_for_the_memory_between_them(tmp_path: Path, row: int, cell: str) -> None:
+    path = write(tmp_path, "a.xlsx", xlsx_of(FAR_CELLS.format(row=row, cell=cell)))
+    assert refused(path) == "too_large"
+
+
+def test_cells_that_do_not_name_their_place_are_counted_too(tmp_path: Path) -> None:
+    sheet = '<row r="1">' + "<c><v>1</v></c>" * 50 + '</row><row r="99999"><c><v>1</v></c></row>'
+    assert refused(write(tmp_path, "a.xlsx", xlsx_of(sheet))) == "too_large"
+
+
+def test_a_long_or_a_wide_sheet_is_not_too_large(tmp_path: Path) -> None:
+    assert texts(write(tmp_path, "a.xlsx", xlsx_of(FAR_CELLS.format(row=1048576, cell="C1048576")))) == ["1", "1"]
+    assert texts(write(tmp_path, "b.xlsx", xlsx_of(FAR_CELLS.format(row=200, cell="XFD200")))) == ["1", "1"]
+
+
+def test_a_style_at_the_end_of_a_sheet_is_no_cell(tmp_path: Path) -> None:
+    sheet = '<row r="1"><c r="A1"><v>5</v></c></row><row r="1048576"><c r="XFD1048576" s="1"/></row>'
+    assert texts(write(tmp_path, "a.xlsx", xlsx_of(sheet))) == ["5"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<div>" * 200_000 + "x",
+        '<div title="</div>">' * 50_000 + "x",
+        "<div><!-- </div> -->" * 50_000 + "x",
+        "<div><script></div></script>" * 50_000 + "x",
+        "<table><tr><td>" * 50_000 + "x",
+        "<span><div></span>" * 50_000 + "x",
+        "<b><p>" * 50_000 + "x",
+    ],
+)
+def test_deep_html_is_refused_however_its_end_tags_are_faked(tmp_path: Path, page: str) -> None:
+    assert refused(write(tmp_path, "a.html", page)) == "too_deep"
+
+
+@pytest.mark.parametrize("page", ["<p>word" * 20_000, "<ul>" + "<li>word" * 20_000, "<br>word<hr>" * 20_000])
+def test_html_that_leaves_end_tags_out_is_not_deep(tmp_path: Path, page: str) -> None:
+    assert "".join(texts(write(tmp_path, "a.html", page))).count("word") == 20_000
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "[" * 500 + "]" * 500, '{"a":' * 500 + "1" + "}" * 500])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_deep_json_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    assert refused(write(tmp_path, name, text)) == "too_deep"
+
+
+def test_json_of_too_many_values_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    assert refused(write(tmp_path, "a.json", "[" + "[]," * 2_000_000 + "[]]")) == "too_large"
+
+
+def test_a_broken_jsonl_line_is_named_by_its_number(tmp_path: Path) -> None:
+    lines = ['{"text": "fine"}'] * 11 + ['{"text": "' + SECRET]
+    blocks = parse(write(tmp_path, "a.jsonl", "\n".join(lines)), "a.jsonl").blocks
+    with pytest.raises(DocumentError, match="Line 12 ") as caught:
+        list(blocks)
+    assert caught.value.code == "broken_file"
+    assert SECRET not in str(caught.value)
+
+
+def test_a_csv_with_an_open_quotation_is_refused(tmp_path: Path) -> None:
+    assert refused(write(tmp_path, "a.csv", 'a,b\n1,"' + "text\n" * 60_000)) == "broken_file"
+
+
+def test_a_50_mb_line_comes_in_bounded_pieces_that_lose_nothing(tmp_path: Path) -> None:
+    sentence = "这是没有换行的一句话。"
+    count = 50_000_000 // len(sentence.encode())
+    path = write(tmp_path, "a.txt", sentence * count)
+    limit = Limits().max_block_characters
+    length = 0
+    for block in parse(path, "a.txt").blocks:
+        assert len(block.text) <= limit
+        assert block.text.endswith("。")
+        length += len(block.text)
+    assert length == count * len(sentence)
+
+
+def test_a_line_too_long_for_a_record_is_refused(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.jsonl"):
+        assert refused(write(tmp_path, name, "a" * 6_000_000)) == "too_large"
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.txt", "text\n\n" * 999), ("a.csv", "a,b\n" + "1,2\n" * 999)])
+def test_size_rows_and_characters_are_bounded(tmp_path: Path, name: str, content: str) -> None:
+    path = write(tmp_path, name, content)
+    assert refused(path, limits=Limits(max_bytes=100)) == "too_large"
+    assert refused(path, limits=Limits(max_characters=100)) == "too_large"
+    if name == "a.csv":
+        assert refused(path, limits=Limits(max_rows=100)) == "too_large"
+
+
+def test_html_that_must_stand_in_memory_is_bounded(tmp_path: Path) -> None:
+    assert refused(write(tmp_path, "a.html", "<p>x" * 1000), limits=Limits(max_whole_bytes=3000)) == "too_large"
+
+
+def test_a_missing_file_is_the_callers_error_and_no_documents(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        parse(tmp_path / "missing", "a.txt")
+
+
+def test_the_original_error_with_the_documents_words_is_not_carried_along(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError) as caught:
+        texts(write(tmp_path, "a.json", '{"a": ' + SECRET))
+    assert SECRET not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_sheet_read_in_many_pieces_is_checked_without_the_slow_walk(tmp_path: Path) -> None:
+    """A tag cut by the end of a piece must not look like a cell without its place, which costs a second pass."""
+    from shared.parsing.archive import Archive
+    from shared.parsing.xlsx import _is_small
+
+    row = '<row r="{0}"><c r="A{0}"><v>1</v></c><c r="B{0}"><v>2</v></c></row>'
+    path = write(tmp_path, "a.xlsx", xlsx_of("".join(row.format(number) for number in range(1, 40_000))))
+    with Archive(path, Limits()) as archive:
+        assert _is_small(archive, "xl/worksheets/sheet1.xml", Limits())
+
+
+def test_html_of_too_many_tags_is_refused_before_it_is_a_tree(tmp_path: Path) -> None:
+    assert refused(write(tmp_path, "a.html", "<p>x" * 101), limits=Limits(max_tags=100)) == "too_large"

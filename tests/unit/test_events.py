@@ -1,0 +1,129 @@
+"""Events in every wire form: whole payloads in, the whole of what they mean out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.domain.errors import RequestError
+from shared.domain.models import ObjectKey
+from shared.ingestion.events import MAX_EVENT_BYTES, Action, ObjectEvent, Unknown, parse
+
+
+def record(name: str, key: str, bucket: str = "team-docs") -> dict[str, Any]:
+    """One OSS record, as Function Compute delivers it."""
+    return {
+        "eventName": name,
+        "eventSource": "acs:oss",
+        "eventTime": "2026-11-02T08:15:30.000Z",
+        "eventVersion": "1.0",
+        "oss": {
+            "bucket": {
+                "arn": f"acs:oss:cn-beijing:1000000000000000:{bucket}",
+                "name": bucket,
+                "ownerIdentity": "1000000000000000",
+                "virtualBucket": "",
+            },
+            "object": {
+                "deltaSize": 512,
+                "eTag": "0CC175B9C0F1B6A831C399E269772661",
+                "key": key,
+                "objectMeta": {"mimeType": "text/plain"},
+                "size": 512,
+            },
+            "ossSchemaVersion": "1.0",
+            "ruleId": "rule-1",
+        },
+        "region": "cn-beijing",
+        "requestParameters": {"sourceIPAddress": "192.0.2.7"},
+        "responseElements": {"requestId": "6A00000000000000"},
+        "userIdentity": {"principalId": "200000000000000000"},
+    }
+
+
+def cloud_event(data: dict[str, Any]) -> dict[str, Any]:
+    """The same record, wrapped by EventBridge."""
+    return {
+        "id": "6A00",
+        "source": "acs.oss",
+        "specversion": "1.0",
+        "type": f"oss:{data['eventName']}",
+        "datacontenttype": "application/json; charset=utf-8",
+        "subject": "acs:oss:cn-beijing:1000000000000000:team-docs/x",
+        "time": "2026-11-02T08:15:30.000Z",
+        "aliyuneventbusname": "default",
+        "aliyunregionid": "cn-beijing",
+        "data": data,
+    }
+
+
+PAYLOAD = '{"action":"reconcile"}'
+CREATED, REMOVED = "ObjectCreated:PutObject", "ObjectRemoved:DeleteObject"
+A, B = ObjectEvent(ObjectKey("team-docs", "a.txt"), CREATED), ObjectEvent(ObjectKey("team-docs", "b.txt"), REMOVED)
+
+B_RECORD = record(REMOVED, "b.txt")
+
+
+@pytest.mark.parametrize(
+    ("payload", "meaning"),
+    [
+        ({"events": [record(CREATED, "a.txt")]}, (A,)),
+        ({"events": [record(CREATED, "a.txt"), record(REMOVED, "b.txt")]}, (A, B)),
+        (cloud_event(record(CREATED, "a.txt")), (A,)),
+        ([cloud_event(record(CREATED, "a.txt")), cloud_event(record(REMOVED, "b.txt"))], (A, B)),
+        ([json.dumps(cloud_event(record(CREATED, "a.txt"))), json.dumps(cloud_event(B_RECORD))], (A, B)),
+        ({"triggerTime": "2026-11-02T08:00:00Z", "triggerName": "t", "payload": PAYLOAD}, (Action("reconcile"),)),
+        ({"action": "reconcile", "dry_run": True}, (Action("reconcile", dry_run=True),)),
+    ],
+    ids=["native", "native, two", "EventBridge", "EventBridge list", "EventBridge texts", "timer", "operator"],
+)  # fmt: skip
+def test_known_forms(payload: Any, meaning: tuple[Any, ...]) -> None:
+    assert parse(json.dumps(payload).encode()) == meaning
+
+
+@pytest.mark.parametrize("key", ["中文/报告 1.txt", "a+b%2Bc.txt", "🙂", 'quote".txt', "x" * 1023])
+def test_keys_are_taken_literally(key: str) -> None:
+    (event,) = parse(json.dumps({"events": [record(CREATED, key)]}).encode())
+    assert isinstance(event, ObjectEvent)
+    assert event.key.key == key
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"events": [record("ObjectRestore:Post", "a.txt")]},
+        {"events": [{"eventName": CREATED}]},
+        {"events": ["text"]},
+        {"events": [record(CREATED, "")]},
+        {"events": [{**record(CREATED, "a"), "eventName": 7}]},
+        {"hello": "world"},
+        ["not json"],
+        [1],
+        {"specversion": "1.0", "data": "text"},
+        {"triggerName": "t", "payload": "awesome"},
+        {"triggerName": "t", "payload": None},
+        {"action": "explode"},
+        {"action": "reconcile", "dry_run": "yes"},
+        {"action": ["reconcile"]},
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_named_and_not_guessed(payload: Any) -> None:
+    (event,) = parse(json.dumps(payload).encode())
+    assert isinstance(event, Unknown)
+    assert event.reason
+
+
+def test_one_senseless_record_leaves_the_others() -> None:
+    events = parse(json.dumps({"events": [record(CREATED, "a.txt"), {}, record(REMOVED, "b.txt")]}).encode())
+    assert (events[0], type(events[1]), events[2]) == (A, Unknown, B)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"not json", b"\xff\xfe", b"[]", b"[" * 100_000, b'{"a": NaN}', b" " * (MAX_EVENT_BYTES + 1)]
+)
+def test_what_is_no_event_at_all_is_refused(raw: bytes) -> None:
+    with pytest.raises(RequestError, match="invalid_event"):
+        parse(raw)

@@ -1,0 +1,77 @@
+"""What is highlighted of a passage."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.retrieval.highlighting import Highlighter
+
+
+def marked(query: str, text: str) -> list[str]:
+    return [text[start:end] for start, end in Highlighter(query).find(text)]
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "expected"),
+    [
+        ("How do I clean the dust filter?", "CLEANING: wipe dust off the filters.", ["CLEANING", "dust", "filters"]),
+        ("when does a ferry leave", "Ferries leave; one is leaving.", ["Ferries", "leave", "leaving"]),
+        ("stopped processes", "Stop the process. Stopping takes a second.", ["Stop", "process", "Stopping"]),
+        ("Which houses need speed?", "A house needs speeds; the king does not.", ["house", "needs", "speeds"]),
+        ("who is the king", "The kingdom has no king, only the ring.", ["king"]),
+        ("is it on?", "It is on the table.", []),
+        ("red cars", "The scar was red.", ["red"]),
+    ],
+    ids=lambda item: str(item)[:30],
+)  # fmt: skip
+def test_words_count_whatever_their_case_and_light_inflection(query: str, text: str, expected: list[str]) -> None:
+    assert marked(query, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "expected"),
+    [
+        ("the 21:40 ferry", "It leaves at 21:40, not 21:4 or 1:40 or 40.", ["21:40"]),
+        ("30 days", "After 30 days, not 300, 3 or 130.", ["30", "days"]),
+        ("3.5 litres", "Either 3.5 or 3 and 5 litres.", ["3.5", "litres"]),
+        ("IP67 v2", "Rated ip67, firmware V2, not IP6 or 67.", ["ip67", "V2"]),
+        ("2026年", "截至2026年底", ["2026"]),
+    ],
+)
+def test_numbers_count_as_a_whole(query: str, text: str, expected: list[str]) -> None:
+    assert marked(query, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "expected"),
+    [
+        ("没有休完的年假怎么办？", "未休完的年假可以结转到次年三月。", ["休完的年假"]),
+        ("港口什么时候结冰", "港口在一月结冰。", ["港口", "结冰"]),
+        ("保修期多长", "整机保修期为三年，滤网不在保修期内。", ["保修期", "保修期"]),
+        ("港口的位置", "港口的水深为十米，入口的宽度为五米。", ["港口"]),
+        ("什么是什么", "什么都不是，什么都没有。", []),
+        ("他的手机", "她的手机和我的手表", ["手机"]),
+        ("合同有效期", "合同的有效期为一年", ["合同", "有效期"]),
+        ("滤", "滤网", []),
+        ("清洁滤网 filter", "请定期清洁滤网（Filters）。", ["清洁滤网", "Filters"]),
+    ],
+)
+def test_chinese_counts_by_runs_of_at_least_two_characters_that_both_share(
+    query: str, text: str, expected: list[str]
+) -> None:
+    assert marked(query, text) == expected
+
+
+def test_offsets_count_characters_and_not_bytes_or_code_units() -> None:
+    assert Highlighter("滤网 dust").find("🙂🙂滤网 dust") == [(2, 4), (5, 9)]
+
+
+@given(st.text("ab的滤网清洁 1.s\ud800🙂", max_size=40), st.text("ab的滤网清洁 1.s\ud800🙂", max_size=80))
+def test_highlights_are_in_order_apart_and_within_the_text(query: str, text: str) -> None:
+    found = Highlighter(query).find(text)
+    assert all(start < end <= len(text) for start, end in found)
+    assert all(one[1] < other[0] for one, other in pairwise(found))

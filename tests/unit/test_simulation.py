@@ -1,0 +1,436 @@
+"""Ingestion converges: by simulation, against a model, and with every single call failing in every way.
+
+`tests.simulation` says what is checked. A violation is told with its seed and every step of it; ``simulate(seed)``
+repeats it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from shared.domain.errors import PlatformError, TransientError
+from shared.domain.models import DocumentState
+from shared.embedding.embedder import Embedder, TextType
+from shared.ingestion.bucket import SIDECAR, Bucket
+from shared.ingestion.converging import Ingestion, Report
+from shared.ingestion.events import Action, ObjectEvent
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import IngestionSettings
+from shared.store.store import Space, Store
+from tests.fakes import REFUSED, Wire
+from tests.simulation import (
+    CHUNK_TOKENS,
+    REPETITIONS,
+    CallCounter,
+    Killed,
+    Moment,
+    Patience,
+    World,
+    calm,
+    chunks_of,
+    simulate,
+    small_steps,
+    text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.ingestion.events import Event
+    from shared.runtime.settings import MilvusSettings
+    from tests.conftest import DashScope, Oss
+
+Result = TypeVar("Result")
+
+SEEDS = 2_000
+PORTION = 250
+
+
+@pytest.fixture(autouse=True)
+def in_small_steps() -> Iterator[None]:
+    with small_steps():
+        yield
+
+
+# -- the simulation ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, PORTION))
+def test_whatever_happens_the_index_ends_equal_to_the_bucket(first: int) -> None:
+    for seed in range(first, first + PORTION):
+        verdict = simulate(seed)
+        assert not verdict.violations, verdict.told()
+
+
+def test_a_seed_is_one_history() -> None:
+    for seed in range(20):
+        assert simulate(seed) == simulate(seed)
+
+
+def test_the_simulation_meets_what_it_is_for() -> None:
+    told = "\n".join(simulate(seed).told() for seed in range(300))
+    for what in ("dies at", "fails at", "hangs at", "late:", "is lost", "repeated 3", "given up", "gets Action", "!"):
+        assert what in told, what
+
+
+def test_without_faults_nothing_is_bought_but_what_is_needed() -> None:
+    world = World()
+    ingestion = world.ingestion()
+    bought = []
+    for letters in ("ABC", "ABCDE", "BAC", "BAC", "A!C", "AABB", "CDE"):
+        before = world.model.rows
+        world.put("a.txt", text("a.txt", letters))
+        ingestion.converge(world.key("a.txt"), calm())
+        assert world.problems() == []
+        bought.append(world.model.rows - before)
+    # "A!C" has C and A already, standing for the version before; of "AABB" the second A and the second B are new.
+    assert bought == [3, 2, 0, 0, 0, 2, 3]
+
+
+# -- every call fails -------------------------------------------------------------------------------------------------
+
+
+class Fault(Wire):
+    """Strikes the n-th call, counted from 1."""
+
+    def __init__(self, number: int, how: str) -> None:
+        self.number = number
+        self.how = how
+        self.patience = Patience()
+
+    @property
+    def deadline(self) -> Moment:
+        return Moment(0, self.patience)
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        self.number -= 1
+        if self.number:
+            return apply()
+        if self.how.endswith("after"):
+            with contextlib.suppress(Exception):
+                apply()
+        if self.how.startswith("dies"):
+            raise Killed
+        self.patience.over = self.how.startswith("hangs")
+        raise TransientError("simulated", f"{call} {self.how}.")
+
+
+WAYS = ["fails before", "fails after", "hangs before", "hangs after", "dies before", "dies after"]
+
+
+def _new(world: World) -> None:
+    world.put("a.txt", text("a.txt", "ABCDE"))
+
+
+def _replaced(world: World) -> None:
+    _new(world)
+    world.ingestion().converge(world.key("a.txt"), calm())
+    world.put("a.txt", text("a.txt", "CXABB"))
+
+
+def _removed(world: World) -> None:
+    _new(world)
+    world.ingestion().converge(world.key("a.txt"), calm())
+    world.remove("a.txt")
+
+
+def _refused(world: World) -> None:
+    _new(world)
+    world.ingestion().converge(world.key("a.txt"), calm())
+    world.put("a.txt", text("a.txt", "CXYZ!"))
+
+
+def _described(world: World) -> None:
+    _new(world)
+    world.ingestion().converge(world.key("a.txt"), calm())
+    world.put("a.txt" + SIDECAR, b'{"team": "harbour"}')
+
+
+SITUATIONS = {f.__name__.strip("_"): f for f in (_new, _replaced, _removed, _refused, _described)}
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_whichever_call_fails_the_next_delivery_ends_exactly(situation: str, how: str) -> None:
+    counter = CallCounter()
+    clean = World()
+    SITUATIONS[situation](clean)
+    started = clean.model.rows
+    clean.deliver(wire=counter)
+    needed = clean.model.rows - started
+    assert clean.problems() == []
+    for number in range(1, len(counter.calls) + 1):
+        world = World()
+        SITUATIONS[situation](world)
+        struck = counter.calls[number - 1]
+        fault = Fault(number, how)
+        with pytest.raises((PlatformError, Killed)):
+            world.ingestion(fault).handle([world.event()], fault.deadline)
+        if how.startswith("fails") and situation != "refused":
+            record = world.store.document(world.key("a.txt").document_id, calm())
+            assert record is None or record.state is not DocumentState.FAILED, (number, struck)
+        world.deliver()
+        assert world.problems() == [], (number, struck)
+        # One call's rows at most are bought again.
+        assert world.model.rows - started <= needed + (2 if how.endswith("after") or "milvus" in struck else 0), struck
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_what_no_delivery_repeats_a_reconcile_repairs(situation: str, how: str) -> None:
+    counter = CallCounter()
+    clean = World()
+    SITUATIONS[situation](clean)
+    clean.deliver(wire=counter)
+    for number in range(1, len(counter.calls) + 1):
+        world = World()
+        SITUATIONS[situation](world)
+        fault = Fault(number, how)
+        with pytest.raises((PlatformError, Killed)):
+            world.ingestion(fault).handle([world.event()], fault.deadline)
+        world.ingestion().handle([Action("reconcile")], calm())
+        assert world.problems() == [], (number, counter.calls[number - 1])
+
+
+class Overtaken(Wire):
+    """While the object is loaded something happens, and the process dies right behind a call of the name given."""
+
+    def __init__(self, happening: Callable[[], object], last: str) -> None:
+        self.happening = happening
+        self.last = last
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        answer = apply()
+        if call == "oss.get a.txt":
+            self.happening()
+        if call == self.last:
+            raise Killed
+        return answer
+
+
+def test_a_reconcile_sees_as_many_passages_of_another_version() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+
+    def replace() -> None:
+        world.put("a.txt", text("a.txt", "DEF"))
+        world.deliver()
+
+    world.put("a.txt", text("a.txt", "BAX"))
+    with pytest.raises(Killed):
+        world.deliver(wire=Overtaken(replace, "milvus.delete passages"))
+    assert world.problems()
+    world.ingestion().reconcile(calm())
+    assert world.problems() == []
+
+
+def test_a_reconcile_sees_passages_that_no_record_tells_of() -> None:
+    world = World()
+
+    def remove() -> None:
+        world.remove("a.txt")
+        world.deliver()
+
+    world.put("a.txt", text("a.txt", "ABC"))
+    with pytest.raises(Killed):
+        world.deliver(wire=Overtaken(remove, "milvus.upsert passages"))
+    assert world.problems()
+    world.ingestion().reconcile(calm())
+    assert world.problems() == []
+
+
+def test_a_reconcile_sees_that_older_metadata_went() -> None:
+    world = World()
+    world.put("a.txt" + SIDECAR, b'{"team": "harbour"}')
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.remove("a.txt" + SIDECAR)
+    world.ingestion().reconcile(calm())
+    assert world.problems() == []
+
+
+# -- against a model --------------------------------------------------------------------------------------------------
+
+KEYS = st.sampled_from(["a.txt", "b.txt"])
+LETTERS = st.text("ABCX!", max_size=5)
+BESIDE = st.sampled_from([b'{"team": "harbour"}', b'{"team": "office"}', b"[broken"])
+
+
+class NextCall(Wire):
+    """Strikes a call to come, once told to."""
+
+    def __init__(self) -> None:
+        self.fault: Fault | None = None
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        return self.fault.carry(call, apply) if self.fault else apply()
+
+
+class Convergence(RuleBasedStateMachine):
+    """A dictionary says what the bucket holds; whatever is done, at rest the index holds that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.wire = NextCall()
+        self.ingestion = self.world.ingestion(self.wire)
+        self.model: dict[str, str] = {}
+        self.pending: list[tuple[str, int]] = []
+        self.lost = False
+
+    @rule(key=KEYS, letters=LETTERS)
+    def put_or_overwrite(self, key: str, letters: str) -> None:
+        self.model[key] = letters
+        self.world.put(key, text(key, letters))
+        self.pending.append((key, 0))
+
+    @rule(key=KEYS)
+    def delete(self, key: str) -> None:
+        self.model.pop(key, None)
+        self.world.remove(key)
+        self.pending.append((key, 0))
+
+    @rule(key=KEYS, content=BESIDE)
+    def describe(self, key: str, content: bytes) -> None:
+        self.world.put(key + SIDECAR, content)
+        self.pending.append((key + SIDECAR, 0))
+
+    @precondition(lambda self: self.pending)
+    @rule(data=st.data())
+    def deliver_in_any_order(self, data: st.DataObject) -> None:
+        self._deliver(*self.pending.pop(data.draw(st.integers(0, len(self.pending) - 1))))
+
+    @precondition(lambda self: self.pending)
+    @rule(data=st.data())
+    def duplicate(self, data: st.DataObject) -> None:
+        self.pending.append(data.draw(st.sampled_from(self.pending)))
+
+    @precondition(lambda self: self.pending)
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        self.pending.pop(data.draw(st.integers(0, len(self.pending) - 1)))
+        self.lost = True
+
+    @rule(number=st.integers(1, 16), how=st.sampled_from(WAYS))
+    def fail_a_call_to_come(self, number: int, how: str) -> None:
+        self.wire.fault = Fault(number, how)
+
+    @rule(key=KEYS)
+    def search(self, key: str) -> None:
+        """What is found was in the bucket once, and each passage is found once."""
+        found = self.world.search(key)
+        assert len(found) == len(self.world.rows(key))
+        assert all(f"called {key} tells" in passage and REFUSED not in passage for passage in found)
+
+    @rule()
+    def reconcile(self) -> None:
+        if self._survives([Action("reconcile")]):
+            self.pending.clear()
+            self.lost = False
+            self._at_rest()
+
+    @invariant()
+    def nothing_is_kept_of_what_is_refused(self) -> None:
+        rows = self.world.index.rows(self.world.store.passages).values()
+        assert not any(REFUSED in row["text"] for row in rows)
+
+    def teardown(self) -> None:
+        self.wire.fault = None
+        while self.pending:
+            self._deliver(*self.pending.pop())
+        if self.lost:
+            self.world.ingestion().reconcile(calm())
+        self._at_rest()
+
+    def _deliver(self, name: str, repeated: int) -> None:
+        if self._survives([ObjectEvent(self.world.key(name), "ObjectCreated:PutObject")]):
+            return
+        if repeated < REPETITIONS:
+            self.pending.append((name, repeated + 1))
+        else:
+            self.lost = True
+
+    def _survives(self, events: list[Event]) -> bool:
+        """Whether the invocation succeeds; a process that was killed is replaced by a new one."""
+        deadline = self.wire.fault.deadline if self.wire.fault else calm()
+        try:
+            results = self.ingestion.handle(events, deadline)
+        except PlatformError:
+            return False
+        except Killed:
+            self.wire.fault = None
+            self.ingestion = self.world.ingestion(self.wire)
+            return False
+        return not any(isinstance(result, Report) and result.unfinished for result in results)
+
+    def _at_rest(self) -> None:
+        assert self.world.problems() == []
+        for key, letters in self.model.items():
+            if self.world.good(key):
+                assert [passage["text"][10] for passage in self.world.rows(key)] == list(letters)
+        assert {key for key in ("a.txt", "b.txt") if self.world.rows(key)} <= self.model.keys()
+
+
+TestConvergence = Convergence.TestCase
+TestConvergence.settings = settings(
+    max_examples=150,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+# -- the real parts ---------------------------------------------------------------------------------------------------
+
+# What the stand-ins do to a call, and of which.
+REAL_FAULTS: list[tuple[str, dict[str, Any]]] = [
+    *(
+        ("oss", {"fault": fault, "times": 1, "match": {"method": method, "key": "a.txt"}})
+        for fault in ("unavailable", "changed", "truncated")
+        for method in ("HEAD", "GET")
+    ),
+    *(
+        ("dashscope", {"fault": fault, "times": 1})
+        for fault in ("lost_answer", "reset", "cut_body", "html", "null_output", "missing_rows", "extra_rows")
+    ),
+    *(("dashscope", {"fault": fault, "times": 1}) for fault in ("shuffled_rows", "wrong_dimension", "not_a_number")),
+]
+
+
+@pytest.mark.parametrize(
+    ("part", "rule"), REAL_FAULTS, ids=lambda value: value if isinstance(value, str) else value["fault"]
+)
+def test_whatever_a_real_part_does_once_the_next_delivery_ends_exactly(
+    part: str, rule: dict[str, Any], oss: Oss, dashscope: DashScope, milvus: MilvusSettings
+) -> None:
+    store = Store(milvus, Space("text-embedding-v4", 512))
+    store.prepare(soon())
+    bucket, embedder = Bucket(oss.settings()), Embedder(dashscope.settings())
+    ingestion = Ingestion(bucket, embedder, store, IngestionSettings(chunk_tokens=CHUNK_TOKENS))
+    key = bucket.key("a.txt")
+    for letters in ("ABC", "CXABB"):
+        oss.put("a.txt", text("a.txt", letters))
+        (oss if part == "oss" else dashscope).fail(rule)
+        with contextlib.suppress(PlatformError):
+            ingestion.converge(key, soon())
+        ingestion.converge(key, soon())
+        wanted = chunks_of("a.txt", text("a.txt", letters), embedder.profile)
+        held = dict(store.places(key.document_id, soon()))
+        assert {id_: place.ordinal for id_, place in held.items()} == {chunk.id: chunk.ordinal for chunk in wanted}
+        vectors = store.vectors(list(held), soon())
+        own = embedder.embed([chunk.text for chunk in wanted], embedder.wanted(TextType.DOCUMENT), soon()).complete()
+        for chunk, embedding in zip(wanted, own, strict=True):
+            assert vectors[chunk.id] == pytest.approx(embedding.dense, abs=1e-4)
+
+
+def soon() -> Deadline:
+    return Deadline.after(60)
