@@ -80,6 +80,7 @@ class Location(Struct, frozen=True):
         sheet: name of the worksheet.
         row: row of the sheet, or record of a csv or jsonl file, counted from 1.
         headings: titles of the sections around it, outermost first.
+        columns: labels of the columns of the table a row belongs to, in order; empty for everything else.
     """
 
     start: int = 0
@@ -88,6 +89,20 @@ class Location(Struct, frozen=True):
     sheet: str | None = None
     row: int | None = None
     headings: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+class BlockKind(StrEnum):
+    """What a block is, which decides where it may be cut.
+
+    ``TEXT`` is cut at sentences. ``ROW`` (a table row, a record) and ``ITEM`` (a list item) stay whole where they fit
+    into a chunk. ``CODE`` is cut at line ends only.
+    """
+
+    TEXT = "text"
+    ROW = "row"
+    ITEM = "item"
+    CODE = "code"
 
 
 class Block(Struct, frozen=True):
@@ -97,28 +112,41 @@ class Block(Struct, frozen=True):
 
     Attributes:
         text: non-blank text.
-        location: page, sheet, row and headings; ``start`` and ``end`` are ignored.
+        location: page, sheet, row, headings and columns; ``start`` and ``end`` are ignored.
         heading: whether this block is itself a heading, at which a chunk always starts.
+        kind: where it may be cut.
+        keys: of a row or record, the fields that identify it, as in its text (``sku: D1``); they accompany each part
+            of one that is larger than a chunk.
     """
 
     text: str
     location: Location = Location()
     heading: bool = False
+    kind: BlockKind = BlockKind.TEXT
+    keys: str = ""
 
 
 class ParsedDocument(Struct, frozen=True):
-    """A document's title and its text, read lazily so that a large file never stands in memory whole."""
+    """A document's title and its text, read lazily so that a large file never stands in memory whole.
+
+    Attributes:
+        format: name of the format the content is in, a value of `shared.parsing.FORMATS`.
+        warnings: sentences that say what was left out; complete once all blocks are read.
+    """
 
     title: str
     blocks: Iterator[Block]
+    format: str = ""
+    warnings: list[str] = []
 
 
 class Chunk(Struct, frozen=True):
-    """A passage to be embedded and found.
+    """A stretch of a document that is embedded and found as one.
 
     Attributes:
         id: hash of document, text, occurrence and embedding profile: unchanged text keeps its id.
         ordinal: position in the document, counted from 0.
+        context: title, section path and the like, which are embedded and indexed in front of the text, but not shown.
     """
 
     id: str
@@ -126,6 +154,7 @@ class Chunk(Struct, frozen=True):
     ordinal: int
     text: str
     location: Location
+    context: str = ""
 
 
 class DocumentState(StrEnum):

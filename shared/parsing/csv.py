@@ -6,15 +6,16 @@ import csv
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from shared.domain.models import Block, Location, ParsedDocument
+from shared.domain.models import Location, ParsedDocument
 from shared.parsing.encoding import lines
 from shared.parsing.refusal import refusal
-from shared.parsing.table import rendered
+from shared.parsing.table import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
 _DELIMITERS = ",\t;|，"
@@ -27,8 +28,8 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 
 def _blocks(path: Path, limits: Limits) -> Iterator[Block]:
-    for row, text in rendered(_records(path, limits)):
-        yield Block(text, Location(row=row))
+    for row in render(_records(path, limits)):
+        yield row.block(Location(row=row.number))
 
 
 def _records(path: Path, limits: Limits) -> Iterator[list[str]]:

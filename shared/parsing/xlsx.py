@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shared.domain.models import Block, Location, ParsedDocument
+from shared.domain.models import Location, ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.refusal import refusal
-from shared.parsing.table import rendered
+from shared.parsing.table import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from python_calamine import CalamineSheet
 
+    from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
 _WORKBOOK = "xl/workbook.xml"
@@ -114,5 +115,5 @@ def _blocks(path: Path, limits: Limits) -> Iterator[Block]:
 def _sheet(name: str, sheet: CalamineSheet, limits: Limits) -> Iterator[Block]:
     if sheet.total_height > limits.max_rows:
         raise refusal("too_large", f"A sheet has more than {limits.max_rows} rows.")
-    for row, text in rendered(sheet.iter_rows()):
-        yield Block(text, Location(sheet=name, row=row))
+    for row in render(sheet.iter_rows()):
+        yield row.block(Location(sheet=name, row=row.number))
