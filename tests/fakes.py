@@ -320,7 +320,7 @@ class FakeStore(Store):
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         deadline.timeout(self._settings.timeout)
         name = arguments[0]
-        what = "records" if name == self._documents else "passages"
+        what = "records" if name == self._documents else "chunks"
         return self._wire.carry(
             f"milvus.{method} {what}", lambda: getattr(self, f"_on_{method}")(*arguments, **options)
         )
@@ -343,9 +343,9 @@ class FakeStore(Store):
         return 0 if consistency_level == "Strong" else self._wire.lag()
 
     @property
-    def passages(self) -> str:
-        """The name of the collection of passages, for those who look at the index past the store."""
-        return self._passages
+    def chunk_collection(self) -> str:
+        """The name of the collection of chunks, for those who look at the index past the store."""
+        return self._chunks
 
 
 def _moment(seconds: int) -> dt.datetime:

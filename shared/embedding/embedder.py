@@ -42,7 +42,7 @@ _SPOILT_ANSWERS = 2
 
 
 class TextType(StrEnum):
-    """What a text is for; DashScope embeds questions and passages differently."""
+    """What a text is for; DashScope embeds questions and chunks differently."""
 
     DOCUMENT = "document"
     QUERY = "query"

@@ -1,6 +1,6 @@
-"""Passages ordered by a model that reads each together with the question, where the searches only compared them.
+"""Chunks ordered by a model that reads each together with the question, where the searches only compared them.
 
-A call is bounded before it is sent: so many passages, each cut to what the model reads of one, all within what one call
+A call is bounded before it is sent: so many chunks, each cut to what the model reads of one, all within what one call
 may hold. Orders that were paid for are remembered, so that turning the pages of an answer costs nothing.
 """
 
@@ -32,7 +32,7 @@ _MOST_SECONDS = 6.0
 # Of the time that is left, so much may pass at most.
 _MOST_SHARE = 0.5
 _REMEMBERED = 500
-# How much shorter a passage is made than its tokens ask for: they are not spread evenly over its characters.
+# How much shorter a chunk is made than its tokens ask for: they are not spread evenly over its characters.
 _CUT_SHORTER = 0.95
 
 
@@ -40,7 +40,7 @@ class Reranked(Struct, frozen=True):
     """Answer to a request.
 
     Attributes:
-        relevance: one number between 0 and 1 for each passage, in the order they were given.
+        relevance: one number between 0 and 1 for each chunk, in the order they were given.
     """
 
     relevance: tuple[float, ...]
@@ -54,7 +54,7 @@ class _Bill(Struct):
 
 
 class Reranker:
-    """Orders passages by DashScope: thread-safe, one per process.
+    """Orders chunks by DashScope: thread-safe, one per process.
 
     Args:
         studio: what it calls DashScope through, with the process's budget.

@@ -1,8 +1,8 @@
-"""Blocks of text in, passages out: cut at sentences and headings, at places the content itself chooses.
+"""Blocks of text in, chunks out: cut at sentences and headings, at places the content itself chooses.
 
-A passage ends where the hash of two neighbouring sentences says so, not after a fixed count. An inserted sentence
-therefore moves only the borders around it, and every other passage keeps its text and so its id and its vector. A
-heading always starts anew, and a section that fits into one passage stays whole.
+A chunk ends where the hash of two neighbouring sentences says so, not after a fixed count. An inserted sentence
+therefore moves only the borders around it, and every other chunk keeps its text and so its id and its vector. A
+heading always starts anew, and a section that fits into one chunk stays whole.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 # A sentence ends behind its mark and the quotes that close it; a Latin full stop only before a space.
 _SENTENCE_END = re.compile(r"""[。！？!?…；;]+[”’"'」』）)\]]*\s*|\.[”’"')\]]*\s+|\n+""")
-# Where a sentence longer than a passage may be cut, best first.
+# Where a sentence longer than a chunk may be cut, best first.
 _BREATHS = (re.compile(r"[，,、：:]\s*"), re.compile(r"\s+"))
-# Passages end by chance between this share of the size and the size itself.
+# Chunks end by chance between this share of the size and the size itself.
 _LEAST_SHARE = 0.4
 _BLOCK_JOINT = "\n"
 
@@ -53,13 +53,13 @@ class _Piece(Struct, frozen=True):
 
 
 def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int) -> Iterator[Chunk]:
-    """Cut a document into passages.
+    """Cut a document into chunks.
 
     Args:
         blocks: the document in reading order, read lazily.
-        document_id: becomes part of every passage's id.
+        document_id: becomes part of every chunk's id.
         profile: identity of the embedding, likewise.
-        size: tokens a passage holds at most, as `tokens.estimate` counts.
+        size: tokens a chunk holds at most, as `tokens.estimate` counts.
     """
     seen: Counter[bytes] = Counter()
     for ordinal, group in enumerate(_groups(_pieces(blocks, size), size)):
@@ -93,7 +93,7 @@ def _elsewhere(last: _Piece, piece: _Piece) -> bool:
 
 
 def _cut_section(pieces: Iterator[_Piece], size: int) -> Iterator[list[_Piece]]:
-    """The passages of a section: one, if it fits; a half of what belongs together answers worse than the whole."""
+    """The chunks of a section: one, if it fits; a half of what belongs together answers worse than the whole."""
     start: list[_Piece] = []
     held = 0
     for piece in pieces:
@@ -124,7 +124,7 @@ def _cut_by_content(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece
 
 
 def _chosen(text: str, size: int) -> bool:
-    # On average one sentence in so many ends a passage: about a third of what a passage holds.
+    # On average one sentence in so many ends a chunk: about a third of what a chunk holds.
     one_in = max(2, size // 48)
     return zlib.crc32(text.strip().encode("utf-8", "replace")) % one_in == 0
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Settings = TypeVar("Settings", bound=Struct)
 
 _COLLECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-# Digits count one token each, four times what a passage's size takes them for.
+# Digits count one token each, four times what a chunk's size takes them for.
 _TOKENS_PER_ESTIMATED = 4
 
 # Where DashScope answers, by network. Keys belong to a region: a wrong pair is refused with 401.
@@ -194,7 +194,7 @@ class IngestionSettings(Struct, frozen=True, kw_only=True):
     """How documents are cut, and how large they may be."""
 
     chunk_tokens: Annotated[
-        int, Meta(ge=32, le=2_000), Setting("CHUNK_TOKENS", "Size of a passage, in estimated tokens.")
+        int, Meta(ge=32, le=2_000), Setting("CHUNK_TOKENS", "Size of a chunk, in estimated tokens.")
     ] = 384
     max_file_bytes: Annotated[int, Meta(ge=1), Setting("MAX_FILE_BYTES", "Larger objects are recorded as failed.")] = (
         2 * 1024**3
@@ -312,7 +312,7 @@ class RerankSettings(Struct, frozen=True, kw_only=True):
     model_name: Annotated[str, Setting("RERANK_MODEL", "Rerank model.")] = "qwen3-rerank"
     # Never more than a search finds at least, so that the same candidates are reranked whatever page is asked for.
     documents: Annotated[
-        int, Meta(ge=1, le=50), Setting("RERANK_DOCUMENTS", "Passages reranked, the best of those found.")
+        int, Meta(ge=1, le=50), Setting("RERANK_DOCUMENTS", "Chunks reranked, the best of those found.")
     ] = 30
     by_default: Annotated[bool, Setting("RERANK_DEFAULT", "Whether a request that does not say is reranked.")] = False
 

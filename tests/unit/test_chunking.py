@@ -50,13 +50,13 @@ def test_offsets_point_into_the_text(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("chinese", [False, True])
-def test_passages_end_at_sentences(chinese: bool) -> None:
+def test_chunks_end_at_sentences(chinese: bool) -> None:
     chunks = cut([Block("".join(prose(200, chinese=chinese)))])
     assert len(chunks) > 10
     assert all(c.text.endswith("。" if chinese else ".") for c in chunks)
 
 
-def test_a_heading_starts_a_passage_and_stays_with_its_text() -> None:
+def test_a_heading_starts_a_chunk_and_stays_with_its_text() -> None:
     blocks = [
         Block("Guide", Location(headings=("Guide",)), heading=True),
         Block("Mooring", Location(headings=("Guide", "Mooring")), heading=True),
@@ -67,7 +67,7 @@ def test_a_heading_starts_a_passage_and_stays_with_its_text() -> None:
     assert [c.text for c in cut(blocks)] == ["Guide\nMooring\nTwo lines.", "Anchoring\nNever at flood."]
 
 
-def test_a_passage_never_spans_pages_or_sheets() -> None:
+def test_a_chunk_never_spans_pages_or_sheets() -> None:
     blocks = [Block("One.", Location(page=1)), Block("Two.", Location(page=2)), Block("Three.", Location(sheet="S"))]
     assert [(c.text, c.location.page, c.location.sheet) for c in cut(blocks)] == [
         ("One.", 1, None),
@@ -81,7 +81,7 @@ def test_text_without_sentences_is_still_bounded(text: str) -> None:
     assert all(tokens.estimate(c.text) <= 101 for c in cut([Block(text)]))
 
 
-def test_an_unchanged_passage_keeps_its_id_and_equal_ones_differ() -> None:
+def test_an_unchanged_chunk_keeps_its_id_and_equal_ones_differ() -> None:
     one, two = cut([Block("Same.", Location(page=1)), Block("Same.", Location(page=2))])
     assert one.id != two.id
     assert cut([Block("Before.", Location(page=1)), Block("Same.", Location(page=2))])[1].id == one.id
@@ -90,7 +90,7 @@ def test_an_unchanged_passage_keeps_its_id_and_equal_ones_differ() -> None:
 
 
 @pytest.mark.parametrize("chinese", [False, True])
-def test_an_inserted_sentence_changes_few_passages(chinese: bool) -> None:
+def test_an_inserted_sentence_changes_few_chunks(chinese: bool) -> None:
     sentences = prose(2_000, chinese=chinese)
     before = {c.id for c in cut([Block("".join(sentences))])}
     new = "这是新插入的一句。" if chinese else "A new sentence stands here. "
@@ -102,7 +102,7 @@ def test_an_inserted_sentence_changes_few_passages(chinese: bool) -> None:
     assert max(changed) / len(before) <= 0.04
 
 
-def test_a_section_that_fits_into_a_passage_stays_whole() -> None:
+def test_a_section_that_fits_into_a_chunk_stays_whole() -> None:
     for seed in range(40):
         section = [Block("A heading", heading=True), *(Block(sentence) for sentence in prose(4, seed))]
         longer = [Block("Another", heading=True), *(Block(sentence) for sentence in prose(30, seed))]
