@@ -156,6 +156,11 @@ class Chunk(Struct, frozen=True):
     location: Location
     context: str = ""
 
+    @property
+    def embedded_text(self) -> str:
+        """What is embedded and indexed for words: the context in front of the text."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
 
 class DocumentState(StrEnum):
     """How far a document has come; a record that was deleted is remembered, lest an older one bring it back."""

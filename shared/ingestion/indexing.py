@@ -190,7 +190,11 @@ class Attempt:
         self.title = parsed.title
         self.row_digest = digest(self.title, self.state.version, str(self.state.modified), self.tenant)
         chunks = chunking.chunk(
-            parsed.blocks, self.state.key.document_id, self.pipeline.embedder.profile, settings.chunk_tokens
+            parsed.blocks,
+            self.state.key.document_id,
+            self.pipeline.embedder.profile,
+            settings.chunk_tokens,
+            parsed.title,
         )
         for window in batched(chunks, _WINDOW):
             self.deadline.timeout(_LEAST_SECONDS)
@@ -219,7 +223,7 @@ class Attempt:
             return
         self.stage = "embedding"
         embedder = self.pipeline.embedder
-        texts = [chunk.text for chunk in chunks]
+        texts = [chunk.embedded_text for chunk in chunks]
         # Embedding ends early enough for what it brought to be written.
         until = self.deadline.sooner(_RESERVE_SECONDS)
         try:
