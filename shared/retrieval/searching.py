@@ -246,7 +246,7 @@ class Retrieval:
             TransientError, ConfigurationError: DashScope or Milvus cannot be asked.
         """
         _check(question)
-        within = scope.narrowed(question.tenant).condition
+        within = scope.narrow(question.tenant).condition
         condition = all_of(within, compile_filter(question.filter))
         clock = _Clock()
         if not self._store.check(deadline):
