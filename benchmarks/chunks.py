@@ -28,6 +28,6 @@ def dealt(texts: Sequence[str], count: int) -> list[list[str]]:
 
 def _make_chunk(sentences: Iterator[str], size: int) -> str:
     text = next(sentences)
-    while tokens.exact(longer := f"{text} {next(sentences)}") <= size:
+    while tokens.count(longer := f"{text} {next(sentences)}") <= size:
         text = longer
-    return text + _FILLER * (size - tokens.exact(text))
+    return text + _FILLER * (size - tokens.count(text))

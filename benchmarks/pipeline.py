@@ -56,7 +56,7 @@ class Parts:
             DashScopeSettings(
                 api_key=Secret("sk-local"),
                 base_url=self.dashscope,
-                dimension_asked=dimension,
+                requested_dimension=dimension,
                 requests_per_second=10_000.0,
                 tokens_per_minute=10**10,
             )

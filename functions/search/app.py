@@ -22,14 +22,14 @@ from functions.search.shapes import (
 )
 from shared.domain.errors import NotFoundError, RequestError
 from shared.domain.models import DocumentState
-from shared.embedding.dashscope import ModelStudio
+from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
-from shared.runtime.auth import Gate
+from shared.runtime.auth import Authenticator
 from shared.runtime.settings import SearchSettings
-from shared.runtime.web import Application, answer, body, deadline, request_id, scope, settings_or_exit
+from shared.runtime.web import Application, answer, deadline, read_body, read_settings_or_exit, request_id, scope
 from shared.store.expressions import all_of, compile_filter, equals
 from shared.store.store import Space, Store
 
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from shared.domain.models import Chunk, Document
     from shared.runtime.retrying import Deadline
 
-settings = settings_or_exit(SearchSettings)
-studio = ModelStudio(settings.dashscope)
-embedder = Embedder(settings.dashscope, studio)
+settings = read_settings_or_exit(SearchSettings)
+client = DashScopeClient(settings.dashscope)
+embedder = Embedder(settings.dashscope, client)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
-reranker = Reranker(settings.dashscope, settings.rerank, studio)
+reranker = Reranker(settings.dashscope, settings.rerank, client)
 retrieval = Retrieval(embedder, store, reranker, settings.rerank.documents, settings.rerank.by_default)
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -59,7 +59,7 @@ def prepare(deadline: Deadline) -> None:
 application = Application(
     "search",
     about=embedder.about | {"rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default}},
-    gate=Gate(settings.access.keys),
+    authenticator=Authenticator(settings.access.keys),
     prepare=prepare,
     domain=settings.access.domain,
     open_paths=frozenset({"/", openapi.PATH}),
@@ -70,7 +70,7 @@ app = application.flask
 @app.post("/search")
 def search() -> Response:
     """Ranked chunks for a question sent as JSON."""
-    return answer(_found(body(SearchRequest)))
+    return answer(_found(read_body(SearchRequest)))
 
 
 @app.get("/search")
@@ -89,7 +89,7 @@ def documents() -> Response:
     asked: ListRequest = convert(dict(request.args), ListRequest, from_text=True)
     deleted = equals("state", DocumentState.DELETED.value)
     condition = all_of(
-        scope().narrowed(asked.tenant).condition,
+        scope().narrow(asked.tenant).condition,
         equals("state", asked.state.value) if asked.state else f"not ({deleted})",
         compile_filter({"prefix": {"key": asked.prefix}}) if asked.prefix else "",
     )

@@ -12,7 +12,7 @@ from shared.domain import metadata
 from shared.domain.errors import ConfigurationError, DocumentError, PlatformError, TransientError
 from shared.domain.models import ObjectKey, ObjectState
 from shared.runtime import retrying, tracing
-from shared.runtime.retrying import Deadline, Persistence
+from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_PERSISTENCE = Persistence(attempts=4, first_wait=0.3, longest_wait=5)
+_RETRY_POLICY = RetryPolicy(attempts=4, first_delay=0.3, max_delay=5)
 _PIECE_BYTES = 1 << 16
 _KEYS_PER_PAGE = 1_000
 SIDECAR = ".metadata.json"
@@ -201,7 +201,7 @@ class Bucket:
             raise TransientError("object_truncated", f"OSS sent {written} of {state.size} bytes.")
 
     def _call(self, function: Callable[[], Result], deadline: Deadline) -> Result:
-        return retrying.call(lambda: self._once(function, deadline), _PERSISTENCE, deadline)
+        return retrying.call(lambda: self._once(function, deadline), _RETRY_POLICY, deadline)
 
     def _once(self, function: Callable[[], Result], deadline: Deadline) -> Result:
         import requests  # what the SDK lets through when a body breaks off

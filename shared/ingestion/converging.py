@@ -135,7 +135,7 @@ class Ingestion:
             TransientError: something failed that may succeed later; the record says what.
             ConfigurationError: likewise, once someone has mended the deployment.
         """
-        with logs.bound(key=key.key, document_id=key.document_id), self._turn(key, deadline):
+        with logs.bind(key=key.key, document_id=key.document_id), self._turn(key, deadline):
             total = Result(key.key, Outcome.UNCHANGED)
             state = self._state(key, deadline)
             known: Failure | None = None

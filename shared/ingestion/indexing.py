@@ -145,7 +145,7 @@ class Attempt:
         with workspace.folder() as folder:
             path = folder / "object"
             self.pipeline.bucket.download(
-                self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.sooner(_RESERVE_SECONDS)
+                self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.minus(_RESERVE_SECONDS)
             )
             for window in self._windows(path):
                 present = self.held.hold([chunk.id for chunk in window])
@@ -186,7 +186,7 @@ class Attempt:
         self.stage = "parsing"
         self.wanted = ChunkSet()
         limits = parsing.Limits(max_bytes=settings.max_file_bytes)
-        parsed = parsing.parse_bounded(path, self.state.key.key, limits, self.deadline.sooner(_RESERVE_SECONDS))
+        parsed = parsing.parse_bounded(path, self.state.key.key, limits, self.deadline.minus(_RESERVE_SECONDS))
         self.title = parsed.title
         self.row_digest = digest(self.title, self.state.version, str(self.state.modified), self.tenant)
         chunks = chunking.chunk(
@@ -225,9 +225,9 @@ class Attempt:
         embedder = self.pipeline.embedder
         texts = [chunk.embedded_text for chunk in chunks]
         # Embedding ends early enough for what it brought to be written.
-        until = self.deadline.sooner(_RESERVE_SECONDS)
+        until = self.deadline.minus(_RESERVE_SECONDS)
         try:
-            embedded = embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), until)
+            embedded = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), until)
         except RequestError as error:
             raise DocumentError(error.code, f"A chunk cannot be embedded: {error.message}", stage="embedding") from None
         self.usage += embedded.usage

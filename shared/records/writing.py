@@ -63,14 +63,14 @@ class RecordResult(Struct, frozen=True):
     reason: str = ""
 
 
-class Streamed(Struct, frozen=True):
+class WriteResult(Struct, frozen=True):
     """What happened to every record of an event, in order, and what it cost."""
 
     results: tuple[RecordResult, ...]
     usage: Usage
 
 
-class Streaming:
+class RecordWriter:
     """Writes records into the collections it was given: thread-safe, and holds nothing between events.
 
     Args:
@@ -84,7 +84,7 @@ class Streaming:
         self._stores = stores
         self._tenancy = tenancy
 
-    def handle(self, records: Sequence[Record | BadRecord], deadline: Deadline) -> Streamed:
+    def write(self, records: Sequence[Record | BadRecord], deadline: Deadline) -> WriteResult:
         """Write and delete what the records say, in batches for each collection.
 
         Raises:
@@ -110,7 +110,7 @@ class Streaming:
         log.info("records_handled", extra={"records": len(records), "tokens": usage.tokens, "cost_cny": usage.cost_cny})
         if failure:
             raise failure
-        return Streamed(tuple(result for result in results if result), usage)
+        return WriteResult(tuple(result for result in results if result), usage)
 
     def _destination(self, record: Record | BadRecord) -> str:
         """The collection a record goes to; what cannot be used is recorded in the default one."""
@@ -202,7 +202,7 @@ class _Batch(Struct):
         if record.collection not in self.collections:
             name = f"{record.collection}:{record.id}"  # it must not pass for a record of this collection
             return BadRecord(name, "The record names a collection that RECORD_COLLECTIONS does not list.")
-        if len(record.text.encode()) > MOST_TEXT_BYTES or self.embedder.too_long(record.text):
+        if len(record.text.encode()) > MOST_TEXT_BYTES or self.embedder.is_too_long(record.text):
             return BadRecord(record.id, "The record's text has more tokens or bytes than one chunk may have.")
         return record
 
@@ -244,8 +244,8 @@ class _Batch(Struct):
         """Vectors by chunk id, of those that could be had; what was paid for is kept whatever failed beside it."""
         texts = [item.record.text for item in items]
         # Embedding ends early enough for what it brought to be written.
-        until = self.deadline.sooner(_RESERVE_SECONDS)
-        embedded = self.embedder.embed(texts, self.embedder.wanted(TextType.DOCUMENT), until)
+        until = self.deadline.minus(_RESERVE_SECONDS)
+        embedded = self.embedder.embed(texts, self.embedder.make_parameters(TextType.DOCUMENT), until)
         self.usage += embedded.usage
         self.failure = embedded.failure
         for refused in embedded.refused:

@@ -246,7 +246,7 @@ class Retrieval:
             TransientError, ConfigurationError: DashScope or Milvus cannot be asked.
         """
         _check(query)
-        within = scope.narrowed(query.tenant).condition
+        within = scope.narrow(query.tenant).condition
         condition = all_of(within, compile_filter(query.filter))
         clock = _Clock()
         if not self._store.check(deadline):

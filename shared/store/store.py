@@ -23,7 +23,7 @@ from shared.domain.models import Chunk, Document, Location, SearchHit
 from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
 from shared.language.stopwords import STOP_WORDS
 from shared.runtime import retrying, tracing
-from shared.runtime.retrying import Persistence
+from shared.runtime.retrying import RetryPolicy
 from shared.store.expressions import all_of, among, any_of, equals, quoted
 from shared.store.fingerprints import ChunkPosition, FingerprintBuilder
 
@@ -51,7 +51,7 @@ _TEXT_FIELDS = {"bucket": 64, "key": _KEY_BYTES, "title": _TITLE_BYTES, "format"
 # Candidates HNSW looks at: 0.997 of the true nearest ten are found, against 0.47 with the default.
 _SEARCH_WIDTH = 256
 _MADE_BY_US = re.compile(r"__(\w+)__(\d+)__(\d+)")
-_PERSISTENCE = Persistence(attempts=3, first_wait=0.2, longest_wait=3)
+_RETRY_POLICY = RetryPolicy(attempts=3, first_delay=0.2, max_delay=3)
 _CREATE_SECONDS = 60
 
 # How many parts a server of 2.5 or later keeps the tenants in; a search within one tenant reads one of them.
@@ -429,7 +429,7 @@ class Store:
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         most = max(seconds, self._settings.timeout)
         return retrying.call(
-            lambda: self._once(method, deadline.timeout(most), *arguments, **options), _PERSISTENCE, deadline
+            lambda: self._once(method, deadline.timeout(most), *arguments, **options), _RETRY_POLICY, deadline
         )
 
     def _once(self, method: str, seconds: float, *arguments: Any, **options: Any) -> Any:

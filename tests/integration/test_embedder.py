@@ -19,11 +19,11 @@ from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
     from shared.domain.models import Embedding
-    from shared.embedding.embedder import Embedded
+    from shared.embedding.embedder import EmbeddingResult
 
 
-def embed(embedder: Embedder, texts: list[str], seconds: float = 30) -> Embedded:
-    return embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), Deadline.after(seconds))
+def embed(embedder: Embedder, texts: list[str], seconds: float = 30) -> EmbeddingResult:
+    return embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), Deadline.after(seconds))
 
 
 def cosine(one: Embedding, other: Embedding) -> float:
@@ -61,8 +61,8 @@ def test_a_question_asked_again_is_not_bought_again(dashscope: DashScope) -> Non
 
 def test_sparse_vectors_come_where_the_model_has_them(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings())
-    wanted = embedder.wanted(TextType.DOCUMENT, output=Output.BOTH)
-    (embedding,) = embedder.embed(["风急天高猿啸哀"], wanted, Deadline.after(10)).complete()
+    parameters = embedder.make_parameters(TextType.DOCUMENT, output=Output.BOTH)
+    (embedding,) = embedder.embed(["风急天高猿啸哀"], parameters, Deadline.after(10)).complete()
     assert len(embedding.dense) == 512
     assert embedding.sparse is not None
     assert len(embedding.sparse.indices) == len(embedding.sparse.values) > 0
@@ -93,13 +93,13 @@ def test_a_text_over_the_limit_is_refused_by_exact_count_before_anything_is_sent
 )
 def test_what_the_model_lacks_is_refused(dashscope: DashScope, changes: dict[str, Any], code: str) -> None:
     with pytest.raises(RequestError, match=code):
-        Embedder(dashscope.settings()).wanted(TextType.DOCUMENT, **changes)
+        Embedder(dashscope.settings()).make_parameters(TextType.DOCUMENT, **changes)
 
 
 def test_sparse_of_an_old_model_is_refused(dashscope: DashScope) -> None:
-    embedder = Embedder(dashscope.settings(model_name="text-embedding-v2", dimension_asked=0))
+    embedder = Embedder(dashscope.settings(model_name="text-embedding-v2", requested_dimension=0))
     with pytest.raises(RequestError, match="unsupported_output"):
-        embedder.wanted(TextType.DOCUMENT, output=Output.SPARSE)
+        embedder.make_parameters(TextType.DOCUMENT, output=Output.SPARSE)
 
 
 PASSING_FAULTS: list[dict[str, Any]] = [
@@ -234,7 +234,7 @@ def test_no_key_and_no_text_is_ever_logged(dashscope: DashScope, caplog: pytest.
 
 def test_a_process_stops_before_it_overspends(dashscope: DashScope) -> None:
     model = dashscope.settings().model
-    embedder = Embedder(dashscope.settings(most_cost=model.cost(1_000), concurrency=1))
+    embedder = Embedder(dashscope.settings(max_cost=model.cost(1_000), concurrency=1))
     embedded = embed(embedder, [f"a chunk of about ten tokens, number {i}" for i in range(200)])
     assert isinstance(embedded.failure, ConfigurationError)
     assert embedded.failure.code == "cost_cap_reached"
@@ -243,7 +243,7 @@ def test_a_process_stops_before_it_overspends(dashscope: DashScope) -> None:
 
 
 def test_what_is_refused_does_not_count_against_the_cap(dashscope: DashScope) -> None:
-    embedder = Embedder(dashscope.settings(most_cost=dashscope.settings().model.cost(60)))
+    embedder = Embedder(dashscope.settings(max_cost=dashscope.settings().model.cost(60)))
     dashscope.fail({"fault": "status", "code": "Throttling", "times": 3})
     assert embed(embedder, ["a short text"]).complete()
 
@@ -323,7 +323,9 @@ def test_no_call_is_begun_that_would_be_cut_off_and_paid_for(dashscope: DashScop
     """Of texts for ten seconds, in three: what was billed came back."""
     dashscope.tune(latency_ms=500)
     embedder = Embedder(dashscope.settings(concurrency=4))
-    embedded = embedder.embed([f"text {i}" for i in range(800)], embedder.wanted(TextType.DOCUMENT), Deadline.after(3))
+    embedded = embedder.embed(
+        [f"text {i}" for i in range(800)], embedder.make_parameters(TextType.DOCUMENT), Deadline.after(3)
+    )
     received = sum(embedding is not None for embedding in embedded.embeddings)
     assert embedded.failure is not None
     assert embedded.failure.code == "deadline_exceeded"

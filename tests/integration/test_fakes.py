@@ -237,12 +237,12 @@ def embedder(request: pytest.FixtureRequest) -> Embedder:
         return FakeEmbedder(Model())
     dashscope: DashScope = request.getfixturevalue("dashscope")
     dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "match": REFUSED})
-    return Embedder(dashscope.settings(dimension_asked=DIMENSION))
+    return Embedder(dashscope.settings(requested_dimension=DIMENSION))
 
 
 def test_each_text_gets_its_own_vector_in_order(embedder: Embedder) -> None:
     texts = [f"Text number {i % 20}." for i in range(25)]
-    embedded = embedder.embed(texts, embedder.wanted(DOCUMENTS), soon())
+    embedded = embedder.embed(texts, embedder.make_parameters(DOCUMENTS), soon())
     vectors = [embedding.dense for embedding in embedded.complete()]
     assert all(len(vector) == DIMENSION and all(map(math.isfinite, vector)) for vector in vectors)
     assert vectors[20:] == [pytest.approx(vector, abs=1e-4) for vector in vectors[:5]]
@@ -253,7 +253,7 @@ def test_each_text_gets_its_own_vector_in_order(embedder: Embedder) -> None:
 
 def test_a_refused_text_keeps_no_other_from_its_vector(embedder: Embedder) -> None:
     texts = ["One.", f"Something {REFUSED}.", "Three."]
-    embedded = embedder.embed(texts, embedder.wanted(DOCUMENTS), soon())
+    embedded = embedder.embed(texts, embedder.make_parameters(DOCUMENTS), soon())
     assert [bool(embedding) for embedding in embedded.embeddings] == [True, False, True]
     assert [(refused.index, refused.code) for refused in embedded.refused] == [(1, "DataInspectionFailed")]
     assert embedded.refused[0].request_id
@@ -262,11 +262,11 @@ def test_a_refused_text_keeps_no_other_from_its_vector(embedder: Embedder) -> No
 
 def test_a_blank_text_is_refused_before_anything_is_sent(embedder: Embedder) -> None:
     with pytest.raises(RequestError, match="text_empty"):
-        embedder.embed(["One.", " "], embedder.wanted(DOCUMENTS), soon())
+        embedder.embed(["One.", " "], embedder.make_parameters(DOCUMENTS), soon())
 
 
 def test_no_call_is_sent_once_time_is_up(embedder: Embedder) -> None:
-    embedded = embedder.embed(["One."], embedder.wanted(DOCUMENTS), Deadline.after(0))
+    embedded = embedder.embed(["One."], embedder.make_parameters(DOCUMENTS), Deadline.after(0))
     assert embedded.embeddings == (None,)
     assert isinstance(embedded.failure, TransientError)
 

@@ -11,7 +11,7 @@ from pymilvus import MilvusClient
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Block, Location, ObjectKey
-from shared.embedding.dashscope import ModelStudio
+from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder, TextType
 from shared.embedding.reranker import Reranker
 from shared.ingestion import chunking
@@ -48,8 +48,8 @@ def retrieval(dashscope_process: DashScope, milvus: MilvusSettings) -> Retrieval
     """A collection with one document of 130 chunks and eleven of six."""
     dashscope_process.reset()
     settings = dashscope_process.settings()
-    studio = ModelStudio(settings)
-    embedder = Embedder(settings, studio)
+    client = DashScopeClient(settings)
+    embedder = Embedder(settings, client)
     store = Store(replace(milvus, collection=f"{milvus.collection}_retrieval"), Space(settings.model_name, 512))
     store.prepare(soon())
     written = [row for key, texts in TEXTS.items() for row in chunk_rows(embedder, key, texts)]
@@ -57,7 +57,7 @@ def retrieval(dashscope_process: DashScope, milvus: MilvusSettings) -> Retrieval
     for row in written[:: LONG + 5]:
         list(store.places(row.chunk.document_id, soon()))
     settle(milvus, store._chunks)
-    return Retrieval(embedder, store, Reranker(settings, RerankSettings(), studio))
+    return Retrieval(embedder, store, Reranker(settings, RerankSettings(), client))
 
 
 def settle(milvus: MilvusSettings, collection: str) -> None:
@@ -77,7 +77,7 @@ def chunk_rows(embedder: Embedder, key: str, texts: list[str], **said: Any) -> l
         for i, block in enumerate(blocks)
         for chunk in chunking.chunk([block], name.document_id, embedder.profile, 500)
     ]
-    vectors = embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), soon()).complete()
+    vectors = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), soon()).complete()
     return [
         ChunkRow(chunk, vector.dense, name.bucket, key, f"Title of {key}", "md", 1_700_000_000, **said)
         for chunk, vector in zip(chunks, vectors, strict=True)

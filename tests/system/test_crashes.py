@@ -182,7 +182,7 @@ class World:
         vectors = self.store.vectors(list(held), soon())
         embedder = Embedder(self.dashscope.settings())
         texts = [chunk.text for chunk in wanted]
-        own = embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), soon()).complete()
+        own = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), soon()).complete()
         for chunk, embedding in zip(wanted, own, strict=True):
             assert vectors[chunk.id] == pytest.approx(embedding.dense, abs=1e-4)
         assert self.leftovers() == []
