@@ -27,7 +27,7 @@ from shared.store.store import Space, Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from shared.embedding.embedder import Wanted
+    from shared.embedding.embedder import EmbeddingParameters
     from shared.runtime.retrying import Deadline
 
 Result = TypeVar("Result")
@@ -235,7 +235,7 @@ class FakeEmbedder(Embedder):
     def __init__(self, model: Model, wire: Wire | None = None) -> None:
         super().__init__(
             DashScopeSettings(
-                api_key=Secret("sk-fake"), dimension_asked=DIMENSION,
+                api_key=Secret("sk-fake"), requested_dimension=DIMENSION,
                 requests_per_second=float(_NO_QUOTA), tokens_per_minute=60 * _NO_QUOTA,
             )
         )  # fmt: skip
@@ -246,8 +246,10 @@ class FakeEmbedder(Embedder):
     def _pool(self) -> Any:
         return _InTurn()
 
-    def _send(self, texts: list[str], wanted: Wanted, seconds: float) -> Any:
-        return self._wire.carry(f"dashscope.embed {len(texts)}", lambda: self._model.answer(texts, wanted.dimension))
+    def _send(self, texts: list[str], parameters: EmbeddingParameters, seconds: float) -> Any:
+        return self._wire.carry(
+            f"dashscope.embed {len(texts)}", lambda: self._model.answer(texts, parameters.dimension)
+        )
 
 
 # -- Milvus -----------------------------------------------------------------------------------------------------------
@@ -320,7 +322,7 @@ class FakeStore(Store):
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         deadline.timeout(self._settings.timeout)
         name = arguments[0]
-        what = "records" if name == self._documents else "passages"
+        what = "records" if name == self._documents else "chunks"
         return self._wire.carry(
             f"milvus.{method} {what}", lambda: getattr(self, f"_on_{method}")(*arguments, **options)
         )
@@ -343,9 +345,9 @@ class FakeStore(Store):
         return 0 if consistency_level == "Strong" else self._wire.lag()
 
     @property
-    def passages(self) -> str:
-        """The name of the collection of passages, for those who look at the index past the store."""
-        return self._passages
+    def chunk_collection(self) -> str:
+        """The name of the collection of chunks, for those who look at the index past the store."""
+        return self._chunks
 
 
 def _moment(seconds: int) -> dt.datetime:

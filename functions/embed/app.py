@@ -28,20 +28,20 @@ from shared.domain.errors import ConfigurationError, RequestError
 from shared.embedding import pooling
 from shared.embedding.embedder import Embedder, TextType
 from shared.runtime import openapi
-from shared.runtime.auth import Gate
+from shared.runtime.auth import Authenticator
 from shared.runtime.settings import EmbedSettings
-from shared.runtime.web import Application, answer, body, deadline, request_id, settings_or_exit
+from shared.runtime.web import Application, answer, deadline, read_body, read_settings_or_exit, request_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.domain.models import Embedding
-    from shared.embedding.embedder import Embedded, Wanted
-    from shared.records.writing import Streamed
+    from shared.embedding.embedder import EmbeddingParameters, EmbeddingResult
+    from shared.records.writing import WriteResult
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
 
-settings = settings_or_exit(EmbedSettings)
+settings = read_settings_or_exit(EmbedSettings)
 embedder = Embedder(settings.dashscope)
 
 
@@ -64,22 +64,22 @@ def prepare(_deadline: Deadline) -> None:
     embedder.warm_up()
 
 
-def on_event(raw: bytes, deadline: Deadline) -> Streamed:
+def on_event(raw: bytes, deadline: Deadline) -> WriteResult:
     """Write the records of an event; what happened to each is the invocation's result."""
     if not collections:
         hint = "set MILVUS_URI for this function, and recordsEnabled in s.yaml before it is deployed."
         raise ConfigurationError("events_off", f"Records have nowhere to go: {hint}")
-    from shared.records import envelopes as records
-    from shared.records.writing import Streaming
+    from shared.records import envelopes
+    from shared.records.writing import RecordWriter
 
-    streaming = Streaming(embedder, collections, settings.tenants.tenancy())
-    return streaming.handle(records.parse(raw, settings.records), deadline)
+    writer = RecordWriter(embedder, collections, settings.tenants.tenancy())
+    return writer.write(envelopes.parse(raw, settings.records), deadline)
 
 
 application = Application(
     "embed",
     about=embedder.about,
-    gate=Gate(settings.access.keys),
+    authenticator=Authenticator(settings.access.keys),
     prepare=prepare,
     on_event=on_event,
     domain=settings.access.domain,
@@ -91,19 +91,19 @@ app = application.flask
 @app.post("/embed")
 def embed() -> Response:
     """Vectors of any number of texts up to the cap, in input order."""
-    asked = body(EmbedRequest)
+    asked = read_body(EmbedRequest)
     _check_count("texts", asked.texts)
-    wanted = embedder.wanted(asked.text_type, asked.dimension, asked.output_type, asked.instruct)
+    parameters = embedder.make_parameters(asked.text_type, asked.dimension, asked.output_type, asked.instruct)
     if asked.too_long == "split":
-        parts = pooling.split(asked.texts, embedder.too_long)
-        embedded = pooling.pool(_embedded(parts.texts, wanted), parts)
+        parts = pooling.split(asked.texts, embedder.is_too_long)
+        embedded = pooling.pool(_embedded(parts.texts, parameters), parts)
     else:
-        embedded = _embedded(asked.texts, wanted)
+        embedded = _embedded(asked.texts, parameters)
     return answer(
         EmbedAnswer(
             embeddings=[Vector.of(i, embedding) for i, embedding in enumerate(embedded.complete())],
             model=settings.dashscope.model_name,
-            dimension=wanted.dimension,
+            dimension=parameters.dimension,
             usage=embedded.usage,
             request_id=request_id(),
         )
@@ -113,15 +113,15 @@ def embed() -> Response:
 @app.post("/v1/embeddings")
 def openai_embeddings() -> Response:
     """The same under OpenAI's names."""
-    asked = body(OpenAIRequest)
+    asked = read_body(OpenAIRequest)
     if asked.model != settings.dashscope.model_name:
         raise RequestError(
             "model_not_found", f"This function serves {settings.dashscope.model_name}; ask for that.", status=404
         )
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     _check_count("input", texts)
-    wanted = embedder.wanted(TextType.DOCUMENT, asked.dimensions)
-    embedded = _embedded(texts, wanted)
+    parameters = embedder.make_parameters(TextType.DOCUMENT, asked.dimensions)
+    embedded = _embedded(texts, parameters)
     tokens = embedded.usage.tokens
     return answer(
         OpenAIAnswer(
@@ -149,7 +149,7 @@ def _check_count(name: str, texts: list[str]) -> None:
         raise RequestError("too_many_texts", f"{name} holds {len(texts)} texts; {settings.max_texts} are allowed.")
 
 
-def _embedded(texts: Sequence[str], wanted: Wanted) -> Embedded:
+def _embedded(texts: Sequence[str], parameters: EmbeddingParameters) -> EmbeddingResult:
     """What DashScope makes of ``texts``; what cannot end in time is refused before anything is paid for."""
     until = deadline()
     seconds = embedder.seconds_needed(texts)
@@ -160,7 +160,7 @@ def _embedded(texts: Sequence[str], wanted: Wanted) -> Embedded:
             f"{until.remaining():.0f} s: send fewer texts at once.",
             status=413,
         )
-    return embedder.embed(texts, wanted, until)
+    return embedder.embed(texts, parameters, until)
 
 
 def _encoded(embedding: Embedding, encoding: str) -> Any:

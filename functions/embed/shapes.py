@@ -16,7 +16,7 @@ class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /embed``."""
 
     texts: Annotated[list[str], Meta(description="The texts, none blank; as many as EMBED_MAX_TEXTS allows (2,000).")]
-    text_type: Annotated[TextType, Meta(description="document for passages, query for questions.")] = TextType.DOCUMENT
+    text_type: Annotated[TextType, Meta(description="document for chunks, query for questions.")] = TextType.DOCUMENT
     dimension: Annotated[int | None, Meta(description="A size the model offers; else the deployment's.")] = None
     output_type: Annotated[Output, Meta(description="Which vectors to return.")] = Output.DENSE
     instruct: Annotated[

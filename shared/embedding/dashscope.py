@@ -52,7 +52,7 @@ class RefusedError(PlatformError):
     """DashScope refuses what a call holds; some text in it is to blame."""
 
 
-class ModelStudio:
+class DashScopeClient:
     """A client of DashScope's SDK: thread-safe, one per process.
 
     Attributes:
@@ -62,7 +62,7 @@ class ModelStudio:
     """
 
     def __init__(self, settings: DashScopeSettings) -> None:
-        self.budget = Budget(settings.most_cost)
+        self.budget = Budget(settings.max_cost)
         self._settings = settings
 
     def warm_up(self) -> None:
@@ -119,7 +119,7 @@ class ModelStudio:
         }
         try:
             with tracing.call("dashscope", "call"):
-                return call({**common, "headers": tracing.headers()})
+                return call({**common, "headers": tracing.trace_headers()})
         except requests.RequestException as error:
             log.warning(
                 "dashscope_unreachable",

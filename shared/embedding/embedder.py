@@ -23,17 +23,17 @@ from msgspec import Struct, field
 from shared.domain.errors import PlatformError, RequestError, TransientError
 from shared.domain.models import Embedding, SparseVector, Usage
 from shared.embedding import tokens
-from shared.embedding.dashscope import MalformedError, ModelStudio, RefusedError, throttled, tokens_billed
+from shared.embedding.dashscope import DashScopeClient, MalformedError, RefusedError, throttled, tokens_billed
 from shared.embedding.quota import Limiter, Share
 from shared.runtime import metrics, retrying
-from shared.runtime.retrying import Deadline, Persistence
+from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shared.runtime.settings import DashScopeSettings
 
-_PERSISTENCE = Persistence(attempts=6, first_wait=0.5, longest_wait=20)
+_RETRY_POLICY = RetryPolicy(attempts=6, first_delay=0.5, max_delay=20)
 _CACHED_QUERIES = 1_000
 # How fast a slow call is forgotten: by the next ones, a tenth each.
 _FADING = 0.9
@@ -42,7 +42,7 @@ _SPOILT_ANSWERS = 2
 
 
 class TextType(StrEnum):
-    """What a text is for; DashScope embeds questions and passages differently."""
+    """What a text is for; DashScope embeds questions and chunks differently."""
 
     DOCUMENT = "document"
     QUERY = "query"
@@ -66,7 +66,7 @@ class Output(StrEnum):
         return self is not Output.DENSE
 
 
-class Wanted(Struct, frozen=True):
+class EmbeddingParameters(Struct, frozen=True):
     """What is asked of DashScope for every text of a request.
 
     Attributes:
@@ -93,7 +93,7 @@ class RefusedText(Struct, frozen=True):
     request_id: str
 
 
-class Embedded(Struct, frozen=True):
+class EmbeddingResult(Struct, frozen=True):
     """Answer to a request.
 
     Attributes:
@@ -168,25 +168,25 @@ class _Ledger(Struct):
         with self.lock:
             self.failure = self.failure or error
 
-    def close(self) -> Embedded:
+    def close(self) -> EmbeddingResult:
         refused = tuple(sorted(self.refused, key=lambda text: text.index))
-        return Embedded(tuple(self.embeddings), self.usage, refused, self.failure, tuple(self.request_ids))
+        return EmbeddingResult(tuple(self.embeddings), self.usage, refused, self.failure, tuple(self.request_ids))
 
 
 class Embedder:
     """Makes vectors of texts by DashScope: thread-safe, one per process.
 
     Args:
-        studio: what it calls DashScope through; one of its own, if nobody else in the process calls it.
+        client: what it calls DashScope through; one of its own, if nobody else in the process calls it.
     """
 
-    def __init__(self, settings: DashScopeSettings, studio: ModelStudio | None = None) -> None:
+    def __init__(self, settings: DashScopeSettings, client: DashScopeClient | None = None) -> None:
         self._settings = settings
-        self._studio = studio or ModelStudio(settings)
+        self._client = client or DashScopeClient(settings)
         self._limiter = Limiter(_share(settings))
         self._usual_seconds = 0.0  # what calls took of late
         # Arrays take a quarter of what tuples of numbers take: a thousand of 1,024 dimensions are 8 MB.
-        self._cache: OrderedDict[tuple[str, Wanted], array[float]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, EmbeddingParameters], array[float]] = OrderedDict()
         self._cache_lock = threading.Lock()
 
     @property
@@ -201,11 +201,11 @@ class Embedder:
 
     def warm_up(self) -> None:
         """Import the SDK and open its session now, so that the first request does not wait for it."""
-        self._studio.warm_up()
+        self._client.warm_up()
 
-    def wanted(
+    def make_parameters(
         self, text_type: TextType, dimension: int | None = None, output: Output = Output.DENSE, instruct: str = ""
-    ) -> Wanted:
+    ) -> EmbeddingParameters:
         """A request's parameters, checked against what the model offers.
 
         Raises:
@@ -220,9 +220,9 @@ class Embedder:
             raise RequestError("unsupported_output", f"{model.name} has no sparse vectors.")
         if instruct and not (model.instruct and text_type is TextType.QUERY):
             raise RequestError("unsupported_instruct", f"{model.name} takes an instruction with queries at most.")
-        return Wanted(text_type, size, output, instruct)
+        return EmbeddingParameters(text_type, size, output, instruct)
 
-    def too_long(self, text: str) -> bool:
+    def is_too_long(self, text: str) -> bool:
         """Whether ``text`` has more tokens than the model takes in one row."""
         return tokens.exceeds(text, self._settings.model.tokens_per_row)
 
@@ -231,7 +231,7 @@ class Embedder:
         share = _share(self._settings)
         return sum(share.seconds(sum(row.tokens for row in batch)) for batch in self._pack(self._rows(texts)))
 
-    def embed(self, texts: Sequence[str], wanted: Wanted, deadline: Deadline) -> Embedded:
+    def embed(self, texts: Sequence[str], parameters: EmbeddingParameters, deadline: Deadline) -> EmbeddingResult:
         """Embed ``texts``, which must be non-blank and within the model's token limit.
 
         Raises:
@@ -241,10 +241,10 @@ class Embedder:
         batches = list(self._pack(self._rows(texts)))
         if len(batches) <= 1:
             for batch in batches:
-                self._embed_batch(batch, wanted, deadline, ledger)
+                self._embed_batch(batch, parameters, deadline, ledger)
         else:
             contexts = [contextvars.copy_context() for _ in batches]  # what log lines and traces of the request say
-            call = partial(self._embed_batch, wanted=wanted, deadline=deadline, ledger=ledger)
+            call = partial(self._embed_batch, parameters=parameters, deadline=deadline, ledger=ledger)
             list(self._pool.map(lambda context, batch: context.run(call, batch), contexts, batches))
         return ledger.close()
 
@@ -254,7 +254,7 @@ class Embedder:
         Raises:
             PlatformError: as `embed` and `Embedded.complete`.
         """
-        key = (text, self.wanted(TextType.QUERY))
+        key = (text, self.make_parameters(TextType.QUERY))
         with self._cache_lock:
             if key in self._cache:
                 self._cache.move_to_end(key)
@@ -271,7 +271,7 @@ class Embedder:
         for index, text in enumerate(texts):
             if not text.strip():
                 raise RequestError("text_empty", f"texts[{index}] is empty or blank; DashScope refuses that.")
-            if self.too_long(text):
+            if self.is_too_long(text):
                 model = self._settings.model
                 raise RequestError(
                     "text_too_long",
@@ -294,37 +294,41 @@ class Embedder:
         if batch:
             yield tuple(batch)
 
-    def _embed_batch(self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline, ledger: _Ledger) -> None:
+    def _embed_batch(
+        self, rows: tuple[_Row, ...], parameters: EmbeddingParameters, deadline: Deadline, ledger: _Ledger
+    ) -> None:
         if ledger.failure:
             return  # the request fails anyway: nothing more is bought for it
         try:
-            retrying.call(lambda: self._call(rows, wanted, deadline, ledger), _PERSISTENCE, deadline)
+            retrying.call(lambda: self._call(rows, parameters, deadline, ledger), _RETRY_POLICY, deadline)
         except RefusedError as error:
             if len(rows) == 1:
                 ledger.refuse(rows[0], error)
                 return
             middle = len(rows) // 2
-            self._embed_batch(rows[:middle], wanted, deadline, ledger)
-            self._embed_batch(rows[middle:], wanted, deadline, ledger)
+            self._embed_batch(rows[:middle], parameters, deadline, ledger)
+            self._embed_batch(rows[middle:], parameters, deadline, ledger)
         except PlatformError as error:
             ledger.fail(error)
 
-    def _call(self, rows: tuple[_Row, ...], wanted: Wanted, deadline: Deadline, ledger: _Ledger) -> None:
+    def _call(
+        self, rows: tuple[_Row, ...], parameters: EmbeddingParameters, deadline: Deadline, ledger: _Ledger
+    ) -> None:
         guessed = sum(row.tokens for row in rows)
         reservation = self._limiter.wait(guessed, deadline)
         if deadline.remaining() < self._usual_seconds:
             # It would be cut off, and paid for all the same.
             raise TransientError("deadline_exceeded", "Too little time is left for another call; try again.")
-        reserved = self._settings.model.cost(sum(tokens.at_most(row.text) for row in rows))
-        self._studio.budget.reserve(reserved)
+        reserved = self._settings.model.cost(sum(tokens.bound(row.text) for row in rows))
+        self._client.budget.reserve(reserved)
         billed = guessed  # until the answer says: an answer that is lost may have been paid for
         try:
-            response = self._send([row.text for row in rows], wanted, deadline.timeout(self._settings.call_timeout))
+            response = self._send([row.text for row in rows], parameters, deadline.timeout(self._settings.call_timeout))
             billed = tokens_billed(response)
         finally:
-            self._studio.budget.settle(reserved, self._settings.model.cost(billed))
+            self._client.budget.settle(reserved, self._settings.model.cost(billed))
         if response.status_code != 200:
-            failure = self._studio.failure(response)
+            failure = self._client.failure(response)
             if isinstance(failure, TransientError) and throttled(response):
                 self._limiter.throttled()
             raise failure
@@ -332,22 +336,22 @@ class Embedder:
         usage = Usage(tokens=billed, calls=1, cost_cny=self._settings.model.cost(billed))
         metrics.add(tokens=usage.tokens, cost_cny=usage.cost_cny)
         try:
-            embeddings = _embeddings(response, len(rows), wanted)
+            embeddings = _embeddings(response, len(rows), parameters)
         except MalformedError as error:
             error.soon = ledger.spoilt(rows, usage)
             raise
         ledger.paid(rows, embeddings, usage, response.request_id or "")
 
-    def _send(self, texts: list[str], wanted: Wanted, seconds: float) -> Any:
+    def _send(self, texts: list[str], parameters: EmbeddingParameters, seconds: float) -> Any:
         model = self._settings.model
         started = time.monotonic()
-        response = self._studio.embed(
+        response = self._client.embed(
             texts,
             seconds,
-            text_type=wanted.text_type.value,
-            dimension=wanted.dimension if model.takes_dimension else None,
-            output_type=wanted.output.value if model.sparse else None,
-            instruct=wanted.instruct or None,
+            text_type=parameters.text_type.value,
+            dimension=parameters.dimension if model.takes_dimension else None,
+            output_type=parameters.output.value if model.sparse else None,
+            instruct=parameters.instruct or None,
         )
         # Threads may overwrite each other's figure: any of them will do.
         self._usual_seconds = max(time.monotonic() - started, _FADING * self._usual_seconds)
@@ -364,7 +368,7 @@ def _share(settings: DashScopeSettings) -> Share:
     return Share(requests_per_second * settings.quota_share, tokens_per_minute * settings.quota_share / 60)
 
 
-def _embeddings(response: Any, count: int, wanted: Wanted) -> tuple[Embedding, ...]:
+def _embeddings(response: Any, count: int, parameters: EmbeddingParameters) -> tuple[Embedding, ...]:
     """The answer's rows in request order.
 
     Raises:
@@ -374,18 +378,18 @@ def _embeddings(response: Any, count: int, wanted: Wanted) -> tuple[Embedding, .
         rows = sorted(response.output["embeddings"], key=lambda row: row["text_index"])
         if [row["text_index"] for row in rows] != list(range(count)):
             raise ValueError("its rows are not those asked for")
-        return tuple(_embedding(row, wanted) for row in rows)
+        return tuple(_embedding(row, parameters) for row in rows)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = str(error) if isinstance(error, ValueError) else "its shape is unknown"
         raise MalformedError(reason, response.request_id or "") from None
 
 
-def _embedding(row: Mapping[str, Any], wanted: Wanted) -> Embedding:
-    dense = tuple(row["embedding"]) if wanted.output.has_dense else ()
+def _embedding(row: Mapping[str, Any], parameters: EmbeddingParameters) -> Embedding:
+    dense = tuple(row["embedding"]) if parameters.output.has_dense else ()
     # One NaN or infinity spoils the sum; asking each number takes a tenth of the time of the whole call.
-    if wanted.output.has_dense and (len(dense) != wanted.dimension or not math.isfinite(sum(dense))):
-        raise ValueError(f"a vector is not {wanted.dimension} finite numbers")
-    if not wanted.output.has_sparse:
+    if parameters.output.has_dense and (len(dense) != parameters.dimension or not math.isfinite(sum(dense))):
+        raise ValueError(f"a vector is not {parameters.dimension} finite numbers")
+    if not parameters.output.has_sparse:
         return Embedding(dense)
     weights = [(int(entry["index"]), float(entry["value"])) for entry in row["sparse_embedding"]]
     return Embedding(dense, SparseVector(tuple(i for i, _ in weights), tuple(v for _, v in weights)))

@@ -28,7 +28,7 @@ class Scope(Struct, frozen=True):
 
     tenants: frozenset[str] | None = None
 
-    def narrowed(self, tenant: str | None) -> Scope:
+    def narrow(self, tenant: str | None) -> Scope:
         """This scope's part that is one tenant's; the whole of it for ``None``.
 
         Raises:
@@ -72,13 +72,13 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-class Gate:
+class Authenticator:
     """Lets in who presents a key of one of ``entries``; lets everybody in to everything when there are none."""
 
     def __init__(self, entries: Sequence[str]) -> None:
         self._known = tuple((_digest(key), scope) for key, scope in map(read_key, entries))
 
-    def check(self, authorization: str, api_key: str) -> Scope:
+    def authenticate(self, authorization: str, api_key: str) -> Scope:
         """What the caller may see, by the headers ``Authorization: Bearer`` and ``x-api-key``.
 
         The query is never looked at, because proxies log it.

@@ -42,7 +42,7 @@ class JsonFormatter(logging.Formatter):
 
 
 @contextmanager
-def bound(**values: Any) -> Iterator[None]:
+def bind(**values: Any) -> Iterator[None]:
     """Add ``values`` to every line logged inside."""
     token = _context.set({**_context.get(), **values})
     try:

@@ -43,7 +43,7 @@ _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 
 @contextmanager
-def measured() -> Iterator[Meter]:
+def collect() -> Iterator[Meter]:
     """Collect in a meter what is added inside, by this thread and those that run in copies of its context."""
     meter = Meter()
     token = _meter.set(meter)

@@ -37,7 +37,7 @@ class Deadline(Struct, frozen=True):
         """Seconds left; negative once it has passed."""
         return self.at - time.monotonic()
 
-    def sooner(self, seconds: float) -> Deadline:
+    def minus(self, seconds: float) -> Deadline:
         """A deadline so much earlier, but never more than a quarter of the time that is left."""
         return Deadline(self.at - max(0.0, min(seconds, self.remaining() / 4)))
 
@@ -53,27 +53,27 @@ class Deadline(Struct, frozen=True):
         return left
 
 
-class Persistence(Struct, frozen=True):
+class RetryPolicy(Struct, frozen=True):
     """How stubbornly a call is repeated.
 
     Attributes:
         attempts: calls made at most, the first one included.
-        first_wait: upper bound of the first pause, doubled each time.
-        longest_wait: upper bound of every pause.
+        first_delay: upper bound of the first pause, doubled each time.
+        max_delay: upper bound of every pause.
     """
 
     attempts: int
-    first_wait: float
-    longest_wait: float
+    first_delay: float
+    max_delay: float
 
-    def pause(self, attempt: int, retry_after: float | None) -> float:
+    def delay(self, attempt: int, retry_after: float | None) -> float:
         """Seconds to wait behind the ``attempt``-th failure, counted from 1."""
-        bound = min(self.longest_wait, self.first_wait * 2 ** (attempt - 1))
+        bound = min(self.max_delay, self.first_delay * 2 ** (attempt - 1))
         drawn = random.uniform(0, bound)  # noqa: S311 - jitter, not a secret
         return max(drawn, retry_after or 0)
 
 
-def call(function: Callable[[], Result], persistence: Persistence, deadline: Deadline) -> Result:
+def call(function: Callable[[], Result], policy: RetryPolicy, deadline: Deadline) -> Result:
     """Call ``function`` until it succeeds, fails for good, or the bounds are reached.
 
     Raises:
@@ -82,7 +82,7 @@ def call(function: Callable[[], Result], persistence: Persistence, deadline: Dea
 
     def pause(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return persistence.pause(state.attempt_number, getattr(error, "retry_after", None))
+        return policy.delay(state.attempt_number, getattr(error, "retry_after", None))
 
     def pointless(state: RetryCallState) -> bool:
         return state.upcoming_sleep >= deadline.remaining()
@@ -91,7 +91,7 @@ def call(function: Callable[[], Result], persistence: Persistence, deadline: Dea
         retry=retry_if_exception(lambda error: isinstance(error, TransientError) and error.soon),
         wait=pause,
         before_sleep=lambda _: metrics.add(retries=1),
-        stop=lambda state: stop_after_attempt(persistence.attempts)(state) or pointless(state),
+        stop=lambda state: stop_after_attempt(policy.attempts)(state) or pointless(state),
         reraise=True,
     )
     return retrying(function)

@@ -55,7 +55,7 @@ class Trace(Struct, frozen=True):
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
-def accepted(traceparent: str) -> Trace | None:
+def parse_traceparent(traceparent: str) -> Trace | None:
     """The trace a caller names; ``None`` for what the standard calls invalid."""
     found = _PARENT.fullmatch(traceparent)
     if found is None or found[1] == "ff" or (found[1] == "00" and found[5]):
@@ -65,7 +65,7 @@ def accepted(traceparent: str) -> Trace | None:
     return Trace(found[2], found[3], found[4])
 
 
-def headers() -> dict[str, str]:
+def trace_headers() -> dict[str, str]:
     """What a remote call carries, so that its service can say which trace it belonged to."""
     trace = _current.get()
     return {"traceparent": trace.parent} if trace else {}
@@ -74,7 +74,7 @@ def headers() -> dict[str, str]:
 @contextmanager
 def request(function: str, traceparent: str) -> Iterator[Trace]:
     """The part of a trace that one request is."""
-    caller = accepted(traceparent)
+    caller = parse_traceparent(traceparent)
     with _span(function, "server", caller) as recorded:
         trace = recorded or _unrecorded(caller)
         token = _current.set(trace)

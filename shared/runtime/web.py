@@ -23,13 +23,13 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from shared.domain.errors import ConfigurationError, NotFoundError, PlatformError, RequestError, TransientError
 from shared.runtime import logs, metrics, tracing
-from shared.runtime import settings as config
+from shared.runtime.environment import read_settings
 from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.runtime.auth import Gate, Scope
+    from shared.runtime.auth import Authenticator, Scope
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +52,11 @@ _PUBLIC = (".fcapp.run", ".devsapp.net")
 _OPEN_PATHS = frozenset({"/healthz"})
 
 
-def settings_or_exit(kind: type[Settings]) -> Settings:
+def read_settings_or_exit(kind: type[Settings]) -> Settings:
     """The function's settings; a wrong one ends the process with a sentence that names it."""
     try:
         logs.configure(os.environ.get("LOG_LEVEL") or "INFO")
-        return config.read(kind, os.environ)
+        return read_settings(kind, os.environ)
     except ConfigurationError as error:
         log.critical("startup_refused", extra={"code": error.code, "reason": error.message})
         sys.stdout.flush()
@@ -69,7 +69,7 @@ class Application:
 
     Args:
         name: the function's name, for logs.
-        gate: who may call over HTTP.
+        authenticator: who may call over HTTP.
         prepare: what `/initialize` waits for: connect, check the collection, load what is slow.
         about: further fields of `/healthz`, such as the model in use; nothing secret.
         on_event: handles an event's raw bytes and returns what happened; without it events are refused.
@@ -81,7 +81,7 @@ class Application:
         self,
         name: str,
         *,
-        gate: Gate,
+        authenticator: Authenticator,
         prepare: Callable[[Deadline], None],
         on_event: Callable[[bytes, Deadline], Any] | None = None,
         open_paths: frozenset[str] = frozenset(),
@@ -94,7 +94,7 @@ class Application:
         self.flask.url_map.merge_slashes = False  # or an address with two would be answered with a redirection
         self._name = name
         self._domain = domain.lower()
-        self._gate = gate
+        self._authenticator = authenticator
         self._prepare = prepare
         self._begun: Future[None] | None = None
         self._on_event = on_event
@@ -133,9 +133,9 @@ class Application:
         g.started = time.perf_counter()
         g.request_id = _own_or_new_id(request.headers.get("x-fc-request-id", ""))
         g.contexts = ExitStack()
-        g.meter = g.contexts.enter_context(metrics.measured())
+        g.meter = g.contexts.enter_context(metrics.collect())
         g.trace = g.contexts.enter_context(tracing.request(self._name, request.headers.get("traceparent", "")))
-        g.contexts.enter_context(logs.bound(request_id=g.request_id, trace_id=g.trace.trace_id))
+        g.contexts.enter_context(logs.bind(request_id=g.request_id, trace_id=g.trace.trace_id))
         if request.path in ("/initialize", "/invoke"):
             self._admit_control()
         elif request.path == "/pre-stop":
@@ -143,7 +143,9 @@ class Application:
             if request.headers.get(_CONTROL) == "/http-invoke":
                 raise NotFoundError("not_found", "There is nothing at GET /pre-stop.")
         elif request.path not in self._open_paths:
-            g.scope = self._gate.check(request.headers.get("Authorization", ""), request.headers.get("x-api-key", ""))
+            g.scope = self._authenticator.authenticate(
+                request.headers.get("Authorization", ""), request.headers.get("x-api-key", "")
+            )
 
     def _admit_control(self) -> None:
         nothing = NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
@@ -233,7 +235,7 @@ def deadline() -> Deadline:
     return Deadline.after(max(timeout - _MARGIN_SECONDS, timeout / 2))
 
 
-def body(kind: type[Body]) -> Body:
+def read_body(kind: type[Body]) -> Body:
     """The request's JSON body as ``kind``, whatever content type it was sent under.
 
     Raises:
