@@ -24,7 +24,7 @@ from shared.domain.models import Excerpt, Hit, Usage
 from shared.retrieval.fusion import DEPTH, fuse
 from shared.retrieval.highlighting import Highlighter
 from shared.runtime.auth import EVERYTHING, Scope
-from shared.store.expressions import all_of, compile_filter
+from shared.store.expressions import all_of, compile_filter, visible_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -246,7 +246,7 @@ class Retrieval:
             TransientError, ConfigurationError: DashScope or Milvus cannot be asked.
         """
         _check(question)
-        within = scope.narrow(question.tenant).condition
+        within = visible_to(scope.narrow(question.tenant))
         condition = all_of(within, compile_filter(question.filter))
         clock = _Clock()
         if not self._store.check(deadline):

@@ -169,7 +169,7 @@ def test_an_older_record_that_comes_late_changes_nothing(world: World, name: str
 
 def test_two_writers_of_one_id_leave_one_passage(world: World, name: str) -> None:
     world.dashscope.tune(latency_ms=100)
-    threads = [threading.Thread(target=world.handle, args=(Record(name, f"Text {i}."),)) for i in range(6)]
+    threads = [threading.Thread(target=world.write, args=(Record(name, f"Text {i}."),)) for i in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -17,7 +17,7 @@ class IngestionSettings(Struct, frozen=True, kw_only=True):
     """How documents are cut, and how large they may be."""
 
     chunk_tokens: Annotated[
-        int, Meta(ge=32, le=2_000), Setting("CHUNK_TOKENS", "Size of a passage, in estimated tokens.")
+        int, Meta(ge=32, le=2_000), Setting("CHUNK_TOKENS", "Size of a chunk, in estimated tokens.")
     ] = 384
     max_file_bytes: Annotated[int, Meta(ge=1), Setting("MAX_FILE_BYTES", "Larger objects are recorded as failed.")] = (
         2 * 1024**3
