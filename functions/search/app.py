@@ -28,9 +28,11 @@ from shared.embedding.reranker import Reranker
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
 from shared.runtime.auth import Authenticator
+from shared.runtime.request import deadline, read_body, request_id, scope
+from shared.runtime.responses import answer
 from shared.runtime.settings import SearchSettings
-from shared.runtime.web import Application, answer, deadline, read_body, read_settings_or_exit, request_id, scope
-from shared.store.expressions import all_of, compile_filter, equals
+from shared.runtime.web import Application, read_settings_or_exit
+from shared.store.expressions import all_of, compile_filter, equals, visible_to
 from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def documents() -> Response:
     asked: ListRequest = convert(dict(request.args), ListRequest, from_text=True)
     deleted = equals("state", DocumentState.DELETED.value)
     condition = all_of(
-        scope().narrow(asked.tenant).condition,
+        visible_to(scope().narrow(asked.tenant)),
         equals("state", asked.state.value) if asked.state else f"not ({deleted})",
         compile_filter({"prefix": {"key": asked.prefix}}) if asked.prefix else "",
     )
@@ -142,14 +144,14 @@ def _document(document_id: str) -> Document:
     until = deadline()
     known = None
     if _ID.fullmatch(document_id) and store.check(until):
-        known = store.document(document_id, until, scope().condition)
+        known = store.document(document_id, until, visible_to(scope()))
     if known is None:
         raise NotFoundError("document_not_found", "There is no such document; GET /documents lists them.")
     return known
 
 
 def _chunks(document_id: str, asked: ChunksRequest) -> tuple[list[Chunk], int]:
-    return store.stretch(document_id, asked.offset, asked.limit, scope().condition, deadline())
+    return store.stretch(document_id, asked.offset, asked.limit, visible_to(scope()), deadline())
 
 
 def _json(text: str) -> Any:

@@ -24,7 +24,7 @@ from shared.domain.models import Chunk, SearchHit, Usage
 from shared.retrieval.fusion import DEPTH, fuse
 from shared.retrieval.highlighting import Highlighter
 from shared.runtime.auth import EVERYTHING, Scope
-from shared.store.expressions import all_of, compile_filter
+from shared.store.expressions import all_of, compile_filter, visible_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -246,7 +246,7 @@ class Retrieval:
             TransientError, ConfigurationError: DashScope or Milvus cannot be asked.
         """
         _check(query)
-        within = scope.narrow(query.tenant).condition
+        within = visible_to(scope.narrow(query.tenant))
         condition = all_of(within, compile_filter(query.filter))
         clock = _Clock()
         if not self._store.check(deadline):

@@ -26,6 +26,8 @@ from shared.domain.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from shared.runtime.auth import Scope
+
 MAX_DEPTH = 8
 MAX_VALUES = 100
 MAX_VALUE_CHARACTERS = 1_024
@@ -74,6 +76,11 @@ def equals(field: str, value: str) -> str:
 def among(field: str, values: Sequence[str]) -> str:
     """The expression that ``field`` holds one of ``values``."""
     return f"{field} in [{', '.join(map(quoted, values))}]"
+
+
+def visible_to(scope: Scope) -> str:
+    """The expression that selects what a caller may see; empty for everything."""
+    return "" if scope.tenants is None else among("tenant", sorted(scope.tenants))
 
 
 def any_of(conditions: Sequence[str]) -> str:

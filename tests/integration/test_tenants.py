@@ -19,6 +19,7 @@ from shared.records.writing import RecordWriter
 from shared.retrieval.searching import Mode, Retrieval, SearchQuery
 from shared.runtime.auth import EVERYTHING, Authenticator, Scope
 from shared.runtime.settings import IngestionSettings
+from shared.store.expressions import visible_to
 from shared.store.store import Space, Store
 from tests.integration.test_store import SPACE, chunk_rows, soon
 
@@ -93,7 +94,7 @@ def test_a_chunk_that_changes_its_tenant_stands_exactly_once_and_is_found_under_
         mine = f'document_id == "{document_id}"'
         assert store._count(store._chunks, mine, soon()) == 20
         for asked in ("acme", "globex", "", "公司"):
-            within = f"({Scope(frozenset({asked})).condition}) and ({mine})"
+            within = f"({visible_to(Scope(frozenset({asked})))}) and ({mine})"
             hits = store.nearest(written[0].vector, 50, within, soon())
             assert len(hits) == (20 if asked == tenant else 0)
 
@@ -162,9 +163,9 @@ def test_no_question_of_a_bound_key_reaches_another_tenants_rows(world: World) -
                 assert world.seen(acme, mode=mode, filter=condition, **more) <= {"acme/plan.txt"}
     with pytest.raises(RequestError, match="tenant_forbidden"):
         world.seen(acme, tenant="globex")
-    assert world.store.document(foreign, soon(), acme.condition) is None
-    assert world.store.stretch(foreign, 0, 10, acme.condition, soon()) == ([], 0)
-    page, total = world.store.document_page(acme.condition, 0, 10, soon())
+    assert world.store.document(foreign, soon(), visible_to(acme)) is None
+    assert world.store.stretch(foreign, 0, 10, visible_to(acme), soon()) == ([], 0)
+    page, total = world.store.document_page(visible_to(acme), 0, 10, soon())
     assert ([document.key for document in page], total) == (["acme/plan.txt"], 1)
     # Another rule: every document changes hands, and nothing is bought again.
     bill = world.embedder.embed_query("the secret plan", soon())[1]

@@ -23,7 +23,8 @@ import requests
 from local import processes, stack
 from local.stack import Plan, Ports, Stack
 from shared.domain.models import DocumentState, ObjectKey
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.store import Space, Store

@@ -10,7 +10,9 @@ import pytest
 from shared.domain.errors import RequestError
 from shared.domain.models import Embedding, Usage
 from shared.embedding import pooling, tokens
-from shared.embedding.embedder import Embedder, EmbeddingResult, Output, RefusedText, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import Output, TextType
+from shared.embedding.results import EmbeddingResult, RefusedText
 from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from shared.domain.errors import PlatformError, TransientError
 from shared.domain.models import DocumentState
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import SIDECAR, Bucket
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent
