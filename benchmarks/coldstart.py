@@ -104,8 +104,7 @@ def main() -> int:
                 start = _start(arm)
                 if number:  # the first round fills the page cache
                     starts[arm.name].append(start)
-    report("coldstart", [*_figures(starts), *_sizes()])
-    return 0
+    return report("coldstart", [*_figures(starts), *_sizes()])
 
 
 def _figures(starts: Mapping[str, Sequence[Start]]) -> Iterator[Figure]:

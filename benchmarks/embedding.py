@@ -1,7 +1,7 @@
 """How near the client comes to the account's quota, and what it pays twice, beside two clients people use today.
 
 Run as ``python -m benchmarks.embedding``, which takes five minutes, and one more to install the peers the first time;
-``--quick`` measures the same on fewer texts, where the slow start weighs more than the targets allow for. The stand-in
+``--quick`` measures the same on fewer texts, where the slow start weighs more than the targets allow for. The emulator
 for DashScope has the documented quota of text-embedding-v4 and takes 150 ms for each call; it counts what it billed.
 It and every client run in processes of their own.
 
@@ -15,6 +15,7 @@ are short, so that clients that send one call after the other come near the quot
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from dataclasses import dataclass
 from operator import truediv
@@ -81,7 +82,7 @@ _QUICK: Final = Size(passages=800, refused=1_000, lost=2_000, chunks=50, cpu_row
 _DOCUMENTS: Final = 32
 
 
-def main() -> None:
+def main() -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="measure on fewer texts")
@@ -94,7 +95,7 @@ def main() -> None:
             *_beside_peers(contest, size, str(peer)),
             *_cpu(contest, size),
         ]
-    report("embedding", figures)
+    return report("embedding", figures)
 
 
 def _ceiling(contest: Contest, size: Size) -> list[Figure]:
@@ -202,7 +203,7 @@ def _whole(result: Result, tokens_per_row: int) -> Result:
     """``result``, if it is about what it should be about.
 
     Raises:
-        AssertionError: texts are missing, or were not of this size by the stand-in's own count.
+        AssertionError: texts are missing, or were not of this size by the emulator's own count.
     """
     assert result.documents == result.asked, result.outcomes
     assert result.tokens_per_row == tokens_per_row, result.tokens_per_row
@@ -223,4 +224,4 @@ def _say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,6 +15,7 @@ Run as ``python -m benchmarks.ingestion``, or with the names of some parts only:
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Round:
     Attributes:
         seconds: from the drop until every document was indexed.
         waiting: seconds of pure waiting for the same calls.
-        most_calls_at_once: at the DashScope stand-in.
+        most_calls_at_once: at the DashScope emulator.
         cpu: seconds of CPU time by part of the stack.
     """
 
@@ -86,7 +87,7 @@ class Round:
         return self.seconds / self.waiting
 
 
-def main() -> None:
+def main() -> int:
     """Measure the parts that are asked for, and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingestion", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", help="what to measure; all but large, if none is named")
@@ -99,7 +100,7 @@ def main() -> None:
     figures: list[Figure] = []
     for name in chosen:
         figures += _PARTS[name](options)
-    report("ingestion", figures)
+    return report("ingestion", figures)
 
 
 def _burst(_: argparse.Namespace) -> list[Figure]:
@@ -194,7 +195,7 @@ _PARTS: Final[dict[str, Part]] = {
 
 @contextmanager
 def _server() -> Iterator[Parts]:
-    """Stand-ins beside a real Milvus server that holds nothing."""
+    """Emulators beside a real Milvus server that holds nothing."""
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
         milvus_server.running() as milvus,
@@ -258,4 +259,4 @@ def _figures(rounds: Sequence[Round]) -> list[Figure]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

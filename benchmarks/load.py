@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -135,7 +136,7 @@ def _measure(bed: Testbed, seconds: float, say: Callable[[str], None]) -> Iterat
         yield from _figures(function, run)
 
 
-def main() -> None:
+def main() -> int:
     """Measure, and print the report."""
     console = Console(stderr=True)
     seconds = float(os.environ.get("SECONDS") or 60)
@@ -146,8 +147,8 @@ def main() -> None:
             bed.await_indexed(len(files), lambda _: None)
         with console.status(f"{_CLIENTS} clients for {seconds:g} s, twice ..."):
             figures = list(_measure(bed, seconds, console.print))
-    report("load", figures)
+    return report("load", figures)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

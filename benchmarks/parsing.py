@@ -85,7 +85,7 @@ def _peak() -> float:
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
-def main() -> None:
+def main() -> int:
     """Make the inputs, measure each, report."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as name:
@@ -97,11 +97,11 @@ def main() -> None:
     figures.append(Figure("100 MB text file", text["seconds"], "s", "", held=True))
     for label, measured in (("PDF", pdf), ("xlsx", workbook)):
         figures.append(Figure(f"{label}, peak memory", measured["peak"], "MiB", "", held=True))
-    report("parsing", figures)
+    return report("parsing", figures)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         _measure(Path(sys.argv[1]))
     else:
-        main()
+        sys.exit(main())

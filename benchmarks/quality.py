@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Plan:
     ways: Mapping[str, Mapping[str, Any]]
 
 
-def main() -> None:
+def main() -> int:
     """Measure each set and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="a set in BEIR's layout, or a folder of sets")
@@ -84,7 +85,7 @@ def main() -> None:
     plan = _plan(options.model)
     with Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
         figures = [figure for corpus in columns for figure in _measured(corpus, plan, progress)]
-    report("quality", figures)
+    return report("quality", figures)
 
 
 def _columns(data: Path, queries: Path | None) -> list[list[Judged]]:
@@ -186,4 +187,4 @@ def _plain(name: str, value: float, unit: str) -> Figure:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

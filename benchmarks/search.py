@@ -13,6 +13,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -125,12 +126,12 @@ class Client:
         self._connection.close()
 
 
-def main() -> None:
+def main() -> int:
     """Measure each scene and report."""
     console = Console(stderr=True)
     with console.status("Starting ...") as status:
         figures = [figure for scene in _SCENES for figure in _measured(scene, status.update)]
-    report("search", figures)
+    return report("search", figures)
 
 
 def _measured(scene: Scene, say: Callable[[str], None]) -> list[Figure]:
@@ -254,4 +255,4 @@ def _plain(name: str, value: float, unit: str) -> Figure:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

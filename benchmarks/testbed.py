@@ -1,6 +1,6 @@
 """A local stack of its own for a measurement: fresh folders, free ports, nothing of the caller's settings.
 
-Unless a measurement asks for meaning, the encoder behind the DashScope stand-in is the one that only hashes, so that
+Unless a measurement asks for meaning, the encoder behind the DashScope emulator is the one that only hashes, so that
 its CPU time is not what is measured.
 """
 
@@ -108,11 +108,11 @@ class Testbed:
         return self._functions()[name]
 
     def usage(self) -> dict[str, Any]:
-        """What the DashScope stand-in has counted since it started."""
+        """What the DashScope emulator has counted since it started."""
         return dict(requests.get(self._control("usage"), timeout=10).json())
 
     def set_latency(self, seconds: float) -> None:
-        """How long the DashScope stand-in waits with every answer from now on."""
+        """How long the DashScope emulator waits with every answer from now on."""
         settings = {"latency_ms": seconds * 1000}
         requests.put(self._control("settings"), json=settings, timeout=10).raise_for_status()
 
@@ -152,17 +152,17 @@ def testbed(
     model: str = "hash",  # noqa: PT028 - a bed for tests is no test
     environ: Mapping[str, str] | None = None,  # noqa: PT028
 ) -> Iterator[Testbed]:
-    """A stack whose DashScope stand-in waits ``latency`` seconds with every answer and knows no quota.
+    """A stack whose DashScope emulator waits ``latency`` seconds with every answer and knows no quota.
 
     Args:
-        model: the local model behind the stand-in.
+        model: the local model behind the emulator.
         environ: settings beside the stack's own; a DASHSCOPE_API_KEY among them means the real DashScope.
     """
     with TemporaryDirectory(prefix="benchmark-") as name:
         bucket = Path(name, "bucket")
         settings = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         if not (environ and environ.get("DASHSCOPE_API_KEY")):
-            # No quota at the stand-in, and ours so high that no call waits for its turn.
+            # No quota at the emulator, and ours so high that no call waits for its turn.
             settings |= {"QUOTA_REQUESTS_PER_SECOND": "100000", "QUOTA_TOKENS_PER_MINUTE": "10000000000"}
         plan = Plan(
             data=Path(name, "data"),

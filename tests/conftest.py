@@ -34,7 +34,7 @@ RUN = f"test_{uuid.uuid4().hex[:8]}"
 
 @dataclass(frozen=True)
 class DashScope:
-    """The stand-in and its control routes."""
+    """The emulator and its control routes."""
 
     base_url: str
 
@@ -73,14 +73,14 @@ class DashScope:
 
 @pytest.fixture(scope="session")
 def dashscope_process() -> Iterator[DashScope]:
-    """One stand-in for all tests, with the real fast model."""
+    """One emulator for all tests, with the real fast model."""
     with dashscope_server.running(dashscope_server.Settings()) as base_url:
         yield DashScope(base_url)
 
 
 @pytest.fixture
 def dashscope(dashscope_process: DashScope) -> DashScope:
-    """The stand-in, as if freshly started."""
+    """The emulator, as if freshly started."""
     dashscope_process.reset()
     return dashscope_process
 
@@ -216,7 +216,7 @@ def fresh_milvus(any_milvus: MilvusSettings) -> MilvusSettings:
 
 @dataclass(frozen=True)
 class Oss:
-    """The OSS stand-in over a folder."""
+    """The OSS emulator over a folder."""
 
     endpoint: str
     folder: Path

@@ -391,7 +391,7 @@ TestConvergence.settings = settings(
 
 # -- the real parts ---------------------------------------------------------------------------------------------------
 
-# What the stand-ins do to a call, and of which.
+# What the emulators do to a call, and of which.
 REAL_FAULTS: list[tuple[str, dict[str, Any]]] = [
     *(
         ("oss", {"fault": fault, "times": 1, "match": {"method": method, "key": "a.txt"}})
