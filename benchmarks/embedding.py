@@ -28,7 +28,7 @@ from rich.console import Console
 from benchmarks import peers
 from benchmarks.contest import Contest, Quota, Result
 from benchmarks.passages import dealt, passages
-from benchmarks.report import Figure, at_least, at_most, report
+from benchmarks.report import Figure, at_least, at_most, plain, report
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.embedding import tokens
 
@@ -109,12 +109,12 @@ def _ceiling(contest: Contest, size: Size) -> list[Figure]:
     guessed = sum(map(tokens.estimate, texts)) / (_LONG * len(texts))
     return [
         at_least("one process: share of the ceiling", one.rate / ceiling, "", 0.95),
-        _plain("one process: share past the slow start", one.steady_rate / ceiling, ""),
-        _plain("one process: rejected calls", one.rejected * 100, "%"),
+        plain("one process: share past the slow start", one.steady_rate / ceiling, ""),
+        plain("one process: rejected calls", one.rejected * 100, "%"),
         at_least(f"{_PROCESSES} processes: share of the ceiling", eight.rate / ceiling, "", 0.9),
-        _plain(f"{_PROCESSES} processes: share past the slow start", eight.steady_rate / ceiling, ""),
+        plain(f"{_PROCESSES} processes: share past the slow start", eight.steady_rate / ceiling, ""),
         at_most(f"{_PROCESSES} processes: rejected calls", eight.rejected * 100, "%", 5),
-        _plain("tokens guessed before the call, over those billed", guessed, "x"),
+        plain("tokens guessed before the call, over those billed", guessed, "x"),
     ]
 
 
@@ -127,11 +127,11 @@ def _paid_twice(contest: Contest, size: Size) -> list[Figure]:
     lost = contest.run("ours", [texts[: size.lost]], _QUOTA, faults=_seeded(_LOSSES))
     return [
         at_most("5 % refused: rows billed / useful", refused.billed_per_useful, "x", 1),
-        _plain("5 % refused: calls struck", sum(refused.usage["faults"].values()), "calls"),
-        _plain("5 % refused: share of the ceiling", refused.rate / _rows_per_second(_SHORT), ""),
+        plain("5 % refused: calls struck", sum(refused.usage["faults"].values()), "calls"),
+        plain("5 % refused: share of the ceiling", refused.rate / _rows_per_second(_SHORT), ""),
         at_most("5 % faults, 1.25 % answers lost: rows billed / useful", lost.billed_per_useful, "x", 1.02),
-        _plain("5 % faults, 1.25 % answers lost: answers lost", lost.usage["faults"].get("lost_answer", 0), "calls"),
-        _plain("5 % faults, 1.25 % answers lost: share of the ceiling", lost.rate / _rows_per_second(_SHORT), ""),
+        plain("5 % faults, 1.25 % answers lost: answers lost", lost.usage["faults"].get("lost_answer", 0), "calls"),
+        plain("5 % faults, 1.25 % answers lost: share of the ceiling", lost.rate / _rows_per_second(_SHORT), ""),
     ]
 
 
@@ -152,20 +152,20 @@ def _beside_peers(contest: Contest, size: Size, peer: str) -> list[Figure]:
     greedy = contest.run("ours", documents, _QUOTA, processes=_PROCESSES, share=1)
     label = f"ours, {_PROCESSES} processes each set to the whole quota"
     figures += [
-        _plain(f"{label}: documents done", greedy.documents, f"of {_DOCUMENTS}"),
-        _plain(f"{label}: rows billed / useful", greedy.billed_per_useful, "x"),
-        _plain(f"{label}: rejected calls", greedy.rejected * 100, "%"),
-        _plain(f"{label}: time over the ideal {ideal:.1f} s", greedy.seconds / ideal, "x"),
+        plain(f"{label}: documents done", greedy.documents, f"of {_DOCUMENTS}"),
+        plain(f"{label}: rows billed / useful", greedy.billed_per_useful, "x"),
+        plain(f"{label}: rejected calls", greedy.rejected * 100, "%"),
+        plain(f"{label}: time over the ideal {ideal:.1f} s", greedy.seconds / ideal, "x"),
     ]
     for name in ("langchain", "llama-index"):
         _say(f"{_DOCUMENTS} documents x {size.chunks} chunks: {name}")
         theirs = contest.run(name, documents, _QUOTA, python=peer)
         figures += [
-            _plain(f"{name}: documents done", theirs.documents, f"of {_DOCUMENTS}"),
-            _plain(f"{name}: rows billed", theirs.billed, "rows"),
-            _plain(f"{name}: rows billed / useful", theirs.billed_per_useful, "x"),
-            _plain(f"{name}: rejected calls", theirs.rejected * 100, "%"),
-            _plain(f"{name}: time until done or given up, over the ideal", theirs.seconds / ideal, "x"),
+            plain(f"{name}: documents done", theirs.documents, f"of {_DOCUMENTS}"),
+            plain(f"{name}: rows billed", theirs.billed, "rows"),
+            plain(f"{name}: rows billed / useful", theirs.billed_per_useful, "x"),
+            plain(f"{name}: rejected calls", theirs.rejected * 100, "%"),
+            plain(f"{name}: time until done or given up, over the ideal", theirs.seconds / ideal, "x"),
         ]
     return figures
 
@@ -180,9 +180,9 @@ def _cpu(contest: Contest, size: Size) -> list[Figure]:
     slow_bare, slow_ours = _cpu_round(contest, texts[: size.cpu_rows // 8], _QUOTA, size.rounds)
     return [
         at_most("CPU over the bare SDK call", median(map(truediv, ours, bare)), "x", 1.3),
-        _plain("CPU per 1,000 rows, ours", median(ours), "s"),
-        _plain("CPU per 1,000 rows, bare SDK", median(bare), "s"),
-        _plain("CPU over the bare SDK call, at the pace of the quota", slow_ours / slow_bare, "x"),
+        plain("CPU per 1,000 rows, ours", median(ours), "s"),
+        plain("CPU per 1,000 rows, bare SDK", median(bare), "s"),
+        plain("CPU over the bare SDK call, at the pace of the quota", slow_ours / slow_bare, "x"),
     ]
 
 
@@ -213,10 +213,6 @@ def _whole(result: Result, tokens_per_row: int) -> Result:
 def _seeded(faults: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     # One seed each: rules that share one would strike the same calls.
     return [{**fault, "seed": seed} for seed, fault in enumerate(faults, 1)]
-
-
-def _plain(name: str, value: float, unit: str) -> Figure:
-    return Figure(name, value, unit, "", held=True)
 
 
 def _say(what: str) -> None:

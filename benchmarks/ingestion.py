@@ -32,7 +32,7 @@ from benchmarks.edits import bill, edits
 from benchmarks.growth import growth
 from benchmarks.large import ingested
 from benchmarks.pipeline import Parts, lite, parts
-from benchmarks.report import Figure, at_least, at_most, report
+from benchmarks.report import Figure, at_least, at_most, plain, report
 from benchmarks.storm import weathered
 from benchmarks.testbed import testbed
 from local.stack import PROJECT
@@ -117,7 +117,7 @@ def _edits(_: argparse.Namespace) -> list[Figure]:
     _say(f"one sentence at each of {_PLACES} places, ours")
     ours = bill("ours", asked)
     figures = [
-        _plain("edited document: passages", ours.chunks, ""),
+        plain("edited document: passages", ours.chunks, ""),
         at_most("one sentence inserted: embedded anew, mean", ours.mean * 100, "%", _MOST_AGAIN),
         at_most("one sentence inserted: embedded anew, worst", ours.worst * 100, "%", _MOST_AGAIN_WORST),
     ]
@@ -125,9 +125,9 @@ def _edits(_: argparse.Namespace) -> list[Figure]:
         _say(f"one sentence at each of {_PLACES} places, {name}")
         theirs = bill(name, asked, python)
         figures += [
-            _plain(f"{name}: passages", theirs.chunks, ""),
-            _plain(f"{name}: embedded anew, mean", theirs.mean * 100, "%"),
-            _plain(f"{name}: embedded anew, worst", theirs.worst * 100, "%"),
+            plain(f"{name}: passages", theirs.chunks, ""),
+            plain(f"{name}: embedded anew, mean", theirs.mean * 100, "%"),
+            plain(f"{name}: embedded anew, worst", theirs.worst * 100, "%"),
         ]
     return figures
 
@@ -145,9 +145,9 @@ def _growth(_: argparse.Namespace) -> list[Figure]:
             over = f"{name} over {_SMALL:,}"
             promised = found is on_server
             figures += [
-                at_most(over, ratio, "x", _MOST_GROWTH) if promised else _plain(over, ratio, "x"),
-                _plain(f"{where}, {kind} document into {_SMALL:,} passages", few * 1000, "ms"),
-                _plain(name, many * 1000, "ms"),
+                at_most(over, ratio, "x", _MOST_GROWTH) if promised else plain(over, ratio, "x"),
+                plain(f"{where}, {kind} document into {_SMALL:,} passages", few * 1000, "ms"),
+                plain(name, many * 1000, "ms"),
             ]
     return figures
 
@@ -161,10 +161,10 @@ def _storm(_: argparse.Namespace) -> list[Figure]:
     return [
         at_least("storm: documents exact at rest", found.exact, f"of {_KEYS}", _KEYS),
         at_most("storm: rows billed", found.billed, f"rows, {found.needed} needed", bound),
-        _plain("storm: rows billed / needed", found.billed / found.needed, "x"),
-        *(_plain(f"storm: calls refused with {code}", count, "calls") for code, count in found.refused.items()),
-        _plain("storm: events that came again", found.redelivered, ""),
-        _plain("storm: time until all are indexed", found.seconds, "s"),
+        plain("storm: rows billed / needed", found.billed / found.needed, "x"),
+        *(plain(f"storm: calls refused with {code}", count, "calls") for code, count in found.refused.items()),
+        plain("storm: events that came again", found.redelivered, ""),
+        plain("storm: time until all are indexed", found.seconds, "s"),
     ]
 
 
@@ -178,9 +178,9 @@ def _large(options: argparse.Namespace) -> list[Figure]:
         at_most(f"{name}: peak memory of the instance", last.peak / 2**20, "MiB", _INSTANCE_MIB),
         at_most(f"{name}: rows billed / passages", found.billed[-1] / max(1, last.chunks), "x", 1),
         at_most(f"{name}: most seconds behind a deadline", max(lap.overtime for lap in found.laps), "s", 0),
-        _plain(f"{name}: invocations of {options.deadline:g} s", len(found.laps), ""),
-        _plain(f"{name}: passages", last.chunks, ""),
-        _plain(f"{name}: time", sum(lap.seconds for lap in found.laps), "s"),
+        plain(f"{name}: invocations of {options.deadline:g} s", len(found.laps), ""),
+        plain(f"{name}: passages", last.chunks, ""),
+        plain(f"{name}: time", sum(lap.seconds for lap in found.laps), "s"),
     ]
 
 
@@ -219,10 +219,6 @@ def _say(what: str) -> None:
     Console(stderr=True).print(what)
 
 
-def _plain(name: str, value: float, unit: str) -> Figure:
-    return Figure(name, value, unit, "", held=True)
-
-
 def _round(files: Mapping[str, bytes], at_once: int, progress: Progress, name: str) -> Round:
     task = progress.add_task(f"{name}: documents indexed", total=len(files))
     with testbed(_LATENCY) as bed:
@@ -245,7 +241,7 @@ def _round(files: Mapping[str, bytes], at_once: int, progress: Progress, name: s
 def _figures(rounds: Sequence[Round]) -> list[Figure]:
     seconds = median(each.seconds for each in rounds)
     last = rounds[-1]
-    plain = [
+    measured = [
         ("time until all are indexed", seconds, "s"),
         ("pure waiting for DashScope", median(each.waiting for each in rounds), "s"),
         ("documents per second", _DOCUMENTS / seconds, "1/s"),
@@ -255,7 +251,7 @@ def _figures(rounds: Sequence[Round]) -> list[Figure]:
         *((f"CPU time of {part}", median(each.cpu[part] for each in rounds), "s") for part in last.cpu),
     ]
     ratio = at_most("time against pure waiting", median(each.ratio for each in rounds), "x", _MOST_RATIO)
-    return [ratio, *(_plain(name, value, unit) for name, value, unit in plain)]
+    return [ratio, *(plain(name, value, unit) for name, value, unit in measured)]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from benchmarks.documents import documents, questions
-from benchmarks.report import Figure, at_most, report
+from benchmarks.report import Figure, at_most, plain, report
 from benchmarks.testbed import testbed
 
 if TYPE_CHECKING:
@@ -113,11 +113,11 @@ def _figures(name: str, run: Run) -> list[Figure]:
     before, after = run.tenth(2), run.tenth(10)
     return [
         at_most(f"{name}: errors", len(run.errors), "", 0),
-        Figure(f"{name}: requests a second", len(ordered) / run.seconds, "1/s", "", held=True),
-        Figure(f"{name}: time of a request, p50", median(ordered), "ms", "", held=True),
-        Figure(f"{name}: time of a request, p99", ordered[int(len(ordered) * 0.99)], "ms", "", held=True),
-        Figure(f"{name}: memory in the second tenth", before, "MB", "", held=True),
-        Figure(f"{name}: memory in the last tenth", after, "MB", "", held=True),
+        plain(f"{name}: requests a second", len(ordered) / run.seconds, "1/s"),
+        plain(f"{name}: time of a request, p50", median(ordered), "ms"),
+        plain(f"{name}: time of a request, p99", ordered[int(len(ordered) * 0.99)], "ms"),
+        plain(f"{name}: memory in the second tenth", before, "MB"),
+        plain(f"{name}: memory in the last tenth", after, "MB"),
         at_most(
             f"{name}: growth from the second tenth to the last", (after / before - 1) * 100, "%", _MOST_GROWTH_PERCENT
         ),
