@@ -21,8 +21,8 @@ import requests
 from dashscope import TextEmbedding, TextReRank
 
 from local.dashscope import Settings, running
-from local.dashscope.quota import Bucket
 from local.dashscope.emulator import EMBEDDING_PATH
+from local.dashscope.quota import Bucket
 from shared.domain.catalog import EMBEDDING_MODELS, RERANK_MODELS
 
 if TYPE_CHECKING:
