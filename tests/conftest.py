@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from hypothesis import settings
 from msgspec.structs import replace
 from xdist.scheduler import LoadScopeScheduling
 
@@ -24,6 +25,7 @@ from local import oss as oss_server
 from local import processes
 from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
 from tests import milvus_server
+from tests.profile import profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,6 +104,7 @@ MILVUSES = ["lite", "server", *(["given"] if os.environ.get("MILVUS_TEST_URI") e
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(profile())
     config.addinivalue_line("markers", "every_milvus: a law of every Milvus, not only of Lite")
 
 

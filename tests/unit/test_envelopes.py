@@ -14,6 +14,7 @@ from shared.domain.errors import RequestError
 from shared.records.envelopes import BadRecord, Record, parse
 from shared.runtime.settings import RecordSettings
 from tests.events import read as read_event
+from tests.profile import examples
 
 PATHS = RecordSettings()
 ONE = {"id": "r-1", "text": "Tides turn.", "metadata": {"lang": "en"}}
@@ -174,7 +175,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_any_json_is_either_read_or_refused(payload: Any) -> None:
     try:
         records = parse(json.dumps(payload).encode(), PATHS)

@@ -28,6 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.oss import Notification, Settings, running
+from tests.profile import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -514,7 +515,7 @@ class TestKeys:
         with refused(404, "NoSuchKey"):
             shared_place.get(key)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(keys=st.sets(st.text(st.characters(codec="utf-8") | st.sampled_from("/.%+ a"), min_size=1), max_size=4))
     def test_any_keys_make_the_round_trip_side_by_side(self, shared_place: Place, keys: set[str]) -> None:
         """Sent as they are, since the SDK's HTTP client folds ``.`` and ``..`` segments."""
