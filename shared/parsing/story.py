@@ -21,6 +21,7 @@ from shared.parsing.numbering import is_on
 from shared.parsing.paragraph import Paragraph, Runs
 from shared.parsing.refusal import refusal
 from shared.parsing.table import render
+from shared.parsing.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
     from shared.parsing.outline import Outline
     from shared.parsing.styles import Styles
 
-# Text moved away, readings of ruby, and earlier settings that a tracked change keeps.
-_SKIPPED = frozenset(
-    {"moveFrom", "rt", "pPrChange", "rPrChange", "tblPrChange", "trPrChange", "tcPrChange", "tblGridChange"}
-    | {"sectPrChange", "tblPrExChange", "numberingChange"}
-)
 _ROOTS = frozenset({"footnote", "endnote", "comment"})
 # A row alone is a table while its cells are this short altogether; a longer one is a layout.
 _LONGEST_SINGLE_ROW = 300
@@ -117,7 +113,7 @@ class Story:
     def blocks(self, events: Iterable[Event]) -> Iterator[Block]:
         """The blocks of the part, in the sections that its headings open."""
         outline = self._context.outline
-        for level, block in self._content(_shown(events), ""):
+        for level, block in self._content(visible(events), ""):
             if level and not self._is_marginal:
                 yield outline.heading(level, block.text)
                 continue
@@ -355,34 +351,3 @@ def _equation(event: Event, events: Iterator[Event]) -> str:
     while equation.is_open and (inner := next(events, None)) is not None:
         equation.read(inner)
     return equation.text
-
-
-def _shown(events: Iterable[Event]) -> Iterator[Event]:
-    """Events without what is not shown: one of several versions of a drawing is, and what was deleted is not."""
-    skipping = 0
-    in_properties = 0
-    chosen: list[bool] = []
-    for event in events:
-        kind, name = event.kind, event.name
-        if skipping:
-            skipping += {"open": 1, "close": -1}.get(kind, 0)
-            continue
-        if kind == "open":
-            if name in _SKIPPED or (name == "del" and not in_properties):
-                skipping = 1
-                continue
-            if name in ("Choice", "Fallback"):
-                if chosen and chosen[-1]:
-                    skipping = 1
-                    continue
-                chosen[-1:] = [True]
-            elif name == "AlternateContent":
-                chosen.append(False)
-            elif name in ("rPr", "trPr"):
-                in_properties += 1
-        elif kind == "close":
-            if name == "AlternateContent" and chosen:
-                chosen.pop()
-            elif name in ("rPr", "trPr"):
-                in_properties -= 1
-        yield event
