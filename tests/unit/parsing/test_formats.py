@@ -177,8 +177,7 @@ def test_docx_gives_headings_by_style_and_tables_row_by_row(tmp_path: Path) -> N
         ("第一段。", under("员工手册")),
         ("Leave", under("员工手册", "Leave")),
         ("Fifteen days\tper year.", under("员工手册", "Leave")),
-        ("名称 | 值", under("员工手册", "Leave")),
-        ("a | 1", under("员工手册", "Leave")),
+        ("名称: a; 值: 1", Location(headings=("员工手册", "Leave"), columns=("名称", "值"))),
         ("附录", under("附录")),
     ]
 
