@@ -16,6 +16,7 @@ from shared.parsing.pdf_layout import Row, arrange, is_plain, rows, segments
 from shared.parsing.pdf_paragraphs import Paragraph, from_text, paragraphs
 from shared.parsing.pdf_tables import Table, split
 from shared.parsing.pdf_typed import notes, place, typed
+from shared.parsing.pdf_words import readable
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ _PRODUCER_TITLE: Final = re.compile(
 _HYPHENATED: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
 _MOST_HYPHENATED: Final = 20_000
 _MOST_NAMED_PAGES: Final = 10
-# Share of the words of a page that must have characters; below it the page is unreadable.
-_READABLE: Final = 0.5
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -66,6 +65,7 @@ class _Reading:
         self._pictures: list[int] = []
         self._unmapped: list[int] = []
         self._has_fields = False
+        self._width = 0.0
 
     def blocks(self) -> Iterator[Block]:
         """The blocks of all pages; then the warnings are complete."""
@@ -112,6 +112,7 @@ class _Reading:
         else:
             after = []
             found = arrange(page.words)
+            self._width = max(self._width, page.width)
         for row in found:
             self._remember(row.text)
         found = place(found, typed(page.words, page.drawn, page.entries))
@@ -130,14 +131,16 @@ class _Reading:
             self._pictures.append(number)
         if not page.is_whole:
             self._warnings.append(f"Page {number} has too many characters; the rest of it was left out.")
-        unread = [word for word in page.words if not word.mapped]
-        if unread:
-            page.words = [word for word in page.words if word.mapped]
-            page.drawn = [word for word in page.drawn if word.mapped]
+        read = readable(page.words)
+        if len(read) < len(page.words):
             self._unmapped.append(number)
+        page.words, page.drawn = read, readable(page.drawn)
 
     def _parts(self, found: list[Row]) -> Iterator[Paragraph | Table]:
-        width = max((row.right for row in found), default=0) - min((row.left for row in found), default=0)
+        left = min((row.left for row in found), default=0.0)
+        width = max((row.right for row in found), default=0.0) - left
+        # The margin on the right is seldom wider than that on the left.
+        width = max(width, self._width - 2 * left)
         for part in split(found):
             if isinstance(part, Table):
                 yield part

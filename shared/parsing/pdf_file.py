@@ -42,6 +42,7 @@ class Page(Struct):
         drawn: words of the page with its annotations.
         entries: annotations.
         has_images: whether a page without words shows pictures.
+        width: in points.
         is_whole: false where the page has more characters than are read.
     """
 
@@ -50,6 +51,7 @@ class Page(Struct):
     entries: list[Entry] = []
     text: str = ""
     has_images: bool = False
+    width: float = 0.0
     is_whole: bool = True
 
 
@@ -144,7 +146,7 @@ class Pdfium:
                 page.close()
 
     def _read(self, page: Any) -> Page:
-        found = Page()
+        found = Page(width=self._raw.FPDF_GetPageWidthF(page.raw))
         found.words, found.is_whole = self._words(page)
         if self._raw.FPDFPage_GetAnnotCount(page.raw) > 0:
             if self._form is None:

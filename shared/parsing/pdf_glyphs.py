@@ -8,7 +8,7 @@ from typing import Final
 from unicodedata import normalize as _normalize
 
 # Characters that stand for others because of how a font was made: ligatures, radicals, compatibility ideographs.
-_ODD: Final = re.compile("[\u2e80-\u2fdf\ue000-\uf8ff\uf900-\ufaff\ufb00-\ufb06\U0002f800-\U0002fa1f]")
+_ODD: Final = re.compile("[\ufffd\u2e80-\u2fdf\ue000-\uf8ff\uf900-\ufaff\ufb00-\ufb06\U0002f800-\U0002fa1f]")
 # U+2E80 to U+2EF3, which Unicode gives no compatibility form, in order; U+2E9A is not assigned.
 # https://www.unicode.org/Public/UNIDATA/EquivalentUnifiedIdeograph.txt
 _SUPPLEMENT: Final = (
@@ -24,12 +24,19 @@ _RADICALS: Final = {
 _BULLETS: Final = "•"
 # Symbol and Wingdings at U+F000: https://www.unicode.org/Public/MAPPINGS/VENDORS/ADOBE/symbol.txt
 _SYMBOLS: Final = {0xFC: "✓", 0xFE: "☑", 0xA8: "☐", 0x6F: "☐", 0xFD: "☒", 0xE0: "→", 0xE8: "→", 0xAE: "→"}
-_BULLET_CODES: Final = frozenset({0x6C, 0x6E, 0x71, 0x75, 0x76, 0x77, 0x7F, 0x9F, 0xA0, 0xA7, 0xB7, 0xD8, 0x2D, 0xF0, 0x78})
+_BULLET_CODES: Final = frozenset(
+    {0x6C, 0x6E, 0x71, 0x75, 0x76, 0x77, 0x7F, 0x9F, 0xA0, 0xA7, 0xB7, 0xD8, 0x2D, 0xF0, 0x78}
+)
 # A soft hyphen within a word of small letters; elsewhere fonts use it for the hyphen.
 _SOFT_HYPHEN: Final = re.compile("(?<=[a-zß-ÿ])\u00ad(?=[a-zß-ÿ])|\u00ad$")
-_SHIFT: Final = 29
-_FIRST_GLYPH: Final = 3
-_LAST_GLYPH: Final = 0x7E - _SHIFT
+# Most TrueType fonts begin with three glyphs that are no characters, then the space: code minus 29.
+_SHIFTS: Final = (0, 29, 28, 30, 31, 27)
+_LAST_CODE: Final = 0x7E
+_FEWEST_LETTERS: Final = 4
+_LETTERS_OF_TEXT: Final = 0.7
+_SMALL_LETTERS: Final = 0.6
+_VOWELS_FROM: Final = 0.22
+_VOWELS_TO: Final = 0.6
 
 
 def normalize(text: str) -> str:
@@ -45,6 +52,8 @@ def _ordinary(character: str) -> str:
     if known := _RADICALS.get(character):
         return known
     code = ord(character)
+    if code == 0xFFFD:
+        return ""
     if 0xE000 <= code <= 0xF8FF:
         return _symbol(code)
     return _normalize("NFKC", character)
@@ -58,11 +67,24 @@ def _symbol(code: int) -> str:
     return _SYMBOLS.get(low, _BULLETS if low in _BULLET_CODES or low > 0x7E else "")
 
 
-def unshift(text: str) -> str:
-    """Glyph numbers as the characters they are in most TrueType fonts, where glyph 3 is the space.
+def guess_shift(text: str) -> int | None:
+    """What to add to the glyph numbers in ``text`` to get characters; None where nothing makes words of them."""
+    return next((shift for shift in _SHIFTS if _is_likely(unshift(text, shift))), None)
 
-    Such a number is the code of its character minus 29; what does not fit stays as it is.
-    """
-    if any(not _FIRST_GLYPH <= ord(character) <= _LAST_GLYPH for character in text):
-        return text
-    return "".join(chr(ord(character) + _SHIFT) for character in text)
+
+def unshift(text: str, shift: int) -> str:
+    """``text`` with ``shift`` added to each code."""
+    return "".join(chr(ord(character) + shift) if ord(character) + shift <= _LAST_CODE else "" for character in text)
+
+
+def _is_likely(text: str) -> bool:
+    """Whether ``text`` has small letters and vowels as words have."""
+    letters = [character for character in text if character.isalpha()]
+    shown = len("".join(text.split()))
+    if len(letters) < max(_FEWEST_LETTERS, _LETTERS_OF_TEXT * shown):
+        return False
+    if any(ord(character) < 0x20 for character in text):
+        return False
+    small = sum(1 for character in letters if character.islower())
+    vowels = sum(1 for character in letters if character.lower() in "aeiouy")
+    return small >= _SMALL_LETTERS * len(letters) and _VOWELS_FROM <= vowels / len(letters) <= _VOWELS_TO

@@ -34,6 +34,7 @@ _RUNNING: Final = 0.3
 _HYPHENS: Final = ("-", BROKEN, "‐")
 _CONNECTIVES: Final = frozenset({"and", "or", "und", "oder", "bzw.", "et", "ou", "y", "o", "e", "en", "of"})
 _PREFIXES: Final = frozenset({"well", "self", "ex", "all", "half", "cross", "e", "x"})
+_CUT_WORD: Final = re.compile(rf"\w[-‐{BROKEN}]$")
 _TOKEN: Final = re.compile(r"\S+$")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _ITEM: Final = re.compile(r"\s*(?:[•●▪◦‣○■□◆◇➢✓☑☐☒]|[-*–—]\s)\s*")
@@ -131,6 +132,8 @@ class _Judge:
 
     def goes_on(self, first: Row, second: Row, begin: Row) -> bool:
         text = second.text
+        if _CUT_WORD.search(first.text):
+            return not _ITEM.match(text)
         if starts_item(text) or _ITEM.match(text):
             return False
         if runs_on(first.text, text) and not second.bold and second.left - first.left < _INDENT * second.size:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from shared.parsing.pdf_glyphs import normalize, unshift
+from shared.parsing.pdf_glyphs import guess_shift, normalize, unshift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ _BOLD_WEIGHT: Final = 600
 _NAME_BYTES: Final = 128
 # A copy of a word that lies closer than this share of its height is its shadow.
 _SHADOW: Final = 0.3
+# Characters of glyph numbers in a row that are text, not a symbol of a formula.
+_LONG_RUN: Final = 8
 _MOST_COPIES: Final = 16
 
 
@@ -118,8 +120,6 @@ class Reader:
             x0, y0, x1, y1 = self._bounds(layer, last)
             upright = abs((y0 + y1) - (bottom + top)) < size or abs(x0 + x1 - left - right) > abs(y0 + y1 - bottom - top)
             left, bottom, right, top = min(left, x0), min(bottom, y0), max(right, x1), max(top, y1)
-        if not mapped:
-            text = unshift(text)
         shown = normalize(text[:-1] if broken else text) + (BROKEN if broken else "")
         return Word(shown, left, bottom, right, top, size, line, self._is_bold(layer, start), upright, mapped, glued)
 
@@ -160,13 +160,20 @@ def _without_shadows(words: list[Word]) -> Iterator[Word]:
         yield word
 
 
-def union(words: list[Word], text: str) -> Word:
-    """``words`` as one with the text ``text``."""
-    return replace(
-        words[0],
-        text=text,
-        left=min(word.left for word in words),
-        bottom=min(word.bottom for word in words),
-        right=max(word.right for word in words),
-        top=max(word.top for word in words),
-    )
+def readable(words: list[Word]) -> list[Word]:
+    """``words`` without runs of glyph numbers that cannot be told to be text; a symbol between words stays."""
+    unmapped = [word for word in words if not word.mapped]
+    if not unmapped:
+        return words
+    shift = guess_shift(" ".join(word.text for word in unmapped))
+    if shift is not None:
+        for word in unmapped:
+            word.text = normalize(unshift(word.text, shift))
+        return words
+    most = 2 * len(unmapped) > len(words)
+    kept: list[Word] = []
+    for mapped, run in groupby(words, key=lambda word: word.mapped):
+        found = list(run)
+        if mapped or not (most or sum(len(word.text) for word in found) >= _LONG_RUN):
+            kept += found
+    return kept
