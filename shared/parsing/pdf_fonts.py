@@ -12,9 +12,9 @@ import struct
 from functools import cache
 from typing import Any, Final
 
-# Windows character sets: Shift-JIS, Hangul, Johab, GB2312, Big5, Greek, Hebrew, Arabic, Cyrillic, Thai, Eastern Europe.
+# Windows character sets: Symbol (what pdfium takes a font with Identity for), Shift-JIS, Hangul, Johab, GB2312, Big5, Greek, Hebrew, Arabic, Cyrillic, Thai, Eastern Europe.
 # https://learn.microsoft.com/openspecs/windows_protocols/ms-wmf/0d0b32ac-a836-4bd2-a112-b6000a1b4fc9
-_CHARACTER_SETS: Final = frozenset({128, 129, 130, 134, 136, 161, 177, 178, 204, 222, 238})
+_CHARACTER_SETS: Final = frozenset({2, 128, 129, 130, 134, 136, 161, 177, 178, 204, 222, 238})
 _NAME: Final = b"Box"
 _UNITS: Final = 1000
 _BOX: Final = (0, -120, 1000, 880)
@@ -68,10 +68,11 @@ def _cmap() -> bytes:
 
 def _os2() -> bytes:
     """Version 1, with the bits of all code pages."""
-    left, bottom, right, top = _BOX
+    _, bottom, _, top = _BOX
     head = struct.pack(">HhHHH", 1, _UNITS, 400, 5, 0) + struct.pack(">10hh", *[500] * 10, 0)
     ranges = b"\0" * 10 + struct.pack(">4I", *[0xFFFFFFFF] * 4) + b"NONE"
-    return head + ranges + struct.pack(">HHHhhhHHII", 0x40, 0x20, 0xFFFF, top, bottom, 0, top, -bottom, *[0xFFFFFFFF] * 2)
+    heights = struct.pack(">HHHhhhHH", 0x40, 0x20, 0xFFFF, top, bottom, 0, top, -bottom)
+    return head + ranges + heights + struct.pack(">II", *[0xFFFFFFFF] * 2)
 
 
 def _names() -> bytes:

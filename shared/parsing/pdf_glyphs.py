@@ -33,7 +33,7 @@ _SOFT_HYPHEN: Final = re.compile("(?<=[a-zß-ÿ])\u00ad(?=[a-zß-ÿ])|\u00ad$")
 _SHIFTS: Final = (0, 29, 28, 30, 31, 27)
 _LAST_CODE: Final = 0x7E
 _FEWEST_LETTERS: Final = 4
-_LETTERS_OF_TEXT: Final = 0.7
+_LETTERS_OF_TEXT: Final = 0.5
 _SMALL_LETTERS: Final = 0.6
 _VOWELS_FROM: Final = 0.22
 _VOWELS_TO: Final = 0.6

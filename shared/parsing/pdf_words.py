@@ -91,22 +91,26 @@ class Reader:
 
     def _words(self, layer: Any, text: str) -> Iterator[Word]:
         line = end = 0
+        # A line is bold where all its words are: the others are asked only after bold ones.
+        is_bold = True
         for match in _WORD.finditer(text):
             between = text[end : match.start()]
             if "\n" in between or "\r" in between:
                 line += 1
+                is_bold = True
             glued = False
             start = match.start()
             for piece in _pieces(match.group()):
-                yield self._word(layer, piece, start, line, glued)
+                is_bold = is_bold and self._is_bold(layer, start)
+                yield self._word(layer, piece, start, line, bold=is_bold, glued=glued)
                 start += len(piece)
                 glued = True
                 if piece[-1] in "\x02\ufffe":
                     line += 1
-                    glued = False
+                    glued, is_bold = False, True
             end = match.end()
 
-    def _word(self, layer: Any, text: str, start: int, line: int, glued: bool) -> Word:
+    def _word(self, layer: Any, text: str, start: int, line: int, *, bold: bool, glued: bool) -> Word:
         raw = self._raw
         last = start + len(text) - 1
         broken = text[-1] in "\x02\ufffe"
@@ -118,10 +122,11 @@ class Reader:
             last -= 1
         if last > start:
             x0, y0, x1, y1 = self._bounds(layer, last)
-            upright = abs((y0 + y1) - (bottom + top)) < size or abs(x0 + x1 - left - right) > abs(y0 + y1 - bottom - top)
+            across, down = abs(x0 + x1 - left - right), abs(y0 + y1 - bottom - top)
+            upright = down < size or across > down
             left, bottom, right, top = min(left, x0), min(bottom, y0), max(right, x1), max(top, y1)
         shown = normalize(text[:-1] if broken else text) + (BROKEN if broken else "")
-        return Word(shown, left, bottom, right, top, size, line, self._is_bold(layer, start), upright, mapped, glued)
+        return Word(shown, left, bottom, right, top, size, line, bold, upright, mapped, glued)
 
     def _bounds(self, layer: Any, index: int) -> tuple[float, float, float, float]:
         self._raw.FPDFText_GetLooseCharBox(layer, index, self._box_pointer)
