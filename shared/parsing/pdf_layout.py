@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import groupby, pairwise
+from operator import attrgetter
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,8 @@ _RUNNING: Final = 0.3
 _RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _WIDE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
+_LEFT, _RIGHT, _TOP, _BOTTOM, _SIZE = map(attrgetter, ("left", "right", "top", "bottom", "size"))
+
 
 class Segment(Struct):
     """Words of one printed line without a wide gap between them."""
@@ -41,10 +44,13 @@ class Segment(Struct):
     size: float
     number: int
     typed: bool = False
+    composed: str = ""
 
     @property
     def text(self) -> str:
-        return compose(self.words)
+        if not self.composed:
+            self.composed = compose(self.words)
+        return self.composed
 
     @property
     def middle(self) -> float:
@@ -62,23 +68,25 @@ class Row(Struct):
 
     @property
     def text(self) -> str:
+        if len(self.segments) == 1:
+            return self.segments[0].text
         return " ".join(segment.text for segment in self.segments)
 
     @property
     def left(self) -> float:
-        return min(segment.left for segment in self.segments)
+        return min(map(_LEFT, self.segments))
 
     @property
     def right(self) -> float:
-        return max(segment.right for segment in self.segments)
+        return max(map(_RIGHT, self.segments))
 
     @property
     def top(self) -> float:
-        return max(segment.top for segment in self.segments)
+        return max(map(_TOP, self.segments))
 
     @property
     def bottom(self) -> float:
-        return min(segment.bottom for segment in self.segments)
+        return min(map(_BOTTOM, self.segments))
 
     @property
     def middle(self) -> float:
@@ -86,7 +94,7 @@ class Row(Struct):
 
     @property
     def size(self) -> float:
-        return max(segment.size for segment in self.segments)
+        return max(map(_SIZE, self.segments))
 
     @property
     def bold(self) -> bool:
@@ -95,12 +103,7 @@ class Row(Struct):
 
 def compose(words: Iterable[Word]) -> str:
     """``words`` as text."""
-    parts: list[str] = []
-    for word in words:
-        if parts and not word.glued:
-            parts.append(" ")
-        parts.append(word.text)
-    return "".join(parts)
+    return "".join([word.text if word.glued else f" {word.text}" for word in words]).lstrip()
 
 
 def is_plain(words: Sequence[Word]) -> bool:
@@ -120,13 +123,24 @@ def segments(words: Sequence[Word]) -> list[Segment]:
     for word in words:
         last = found[-1] if found else None
         if last is not None and word.line == last.number and _goes_on(last, word):
-            last.words.append(word)
-            last.left, last.right = min(last.left, word.left), max(last.right, word.right)
-            last.bottom, last.top = min(last.bottom, word.bottom), max(last.top, word.top)
-            last.size = max(last.size, word.size)
+            _extend(last, word)
         else:
             found.append(Segment([word], word.left, word.bottom, word.right, word.top, word.size, word.line))
     return found
+
+
+def _extend(segment: Segment, word: Word) -> None:
+    segment.words.append(word)
+    if word.left < segment.left:
+        segment.left = word.left
+    if word.right > segment.right:
+        segment.right = word.right
+    if word.bottom < segment.bottom:
+        segment.bottom = word.bottom
+    if word.top > segment.top:
+        segment.top = word.top
+    if word.size > segment.size:
+        segment.size = word.size
 
 
 def _goes_on(segment: Segment, word: Word) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # pdfium writes U+0002 (U+FFFE in its text) for a hyphen at the end of a line, and no line break after it.
 BROKEN: Final = "\x02"
-_HYPHEN_MARKS: Final = re.compile("[\x02\ufffe]\r?\n?")
+_MARKED: Final = re.compile("(?<=[\x02\ufffe])")
 _WORD: Final = re.compile("[^ \t\r\n\u00a0\u2000-\u200a\u3000]+")
 # Characters of one page; a page of a book has 3,000, a dense one of a timetable 20,000.
 _MOST_CHARACTERS: Final = 400_000
@@ -124,8 +124,10 @@ class Reader:
             x0, y0, x1, y1 = self._bounds(layer, last)
             across, down = abs(x0 + x1 - left - right), abs(y0 + y1 - bottom - top)
             upright = down < size or across > down
-            left, bottom, right, top = min(left, x0), min(bottom, y0), max(right, x1), max(top, y1)
-        shown = normalize(text[:-1] if broken else text) + (BROKEN if broken else "")
+            left, right = (left, x1) if left <= x0 else (x0, right)
+            if y0 != bottom or y1 != top:
+                bottom, top = min(bottom, y0), max(top, y1)
+        shown = normalize(text[:-1]) + BROKEN if broken else text if text.isascii() else normalize(text)
         return Word(shown, left, bottom, right, top, size, line, bold, upright, mapped, glued)
 
     def _bounds(self, layer: Any, index: int) -> tuple[float, float, float, float]:
@@ -140,21 +142,22 @@ class Reader:
         return size > 0 and _BOLD.search(self._name.value.decode("utf-8", "replace")) is not None
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _pieces(text: str) -> list[str]:
     """``text`` cut after marks of a hyphen at the end of a line."""
-    start = 0
-    for match in _HYPHEN_MARKS.finditer(text):
-        yield text[start : match.start() + 1]
-        start = match.start() + 1
-    if start < len(text):
-        yield text[start:]
+    if "\x02" not in text and "\ufffe" not in text:
+        return [text]
+    return [piece for piece in _MARKED.split(text) if piece]
 
 
 def _without_shadows(words: list[Word]) -> Iterator[Word]:
     """``words`` without copies drawn a little beside the first, for a shadow or for bold."""
     seen: dict[str, list[Word]] = {}
     for word in words:
-        places = seen.setdefault(word.text, [])
+        places = seen.get(word.text)
+        if places is None:
+            seen[word.text] = [word]
+            yield word
+            continue
         near = _SHADOW * word.size
         if any(
             abs(word.left - other.left) < near and abs(word.bottom - other.bottom) < near
