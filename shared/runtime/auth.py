@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from shared.domain.errors import RequestError
-from shared.store.expressions import among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,11 +42,6 @@ class Scope(Struct, frozen=True):
     def admits(self, tenant: str) -> bool:
         """Whether a tenant's documents may be seen."""
         return self.tenants is None or tenant in self.tenants
-
-    @property
-    def condition(self) -> str:
-        """The Milvus expression that selects what may be seen; empty for everything."""
-        return "" if self.tenants is None else among("tenant", sorted(self.tenants))
 
 
 EVERYTHING = Scope()

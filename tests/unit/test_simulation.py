@@ -22,7 +22,8 @@ from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 from tests.fakes import REFUSED, Wire
 from tests.simulation import (
     CHUNK_TOKENS,
@@ -173,7 +174,7 @@ def test_whichever_call_fails_the_next_delivery_ends_exactly(situation: str, how
         with pytest.raises((PlatformError, Killed)):
             world.ingestion(fault).handle([world.event()], fault.deadline)
         if how.startswith("fails") and situation != "refused":
-            record = world.store.document(world.key("a.txt").document_id, calm())
+            record = world.store.registry.read(world.key("a.txt").document_id, calm())
             assert record is None or record.state is not DocumentState.FAILED, (number, struck)
         world.deliver()
         assert world.problems() == [], (number, struck)
@@ -338,7 +339,7 @@ class Convergence(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_kept_of_what_is_refused(self) -> None:
-        rows = self.world.index.rows(self.world.store.chunk_collection).values()
+        rows = self.world.index.rows(self.world.store.chunks.name).values()
         assert not any(REFUSED in row["text"] for row in rows)
 
     def teardown(self) -> None:
@@ -424,9 +425,9 @@ def test_whatever_a_real_part_does_once_the_next_delivery_ends_exactly(
             ingestion.converge(key, soon())
         ingestion.converge(key, soon())
         wanted = chunks_of("a.txt", text("a.txt", letters), embedder.profile)
-        held = dict(store.places(key.document_id, soon()))
+        held = dict(store.chunks.read_positions(key.document_id, soon()))
         assert {id_: place.ordinal for id_, place in held.items()} == {chunk.id: chunk.ordinal for chunk in wanted}
-        vectors = store.vectors(list(held), soon())
+        vectors = store.chunks.read_vectors(list(held), soon())
         own = embedder.embed(
             [chunk.text for chunk in wanted], embedder.make_parameters(TextType.DOCUMENT), soon()
         ).complete()
