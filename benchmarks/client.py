@@ -61,7 +61,8 @@ class Outcome:
 
 
 def _ours() -> Embed:
-    from shared.embedding.embedder import Embedder, TextType
+    from shared.embedding.embedder import Embedder
+    from shared.embedding.parameters import TextType
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import DashScopeSettings, read_settings
 

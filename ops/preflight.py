@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ops import checks, roles
 from shared.domain.errors import ConfigurationError, PlatformError
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings

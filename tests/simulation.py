@@ -133,7 +133,7 @@ class Moment(Deadline, frozen=True):
     def remaining(self) -> float:
         return -1.0 if self.patience.over else 1e-9
 
-    def sooner(self, seconds: float) -> Deadline:
+    def minus(self, seconds: float) -> Deadline:
         return self
 
     def timeout(self, most: float) -> float:

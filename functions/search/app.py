@@ -27,8 +27,10 @@ from shared.embedding.reranker import Reranker
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
 from shared.runtime.auth import Authenticator
+from shared.runtime.request import deadline, read_body, request_id, scope
+from shared.runtime.responses import answer
 from shared.runtime.settings import SearchSettings
-from shared.runtime.web import Application, answer, deadline, read_body, read_settings_or_exit, request_id, scope
+from shared.runtime.web import Application, read_settings_or_exit
 from shared.store.expressions import select_documents, select_tenants
 from shared.store.schema import Space
 from shared.store.store import Store

@@ -19,7 +19,7 @@ from shared.domain.models import Embedding, SparseVector
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from shared.embedding.embedder import EmbeddingResult
+    from shared.embedding.results import EmbeddingResult
 
 _BREAK = re.compile(r"[。！？!?；;]|\.\s|\s")
 

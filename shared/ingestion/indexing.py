@@ -8,7 +8,6 @@ crash in between is seen by whoever comes next.
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,10 +21,10 @@ from msgspec.structs import replace
 from shared import parsing
 from shared.domain.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.domain.models import Document, DocumentState, Failure, Usage, digest
-from shared.embedding.embedder import TextType
+from shared.embedding.parameters import TextType
 from shared.ingestion import chunking
 from shared.ingestion.bucket import ChangedError
-from shared.runtime import workspace
+from shared.runtime import clock, workspace
 from shared.store.fingerprints import EMPTY_FINGERPRINT, ChunkPosition, ChunkSet, FingerprintBuilder
 from shared.store.rows import ChunkRow
 
@@ -315,7 +314,7 @@ class Attempt:
             model=self.pipeline.embedder.profile,
             attempts=1 + (previous.attempts if previous else 0),
             failure=failure,
-            updated=time.time(),
+            updated=clock.time(),
         )
         self.pipeline.store.registry.write([document], self.deadline)
 

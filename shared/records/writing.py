@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from shared.domain.errors import PlatformError
 from shared.domain.models import Chunk, Document, DocumentState, Failure, Location, Usage, digest
 from shared.domain.tenants import Tenancy
-from shared.embedding.embedder import TextType
+from shared.embedding.parameters import TextType
 from shared.records.envelopes import BadRecord, Record
 from shared.store.rows import ChunkRow
 from shared.store.schema import MAX_TEXT_BYTES

@@ -70,8 +70,8 @@ def list_variables(kind: type[Any]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _setting(field: FieldInfo) -> Setting | None:
-    said: tuple[Any, ...] = getattr(field.type, "__metadata__", ())
-    return next((one for one in said if isinstance(one, Setting)), None)
+    annotations: tuple[Any, ...] = getattr(field.type, "__metadata__", ())
+    return next((one for one in annotations if isinstance(one, Setting)), None)
 
 
 def _group(field: FieldInfo) -> type[Any]:

@@ -12,14 +12,15 @@ import pytest
 
 from local import processes
 from shared.domain.errors import ConfigurationError, RequestError, TransientError
-from shared.embedding.embedder import Embedder, Output, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import Output, TextType
 from shared.runtime.retrying import Deadline
 from tests.conftest import DashScope
 from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
     from shared.domain.models import Embedding
-    from shared.embedding.embedder import EmbeddingResult
+    from shared.embedding.results import EmbeddingResult
 
 
 def embed(embedder: Embedder, texts: list[str], seconds: float = 30) -> EmbeddingResult:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from shared.domain.errors import DocumentError, RequestError, TransientError
 from shared.domain.models import Block, Document, DocumentState, ObjectKey
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.ingestion import chunking
 from shared.ingestion.bucket import SIDECAR, Bucket, ChangedError
 from shared.runtime.retrying import Deadline

@@ -12,7 +12,8 @@ from pymilvus import MilvusClient
 from shared.domain.errors import RequestError
 from shared.domain.models import Block, Location, ObjectKey
 from shared.embedding.dashscope import DashScopeClient
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.embedding.reranker import Reranker
 from shared.ingestion import chunking
 from shared.retrieval.searching import Mode, Retrieval, SearchQuery, SearchResult

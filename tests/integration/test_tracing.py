@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.stack import PROJECT
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.runtime import metrics, tracing
 from shared.runtime.retrying import Deadline
 
@@ -125,15 +126,17 @@ def test_numbers_of_one_request_are_not_anothers() -> None:
 )
 def test_an_event_tells_its_age(event: bytes, known: bool) -> None:
     written = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 90)).encode()
-    age = metrics.age(event % written if b"%s" in event else event)
+    age = metrics.measure_age(event % written if b"%s" in event else event)
     assert age is None if not known else 89 <= (age or 0) < 100
 
 
 ASK = """
 import json, sys
 from shared.runtime import web
+from shared.runtime.responses import answer
 from shared.runtime.auth import Authenticator
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.runtime.retrying import Deadline
 from tests.integration.test_tracing import settings
 web.logs.configure("INFO")
@@ -141,7 +144,7 @@ embedder = Embedder(settings(sys.argv[1]))
 application = web.Application("embed", authenticator=Authenticator(()), prepare=lambda _: None)
 def ask():
     parameters = embedder.make_parameters(TextType.QUERY)
-    return web.answer(len(embedder.embed(["text"], parameters, Deadline.after(30)).embeddings))
+    return answer(len(embedder.embed(["text"], parameters, Deadline.after(30)).embeddings))
 application.flask.post("/ask")(ask)
 import time
 for _ in range(2):

@@ -19,7 +19,8 @@ from local.stack import PROJECT
 from shared.domain.errors import ConfigurationError, TransientError
 from shared.runtime import logs
 from shared.runtime.auth import Authenticator
-from shared.runtime.web import Application, answer
+from shared.runtime.responses import answer
+from shared.runtime.web import Application
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +134,8 @@ def test_a_start_that_failed_is_told_once_and_tried_again() -> None:
 SERVED = """
 import gc, os, time
 from shared.runtime.auth import Authenticator
-from shared.runtime.web import Application, answer
+from shared.runtime.responses import answer
+from shared.runtime.web import Application
 
 def prepare(deadline):
     while not os.path.exists("go"):

@@ -15,6 +15,8 @@ from shared.domain.errors import PlatformError, TransientError
 from shared.domain.models import DocumentState
 from shared.ingestion.events import Unknown
 from shared.ingestion.indexing import Outcome, Result
+from shared.runtime import clock
+from shared.runtime.clock import ManualClock
 from shared.runtime.retrying import Deadline
 from tests.fakes import Wire
 from tests.simulation import Gates, World, calm, small_steps, text
@@ -181,22 +183,23 @@ def test_a_second_run_in_a_process_equals_the_first_and_that_of_another(world: W
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_a_clock_that_jumps_an_hour_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+def test_a_clock_that_jumps_an_hour_changes_nothing(world: World, hours: int) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
     world.deliver()
     # The bucket's clock and ours, each by itself and both.
-    real = time.time
+    shift = 0
     for moved in ("bucket", "ours", "bucket"):
         if moved == "bucket":
             world.objects.clock += hours * HOUR
         else:
-            monkeypatch.setattr(time, "time", lambda: real() + hours * HOUR)
-        world.put("a.txt", text("a.txt", "CXA"))
-        world.deliver()
-        assert world.problems() == []
-        world.put("a.txt", text("a.txt", "ABC"))
-        world.ingestion().reconcile(calm())
-        assert world.problems() == []
+            shift = hours * HOUR
+        with clock.use(ManualClock(time.time() + shift)):
+            world.put("a.txt", text("a.txt", "CXA"))
+            world.deliver()
+            assert world.problems() == []
+            world.put("a.txt", text("a.txt", "ABC"))
+            world.ingestion().reconcile(calm())
+            assert world.problems() == []
 
 
 # -- safeguards -------------------------------------------------------------------------------------------------------

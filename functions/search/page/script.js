@@ -11,7 +11,7 @@ function readWords(words) {
   }));
 }
 const CHINESE = /[\u3400-\u9fff]/;
-const METADATA = /^metadata\.[A-Za-z_]\w{0,63}$/;
+const METADATA = /^metadata\.[\p{L}_][\p{L}\p{M}\p{N}_]{0,63}$/u;
 const $ = (selector) => document.querySelector(selector);
 const $$ = (selector) => [...document.querySelectorAll(selector)];
 const PAGE = 10, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;

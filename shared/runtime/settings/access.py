@@ -19,7 +19,7 @@ class AccessSettings(Struct, frozen=True, kw_only=True):
         Setting("API_KEYS", "Keys that callers may present, separated by commas; KEY@tenant is bound to a tenant."),
     ] = Secret("")
     allow_anonymous: Annotated[
-        bool, Setting("ALLOW_ANONYMOUS", "true lets everybody in; for machines of one's own.")
+        bool, Setting("ALLOW_ANONYMOUS", "true accepts requests without a key; for private machines.")
     ] = False
     domain: Annotated[
         str, Setting("PUBLIC_DOMAIN", "Domain callers reach the function by; no event comes under it.")
@@ -38,12 +38,12 @@ class AccessSettings(Struct, frozen=True, kw_only=True):
 
 
 class TenantSettings(Struct, frozen=True, kw_only=True):
-    """Whose a document is."""
+    """Which tenant a document belongs to."""
 
     source: Annotated[
         str,
         Setting(
-            "TENANT_FROM", "Whose a document is: prefix (the key's first folder) or metadata.NAME; empty: nobody's."
+            "TENANT_FROM", "Tenant of a document: prefix (the key's first folder) or metadata.NAME; empty: no tenants."
         ),
     ] = ""
 

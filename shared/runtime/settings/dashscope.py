@@ -115,7 +115,7 @@ class RerankSettings(Struct, frozen=True, kw_only=True):
     documents: Annotated[
         int, Meta(ge=1, le=50), Setting("RERANK_DOCUMENTS", "Chunks reranked, the best of those found.")
     ] = 30
-    by_default: Annotated[bool, Setting("RERANK_DEFAULT", "Whether a request that does not say is reranked.")] = False
+    by_default: Annotated[bool, Setting("RERANK_DEFAULT", "Whether a request is reranked by default.")] = False
 
     def __post_init__(self) -> None:
         if self.model_name not in RERANK_MODELS:

@@ -12,7 +12,7 @@ COLLECTION_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 
 
 class MilvusSettings(Struct, frozen=True, kw_only=True):
-    """How to reach Milvus, and under which name our collections stand there."""
+    """How to reach Milvus, and the name of the collections there."""
 
     uri: Annotated[str, Setting("MILVUS_URI", "Address of Milvus, such as http://host:19530.")]
     token: Annotated[Secret, Setting("MILVUS_TOKEN", "user:password, or an API key.")] = Secret("")
@@ -30,7 +30,7 @@ class MilvusSettings(Struct, frozen=True, kw_only=True):
 
 
 class BucketSettings(Struct, frozen=True, kw_only=True):
-    """Which objects are ours."""
+    """Which objects are indexed, and how to reach them."""
 
     bucket: Annotated[str, Setting("OSS_BUCKET", "Bucket whose documents are indexed.")]
     prefix: Annotated[str, Setting("OSS_PREFIX", "Only keys that start with this are indexed.")] = ""
