@@ -26,7 +26,9 @@ from shared.embedding.failures import RefusedError
 from shared.embedding.results import Answer
 from shared.ingestion.bucket import Bucket, ChangedError, _MissingError
 from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
-from shared.store.store import Space, Store
+from shared.store.client import Client
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -319,16 +321,23 @@ class FakeStore(Store):
     """`Store` before an index in memory: its collections stand, and it knows no search by words."""
 
     def __init__(self, index: Index, wire: Wire | None = None) -> None:
-        super().__init__(MilvusSettings(uri="http://fake"), SPACE)
-        self._index = index
-        self._wire = wire or Wire()
-        self._ready = True
-        self._keywords = False
+        super().__init__(MilvusSettings(uri="http://fake"), SPACE, FakeMilvusClient(index, wire or Wire()))
+        self._is_ready = True
+        self._has_keywords = False
 
-    def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
+
+class FakeMilvusClient(Client):
+    """`Client` of an index in memory, over a wire that tests control."""
+
+    def __init__(self, index: Index, wire: Wire) -> None:
+        super().__init__(MilvusSettings(uri="http://fake"))
+        self._index = index
+        self._wire = wire
+
+    def call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         deadline.timeout(self._settings.timeout)
         name = arguments[0]
-        what = "records" if name == self._documents else "chunks"
+        what = "records" if "_documents" in name else "chunks"
         return self._wire.carry(
             f"milvus.{method} {what}", lambda: getattr(self, f"_on_{method}")(*arguments, **options)
         )
@@ -349,11 +358,6 @@ class FakeStore(Store):
 
     def _lag(self, consistency_level: str) -> int:
         return 0 if consistency_level == "Strong" else self._wire.lag()
-
-    @property
-    def chunk_collection(self) -> str:
-        """The name of the collection of chunks, for those who look at the index past the store."""
-        return self._chunks
 
 
 def _moment(seconds: int) -> dt.datetime:

@@ -114,7 +114,7 @@ SAFEGUARDS = (
     Safeguard(
         "Strong reads",
         "a decision follows what was true a moment ago",
-        "shared/store/store.py",
+        "shared/store/client.py",
         """fields: list[str], deadline: Deadline, consistency: str = "Strong\"""",
         """fields: list[str], deadline: Deadline, consistency: str = "Bounded\"""",
         (f"{_HISTORIES}test_reads_that_come_late_decide_nothing",),
@@ -123,7 +123,7 @@ SAFEGUARDS = (
         "sweep",
         "chunks of an older version go on answering",
         _INDEXING,
-        "store.delete(gone, self.deadline)",
+        "store.chunks.delete(gone, self.deadline)",
         "pass",
         (f"{_HISTORIES}test_a_version_that_comes_back_is_the_one_that_stays",),
     ),
@@ -132,7 +132,8 @@ SAFEGUARDS = (
         "a document cannot be found while it is replaced",
         _INDEXING,
         "            for window in self._windows(path):\n                present =",
-        "            store.delete([id_ for id_, _ in store.places(document_id, self.deadline)], self.deadline)\n"
+        "            store.chunks.delete("
+        "[id_ for id_, _ in store.chunks.read_positions(document_id, self.deadline)], self.deadline)\n"
         "            for window in self._windows(path):\n                present =",
         (f"{_HISTORIES}test_a_document_stays_readable_while_it_is_replaced",),
     ),
@@ -165,16 +166,16 @@ SAFEGUARDS = (
         "the record's fingerprint is compared",
         "a record is believed whatever the index holds",
         _USE_CASE,
-        "return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint",
-        "return _finished(record)",
+        " and self._store.chunks.compute_fingerprint(record.id, deadline) == record.fingerprint",
+        "",
         (f"{_SIMULATION}test_a_reconcile_sees_as_many_chunks_of_another_version",),
     ),
     Safeguard(
         "upsert",
         "writing twice stores twice",
-        "shared/store/store.py",
-        'self._call("upsert", deadline, self._chunks,',
-        'self._call("insert", deadline, self._chunks,',
+        "shared/store/chunks.py",
+        'self._client.call("upsert", deadline, self.name,',
+        'self._client.call("insert", deadline, self.name,',
         # Milvus Lite replaces a row whatever the call, a real server does not.
         (f"{_STORE}test_writing_twice_is_writing_once[server]",),
     ),
@@ -286,7 +287,7 @@ SAFEGUARDS = (
     Safeguard(
         "timeout of Milvus",
         "one silent connection holds a worker for minutes",
-        "shared/store/store.py",
+        "shared/store/client.py",
         "(*arguments, timeout=seconds, **options)",
         "(*arguments, **options)",
         (f"{_STORE}test_a_server_that_falls_silent_costs_its_timeout_and_no_more",),
@@ -362,8 +363,8 @@ SAFEGUARDS = (
     Safeguard(
         "no wrong vector is written",
         "NaN in the index spoils every search",
-        "shared/store/store.py",
-        "if len(row.vector) != self._space.dimension or not all(map(math.isfinite, row.vector)):",
+        "shared/store/chunks.py",
+        "if len(row.vector) != self._dimension or not all(map(math.isfinite, row.vector)):",
         "if False:",
         (f"{_STORE}test_a_vector_that_is_wrong_is_never_written",),
     ),

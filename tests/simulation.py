@@ -57,8 +57,7 @@ from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
-from shared.store.expressions import equals
-from shared.store.fingerprints import fingerprint
+from shared.store.expressions import select_document
 from tests.fakes import BUCKET, REFUSED, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects, Wire, vector_of
 
 if TYPE_CHECKING:
@@ -201,7 +200,7 @@ class World:
     def rows(self, key: str) -> list[dict[str, Any]]:
         """The chunks the index holds of a document, in order."""
         id_ = self.key(key).document_id
-        rows = self.index.rows(self.store.chunk_collection).values()
+        rows = self.index.rows(self.store.chunks.name).values()
         return sorted((row for row in rows if row["document_id"] == id_), key=lambda row: (row["ordinal"], row["id"]))
 
     def good(self, key: str) -> bool:
@@ -212,16 +211,14 @@ class World:
     def problems(self) -> list[str]:
         """What is wrong at rest."""
         ids = {self.key(key).document_id for key in self.keys}
-        strangers = [
-            row for row in self.index.rows(self.store.chunk_collection).values() if row["document_id"] not in ids
-        ]
+        strangers = [row for row in self.index.rows(self.store.chunks.name).values() if row["document_id"] not in ids]
         found = [f"{len(strangers)} chunks are of no document"] if strangers else []
         return found + [f"{key}: {problem}" for key in self.keys for problem in self.wrong(key)]
 
     def wrong(self, key: str) -> list[str]:
         """What is wrong with one document."""
         state, rows = self.state(key), self.rows(key)
-        record = self.store.document(self.key(key).document_id, calm())
+        record = self.store.registry.read(self.key(key).document_id, calm())
         if state is None or record is None:
             chunks = [f"{len(rows)} chunks of a document without record or object"] if rows else []
             return chunks + ([f"record {record}, state {state}"] if (record, state) != (None, None) else [])
@@ -250,7 +247,7 @@ class World:
             found.append(f"chunks say {[(row['modified'], row['metadata']) for row in rows]}, the bucket {state}")
         if (record.state, record.indexed_version) != (DocumentState.INDEXED, state.version):
             found.append(f"the record is {record.state} and answers from {record.indexed_version!r}")
-        if record.fingerprint != fingerprint(self.store.places(record.id, calm())):
+        if record.fingerprint != self.store.chunks.compute_fingerprint(record.id, calm()):
             found.append("the fingerprint is not that of what the index holds")
         return found
 
@@ -268,7 +265,8 @@ class World:
 
     def search(self, key: str) -> list[str]:
         """The texts a search finds of a document."""
-        hits = self.store.nearest(vector_of("?"), 100, equals("document_id", self.key(key).document_id), calm())
+        within = select_document(self.key(key).document_id)
+        hits = self.store.chunks.search_dense(vector_of("?"), 100, within, calm())
         return [hit.text for hit in hits]
 
 

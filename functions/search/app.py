@@ -21,7 +21,6 @@ from functions.search.shapes import (
     render_result,
 )
 from shared.domain.errors import NotFoundError, RequestError
-from shared.domain.models import DocumentState
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
@@ -32,8 +31,9 @@ from shared.runtime.request import deadline, read_body, request_id, scope
 from shared.runtime.responses import answer
 from shared.runtime.settings import SearchSettings
 from shared.runtime.web import Application, read_settings_or_exit
-from shared.store.expressions import all_of, compile_filter, equals, visible_to
-from shared.store.store import Space, Store
+from shared.store.expressions import select_documents, select_tenants
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from shared.domain.models import Chunk, Document
@@ -89,15 +89,12 @@ def search_by_link() -> Response:
 def documents() -> Response:
     """The documents' states."""
     asked: ListRequest = convert(dict(request.args), ListRequest, from_text=True)
-    deleted = equals("state", DocumentState.DELETED.value)
-    condition = all_of(
-        visible_to(scope().narrow(asked.tenant)),
-        equals("state", asked.state.value) if asked.state else f"not ({deleted})",
-        compile_filter({"prefix": {"key": asked.prefix}}) if asked.prefix else "",
-    )
+    condition = select_documents(scope().narrow(asked.tenant).tenants, asked.state, asked.prefix)
     until = deadline()
-    page, total = store.document_page(condition, asked.offset, asked.limit, until) if store.check(until) else ([], 0)
-    return answer({"documents": page, "total": total, "request_id": request_id()})
+    found: tuple[list[Document], int] = ([], 0)
+    if store.check(until):
+        found = store.registry.read_page(condition, asked.offset, asked.limit, until)
+    return answer({"documents": found[0], "total": found[1], "request_id": request_id()})
 
 
 @app.get("/documents/<document_id>")
@@ -144,14 +141,14 @@ def _document(document_id: str) -> Document:
     until = deadline()
     known = None
     if _ID.fullmatch(document_id) and store.check(until):
-        known = store.document(document_id, until, visible_to(scope()))
+        known = store.registry.read(document_id, until, select_tenants(scope().tenants))
     if known is None:
         raise NotFoundError("document_not_found", "There is no such document; GET /documents lists them.")
     return known
 
 
 def _chunks(document_id: str, asked: ChunksRequest) -> tuple[list[Chunk], int]:
-    return store.stretch(document_id, asked.offset, asked.limit, visible_to(scope()), deadline())
+    return store.chunks.read_range(document_id, asked.offset, asked.limit, select_tenants(scope().tenants), deadline())
 
 
 def _json(text: str) -> Any:

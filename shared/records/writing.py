@@ -22,7 +22,8 @@ from shared.domain.models import Chunk, Document, DocumentState, Failure, Locati
 from shared.domain.tenants import Tenancy
 from shared.embedding.parameters import TextType
 from shared.records.envelopes import BadRecord, Record
-from shared.store.store import MOST_TEXT_BYTES, ChunkRow
+from shared.store.rows import ChunkRow
+from shared.store.schema import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,7 +182,7 @@ class _Batch(Struct):
         self.store.prepare(self.deadline)
         checked = [self._checked(record) for record in records]
         ids = [_document_id(record) for record in checked]
-        self.known = self.store.documents_with(ids, self.deadline)
+        self.known = self.store.registry.read_many(ids, self.deadline)
         items = [
             _Item(record, id_, digest(id_, self.embedder.profile), self.tenancy.of(record.id, record.metadata))
             for record, id_ in zip(checked, ids, strict=True)
@@ -193,7 +194,7 @@ class _Batch(Struct):
         for record, id_ in zip(checked, ids, strict=True):
             if isinstance(record, BadRecord):
                 self._fail(id_, record.id, "records", "bad_record", record.reason)
-        self.store.record(list(self.documents.values()), self.deadline)
+        self.store.registry.write(list(self.documents.values()), self.deadline)
         self.results = [self.outcomes.get(id_) for id_ in ids]
 
     def _checked(self, record: Record | BadRecord) -> Record | BadRecord:
@@ -202,7 +203,7 @@ class _Batch(Struct):
         if record.collection not in self.collections:
             name = f"{record.collection}:{record.id}"  # it must not pass for a record of this collection
             return BadRecord(name, "The record names a collection that RECORD_COLLECTIONS does not list.")
-        if len(record.text.encode()) > MOST_TEXT_BYTES or self.embedder.is_too_long(record.text):
+        if len(record.text.encode()) > MAX_TEXT_BYTES or self.embedder.is_too_long(record.text):
             return BadRecord(record.id, "The record's text has more tokens or bytes than one chunk may have.")
         return record
 
@@ -215,22 +216,22 @@ class _Batch(Struct):
         return late
 
     def _delete(self, items: Sequence[_Item]) -> None:
-        self.store.delete([item.chunk_id for item in items], self.deadline)
+        self.store.chunks.delete([item.chunk_id for item in items], self.deadline)
         for item in items:
             self._done(item, Outcome.DELETED)
             self._register(item, DocumentState.DELETED)
 
     def _upsert(self, items: Sequence[_Item]) -> None:
-        row_digests = self.store.sources([item.chunk_id for item in items], self.deadline)
+        row_digests = self.store.chunks.read_row_digests([item.chunk_id for item in items], self.deadline)
         unchanged = [item for item in items if self._stands(item, row_digests)]
         for item in unchanged:
             self._done(item, Outcome.UNCHANGED)
         changed = [item for item in items if item.chunk_id not in {other.chunk_id for other in unchanged}]
         keep = [item for item in changed if row_digests.get(item.chunk_id, "")[:_HALF] == item.text_digest]
-        vectors = self.store.vectors([item.chunk_id for item in keep], self.deadline)
+        vectors = self.store.chunks.read_vectors([item.chunk_id for item in keep], self.deadline)
         vectors |= self._embed([item for item in changed if item.chunk_id not in vectors])
         ready = [item for item in changed if item.chunk_id in vectors]
-        self.store.write([_chunk_row(item, vectors[item.chunk_id]) for item in ready], self.deadline)
+        self.store.chunks.write([_chunk_row(item, vectors[item.chunk_id]) for item in ready], self.deadline)
         for item in ready:
             self._done(item, Outcome.UPSERTED)
             self._register(item, DocumentState.INDEXED)

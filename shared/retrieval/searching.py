@@ -24,7 +24,7 @@ from shared.domain.models import Chunk, SearchHit, Usage
 from shared.retrieval.fusion import DEPTH, fuse
 from shared.retrieval.highlighting import Highlighter
 from shared.runtime.auth import EVERYTHING, Scope
-from shared.store.expressions import all_of, compile_filter, visible_to
+from shared.store.expressions import all_of, compile_filter, select_tenants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -246,7 +246,7 @@ class Retrieval:
             TransientError, ConfigurationError: DashScope or Milvus cannot be asked.
         """
         _check(query)
-        within = visible_to(scope.narrow(query.tenant))
+        within = select_tenants(scope.narrow(query.tenant).tenants)
         condition = all_of(within, compile_filter(query.filter))
         clock = _Clock()
         if not self._store.check(deadline):
@@ -306,11 +306,13 @@ class Retrieval:
 
     def _nearest(self, search: _Search, depth: int, *, brief: bool) -> list[SearchHit]:
         with search.clock.lap("dense"):
-            return self._store.nearest(search.vector, depth, search.condition, search.deadline, brief=brief)
+            return self._store.chunks.search_dense(search.vector, depth, search.condition, search.deadline, brief=brief)
 
     def _matching(self, search: _Search, depth: int, *, brief: bool) -> list[SearchHit]:
         with search.clock.lap("keyword"):
-            return self._store.matching(search.query.text, depth, search.condition, search.deadline, brief=brief)
+            return self._store.chunks.search_keywords(
+                search.query.text, depth, search.condition, search.deadline, brief=brief
+            )
 
     def _beside(
         self, search: _Search, function: Callable[..., list[SearchHit]], depth: int, *, brief: bool
@@ -342,7 +344,7 @@ class Retrieval:
         if not brief:
             return page
         with search.clock.lap("reading"):
-            whole = self._store.hits(brief, search.condition, search.deadline)
+            whole = self._store.chunks.read_hits(brief, search.condition, search.deadline)
         kept = ([whole.get(hit.id, hit) for hit in group if hit.text or hit.id in whole] for group in page)
         return [group for group in kept if group]
 
@@ -365,7 +367,7 @@ class Retrieval:
             wanted[hit.document_id].update(range(max(0, hit.ordinal - reach), hit.ordinal + reach + 1))
         with search.clock.lap("context"):
             # Not the caller's filter: a neighbour on the next page stands beside the chunk all the same.
-            excerpts = self._store.excerpts(wanted, search.scope, search.deadline)
+            excerpts = self._store.chunks.read_neighbours(wanted, search.scope, search.deadline)
         placed = {(excerpt.document_id, excerpt.ordinal): excerpt for excerpt in excerpts}
         return tuple(
             ResultGroup(tuple(replace(item, context=_around(item.hit, reach, placed)) for item in group.items))

@@ -115,7 +115,7 @@ class ChunkSet:
         return ids[order], np.frombuffer(bytes(self._marks), _AS_BYTES)[order]
 
 
-def fingerprint(places: Iterable[tuple[str, ChunkPosition]]) -> str:
+def compute_fingerprint(places: Iterable[tuple[str, ChunkPosition]]) -> str:
     """That of chunks, counted as they come."""
     tally = FingerprintBuilder()
     for id_, place in places:
@@ -132,4 +132,4 @@ def _short(mark: int) -> bytes:
 
 
 # What an index that holds none of a document's chunks is told by.
-EMPTY_FINGERPRINT = fingerprint(())
+EMPTY_FINGERPRINT = compute_fingerprint(())

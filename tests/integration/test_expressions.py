@@ -51,7 +51,7 @@ def store(milvus: MilvusSettings) -> Store:
 
 def found(store: Store, condition: Any) -> set[str]:
     vector = [1.0] + [0.0] * 63
-    hits = store.nearest(vector, 50, compile_filter(condition), soon())
+    hits = store.chunks.search_dense(vector, 50, compile_filter(condition), soon())
     return {hit.key.removeprefix("folder/").removesuffix(".txt") for hit in hits}
 
 

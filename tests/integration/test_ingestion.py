@@ -22,7 +22,8 @@ from shared.retrieval.searching import Mode, Retrieval, SearchQuery, SearchResul
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
 from shared.store.expressions import equals
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
@@ -58,26 +59,26 @@ class World:
         return self.ingestion.converge(self.key(name), soon())
 
     def document(self, name: str) -> Document | None:
-        return self.store.document(self.key(name).document_id, soon())
+        return self.store.registry.read(self.key(name).document_id, soon())
 
     def texts(self, name: str) -> list[str]:
         """The chunks the index holds of a document, in order."""
         vector = [1.0] + [0.0] * 511
         # A search may be late; never later than a Strong read before it.
-        places = dict(self.store.places(self.key(name).document_id, soon()))
-        hits = self.store.nearest(vector, 10_000, equals("document_id", self.key(name).document_id), soon())
+        places = dict(self.store.chunks.read_positions(self.key(name).document_id, soon()))
+        hits = self.store.chunks.search_dense(vector, 10_000, equals("document_id", self.key(name).document_id), soon())
         return [hit.text for hit in sorted(hits, key=lambda hit: places[hit.id].ordinal)]
 
     def places(self, name: str) -> dict[str, tuple[int, int]]:
         """Where the chunks of a document stand, by id."""
-        held = dict(self.store.places(self.key(name).document_id, soon()))
+        held = dict(self.store.chunks.read_positions(self.key(name).document_id, soon()))
         return {id_: (place.ordinal, place.start) for id_, place in held.items()}
 
     def ask(self, query: str, **options: Any) -> list[SearchHit]:
         return list(self.found(query, **options).hits)
 
     def found(self, query: str, **options: Any) -> SearchResult:
-        dict(self.store.places("any", soon()))
+        dict(self.store.chunks.read_positions("any", soon()))
         return Retrieval(self.embedder, self.store).search(SearchQuery(query, **options), soon())
 
 
@@ -85,9 +86,9 @@ class World:
 def world(oss: Oss, dashscope: DashScope, milvus: MilvusSettings) -> World:
     store = Store(milvus, Space("text-embedding-v4", 512))
     store.prepare(soon())
-    for document in store.documents("", soon()):
-        store.delete(dict(store.places(document.id, soon())), soon())
-        store.forget([document.id], soon())
+    for document in store.registry.read_all("", soon()):
+        store.chunks.delete(dict(store.chunks.read_positions(document.id, soon())), soon())
+        store.registry.delete([document.id], soon())
     embedder = Embedder(dashscope.settings(call_timeout=5.0))
     ingestion = Ingestion(Bucket(oss.settings()), embedder, store, IngestionSettings(chunk_tokens=64))
     return World(oss, dashscope, store, embedder, ingestion)
@@ -183,7 +184,7 @@ def test_a_document_that_cannot_be_read_is_recorded_and_not_tried_again(world: W
     assert document.failure is not None
     assert (document.state, document.failure.code) == (DocumentState.FAILED, code)
     assert document.failure.message
-    assert dict(world.store.places(document.id, soon())) == {}
+    assert dict(world.store.chunks.read_positions(document.id, soon())) == {}
     assert world.converge(name).outcome is Outcome.FAILED
     again = world.document(name)
     assert again is not None
@@ -261,10 +262,10 @@ def test_a_key_the_settings_no_longer_include_is_taken_out(world: World) -> None
 def test_a_reconcile_notices_chunks_that_are_gone_and_that_nobody_owns(world: World) -> None:
     world.oss.put("a.txt", ENGLISH)
     world.converge("a.txt")
-    held = dict(world.store.places(world.key("a.txt").document_id, soon()))
-    world.store.delete(sorted(held)[:3], soon())
+    held = dict(world.store.chunks.read_positions(world.key("a.txt").document_id, soon()))
+    world.store.chunks.delete(sorted(held)[:3], soon())
     assert world.ingestion.reconcile(soon()).stale == ("a.txt",)
-    assert dict(world.store.places(world.key("a.txt").document_id, soon())) == held
+    assert dict(world.store.chunks.read_positions(world.key("a.txt").document_id, soon())) == held
 
 
 def test_a_refused_version_takes_even_an_interrupted_attempts_chunks_with_it(world: World) -> None:
@@ -272,11 +273,11 @@ def test_a_refused_version_takes_even_an_interrupted_attempts_chunks_with_it(wor
     world.dashscope.fail({"fault": "status", "code": "InvalidApiKey", "match": "POISON"})
     with pytest.raises(ConfigurationError):
         world.converge("a.txt")
-    assert dict(world.store.places(world.key("a.txt").document_id, soon()))
+    assert dict(world.store.chunks.read_positions(world.key("a.txt").document_id, soon()))
     world.dashscope.reset()
     world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "match": "POISON"})
     assert world.converge("a.txt").outcome is Outcome.FAILED
-    assert dict(world.store.places(world.key("a.txt").document_id, soon())) == {}
+    assert dict(world.store.chunks.read_positions(world.key("a.txt").document_id, soon())) == {}
 
 
 def test_what_was_paid_for_is_written_before_the_deadline(world: World) -> None:
@@ -286,7 +287,7 @@ def test_what_was_paid_for_is_written_before_the_deadline(world: World) -> None:
         world.ingestion.converge(world.key("a.txt"), Deadline.after(8))
     paid = world.dashscope.usage()["rows"]
     assert paid > 0
-    assert len(dict(world.store.places(world.key("a.txt").document_id, soon()))) == paid
+    assert len(dict(world.store.chunks.read_positions(world.key("a.txt").document_id, soon()))) == paid
 
 
 def test_an_archived_object_is_a_failure_of_its_own_and_not_of_the_deployment(world: World, tmp_path: Path) -> None:
@@ -401,7 +402,7 @@ def test_reconcile_stops_before_it_deletes_too_much(world: World) -> None:
     world.oss.empty()
     with pytest.raises(RequestError, match="too_many_deletions"):
         world.ingestion.reconcile(soon())
-    assert len(world.store.documents("", soon())) == 4
+    assert len(world.store.registry.read_all("", soon())) == 4
 
 
 def test_reconcile_refuses_a_listing_it_cannot_finish(world: World) -> None:

@@ -22,7 +22,8 @@ from shared.retrieval.searching import Retrieval, SearchQuery
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.expressions import equals
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from shared.domain.models import Document, SearchHit
@@ -56,11 +57,11 @@ class World:
 
     def hits(self, id_: str, store: Store) -> list[SearchHit]:
         # A search may be late; never later than a Strong read before it.
-        dict(store.places(digest(RECORDS, id_), soon()))
-        return store.nearest([1.0] + [0.0] * 511, 10, equals("document_id", digest(RECORDS, id_)), soon())
+        dict(store.chunks.read_positions(digest(RECORDS, id_), soon()))
+        return store.chunks.search_dense([1.0] + [0.0] * 511, 10, equals("document_id", digest(RECORDS, id_)), soon())
 
     def document(self, id_: str) -> Document | None:
-        return self.store.document(digest(RECORDS, id_), soon())
+        return self.store.registry.read(digest(RECORDS, id_), soon())
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_records_are_embedded_in_packed_batches_and_found(world: World, name: st
     assert {result.outcome for result in written.results} == {Outcome.UPSERTED}
     assert [result.id for result in written.results] == [record.id for record in records]
     assert (written.usage.calls, world.dashscope.usage()["rows"]) == (3, 25)
-    dict(world.store.places("any", soon()))
+    dict(world.store.chunks.read_positions("any", soon()))
     hit = Retrieval(world.embedder, world.store).search(SearchQuery("buoy 17 blinks"), soon()).hits[0]
     assert (hit.key, hit.bucket, hit.metadata) == (f"{name}-17", RECORDS, {"buoy": 17})
 

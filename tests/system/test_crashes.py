@@ -27,7 +27,8 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 from tests.conftest import DashScope, Oss
 from tests.milvus_gate import MilvusGate
 from tests.simulation import chunks_of
@@ -131,7 +132,7 @@ class World:
         return list((self.data / "logs" / "ingest.tmp").iterdir())
 
     def held(self, key: str) -> set[str]:
-        return set(dict(self.store.places(ObjectKey(BUCKET, key).document_id, soon())))
+        return set(dict(self.store.chunks.read_positions(ObjectKey(BUCKET, key).document_id, soon())))
 
     def wanted(self, key: str, content: bytes) -> tuple[Chunk, ...]:
         return chunks_of(key, content, "text-embedding-v4/512", IngestionSettings().chunk_tokens, BUCKET)
@@ -143,7 +144,7 @@ class World:
         eventually(lambda: self.state(key) is DocumentState.INDEXED and self.at_rest())
 
     def state(self, key: str) -> DocumentState | None:
-        found = self.store.document(ObjectKey(BUCKET, key).document_id, soon())
+        found = self.store.registry.read(ObjectKey(BUCKET, key).document_id, soon())
         return found.state if found else None
 
     def hold(self, stage: str, key: str, size: int) -> Hold:
@@ -174,13 +175,13 @@ class World:
         eventually(lambda: self.state(key) is DocumentState.INDEXED and self.at_rest())
         assert self.rows_billed() - billed <= bound
         wanted, document_id = self.wanted(key, content), ObjectKey(BUCKET, key).document_id
-        held = dict(self.store.places(document_id, soon()))
+        held = dict(self.store.chunks.read_positions(document_id, soon()))
         places = {id_: (place.ordinal, place.start) for id_, place in held.items()}
         assert places == {chunk.id: (chunk.ordinal, chunk.location.start) for chunk in wanted}
-        record = self.store.document(document_id, soon())
+        record = self.store.registry.read(document_id, soon())
         assert record is not None
         assert (record.chunks, record.failure, record.indexed_version) == (len(wanted), None, record.version)
-        vectors = self.store.vectors(list(held), soon())
+        vectors = self.store.chunks.read_vectors(list(held), soon())
         embedder = Embedder(self.dashscope.settings())
         texts = [chunk.text for chunk in wanted]
         own = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), soon()).complete()

@@ -212,7 +212,7 @@ def test_chunks_of_one_document_stand_together_with_title_key_place_and_what_eac
     expect(card.locator(".place .where").first).to_have_text("page 3")
     card.locator(".score").first.click()
     expect(card.locator(".sides").first).to_have_text(re.compile(r"meaning 0\.\d+ · words \d+\.\d+"))
-    expect(visit.status).to_have_text(re.compile(r"\d+ chunks from 10 documents in \d+ ms · by meaning and words"))
+    expect(visit.status).to_have_text(re.compile(r"\d+ results from 10 documents in \d+ ms · by meaning and words"))
 
 
 def test_more_results_go_on_without_doubles_and_come_back_with_the_link(visit: Visit, running: Stack) -> None:
@@ -364,10 +364,12 @@ def test_a_failed_document_says_why_and_what_to_do_and_which_version_answers(vis
     cards = visit.page.locator("#documents .card")
     broken = cards.filter(has_text="broken.pdf")
     expect(broken.locator(".state")).to_have_text("Failed")
-    for told in ("damaged", "Save it anew", "Trying again alone does not help", "Extracting the text · broken_file"):
+    for told in ("damaged", "Save it again", "Trying again alone does not help", "Extracting the text · broken_file"):
         expect(broken.locator(".reason")).to_contain_text(told)
     expect(broken).not_to_contain_text("still answers")
-    expect(cards.filter(has_text="replaced.txt").locator(".reason")).to_contain_text("The version before still answers")
+    expect(cards.filter(has_text="replaced.txt").locator(".reason")).to_contain_text(
+        "The previous version still answers"
+    )
     expect(cards.filter(has_text="新员工入职指南").locator(".where")).to_have_text(
         re.compile(r"\d tokens, about ¥0\.0")
     )
@@ -539,7 +541,7 @@ def test_both_languages_say_the_same_things_and_a_choice_is_kept(visit: Visit) -
         visit.page.locator(view).click()
         expect(visit.page.locator("[role=tabpanel]:not([hidden]) .card").first).to_be_visible()
         assert "undefined" not in visit.page.locator("body").inner_text()
-    expect(visit.status).to_contain_text("个段落")
+    expect(visit.status).to_contain_text("条结果")
     assert visit.page.evaluate("document.documentElement.lang") == "zh-CN"
 
 
@@ -603,7 +605,7 @@ def test_every_text_stands_out_from_what_is_behind_it(browser: Browser, running:
     with visiting(browser, running.url, color_scheme=scheme, reduced_motion="reduce") as visit:
         background = visit.open().page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (int(background.split("(")[1].split(",")[0]) < 128) is (scheme == "dark")
-        expect(visit.page.locator("#stand-in")).to_be_visible()
+        expect(visit.page.locator("#local-model")).to_be_visible()
         assert visit.page.evaluate(FAINT) == []
         visit.searched(q=FILTER, format="pdf", rerank="1")
         visit.page.locator("#unfold").click()

@@ -42,7 +42,7 @@ def world() -> World:
 
 
 def record(world: World) -> Document:
-    found = world.store.document(world.key("a.txt").document_id, calm())
+    found = world.store.registry.read(world.key("a.txt").document_id, calm())
     assert found is not None
     return found
 
@@ -209,7 +209,7 @@ def test_chunks_somebody_took_meanwhile_are_missed_and_written_again(world: Worl
     world.put("a.txt", text("a.txt", "ABC"))
 
     def take_one() -> None:
-        world.store.delete([world.rows("a.txt")[0]["id"]], calm())
+        world.store.chunks.delete([world.rows("a.txt")[0]["id"]], calm())
 
     with pytest.raises(TransientError, match="chunks_missing"):
         world.deliver(wire=Behind("dashscope.embed 1", take_one))

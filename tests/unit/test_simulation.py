@@ -166,7 +166,7 @@ def test_whichever_call_fails_the_next_delivery_ends_exactly(situation: str, how
         with pytest.raises((PlatformError, Killed)):
             world.ingestion(fault).handle([world.event()], fault.deadline)
         if how.startswith("fails") and situation != "refused":
-            record = world.store.document(world.key("a.txt").document_id, calm())
+            record = world.store.registry.read(world.key("a.txt").document_id, calm())
             assert record is None or record.state is not DocumentState.FAILED, (number, struck)
         world.deliver()
         assert world.problems() == [], (number, struck)
@@ -331,7 +331,7 @@ class Convergence(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_kept_of_what_is_refused(self) -> None:
-        rows = self.world.index.rows(self.world.store.chunk_collection).values()
+        rows = self.world.index.rows(self.world.store.chunks.name).values()
         assert not any(REFUSED in row["text"] for row in rows)
 
     def teardown(self) -> None:
