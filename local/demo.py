@@ -232,7 +232,7 @@ def _news(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     for id_, document in now.items():
         if document["updated"] != before.get(id_, {}).get("updated") and document["state"] != "pending":
             failure = document["failure"]
-            said = failure["message"] if failure else f"{document['chunks']} passages"
+            said = failure["message"] if failure else f"{document['chunks']} chunks"
             yield f"{document['state']} {document['key']}: {said}"
     yield from (f"removed {before[id_]['key']}" for id_ in before.keys() - now.keys())
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from shared.domain.models import Embedding
+from shared.embedding.calls import ModelCalls
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.failures import RefusedError
@@ -251,7 +252,10 @@ class FakeEmbedder(Embedder):
             api_key=Secret("sk-fake"), requested_dimension=DIMENSION,
             requests_per_second=float(_NO_QUOTA), tokens_per_minute=60 * _NO_QUOTA,
         )  # fmt: skip
-        super().__init__(settings, FakeClient(settings, model, wire or Wire()))
+        client = FakeClient(settings, model, wire or Wire())
+        super().__init__(settings, client)
+        # No call is skipped for lack of time: simulated deadlines have none left, so that nothing is repeated.
+        self._calls = ModelCalls(settings.model, self._share, client.budget, settings.call_timeout)
 
     @cached_property
     def _pool(self) -> Any:
@@ -328,7 +332,7 @@ class FakeStore(Store):
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         deadline.timeout(self._settings.timeout)
         name = arguments[0]
-        what = "records" if name == self._documents else "passages"
+        what = "records" if name == self._documents else "chunks"
         return self._wire.carry(
             f"milvus.{method} {what}", lambda: getattr(self, f"_on_{method}")(*arguments, **options)
         )
@@ -351,9 +355,9 @@ class FakeStore(Store):
         return 0 if consistency_level == "Strong" else self._wire.lag()
 
     @property
-    def passages(self) -> str:
-        """The name of the collection of passages, for those who look at the index past the store."""
-        return self._passages
+    def chunk_collection(self) -> str:
+        """The name of the collection of chunks, for those who look at the index past the store."""
+        return self._chunks
 
 
 def _moment(seconds: int) -> dt.datetime:

@@ -121,7 +121,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "sweep",
-        "passages of an older version go on answering",
+        "chunks of an older version go on answering",
         _INDEXING,
         "store.delete(gone, self.deadline)",
         "pass",
@@ -137,7 +137,7 @@ SAFEGUARDS = (
         (f"{_HISTORIES}test_a_document_stays_readable_while_it_is_replaced",),
     ),
     Safeguard(
-        "moved passages are written last",
+        "moved chunks are written last",
         "a version refused late has spoilt the one before",
         _INDEXING,
         "                self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])\n",
@@ -146,12 +146,12 @@ SAFEGUARDS = (
         (f"{_HISTORIES}test_a_version_refused_late_leaves_the_rows_it_shares_with_the_one_before",),
     ),
     Safeguard(
-        "passages are counted after the sweep",
+        "chunks are counted after the sweep",
         "what another worker swept is acknowledged as indexed",
         _INDEXING,
         "if present < len(self.wanted):",
         "if False:",
-        (f"{_HISTORIES}test_passages_somebody_took_meanwhile_are_missed_and_written_again",),
+        (f"{_HISTORIES}test_chunks_somebody_took_meanwhile_are_missed_and_written_again",),
     ),
     Safeguard(
         "the record is written first",
@@ -167,19 +167,19 @@ SAFEGUARDS = (
         _USE_CASE,
         "return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint",
         "return _finished(record)",
-        (f"{_SIMULATION}test_a_reconcile_sees_as_many_passages_of_another_version",),
+        (f"{_SIMULATION}test_a_reconcile_sees_as_many_chunks_of_another_version",),
     ),
     Safeguard(
         "upsert",
         "writing twice stores twice",
         "shared/store/store.py",
-        'self._call("upsert", deadline, self._passages,',
-        'self._call("insert", deadline, self._passages,',
+        'self._call("upsert", deadline, self._chunks,',
+        'self._call("insert", deadline, self._chunks,',
         # Milvus Lite replaces a row whatever the call, a real server does not.
         (f"{_STORE}test_writing_twice_is_writing_once[server]",),
     ),
     Safeguard(
-        "deterministic passage ids",
+        "deterministic chunk ids",
         "every replay buys and writes everything anew",
         "shared/ingestion/chunking.py",
         "yield Chunk(digest(document_id, text, str(seen[key]), profile),",
@@ -191,7 +191,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "one worker for each document",
-        "threads of a process buy the same passages side by side",
+        "threads of a process buy the same chunks side by side",
         _USE_CASE,
         "lock = self._locks[int(key.document_id, 16) % _LOCKS]",
         "lock = threading.Lock()",
@@ -227,11 +227,11 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "the index is counted too",
-        "passages without a record are never found",
+        "chunks without a record are never found",
         _USE_CASE,
         "names = {id_: found.key for id_, found in census.items()}",
         "names: dict[str, str] = {}",
-        (f"{_SIMULATION}test_a_reconcile_sees_passages_that_no_record_tells_of",),
+        (f"{_SIMULATION}test_a_reconcile_sees_chunks_that_no_record_tells_of",),
     ),
     # -- the contract with Function Compute
     Safeguard(
@@ -363,7 +363,7 @@ SAFEGUARDS = (
         "no wrong vector is written",
         "NaN in the index spoils every search",
         "shared/store/store.py",
-        "if len(passage.vector) != self._space.dimension or not all(map(math.isfinite, passage.vector)):",
+        "if len(row.vector) != self._space.dimension or not all(map(math.isfinite, row.vector)):",
         "if False:",
         (f"{_STORE}test_a_vector_that_is_wrong_is_never_written",),
     ),

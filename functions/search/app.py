@@ -1,4 +1,4 @@
-"""search: a question in, ranked passages with their sources out; the state of documents; a page for people."""
+"""search: a question in, ranked chunks with their sources out; the state of documents; a page for people."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from flask import Response, request
 
 from functions.search import mcp, page
 from functions.search.shapes import (
+    ChunksRequest,
     DocumentRequest,
     ListRequest,
-    PassagesRequest,
-    SearchAnswer,
     SearchRequest,
-    converted,
-    found_answer,
-    passages_answer,
+    SearchResponse,
+    convert,
+    render_chunks,
+    render_result,
 )
 from shared.domain.errors import NotFoundError, RequestError
 from shared.domain.models import DocumentState
@@ -36,7 +36,7 @@ from shared.store.expressions import all_of, compile_filter, equals, visible_to
 from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
-    from shared.domain.models import Document, Excerpt
+    from shared.domain.models import Chunk, Document
     from shared.runtime.retrying import Deadline
 
 settings = read_settings_or_exit(SearchSettings)
@@ -71,7 +71,7 @@ app = application.flask
 
 @app.post("/search")
 def search() -> Response:
-    """Ranked passages for a question sent as JSON."""
+    """Ranked chunks for a question sent as JSON."""
     return answer(_found(read_body(SearchRequest)))
 
 
@@ -82,13 +82,13 @@ def search_by_link() -> Response:
     fields["query"] = fields.pop("q", "")
     if "filter" in fields:
         fields["filter"] = _json(fields["filter"])
-    return answer(_found(converted(fields, SearchRequest, from_text=True)))
+    return answer(_found(convert(fields, SearchRequest, from_text=True)))
 
 
 @app.get("/documents")
 def documents() -> Response:
     """The documents' states."""
-    asked: ListRequest = converted(dict(request.args), ListRequest, from_text=True)
+    asked: ListRequest = convert(dict(request.args), ListRequest, from_text=True)
     deleted = equals("state", DocumentState.DELETED.value)
     condition = all_of(
         visible_to(scope().narrow(asked.tenant)),
@@ -106,13 +106,13 @@ def document(document_id: str) -> Response:
     return answer(_document(document_id))
 
 
-@app.get("/documents/<document_id>/passages")
-def passages(document_id: str) -> Response:
-    """One document's passages in order."""
-    asked = converted(dict(request.args), PassagesRequest, from_text=True)
+@app.get("/documents/<document_id>/chunks")
+def chunks(document_id: str) -> Response:
+    """One document's chunks in order."""
+    asked = convert(dict(request.args), ChunksRequest, from_text=True)
     _document(document_id)
-    found, total = _passages(document_id, asked)
-    return answer(passages_answer(document_id, found, total, request_id()))
+    found, total = _chunks(document_id, asked)
+    return answer(render_chunks(document_id, found, total, request_id()))
 
 
 @app.post("/mcp")
@@ -135,9 +135,9 @@ def page_for_people() -> Response:
     return Response(text, headers=headers, mimetype="text/html")
 
 
-def _found(asked: SearchRequest) -> SearchAnswer:
-    found = retrieval.search(asked.question(), deadline(), scope())
-    return found_answer(found, grouped=asked.group_by is not None, request_id=request_id())
+def _found(asked: SearchRequest) -> SearchResponse:
+    found = retrieval.search(asked.to_query(), deadline(), scope())
+    return render_result(found, grouped=asked.group_by is not None, request_id=request_id())
 
 
 def _document(document_id: str) -> Document:
@@ -150,7 +150,7 @@ def _document(document_id: str) -> Document:
     return known
 
 
-def _passages(document_id: str, asked: PassagesRequest) -> tuple[list[Excerpt], int]:
+def _chunks(document_id: str, asked: ChunksRequest) -> tuple[list[Chunk], int]:
     return store.stretch(document_id, asked.offset, asked.limit, visible_to(scope()), deadline())
 
 
@@ -165,14 +165,14 @@ def _json(text: str) -> Any:
 
 
 def _search_tool(arguments: dict[str, Any]) -> dict[str, Any]:
-    return dict(_found(converted(arguments, SearchRequest)))
+    return dict(_found(convert(arguments, SearchRequest)))
 
 
 def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:
-    asked: DocumentRequest = converted(arguments, DocumentRequest)
+    asked: DocumentRequest = convert(arguments, DocumentRequest)
     record = _document(asked.id)
-    found, total = _passages(asked.id, asked)
-    return {"document": record, **passages_answer(asked.id, found, total, request_id())}
+    found, total = _chunks(asked.id, asked)
+    return {"document": record, **render_chunks(asked.id, found, total, request_id())}
 
 
 def _told_hits(found: dict[str, Any]) -> str:
@@ -188,20 +188,20 @@ def _told_hit(hit: dict[str, Any]) -> str:
 
 
 def _told_document(found: dict[str, Any]) -> str:
-    record, shown = found["document"], found["passages"]
-    head = f"[{record.title} ({record.key}); {record.state.value}; {len(shown)} of {found['total']} passages]"
-    return "\n\n".join([head, *(passage["text"] for passage in shown)])
+    record, shown = found["document"], found["chunks"]
+    head = f"[{record.title} ({record.key}); {record.state.value}; {len(shown)} of {found['total']} chunks]"
+    return "\n\n".join([head, *(chunk["text"] for chunk in shown)])
 
 
 _LIST_OF_OBJECTS = {"type": "array", "items": {"type": "object"}}
 endpoint = mcp.Endpoint(
     "semantic-search",
-    "Search the documents of this organisation and cite what you use: title, key and page of each passage.",
+    "Search the documents of this organisation and cite what you use: title, key and page of each chunk.",
     [
         mcp.Tool(
             "search",
             "Search documents",
-            "Passages that answer a question best, by meaning and by words, in any language, with their sources.",
+            "Chunks that answer a question best, by meaning and by words, in any language, with their sources.",
             SearchRequest,
             {"hits": _LIST_OF_OBJECTS, "groups": _LIST_OF_OBJECTS, "mode": {"type": "string"}},
             _search_tool,
@@ -210,9 +210,9 @@ endpoint = mcp.Endpoint(
         mcp.Tool(
             "get_document",
             "Read a document",
-            "The state of one document and its passages in order, to read on around what search found.",
+            "The state of one document and its chunks in order, to read on around what search found.",
             DocumentRequest,
-            {"document": {"type": "object"}, "passages": _LIST_OF_OBJECTS, "total": {"type": "integer"}},
+            {"document": {"type": "object"}, "chunks": _LIST_OF_OBJECTS, "total": {"type": "integer"}},
             _document_tool,
             _told_document,
         ),

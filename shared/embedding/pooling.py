@@ -1,7 +1,7 @@
 """One vector for a text longer than the model takes: the mean of its parts' vectors, weighted by their length.
 
 A mean of unit vectors, brought back to unit length, keeps the direction the parts have in common. It is coarser than a
-passage's own vector, so it is the caller's choice and never done unasked.
+chunk's own vector, so it is the caller's choice and never done unasked.
 """
 
 from __future__ import annotations

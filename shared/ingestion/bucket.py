@@ -131,8 +131,8 @@ class Bucket:
             TransientError, ConfigurationError: a page could not be had: what came before is not the whole.
         """
         objects = {state.key: state for page in self._pages(deadline) for state in page}
-        beside = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
-        return [_beside(state, beside.get(key)) for key, state in objects.items() if self.owns(key)]
+        sidecars = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
+        return [_merge_sidecar(state, sidecars.get(key)) for key, state in objects.items() if self.owns(key)]
 
     def some_documents(self, deadline: Deadline) -> list[ObjectState]:
         """The documents on the first page of the listing: enough to see whether the bucket can be read.
@@ -164,12 +164,12 @@ class Bucket:
     def _with_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
         request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key + SIDECAR)
         try:
-            beside, content = self._call(partial(self._read_small, request, deadline), deadline)
+            sidecar, content = self._call(partial(self._read_small, request, deadline), deadline)
         except _MissingError:
             return state
         except DocumentError as error:
             return replace(state, problem=f"{SIDECAR} beside it cannot be read. {error.message}")
-        state = _beside(state, beside)
+        state = _merge_sidecar(state, sidecar)
         try:
             said = metadata.parse(content)
         except ValueError as error:
@@ -287,9 +287,11 @@ def _translate(refusal: _Refusal | None, error: Exception) -> Exception:
     return TransientError("oss_failed", f"{said}.", request_id=refusal.request_id)
 
 
-def _beside(state: ObjectState, beside: ObjectState | None) -> ObjectState:
+def _merge_sidecar(state: ObjectState, sidecar: ObjectState | None) -> ObjectState:
     """An object together with the file of metadata beside it, if there is one."""
-    return replace(state, modified=max(state.modified, beside.modified), beside=beside.etag) if beside else state
+    return (
+        replace(state, modified=max(state.modified, sidecar.modified), sidecar_etag=sidecar.etag) if sidecar else state
+    )
 
 
 def _bare(etag: str | None) -> str:

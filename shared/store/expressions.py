@@ -34,7 +34,7 @@ MAX_VALUE_CHARACTERS = 1_024
 # Of a whole filter, every object, list and value counted: Milvus reads an expression by recursion.
 MAX_PARTS = 500
 
-# The fields of a passage that a filter may name, with the type of their values.
+# The fields of a chunk that a filter may name, with the type of their values.
 FIELDS: dict[str, type] = {
     "document_id": str,
     "key": str,
@@ -46,7 +46,7 @@ FIELDS: dict[str, type] = {
     "row": int,
     "modified": int,
 }
-# Fields a passage may lack, and what says that it has one.
+# Fields a chunk may lack, and what says that it has one.
 _OPTIONAL = {"page": "page > 0", "row": "row > 0", "sheet": 'sheet != ""', "tenant": 'tenant != ""'}
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _METADATA = re.compile(r"metadata\.[A-Za-z_][A-Za-z0-9_]{0,63}")

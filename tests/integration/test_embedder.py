@@ -44,7 +44,7 @@ def test_many_texts_come_back_in_order_and_are_packed_by_rows(dashscope: DashSco
     )
 
 
-def test_questions_and_passages_are_marked_as_such_on_the_wire(dashscope: DashScope) -> None:
+def test_questions_and_chunks_are_marked_as_such_on_the_wire(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings())
     embedder.embed_query("where?", Deadline.after(10))
     embed(embedder, ["there"])
@@ -136,7 +136,7 @@ def test_a_fault_that_passes_is_survived_and_only_its_call_repeated(
     embed(embedder, ["warm"])
     dashscope.reset()
     dashscope.fail({**fault, "times": 1})
-    texts = [f"passage {i}" for i in range(30)]
+    texts = [f"chunk {i}" for i in range(30)]
     embedded = embed(embedder, texts)
     assert len(embedded.complete()) == 30
     # Three calls are needed; one more was spoilt, and no fault may cost more than its own call.
@@ -179,7 +179,7 @@ def test_a_free_quota_that_is_used_up_is_not_repeated(dashscope: DashScope) -> N
 
 
 def test_a_refused_text_is_found_and_the_others_succeed(dashscope: DashScope) -> None:
-    texts = [f"harmless passage {i}" for i in range(25)]
+    texts = [f"harmless chunk {i}" for i in range(25)]
     texts[13] = "something the POISON filter refuses"
     rule = {"fault": "status", "status": 400, "code": "DataInspectionFailed", "match": "POISON"}
     dashscope.fail(rule)
@@ -192,7 +192,7 @@ def test_a_refused_text_is_found_and_the_others_succeed(dashscope: DashScope) ->
 
 
 def test_what_was_paid_for_is_kept_when_another_call_fails(dashscope: DashScope) -> None:
-    texts = [f"passage {i}" for i in range(30)]
+    texts = [f"chunk {i}" for i in range(30)]
     texts[25] = "HOPELESS"
     dashscope.fail({"fault": "status", "status": 401, "code": "InvalidApiKey", "match": "HOPELESS"})
     embedded = embed(Embedder(dashscope.settings(concurrency=1)), texts)
@@ -227,7 +227,7 @@ def test_no_key_and_no_text_is_ever_logged(dashscope: DashScope, caplog: pytest.
     dashscope.fail(
         {"fault": "reset", "times": 1}, {"fault": "status", "status": 500, "code": "InternalError", "times": 1}
     )
-    embed(Embedder(dashscope.settings()), ["a very private passage"]).complete()
+    embed(Embedder(dashscope.settings()), ["a very private chunk"]).complete()
     said = "\n".join(record.getMessage() + str(vars(record)) for record in caplog.records)
     assert "sk-local" not in said
     assert "very private" not in said
@@ -236,7 +236,7 @@ def test_no_key_and_no_text_is_ever_logged(dashscope: DashScope, caplog: pytest.
 def test_a_process_stops_before_it_overspends(dashscope: DashScope) -> None:
     model = dashscope.settings().model
     embedder = Embedder(dashscope.settings(max_cost=model.cost(1_000), concurrency=1))
-    embedded = embed(embedder, [f"a passage of about ten tokens, number {i}" for i in range(200)])
+    embedded = embed(embedder, [f"a chunk of about ten tokens, number {i}" for i in range(200)])
     assert isinstance(embedded.failure, ConfigurationError)
     assert embedded.failure.code == "cost_cap_reached"
     assert "MAX_COST_CNY" in embedded.failure.message
@@ -290,7 +290,7 @@ def test_how_long_a_request_takes_is_known_before_it_is_paid_for(dashscope: Dash
 @pytest.mark.parametrize("code", ["Throttling.RateQuota", "Throttling.AllocationQuota", "Throttling.BurstRate"])
 def test_a_storm_of_refusals_is_sat_out_and_nothing_is_billed_twice(dashscope: DashScope, code: str) -> None:
     dashscope.fail({"fault": "status", "code": code, "times": 20})
-    texts = [f"passage {i}" for i in range(60)]
+    texts = [f"chunk {i}" for i in range(60)]
     assert len(embed(Embedder(dashscope.settings()), texts, seconds=60).complete()) == 60
     usage = dashscope.usage()
     assert (usage["rows"], sum(usage["rejected"].values())) == (60, 20)

@@ -33,7 +33,7 @@ def reranker(dashscope: DashScope, **changes: Any) -> Reranker:
     return Reranker(settings, RerankSettings(), DashScopeClient(settings))
 
 
-def test_relevance_comes_in_the_order_of_the_passages_with_what_it_cost(dashscope: DashScope) -> None:
+def test_relevance_comes_in_the_order_of_the_chunks_with_what_it_cost(dashscope: DashScope) -> None:
     reranked = reranker(dashscope).rerank(QUESTION, TEXTS, soon())
     assert max(range(3), key=reranked.relevance.__getitem__) == 1
     assert all(0 <= score <= 1 for score in reranked.relevance)
@@ -69,7 +69,7 @@ def test_no_call_is_ever_over_the_models_limits(dashscope: DashScope, texts: lis
     assert 0 < reranked.usage.tokens <= LIMITS.tokens_per_call
 
 
-def test_a_passage_within_the_limits_is_read_whole(dashscope: DashScope) -> None:
+def test_a_chunk_within_the_limits_is_read_whole(dashscope: DashScope) -> None:
     text = "word " * 3_000
     reranked = reranker(dashscope).rerank("x", [text], soon())
     assert reranked.usage.tokens == tokens.count(text) + tokens.count("x") - 2  # no answer bills more than it counts

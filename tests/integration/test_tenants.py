@@ -16,12 +16,12 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import Record
 from shared.records.writing import RecordWriter
-from shared.retrieval.searching import Mode, Question, Retrieval
+from shared.retrieval.searching import Mode, Retrieval, SearchQuery
 from shared.runtime.auth import EVERYTHING, Authenticator, Scope
 from shared.runtime.settings import IngestionSettings
 from shared.store.expressions import visible_to
 from shared.store.store import Space, Store
-from tests.integration.test_store import SPACE, passages, soon
+from tests.integration.test_store import SPACE, chunk_rows, soon
 
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
@@ -81,18 +81,18 @@ def test_a_request_narrows_what_a_key_sees_and_never_widens_it() -> None:
 
 
 @pytest.mark.every_milvus
-def test_a_passage_that_changes_its_tenant_stands_exactly_once_and_is_found_under_the_new_one(
+def test_a_chunk_that_changes_its_tenant_stands_exactly_once_and_is_found_under_the_new_one(
     milvus: MilvusSettings,
 ) -> None:
     store = Store(replace(milvus, collection=f"{milvus.collection}_moving"), SPACE)
     store.prepare(soon())
-    written = passages(f"{uuid.uuid4().hex}.txt", [f"Text {i}." for i in range(20)])
+    written = chunk_rows(f"{uuid.uuid4().hex}.txt", [f"Text {i}." for i in range(20)])
     document_id = written[0].chunk.document_id
     for tenant in ("acme", "globex", "", "公司", "acme"):
-        store.write([replace(passage, tenant=tenant) for passage in written], soon())
+        store.write([replace(row, tenant=tenant) for row in written], soon())
         assert len(list(store.places(document_id, soon()))) == 20
         mine = f'document_id == "{document_id}"'
-        assert store._count(store._passages, mine, soon()) == 20
+        assert store._count(store._chunks, mine, soon()) == 20
         for asked in ("acme", "globex", "", "公司"):
             within = f"({visible_to(Scope(frozenset({asked})))}) and ({mine})"
             hits = store.nearest(written[0].vector, 50, within, soon())
@@ -115,8 +115,8 @@ class World:
         return Ingestion(bucket, self.embedder, self.store, IngestionSettings(max_deleted_share=1.0), tenancy)
 
     def seen(self, scope: Scope, **fields: Any) -> set[str]:
-        found = self.retrieval.search(Question("the secret plan", top_k=100, **fields), soon(), scope)
-        contexts = [answer.context for answer in found.answers if answer.context]
+        found = self.retrieval.search(SearchQuery("the secret plan", top_k=100, **fields), soon(), scope)
+        contexts = [answer.context for answer in found.items if answer.context]
         for excerpt in (excerpt for context in contexts for excerpt in (*context.before, *context.after)):
             assert excerpt.document_id in {hit.document_id for hit in found.hits}
         return {hit.key for hit in found.hits}

@@ -1,4 +1,4 @@
-"""Records become passages: in batches, once, and none stops another."""
+"""Records become chunks: in batches, once, and none stops another."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import BadRecord, Record
 from shared.records.writing import RECORDS, Outcome, RecordWriter
-from shared.retrieval.searching import Question, Retrieval
+from shared.retrieval.searching import Retrieval, SearchQuery
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.expressions import equals
 from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
-    from shared.domain.models import Document, Hit
+    from shared.domain.models import Document, SearchHit
     from shared.records.writing import WriteResult
     from tests.conftest import DashScope, Oss
 
@@ -54,7 +54,7 @@ class World:
     def texts(self, id_: str, store: Store | None = None) -> list[str]:
         return [hit.text for hit in self.hits(id_, store or self.store)]
 
-    def hits(self, id_: str, store: Store) -> list[Hit]:
+    def hits(self, id_: str, store: Store) -> list[SearchHit]:
         # A search may be late; never later than a Strong read before it.
         dict(store.places(digest(RECORDS, id_), soon()))
         return store.nearest([1.0] + [0.0] * 511, 10, equals("document_id", digest(RECORDS, id_)), soon())
@@ -88,7 +88,7 @@ def test_records_are_embedded_in_packed_batches_and_found(world: World, name: st
     assert [result.id for result in written.results] == [record.id for record in records]
     assert (written.usage.calls, world.dashscope.usage()["rows"]) == (3, 25)
     dict(world.store.places("any", soon()))
-    hit = Retrieval(world.embedder, world.store).search(Question("buoy 17 blinks"), soon()).hits[0]
+    hit = Retrieval(world.embedder, world.store).search(SearchQuery("buoy 17 blinks"), soon()).hits[0]
     assert (hit.key, hit.bucket, hit.metadata) == (f"{name}-17", RECORDS, {"buoy": 17})
 
 
@@ -167,7 +167,7 @@ def test_an_older_record_that_comes_late_changes_nothing(world: World, name: str
     assert world.texts(name) == ["Fourth."]
 
 
-def test_two_writers_of_one_id_leave_one_passage(world: World, name: str) -> None:
+def test_two_writers_of_one_id_leave_one_chunk(world: World, name: str) -> None:
     world.dashscope.tune(latency_ms=100)
     threads = [threading.Thread(target=world.write, args=(Record(name, f"Text {i}."),)) for i in range(6)]
     for thread in threads:

@@ -95,7 +95,7 @@ def test_settings_that_do_not_fit_each_other_are_named(kind: type[Any], variable
         read_settings(kind, {**COMPLETE, variable: value})
 
 
-def test_a_passage_always_fits_the_model() -> None:
+def test_a_chunk_always_fits_the_model() -> None:
     with pytest.raises(ConfigurationError, match="CHUNK_TOKENS must be at most 512"):
         read_settings(IngestSettings, {**COMPLETE, "CHUNK_TOKENS": "600", "EMBEDDING_MODEL": "text-embedding-v2"})
 
