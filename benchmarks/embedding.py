@@ -1,7 +1,7 @@
 """How near the client comes to the account's quota, and what it pays twice, beside two clients people use today.
 
 Run as ``python -m benchmarks.embedding``, which takes five minutes, and one more to install the peers the first time;
-``--quick`` measures the same on fewer texts, where the slow start weighs more than the targets allow for. The stand-in
+``--quick`` measures the same on fewer texts, where the slow start weighs more than the targets allow for. The emulator
 for DashScope has the documented quota of text-embedding-v4 and takes 150 ms for each call; it counts what it billed.
 It and every client run in processes of their own.
 
@@ -15,6 +15,7 @@ are short, so that clients that send one call after the other come near the quot
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from dataclasses import dataclass
 from operator import truediv
@@ -27,7 +28,7 @@ from rich.console import Console
 from benchmarks import peers
 from benchmarks.chunks import dealt, make_chunks
 from benchmarks.contest import Contest, Quota, Result
-from benchmarks.report import Figure, at_least, at_most, report
+from benchmarks.report import Figure, at_least, at_most, plain, report
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.embedding import tokens
 
@@ -81,7 +82,7 @@ _QUICK: Final = Size(chunks=800, refused=1_000, lost=2_000, chunks_per_document=
 _DOCUMENTS: Final = 32
 
 
-def main() -> None:
+def main() -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="measure on fewer texts")
@@ -94,7 +95,7 @@ def main() -> None:
             *_beside_peers(contest, size, str(peer)),
             *_cpu(contest, size),
         ]
-    report("embedding", figures)
+    return report("embedding", figures)
 
 
 def _ceiling(contest: Contest, size: Size) -> list[Figure]:
@@ -108,12 +109,12 @@ def _ceiling(contest: Contest, size: Size) -> list[Figure]:
     guessed = sum(map(tokens.estimate, texts)) / (_LONG * len(texts))
     return [
         at_least("one process: share of the ceiling", one.rate / ceiling, "", 0.95),
-        _plain("one process: share past the slow start", one.steady_rate / ceiling, ""),
-        _plain("one process: rejected calls", one.rejected * 100, "%"),
+        plain("one process: share past the slow start", one.steady_rate / ceiling, ""),
+        plain("one process: rejected calls", one.rejected * 100, "%"),
         at_least(f"{_PROCESSES} processes: share of the ceiling", eight.rate / ceiling, "", 0.9),
-        _plain(f"{_PROCESSES} processes: share past the slow start", eight.steady_rate / ceiling, ""),
+        plain(f"{_PROCESSES} processes: share past the slow start", eight.steady_rate / ceiling, ""),
         at_most(f"{_PROCESSES} processes: rejected calls", eight.rejected * 100, "%", 5),
-        _plain("tokens guessed before the call, over those billed", guessed, "x"),
+        plain("tokens guessed before the call, over those billed", guessed, "x"),
     ]
 
 
@@ -126,11 +127,11 @@ def _paid_twice(contest: Contest, size: Size) -> list[Figure]:
     lost = contest.run("ours", [texts[: size.lost]], _QUOTA, faults=_seeded(_LOSSES))
     return [
         at_most("5 % refused: rows billed / useful", refused.billed_per_useful, "x", 1),
-        _plain("5 % refused: calls struck", sum(refused.usage["faults"].values()), "calls"),
-        _plain("5 % refused: share of the ceiling", refused.rate / _rows_per_second(_SHORT), ""),
+        plain("5 % refused: calls struck", sum(refused.usage["faults"].values()), "calls"),
+        plain("5 % refused: share of the ceiling", refused.rate / _rows_per_second(_SHORT), ""),
         at_most("5 % faults, 1.25 % answers lost: rows billed / useful", lost.billed_per_useful, "x", 1.02),
-        _plain("5 % faults, 1.25 % answers lost: answers lost", lost.usage["faults"].get("lost_answer", 0), "calls"),
-        _plain("5 % faults, 1.25 % answers lost: share of the ceiling", lost.rate / _rows_per_second(_SHORT), ""),
+        plain("5 % faults, 1.25 % answers lost: answers lost", lost.usage["faults"].get("lost_answer", 0), "calls"),
+        plain("5 % faults, 1.25 % answers lost: share of the ceiling", lost.rate / _rows_per_second(_SHORT), ""),
     ]
 
 
@@ -151,20 +152,20 @@ def _beside_peers(contest: Contest, size: Size, peer: str) -> list[Figure]:
     greedy = contest.run("ours", documents, _QUOTA, processes=_PROCESSES, share=1)
     label = f"ours, {_PROCESSES} processes each set to the whole quota"
     figures += [
-        _plain(f"{label}: documents done", greedy.documents, f"of {_DOCUMENTS}"),
-        _plain(f"{label}: rows billed / useful", greedy.billed_per_useful, "x"),
-        _plain(f"{label}: rejected calls", greedy.rejected * 100, "%"),
-        _plain(f"{label}: time over the ideal {ideal:.1f} s", greedy.seconds / ideal, "x"),
+        plain(f"{label}: documents done", greedy.documents, f"of {_DOCUMENTS}"),
+        plain(f"{label}: rows billed / useful", greedy.billed_per_useful, "x"),
+        plain(f"{label}: rejected calls", greedy.rejected * 100, "%"),
+        plain(f"{label}: time over the ideal {ideal:.1f} s", greedy.seconds / ideal, "x"),
     ]
     for name in ("langchain", "llama-index"):
         _say(f"{_DOCUMENTS} documents x {size.chunks_per_document} chunks: {name}")
         theirs = contest.run(name, documents, _QUOTA, python=peer)
         figures += [
-            _plain(f"{name}: documents done", theirs.documents, f"of {_DOCUMENTS}"),
-            _plain(f"{name}: rows billed", theirs.billed, "rows"),
-            _plain(f"{name}: rows billed / useful", theirs.billed_per_useful, "x"),
-            _plain(f"{name}: rejected calls", theirs.rejected * 100, "%"),
-            _plain(f"{name}: time until done or given up, over the ideal", theirs.seconds / ideal, "x"),
+            plain(f"{name}: documents done", theirs.documents, f"of {_DOCUMENTS}"),
+            plain(f"{name}: rows billed", theirs.billed, "rows"),
+            plain(f"{name}: rows billed / useful", theirs.billed_per_useful, "x"),
+            plain(f"{name}: rejected calls", theirs.rejected * 100, "%"),
+            plain(f"{name}: time until done or given up, over the ideal", theirs.seconds / ideal, "x"),
         ]
     return figures
 
@@ -179,9 +180,9 @@ def _cpu(contest: Contest, size: Size) -> list[Figure]:
     slow_bare, slow_ours = _cpu_round(contest, texts[: size.cpu_rows // 8], _QUOTA, size.rounds)
     return [
         at_most("CPU over the bare SDK call", median(map(truediv, ours, bare)), "x", 1.3),
-        _plain("CPU per 1,000 rows, ours", median(ours), "s"),
-        _plain("CPU per 1,000 rows, bare SDK", median(bare), "s"),
-        _plain("CPU over the bare SDK call, at the pace of the quota", slow_ours / slow_bare, "x"),
+        plain("CPU per 1,000 rows, ours", median(ours), "s"),
+        plain("CPU per 1,000 rows, bare SDK", median(bare), "s"),
+        plain("CPU over the bare SDK call, at the pace of the quota", slow_ours / slow_bare, "x"),
     ]
 
 
@@ -202,7 +203,7 @@ def _whole(result: Result, tokens_per_row: int) -> Result:
     """``result``, if it is about what it should be about.
 
     Raises:
-        AssertionError: texts are missing, or were not of this size by the stand-in's own count.
+        AssertionError: texts are missing, or were not of this size by the emulator's own count.
     """
     assert result.documents == result.asked, result.outcomes
     assert result.tokens_per_row == tokens_per_row, result.tokens_per_row
@@ -214,13 +215,9 @@ def _seeded(faults: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**fault, "seed": seed} for seed, fault in enumerate(faults, 1)]
 
 
-def _plain(name: str, value: float, unit: str) -> Figure:
-    return Figure(name, value, unit, "", held=True)
-
-
 def _say(what: str) -> None:
     Console(stderr=True).print(what)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -57,7 +57,7 @@ class Ingested:
     """What became of the file.
 
     Attributes:
-        billed: rows billed at the stand-in behind each lap.
+        billed: rows billed at the emulator behind each lap.
     """
 
     laps: tuple[Lap, ...]

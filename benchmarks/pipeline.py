@@ -1,4 +1,4 @@
-"""The ingestion code in this process, over stand-ins of its own: to measure the code rather than a stack."""
+"""The ingestion code in this process, over emulators of its own: to measure the code rather than a stack."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Parts:
         )
 
     def embedder(self, dimension: int) -> Embedder:
-        """A client of the DashScope stand-in that has no quota to wait for."""
+        """A client of the DashScope emulator that has no quota to wait for."""
         return Embedder(
             DashScopeSettings(
                 api_key=Secret("sk-local"),
@@ -78,11 +78,11 @@ class Parts:
         (self.folder / key).write_bytes(content)
 
     def strike(self, rules: Sequence[dict[str, Any]]) -> None:
-        """Put fault rules in force at the DashScope stand-in; none ends them."""
+        """Put fault rules in force at the DashScope emulator; none ends them."""
         requests.put(self._control("faults"), json=list(rules), timeout=10).raise_for_status()
 
     def usage(self) -> dict[str, Any]:
-        """What the DashScope stand-in has counted."""
+        """What the DashScope emulator has counted."""
         return dict(requests.get(self._control("usage"), timeout=10).json())
 
     def _control(self, what: str) -> str:
@@ -91,7 +91,7 @@ class Parts:
 
 @contextmanager
 def parts(folder: Path, milvus: str) -> Iterator[Parts]:
-    """Stand-ins below ``folder``, each a process, beside a Milvus that answers at ``milvus``."""
+    """Emulators below ``folder``, each a process, beside a Milvus that answers at ``milvus``."""
     bucket = folder / "bucket"
     bucket.mkdir()
     oss_options = ("--port", "0", "--bucket", _BUCKET, "--root", str(bucket))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -170,7 +171,7 @@ def _logs(folder: Path) -> Figure:
 _FUNCTIONS: Final = ("embed", "ingest", "search")
 
 
-def main() -> None:
+def main() -> int:
     """Try everything, print the tables and the report."""
     figures = [_timing()]
     with TemporaryDirectory(prefix="security-") as name:
@@ -185,7 +186,7 @@ def main() -> None:
             running.invoke("ingest", {"action": "reconcile"})
             _await(running)
             figures += [_injections(running), _spoofing(running), _logs(data)]
-    report("security", figures)
+    return report("security", figures)
 
 
 def _await(running: Stack) -> None:
@@ -197,4 +198,4 @@ def _await(running: Stack) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.every_milvus
 SAID: dict[str, dict[str, Any]] = {
     "one": {"team": "sales", "year": 2026, "tags": ["urgent", "internal"], "draft": True, "rate": 1.5},
     "two": {"team": "sails", "year": 2024, "tags": ["internal"], "draft": False},
-    "three": {"team": 7, "quote": 'say "hi" \\ or not', "odd": "tab\tline\nend"},
+    "three": {"team": 7, "quote": 'say "hi" \\ or not', "odd": "tab\tline\nend", "部门": "财务", "größe": 3},
     "none": {},
 }
 NAMES = dict(enumerate(SAID))
@@ -96,6 +96,10 @@ ALL = set(SAID)
         ({"eq": {"metadata.quote": 'say "hi" \\ or not'}}, {"three"}),
         ({"prefix": {"metadata.odd": "tab\tline\n"}}, {"three"}),
         ({"exists": "metadata.nothing"}, set()),
+        ({"eq": {"metadata.部门": "财务"}}, {"three"}),
+        ({"ne": {"metadata.部门": "财务"}}, ALL - {"three"}),
+        ({"exists": "metadata.größe"}, {"three"}),
+        ({"gte": {"metadata.gro\u0308ße": 3}}, {"three"}),
     ],
     ids=lambda value: "" if isinstance(value, set) else str(value),
 )

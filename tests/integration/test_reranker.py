@@ -1,4 +1,4 @@
-"""Reranking, through the real SDK against the stand-in."""
+"""Reranking, through the real SDK against the emulator."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_what_was_reranked_once_is_not_bought_again(dashscope: DashScope) -> Non
 )
 @pytest.mark.parametrize("query", [QUESTION, "为什么" * 600], ids=["short question", "long question"])
 def test_no_call_is_ever_over_the_models_limits(dashscope: DashScope, texts: list[str], query: str) -> None:
-    """The stand-in refuses a call that is, as DashScope does."""
+    """The emulator refuses a call that is, as DashScope does."""
     reranked = reranker(dashscope).rerank(query, texts, soon())
     assert len(reranked.relevance) == len(texts)
     assert 0 < reranked.usage.tokens <= LIMITS.tokens_per_call

@@ -1,7 +1,7 @@
 """Processes that die, freeze and come back, in the middle of an ingest, on the real local stack.
 
-The worker is gunicorn's, started as `s.yaml` says; events come from the stand-in of OSS and are delivered again by the
-gateway. A stage is held open by the stand-ins or by a gate in front of Milvus, so that a kill strikes exactly there.
+The worker is gunicorn's, started as `s.yaml` says; events come from the emulator of OSS and are delivered again by the
+gateway. A stage is held open by the emulators or by a gate in front of Milvus, so that a kill strikes exactly there.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def key(world: World) -> Iterator[str]:
-    """A name nobody used before, with the stand-ins as if freshly started."""
+    """A name nobody used before, with the emulators as if freshly started."""
     world.dashscope.reset()
     yield f"{uuid.uuid4().hex[:12]}.txt"
     eventually(world.at_rest)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.domain.models import Block, BlockKind, Chunk, Location
 from shared.embedding import tokens
 from shared.ingestion.chunking import chunk
+from tests.profile import examples
 
 ENGLISH = "The harbour master keeps a list of ships. Each ship has a number"
 CHINESE = "港务长有一份船只名单，每条船都有编号"
@@ -31,7 +32,7 @@ texts = st.text(min_size=1).filter(str.strip)
 
 
 @given(st.lists(texts, min_size=1, max_size=8), st.integers(32, 200))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_nothing_is_lost_and_nothing_is_added(parts: list[str], size: int) -> None:
     chunks = cut([Block(part) for part in parts], size)
     assert re.sub(r"\s", "", "".join(c.text for c in chunks)) == re.sub(r"\s", "", "".join(parts))
@@ -42,7 +43,7 @@ def test_nothing_is_lost_and_nothing_is_added(parts: list[str], size: int) -> No
 
 
 @given(st.lists(texts, min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_offsets_point_into_the_text(parts: list[str]) -> None:
     whole = "\n".join(parts)
     for c in cut([Block(part) for part in parts], 40):

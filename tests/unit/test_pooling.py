@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Embedding, Usage
-from shared.embedding import pooling, tokens
-from shared.embedding.embedder import Embedder
-from shared.embedding.parameters import Output, TextType
+from shared.embedding import pooling
 from shared.embedding.results import EmbeddingResult, RefusedText
-from shared.runtime.retrying import Deadline
-
-if TYPE_CHECKING:
-    from tests.conftest import DashScope
 
 
 def longer_than(characters: int):  # type: ignore[no-untyped-def]
@@ -50,15 +43,3 @@ def test_a_refused_part_is_named_by_its_text() -> None:
 def test_a_blank_text_is_refused_and_never_shifts_the_others() -> None:
     with pytest.raises(RequestError, match=r"texts\[0\]"):
         pooling.split(["\n" * 300, "hello"], longer_than(90))
-
-
-def test_a_book_is_embedded_in_parts_the_model_takes(dashscope: DashScope) -> None:
-    embedder = Embedder(dashscope.settings())
-    book = "The tide turns twice a day, and the harbour with it. " * 1_500
-    assert tokens.count(book) > 8_192
-    parts = pooling.split(["short", book], embedder.is_too_long)
-    parameters = embedder.make_parameters(TextType.DOCUMENT, output=Output.BOTH)
-    short, long = pooling.pool(embedder.embed(parts.texts, parameters, Deadline.after(60)), parts).complete()
-    assert (len(short.dense), len(long.dense)) == (512, 512)
-    assert long.sparse is not None
-    assert len(set(long.sparse.indices)) == len(long.sparse.indices) > 0

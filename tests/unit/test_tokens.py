@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.embedding import tokens
+from tests.profile import examples
 
 ENGLISH = "The harbour master keeps a list of all ships that entered the port during the last night. "
 CHINESE = "港务长保存着昨夜进港的全部船只的名单，每条船都有自己的编号和泊位。"
@@ -19,7 +20,7 @@ def test_the_bill_of_a_known_sentence() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_no_text_has_more_tokens_than_the_bound(text: str) -> None:
     assert tokens.count(text) <= tokens.bound(text)
 
