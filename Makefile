@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: demo test check simulate fuzz safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-coldstart bench-load bench-security package openapi preflight sync deploy lock clean
+.PHONY: demo test check simulate fuzz safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-coldstart bench-load bench-security package openapi preflight sync deploy lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/ready
@@ -24,6 +24,10 @@ simulate: $(VENV)/ready
 # Requests nobody should send, against the running functions: make fuzz N=50000
 fuzz: $(VENV)/ready
 	@$(RUN) -m tests.fuzz --number $(or $(N),5000) --seed $(or $(SEED),0)
+
+# Sizes of the code, and whether they keep their targets.
+metrics: $(VENV)/ready
+	@$(RUN) -m ops.metrics
 
 # Does every safeguard have a test that turns red without it? Some minutes.
 safeguards: $(VENV)/ready

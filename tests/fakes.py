@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from shared.domain.models import Embedding
+from shared.embedding.calls import ModelCalls
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.failures import RefusedError
@@ -253,7 +254,10 @@ class FakeEmbedder(Embedder):
             api_key=Secret("sk-fake"), requested_dimension=DIMENSION,
             requests_per_second=float(_NO_QUOTA), tokens_per_minute=60 * _NO_QUOTA,
         )  # fmt: skip
-        super().__init__(settings, FakeClient(settings, model, wire or Wire()))
+        client = FakeClient(settings, model, wire or Wire())
+        super().__init__(settings, client)
+        # No call is skipped for lack of time: simulated deadlines have none left, so that nothing is repeated.
+        self._calls = ModelCalls(settings.model, self._share, client.budget, settings.call_timeout)
 
     @cached_property
     def _pool(self) -> Any:

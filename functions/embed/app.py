@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from shared.domain.models import Embedding
     from shared.embedding.parameters import EmbeddingParameters
     from shared.embedding.results import EmbeddingResult
-    from shared.records.writing import WriteResult
+    from shared.records.results import WriteResult
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
 

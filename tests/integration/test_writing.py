@@ -17,7 +17,9 @@ from shared.embedding.embedder import Embedder
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import BadRecord, Record
-from shared.records.writing import RECORDS, Outcome, RecordWriter
+from shared.records.results import Outcome
+from shared.records.rows import RECORDS
+from shared.records.writing import RecordWriter
 from shared.retrieval.searching import Retrieval, SearchQuery
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
@@ -27,7 +29,7 @@ from shared.store.store import Store
 
 if TYPE_CHECKING:
     from shared.domain.models import Document, SearchHit
-    from shared.records.writing import WriteResult
+    from shared.records.results import WriteResult
     from tests.conftest import DashScope, Oss
 
 
