@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"https?://[^\s,]+")
 _END_SECONDS = 20
+_PORTS = range(10_000, 32_000)
+_TRIES = 100
 
 
 class StartError(Exception):
@@ -27,10 +30,16 @@ class StartError(Exception):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nothing listens on at the moment.
+
+    It is chosen at random below the range that the system takes ports of connections from, so that neither a connection
+    nor another process that looks for a port at the same time takes it before it is used.
+    """
+    for port in (*(_PORTS.start + secrets.randbelow(len(_PORTS)) for _ in range(_TRIES)), 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise OSError("no port of 127.0.0.1 is free")
 
 
 def taken(port: int) -> bool:

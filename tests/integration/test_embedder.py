@@ -204,7 +204,7 @@ def test_the_deadline_ends_everything(dashscope: DashScope) -> None:
     started = time.monotonic()
     embedded = embed(Embedder(dashscope.settings(call_timeout=60.0)), ["text"], seconds=1.5)
     assert isinstance(embedded.failure, TransientError)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50  # the call alone would wait for 60 s
 
 
 def test_retry_after_is_honoured(dashscope: DashScope) -> None:
@@ -310,20 +310,22 @@ def test_a_storm_of_refusals_slows_down_what_comes_after_it(dashscope: DashScope
 
 def test_a_connection_that_died_in_a_freeze_costs_one_retry(dashscope: DashScope) -> None:
     with ForgetfulProxy(dashscope.base_url) as proxy:
-        embedder = Embedder(DashScope(f"{proxy.address}/api/v1").settings(call_timeout=1.0))
+        embedder = Embedder(DashScope(f"{proxy.address}/api/v1").settings(call_timeout=5.0))
         assert embed(embedder, ["before"]).complete()
         proxy.forget()
         started = time.monotonic()
-        assert embed(embedder, ["after"], seconds=30).complete()
-        assert time.monotonic() - started < 15
+        assert embed(embedder, ["after"], seconds=170).complete()
+        assert time.monotonic() - started < 60
         assert proxy.connections == 2
 
 
 def test_no_call_is_begun_that_would_be_cut_off_and_paid_for(dashscope: DashScope) -> None:
-    """Of texts for ten seconds, in three: what was billed came back."""
+    """Of texts for twenty seconds, in six: what was billed came back."""
     dashscope.tune(latency_ms=500)
     embedder = Embedder(dashscope.settings(concurrency=4))
-    embedded = embedder.embed([f"text {i}" for i in range(800)], embedder.wanted(TextType.DOCUMENT), Deadline.after(3))
+    embedded = embedder.embed(
+        [f"text {i}" for i in range(1_600)], embedder.wanted(TextType.DOCUMENT), Deadline.after(6)
+    )
     received = sum(embedding is not None for embedding in embedded.embeddings)
     assert embedded.failure is not None
     assert embedded.failure.code == "deadline_exceeded"

@@ -159,18 +159,28 @@ def test_a_turn_behind_the_deadline_is_refused_at_once() -> None:
     assert clock.now == now
 
 
-def test_those_in_line_count_against_the_deadline_of_who_comes_behind_them() -> None:
-    limited = Limiter(Share(requests=1_000, tokens=1_000))
-    limited.wait(1, Deadline.after(60))
-    limited.wait(300, Deadline.after(60))  # the next one stands in line until it is paid off
-    following = threading.Thread(target=limited.wait, args=(60_000, Deadline.after(60)))
-    following.start()
-    time.sleep(0.1)
-    started = time.monotonic()
+def test_calls_in_line_count_against_the_deadline_of_the_next_one() -> None:
+    clock, sleeping, awake = Clock(), threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        sleeping.set()
+        awake.wait(60)
+        clock.sleep(seconds)
+
+    limited = Limiter(Share(requests=1_000, tokens=1_000), clock=clock, sleep=sleep)
+    awake.set()
+    for tokens in (1, 300):
+        limited.wait(tokens, Deadline.after(60))
+    sleeping.clear()
+    awake.clear()
+    in_line = threading.Thread(target=limited.wait, args=(60_000, Deadline.after(600)))
+    in_line.start()
+    assert sleeping.wait(60)
     with pytest.raises(TransientError, match="quota_exhausted"):
         limited.wait(1, Deadline.after(30))
-    assert time.monotonic() - started < 0.5
-    following.join()
+    assert in_line.is_alive()  # refused at once, not after the call in line
+    awake.set()
+    in_line.join()
 
 
 def test_threads_share_one_pace() -> None:

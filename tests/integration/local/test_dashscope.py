@@ -337,7 +337,7 @@ def test_tokens_over_the_quota_are_throttled_until_the_debt_is_paid(client: Clie
     client.tune(tokens_per_minute=600)
     assert client.embed(ONE_TOKEN * 20).status_code == 200
     refused(client.embed("x"), 429, "Throttling.AllocationQuota", "quota")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while client.embed("x").status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -359,11 +359,11 @@ def test_a_bucket_never_holds_more_than_a_seconds_worth() -> None:
 
 
 def test_latency_delays_a_call_but_not_the_others(client: Client) -> None:
-    client.tune(latency_ms=200)
+    client.tune(latency_ms=1_000)
     started = time.monotonic()
     with ThreadPoolExecutor(10) as pool:
         assert all(response.status_code == 200 for response in pool.map(client.embed, map(str, range(10))))
-    assert 0.2 <= time.monotonic() - started < 1.5
+    assert 1 <= time.monotonic() - started < 9  # one after the other they would take ten seconds
     assert 1 < client.usage()["max_concurrent"] <= 10
 
 
@@ -474,7 +474,7 @@ def test_a_caller_who_gave_up_is_not_counted_as_present(client: Client) -> None:
     client.fault("black_hole", times=1)
     with pytest.raises(requests.Timeout):
         client.embed("x", wait=0.3)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         client.control("DELETE", "usage")
         if client.usage()["max_concurrent"] == 0:
