@@ -7,8 +7,8 @@ It and every client run in processes of their own.
 
 The ceiling for rows of T tokens is min(requests/s x 10, tokens/s / T). Figures of a whole run count from the first call
 to the last answer, slow start included; a share "past the slow start" is the slope of the rows billed behind it.
-20,000 passages would take five minutes at the ceiling: 4,000 take one, and the slow start weighs five times as much.
-Passages of 300 tokens are bound by the tokens of the quota, those of 60 by its requests: the ones next to the peers
+20,000 chunks would take five minutes at the ceiling: 4,000 take one, and the slow start weighs five times as much.
+Chunks of 300 tokens are bound by the tokens of the quota, those of 60 by its requests: the ones next to the peers
 are short, so that clients that send one call after the other come near the quota at all.
 """
 
@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 
 from benchmarks import peers
+from benchmarks.chunks import dealt, make_chunks
 from benchmarks.contest import Contest, Quota, Result
-from benchmarks.passages import dealt, passages
 from benchmarks.report import Figure, at_least, at_most, plain, report
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.embedding import tokens
@@ -62,23 +62,23 @@ class Size:
     """How much is measured.
 
     Attributes:
-        passages: of 300 tokens, against the ceiling.
-        refused: short passages under faults before the work.
-        lost: short passages under faults some of which lose an answer.
-        chunks: short passages in each of 32 documents next to the peers.
-        cpu_rows: passages whose CPU time is counted, in each round.
+        chunks: of 300 tokens, against the ceiling.
+        refused: short chunks under faults before the work.
+        lost: short chunks under faults some of which lose an answer.
+        chunks_per_document: short chunks in each of 32 documents next to the peers.
+        cpu_rows: chunks whose CPU time is counted, in each round.
         rounds: of the CPU time.
     """
 
-    passages: int = 4_000
+    chunks: int = 4_000
     refused: int = 4_000
     lost: int = 10_000
-    chunks: int = 250
+    chunks_per_document: int = 250
     cpu_rows: int = 4_000
     rounds: int = 5
 
 
-_QUICK: Final = Size(passages=800, refused=1_000, lost=2_000, chunks=50, cpu_rows=1_600, rounds=1)
+_QUICK: Final = Size(chunks=800, refused=1_000, lost=2_000, chunks_per_document=50, cpu_rows=1_600, rounds=1)
 _DOCUMENTS: Final = 32
 
 
@@ -100,11 +100,11 @@ def main() -> int:
 
 def _ceiling(contest: Contest, size: Size) -> list[Figure]:
     """How much of the account's ceiling one process reaches, and eight that know nothing of each other."""
-    texts = passages(size.passages, _LONG)
+    texts = make_chunks(size.chunks, _LONG)
     ceiling = _rows_per_second(_LONG)
-    _say(f"one process, {size.passages} passages of {_LONG} tokens")
+    _say(f"one process, {size.chunks} chunks of {_LONG} tokens")
     one = _whole(contest.run("ours", [texts], _QUOTA), _LONG)
-    _say(f"{_PROCESSES} processes, the same passages")
+    _say(f"{_PROCESSES} processes, the same chunks")
     eight = _whole(contest.run("ours", dealt(texts, _PROCESSES), _QUOTA, processes=_PROCESSES), _LONG)
     guessed = sum(map(tokens.estimate, texts)) / (_LONG * len(texts))
     return [
@@ -120,10 +120,10 @@ def _ceiling(contest: Contest, size: Size) -> list[Figure]:
 
 def _paid_twice(contest: Contest, size: Size) -> list[Figure]:
     """What faults cost: nothing when a call is refused, the call when its answer is lost."""
-    texts = passages(max(size.refused, size.lost), _SHORT)
-    _say(f"{size.refused} passages at 5 % faults before the work")
+    texts = make_chunks(max(size.refused, size.lost), _SHORT)
+    _say(f"{size.refused} chunks at 5 % faults before the work")
     refused = contest.run("ours", [texts[: size.refused]], _QUOTA, faults=_seeded(_REFUSALS))
-    _say(f"{size.lost} passages at 5 % faults, a quarter of them lost answers")
+    _say(f"{size.lost} chunks at 5 % faults, a quarter of them lost answers")
     lost = contest.run("ours", [texts[: size.lost]], _QUOTA, faults=_seeded(_LOSSES))
     return [
         at_most("5 % refused: rows billed / useful", refused.billed_per_useful, "x", 1),
@@ -137,18 +137,18 @@ def _paid_twice(contest: Contest, size: Size) -> list[Figure]:
 
 def _beside_peers(contest: Contest, size: Size, peer: str) -> list[Figure]:
     """32 documents at once, as users of the peers would embed them: from eight threads."""
-    documents = dealt(passages(_DOCUMENTS * size.chunks, _SHORT), _DOCUMENTS)
-    ideal = _DOCUMENTS * size.chunks / _rows_per_second(_SHORT)
+    documents = dealt(make_chunks(_DOCUMENTS * size.chunks_per_document, _SHORT), _DOCUMENTS)
+    ideal = _DOCUMENTS * size.chunks_per_document / _rows_per_second(_SHORT)
     figures: list[Figure] = []
     for label, processes, most in (("ours, one process", 1, 1.1), (f"ours, {_PROCESSES} processes", _PROCESSES, 1.25)):
-        _say(f"{_DOCUMENTS} documents x {size.chunks} chunks: {label}")
+        _say(f"{_DOCUMENTS} documents x {size.chunks_per_document} chunks: {label}")
         ours = contest.run("ours", documents, _QUOTA, processes=processes)
         figures += [
             at_least(f"{label}: documents done", ours.documents, f"of {_DOCUMENTS}", _DOCUMENTS),
             at_most(f"{label}: rows billed / useful", ours.billed_per_useful, "x", 1),
             at_most(f"{label}: time over the ideal {ideal:.1f} s", ours.seconds / ideal, "x", most),
         ]
-    _say(f"{_DOCUMENTS} documents x {size.chunks} chunks: ours, {_PROCESSES} processes that do not share")
+    _say(f"{_DOCUMENTS} documents x {size.chunks_per_document} chunks: ours, {_PROCESSES} processes that do not share")
     greedy = contest.run("ours", documents, _QUOTA, processes=_PROCESSES, share=1)
     label = f"ours, {_PROCESSES} processes each set to the whole quota"
     figures += [
@@ -158,7 +158,7 @@ def _beside_peers(contest: Contest, size: Size, peer: str) -> list[Figure]:
         plain(f"{label}: time over the ideal {ideal:.1f} s", greedy.seconds / ideal, "x"),
     ]
     for name in ("langchain", "llama-index"):
-        _say(f"{_DOCUMENTS} documents x {size.chunks} chunks: {name}")
+        _say(f"{_DOCUMENTS} documents x {size.chunks_per_document} chunks: {name}")
         theirs = contest.run(name, documents, _QUOTA, python=peer)
         figures += [
             plain(f"{name}: documents done", theirs.documents, f"of {_DOCUMENTS}"),
@@ -175,7 +175,7 @@ def _cpu(contest: Contest, size: Size) -> list[Figure]:
 
     Waiting costs more in both: a process that wakes up for each call finds the caches cold.
     """
-    texts = passages(size.cpu_rows, _LONG)
+    texts = make_chunks(size.cpu_rows, _LONG)
     bare, ours = zip(*(_cpu_round(contest, texts, _NO_QUOTA, count) for count in range(size.rounds)), strict=True)
     slow_bare, slow_ours = _cpu_round(contest, texts[: size.cpu_rows // 8], _QUOTA, size.rounds)
     return [

@@ -3,10 +3,10 @@
 Run as ``python -m benchmarks.ingestion``, or with the names of some parts only:
 
 ``burst``   200 documents at once, in a fresh stack each round, against the pure waiting time of the same calls: calls x
-            latency / documents that one instance of ingest handles at once. What the stack needs to notice files, to
-            load a parser first used and to index passages counts as ours.
-``edits``   One sentence inserted into a document of 500 passages: the share embedded anew, ours and two peers'.
-``growth``  Time of a document into 100,000 passages against 1,000 on a real Milvus 2.3.5; into 20,000 on Milvus Lite.
+            latency / documents that one instance of ingest handles at once. What the stack needs to warning files, to
+            load a parser first used and to index chunks counts as ours.
+``edits``   One sentence inserted into a document of 500 chunks: the share embedded anew, ours and two peers'.
+``growth``  Time of a document into 100,000 chunks against 1,000 on a real Milvus 2.3.5; into 20,000 on Milvus Lite.
 ``storm``   1,000 documents while every call of DashScope is refused for a while.
 ``large``   A text file of 1 GB (``--megabytes`` for another size) in one process, by its peak memory, over as many
             deadlines as it takes. It takes long and runs only when named.
@@ -76,7 +76,7 @@ class Round:
 
     seconds: float
     waiting: float
-    passages: int
+    chunks: int
     calls: int
     most_calls_at_once: int
     cpu: Mapping[str, float]
@@ -117,7 +117,7 @@ def _edits(_: argparse.Namespace) -> list[Figure]:
     _say(f"one sentence at each of {_PLACES} places, ours")
     ours = bill("ours", asked)
     figures = [
-        plain("edited document: passages", ours.chunks, ""),
+        plain("edited document: chunks", ours.chunks, ""),
         at_most("one sentence inserted: embedded anew, mean", ours.mean * 100, "%", _MOST_AGAIN),
         at_most("one sentence inserted: embedded anew, worst", ours.worst * 100, "%", _MOST_AGAIN_WORST),
     ]
@@ -125,7 +125,7 @@ def _edits(_: argparse.Namespace) -> list[Figure]:
         _say(f"one sentence at each of {_PLACES} places, {name}")
         theirs = bill(name, asked, python)
         figures += [
-            plain(f"{name}: passages", theirs.chunks, ""),
+            plain(f"{name}: chunks", theirs.chunks, ""),
             plain(f"{name}: embedded anew, mean", theirs.mean * 100, "%"),
             plain(f"{name}: embedded anew, worst", theirs.worst * 100, "%"),
         ]
@@ -141,12 +141,12 @@ def _growth(_: argparse.Namespace) -> list[Figure]:
     for where, found, large in (("Milvus 2.3.5", on_server, _LARGE), ("Milvus Lite", on_lite, _LARGE_ON_LITE)):
         ratios = (("new", found.new, found.new_ratio), ("edited", found.edited, found.edited_ratio))
         for kind, (few, many), ratio in ratios:
-            name = f"{where}, {kind} document into {large:,} passages"
+            name = f"{where}, {kind} document into {large:,} chunks"
             over = f"{name} over {_SMALL:,}"
             promised = found is on_server
             figures += [
                 at_most(over, ratio, "x", _MOST_GROWTH) if promised else plain(over, ratio, "x"),
-                plain(f"{where}, {kind} document into {_SMALL:,} passages", few * 1000, "ms"),
+                plain(f"{where}, {kind} document into {_SMALL:,} chunks", few * 1000, "ms"),
                 plain(name, many * 1000, "ms"),
             ]
     return figures
@@ -176,10 +176,10 @@ def _large(options: argparse.Namespace) -> list[Figure]:
     return [
         at_least(f"{name}: ingested", float(last.done), "", 1),
         at_most(f"{name}: peak memory of the instance", last.peak / 2**20, "MiB", _INSTANCE_MIB),
-        at_most(f"{name}: rows billed / passages", found.billed[-1] / max(1, last.chunks), "x", 1),
+        at_most(f"{name}: rows billed / chunks", found.billed[-1] / max(1, last.chunks), "x", 1),
         at_most(f"{name}: most seconds behind a deadline", max(lap.overtime for lap in found.laps), "s", 0),
         plain(f"{name}: invocations of {options.deadline:g} s", len(found.laps), ""),
-        plain(f"{name}: passages", last.chunks, ""),
+        plain(f"{name}: chunks", last.chunks, ""),
         plain(f"{name}: time", sum(lap.seconds for lap in found.laps), "s"),
     ]
 
@@ -227,11 +227,11 @@ def _round(files: Mapping[str, bytes], at_once: int, progress: Progress, name: s
         ended = bed.await_indexed(len(files), lambda done: progress.update(task, completed=done))
         after = bed.cpu_seconds()
         usage = bed.usage()
-        passages = sum(document["chunks"] for document in bed.documents())
+        chunks = sum(document["chunks"] for document in bed.documents())
     return Round(
         seconds=ended - started,
         waiting=usage["calls"] * _LATENCY / at_once,
-        passages=passages,
+        chunks=chunks,
         calls=usage["calls"],
         most_calls_at_once=usage["max_concurrent"],
         cpu={part: after[part] - before[part] for part in after},
@@ -245,7 +245,7 @@ def _figures(rounds: Sequence[Round]) -> list[Figure]:
         ("time until all are indexed", seconds, "s"),
         ("pure waiting for DashScope", median(each.waiting for each in rounds), "s"),
         ("documents per second", _DOCUMENTS / seconds, "1/s"),
-        ("passages", last.passages, ""),
+        ("chunks", last.chunks, ""),
         ("calls of DashScope", last.calls, ""),
         ("most calls at once", max(each.most_calls_at_once for each in rounds), ""),
         *((f"CPU time of {part}", median(each.cpu[part] for each in rounds), "s") for part in last.cpu),

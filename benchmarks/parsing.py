@@ -56,7 +56,7 @@ def _workbook(folder: Path) -> Path:
 def _text(folder: Path) -> Path:
     """100 MiB of Chinese and English paragraphs."""
     path = folder / "large.txt"
-    paragraph = (f"{_SENTENCE * 8}\n\n" + "A passage keeps where it comes from. " * 8 + "\n\n").encode() * 100
+    paragraph = (f"{_SENTENCE * 8}\n\n" + "A chunk keeps where it comes from. " * 8 + "\n\n").encode() * 100
     with path.open("wb") as stream:
         while stream.tell() < _TEXT_BYTES:
             stream.write(paragraph)

@@ -16,7 +16,7 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import BucketSettings, DashScopeSettings, IngestionSettings, MilvusSettings, Secret
-from shared.store.store import Passage, Space, Store
+from shared.store.store import ChunkRow, Space, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ class Parts:
             DashScopeSettings(
                 api_key=Secret("sk-local"),
                 base_url=self.dashscope,
-                dimension_asked=dimension,
+                requested_dimension=dimension,
                 requests_per_second=10_000.0,
                 tokens_per_minute=10**10,
             )
@@ -120,7 +120,7 @@ def started(name: str, arguments: Sequence[str], folder: Path) -> Iterator[str]:
 
 
 def fill(store: Store, texts: Iterator[str], rows: int, dimension: int) -> None:
-    """Write so many passages of documents that no bucket holds, with vectors that point anywhere."""
+    """Write so many chunks of documents that no bucket holds, with vectors that point anywhere."""
     import numpy as np
 
     random = np.random.default_rng(rows)
@@ -130,9 +130,9 @@ def fill(store: Store, texts: Iterator[str], rows: int, dimension: int) -> None:
         store.write([_filler(start + i, next(texts), v.tolist()) for i, v in enumerate(vectors)], deadline)
 
 
-def _filler(number: int, text: str, vector: list[float]) -> Passage:
+def _filler(number: int, text: str, vector: list[float]) -> ChunkRow:
     key = f"filler-{number // _FILLER_PER_DOCUMENT:06}.txt"
     ordinal = number % _FILLER_PER_DOCUMENT
     document_id = digest("filler", key)
     chunk = Chunk(digest(document_id, str(ordinal)), document_id, ordinal, text, Location(ordinal * 500, ordinal * 500))
-    return Passage(chunk, tuple(vector), "filler", key, key, "txt", 0.0)
+    return ChunkRow(chunk, tuple(vector), "filler", key, key, "txt", 0.0)

@@ -1,7 +1,7 @@
 """What the search function adds to its own calls of DashScope and Milvus, and how many clients one instance serves.
 
-Run as ``python -m benchmarks.search``, over 1,000 and 20,000 passages on Milvus Lite and, by vectors alone, 100,000 on
-a real Milvus 2.3.5. Passages are written in bulk, as their number is what counts. Questions go to the function's own
+Run as ``python -m benchmarks.search``, over 1,000 and 20,000 chunks on Milvus Lite and, by vectors alone, 100,000 on
+a real Milvus 2.3.5. Chunks are written in bulk, as their number is what counts. Questions go to the function's own
 port, past the gateway; each is new, so that no cache answers for DashScope.
 
 An answer says how long its stages took. What the function added is the rest of the time at the client, HTTP and the
@@ -62,7 +62,7 @@ class Scene:
     """
 
     name: str
-    passages: int
+    chunks: int
     mode: str
     server: bool
     requests: int
@@ -70,9 +70,9 @@ class Scene:
 
 
 _SCENES: Final = (
-    Scene("1,000 passages, Lite", 1_000, "hybrid", server=False, requests=400, settle=3),
-    Scene("20,000 passages, Lite", 20_000, "hybrid", server=False, requests=200, settle=10),
-    Scene("100,000 passages, Milvus 2.3.5", 100_000, "dense", server=True, requests=400, settle=90),
+    Scene("1,000 chunks, Lite", 1_000, "hybrid", server=False, requests=400, settle=3),
+    Scene("20,000 chunks, Lite", 20_000, "hybrid", server=False, requests=200, settle=10),
+    Scene("100,000 chunks, Milvus 2.3.5", 100_000, "dense", server=True, requests=400, settle=90),
 )
 
 
@@ -163,7 +163,7 @@ def _fill(bed: Testbed, scene: Scene) -> None:
     settings, dimension = MilvusSettings(uri=environ["MILVUS_URI"], timeout=60.0), int(environ["EMBEDDING_DIMENSION"])
     store = Store(settings, Space("text-embedding-v4", dimension))
     store.prepare(Deadline.after(_PREPARE_SECONDS))
-    fill(store, questions(), scene.passages, dimension)
+    fill(store, questions(), scene.chunks, dimension)
     if scene.server:
         _index(settings.uri, scene.settle)
     else:

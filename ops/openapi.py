@@ -15,16 +15,16 @@ import msgspec
 
 from functions.embed.shapes import EmbedAnswer, EmbedRequest, OpenAIAnswer, OpenAIRequest
 from functions.search.shapes import (
-    ListAnswer,
+    ChunksRequest,
+    ChunksResponse,
     ListRequest,
-    PassagesAnswer,
-    PassagesRequest,
-    SearchAnswer,
+    ListResponse,
     SearchRequest,
+    SearchResponse,
 )
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from shared.domain.models import Document, Failure, SparseVector, Usage
-from shared.retrieval.searching import Notice
+from shared.retrieval.searching import SearchWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,15 +86,15 @@ OPERATIONS: Final = (
         OpenAIAnswer, OpenAIRequest, marks=("object", "data"), errors=(GATE, JSON_BODY, TEXTS, MODEL, DASHSCOPE),
     ),
     Operation(
-        "post", "/search", "search", "search", "A question to passages.", SearchAnswer, SearchRequest,
+        "post", "/search", "search", "search", "A question to chunks.", SearchResponse, SearchRequest,
         marks=_HIT, errors=(JSON_BODY, *_SEARCHED),
     ),
     Operation(
         "get", "/search", "search", "searchByLink", "The same as a link: `q` is the question, `filter` is JSON.",
-        SearchAnswer, SearchRequest, by_link=True, marks=_HIT, errors=_SEARCHED,
+        SearchResponse, SearchRequest, by_link=True, marks=_HIT, errors=_SEARCHED,
     ),
     Operation(
-        "get", "/documents", "search", "listDocuments", "States of the documents.", ListAnswer, ListRequest,
+        "get", "/documents", "search", "listDocuments", "States of the documents.", ListResponse, ListRequest,
         by_link=True, marks=("documents", "total"), errors=(GATE, LINK, TENANT, FILTER, MILVUS),
     ),
     Operation(
@@ -102,8 +102,8 @@ OPERATIONS: Final = (
         errors=(GATE, DOCUMENT, MILVUS),
     ),
     Operation(
-        "get", "/documents/{document_id}/passages", "search", "getPassages", "Passages of one document in order.",
-        PassagesAnswer, PassagesRequest, by_link=True, marks=("document_id", "passages"),
+        "get", "/documents/{document_id}/chunks", "search", "getChunks", "Chunks of one document in order.",
+        ChunksResponse, ChunksRequest, by_link=True, marks=("document_id", "chunks"),
         errors=(GATE, LINK, DOCUMENT, MILVUS),
     ),
     Operation(
@@ -141,7 +141,7 @@ def describe(root: Path) -> dict[str, Any]:
         paths.setdefault(operation.path, {})[operation.method] = described
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Semantic search", "version": "1", "description": _ABOUT},
+        "info": {"title": "Semantic search", "version": "2.0.0", "description": _ABOUT},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -163,7 +163,7 @@ def _schemas() -> dict[str, Any]:
     kinds = [kind for operation in OPERATIONS for kind in (operation.gives, operation.takes) if kind is not None]
     _, schemas = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=REFERENCE)
     found: dict[str, Any] = dict(schemas)
-    for kind in (Document, Failure, SparseVector, Usage, Notice):
+    for kind in (Document, Failure, SparseVector, Usage, SearchWarning):
         _explain(found[kind.__name__], kind)
     found["Health"] = {
         "type": "object",

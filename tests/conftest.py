@@ -45,7 +45,7 @@ class DashScope:
         values: dict[str, Any] = {
             "api_key": Secret("sk-local"),
             "base_url": self.base_url,
-            "dimension_asked": 512,
+            "requested_dimension": 512,
             "requests_per_second": 10_000.0,
             "tokens_per_minute": 1_000_000_000,
         }

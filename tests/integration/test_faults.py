@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared.domain.errors import PlatformError
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.runtime.retrying import Deadline
@@ -65,7 +66,9 @@ def test_whatever_a_real_part_does_once_the_next_delivery_ends_exactly(
         held = dict(store.places(key.document_id, soon()))
         assert {id_: place.ordinal for id_, place in held.items()} == {chunk.id: chunk.ordinal for chunk in wanted}
         vectors = store.vectors(list(held), soon())
-        own = embedder.embed([chunk.text for chunk in wanted], embedder.wanted(TextType.DOCUMENT), soon()).complete()
+        own = embedder.embed(
+            [chunk.text for chunk in wanted], embedder.make_parameters(TextType.DOCUMENT), soon()
+        ).complete()
         for chunk, embedding in zip(wanted, own, strict=True):
             assert vectors[chunk.id] == pytest.approx(embedding.dense, abs=1e-4)
 

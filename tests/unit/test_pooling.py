@@ -9,7 +9,7 @@ import pytest
 from shared.domain.errors import RequestError
 from shared.domain.models import Embedding, Usage
 from shared.embedding import pooling
-from shared.embedding.embedder import Embedded, RefusedText
+from shared.embedding.results import EmbeddingResult, RefusedText
 
 
 def longer_than(characters: int):  # type: ignore[no-untyped-def]
@@ -26,7 +26,7 @@ def test_parts_are_short_enough_and_make_up_the_text(text: str) -> None:
 
 def test_the_mean_is_weighted_by_length_and_of_unit_length() -> None:
     parts = pooling.Parts(("aaa", "b", "c"), (0, 0, 1))
-    embedded = Embedded((Embedding((1.0, 0.0)), Embedding((0.0, 1.0)), Embedding((0.6, 0.8))), Usage())
+    embedded = EmbeddingResult((Embedding((1.0, 0.0)), Embedding((0.0, 1.0)), Embedding((0.6, 0.8))), Usage())
     first, second = pooling.pool(embedded, parts).complete()
     assert math.hypot(*first.dense) == pytest.approx(1)
     assert first.dense[0] / first.dense[1] == pytest.approx(3)
@@ -35,7 +35,7 @@ def test_the_mean_is_weighted_by_length_and_of_unit_length() -> None:
 
 def test_a_refused_part_is_named_by_its_text() -> None:
     refused = (RefusedText(2, "DataInspectionFailed", "No.", "r"),)
-    pooled = pooling.pool(Embedded((None,) * 3, Usage(), refused), pooling.Parts(("a", "b", "c"), (0, 1, 1)))
+    pooled = pooling.pool(EmbeddingResult((None,) * 3, Usage(), refused), pooling.Parts(("a", "b", "c"), (0, 1, 1)))
     with pytest.raises(RequestError, match=r"texts\[1\]"):
         pooled.complete()
 

@@ -211,7 +211,7 @@ class Overtaken(Wire):
         return answer
 
 
-def test_a_reconcile_sees_as_many_passages_of_another_version() -> None:
+def test_a_reconcile_sees_as_many_chunks_of_another_version() -> None:
     world = World()
     world.put("a.txt", text("a.txt", "ABC"))
     world.deliver()
@@ -222,13 +222,13 @@ def test_a_reconcile_sees_as_many_passages_of_another_version() -> None:
 
     world.put("a.txt", text("a.txt", "BAX"))
     with pytest.raises(Killed):
-        world.deliver(wire=Overtaken(replace, "milvus.delete passages"))
+        world.deliver(wire=Overtaken(replace, "milvus.delete chunks"))
     assert world.problems()
     world.ingestion().reconcile(calm())
     assert world.problems() == []
 
 
-def test_a_reconcile_sees_passages_that_no_record_tells_of() -> None:
+def test_a_reconcile_sees_chunks_that_no_record_tells_of() -> None:
     world = World()
 
     def remove() -> None:
@@ -237,7 +237,7 @@ def test_a_reconcile_sees_passages_that_no_record_tells_of() -> None:
 
     world.put("a.txt", text("a.txt", "ABC"))
     with pytest.raises(Killed):
-        world.deliver(wire=Overtaken(remove, "milvus.upsert passages"))
+        world.deliver(wire=Overtaken(remove, "milvus.upsert chunks"))
     assert world.problems()
     world.ingestion().reconcile(calm())
     assert world.problems() == []
@@ -321,10 +321,10 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def search(self, key: str) -> None:
-        """What is found was in the bucket once, and each passage is found once."""
+        """What is found was in the bucket once, and each chunk is found once."""
         found = self.world.search(key)
         assert len(found) == len(self.world.rows(key))
-        assert all(f"called {key} tells" in passage and REFUSED not in passage for passage in found)
+        assert all(f"called {key} tells" in chunk and REFUSED not in chunk for chunk in found)
 
     @rule()
     def reconcile(self) -> None:
@@ -335,7 +335,7 @@ class Convergence(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_kept_of_what_is_refused(self) -> None:
-        rows = self.world.index.rows(self.world.store.passages).values()
+        rows = self.world.index.rows(self.world.store.chunk_collection).values()
         assert not any(REFUSED in row["text"] for row in rows)
 
     def teardown(self) -> None:
@@ -371,7 +371,7 @@ class Convergence(RuleBasedStateMachine):
         assert self.world.problems() == []
         for key, letters in self.model.items():
             if self.world.good(key):
-                assert [passage["text"][10] for passage in self.world.rows(key)] == list(letters)
+                assert [chunk["text"][10] for chunk in self.world.rows(key)] == list(letters)
         assert {key for key in ("a.txt", "b.txt") if self.world.rows(key)} <= self.model.keys()
 
 
