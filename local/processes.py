@@ -1,4 +1,4 @@
-"""Child processes with one line that says they are ready, a log file, and a sure end."""
+"""Child processes with one line when they are ready, a log file, and a certain end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Process:
     """A running child.
 
     Attributes:
-        address: the URL it said it serves.
+        address: the URL it printed.
         log: file that holds what it printed.
     """
 
@@ -80,7 +80,7 @@ def start(
     """Run ``python -m module`` and wait for the line that names its address.
 
     Raises:
-        StartError: it ended or said nothing within ``seconds``; the message repeats its last words.
+        StartError: it ended or printed no address within ``seconds``; the message repeats its last words.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
@@ -94,8 +94,8 @@ def start(
     address = _await_address(popen, log, seconds)
     if address is None:
         Process(name, popen, "", log).stop()
-        time.sleep(0.1)  # what it said last may still be on its way to the log
-        raise StartError(f"{name} did not start: {last_words(log) or 'it said nothing'} (see {log})")
+        time.sleep(0.1)  # its last output may still be on its way to the log
+        raise StartError(f"{name} did not start: {last_words(log) or 'it printed nothing'} (see {log})")
     return Process(name, popen, address, log)
 
 

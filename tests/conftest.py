@@ -1,4 +1,4 @@
-"""The real parts tests run against, on loopback: a DashScope server, Milvus Lite behind its server, an OSS server."""
+"""The real parts tests run against, on loopback: a DashScope server, a Milvus Lite server, an OSS server."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def process(name: str, arguments: Sequence[str]) -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-# Every Milvus the contract is kept by: Lite behind its server, a real server, and one given from outside.
+# Every Milvus that must pass: the Lite server, a real server, and one given from outside.
 MILVUSES = ["lite", "server", *(["given"] if os.environ.get("MILVUS_TEST_URI") else [])]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(profile())
-    config.addinivalue_line("markers", "every_milvus: a law of every Milvus, not only of Lite")
+    config.addinivalue_line("markers", "every_milvus: a test of every Milvus, not only of Lite")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -178,7 +178,7 @@ def given_milvus() -> Iterator[MilvusSettings]:
 
 @pytest.fixture(scope="session")
 def any_milvus(request: pytest.FixtureRequest) -> Iterator[MilvusSettings]:
-    """The Milvus a test runs on. The real one ends with its last test: it is busy even when nobody asks it."""
+    """The Milvus a test runs on. The real one ends with its last test: it is busy even without requests."""
     kind = getattr(request, "param", "lite")
     if kind == "server":
         with real_milvus() as settings:
@@ -200,7 +200,7 @@ def milvus_version(any_milvus: MilvusSettings) -> tuple[int, int]:
 
 @pytest.fixture
 def keywords(milvus_version: tuple[int, int]) -> None:
-    """For laws about search by words."""
+    """For tests of search by words."""
     if milvus_version < (2, 5):
         pytest.skip(f"Milvus {'.'.join(map(str, milvus_version))} has no BM25; 2.5 and later have")
 

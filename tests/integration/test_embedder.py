@@ -163,9 +163,9 @@ def test_shuffled_rows_are_put_in_order(dashscope: DashScope) -> None:
     ],
 )
 def test_a_lasting_refusal_fails_at_once_with_dashscopes_words(dashscope: DashScope, status: int, code: str) -> None:
-    dashscope.fail({"fault": "status", "status": status, "code": code, "message": "Said the server."})
+    dashscope.fail({"fault": "status", "status": status, "code": code, "message": "Refused by the server."})
     embedded = embed(Embedder(dashscope.settings()), ["text"])
-    with pytest.raises(ConfigurationError, match=f"{code}: Said the server") as caught:
+    with pytest.raises(ConfigurationError, match=f"{code}: Refused by the server") as caught:
         embedded.complete()
     assert caught.value.request_id
     assert sum(dashscope.usage()["rejected"].values()) == 1
@@ -228,9 +228,9 @@ def test_no_key_and_no_text_is_ever_logged(dashscope: DashScope, caplog: pytest.
         {"fault": "reset", "times": 1}, {"fault": "status", "status": 500, "code": "InternalError", "times": 1}
     )
     embed(Embedder(dashscope.settings()), ["a very private chunk"]).complete()
-    said = "\n".join(record.getMessage() + str(vars(record)) for record in caplog.records)
-    assert "sk-local" not in said
-    assert "very private" not in said
+    logged = "\n".join(record.getMessage() + str(vars(record)) for record in caplog.records)
+    assert "sk-local" not in logged
+    assert "very private" not in logged
 
 
 def test_a_process_stops_before_it_overspends(dashscope: DashScope) -> None:

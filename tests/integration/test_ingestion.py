@@ -133,7 +133,7 @@ def test_an_edit_buys_only_what_changed_and_leaves_the_exact_set(world: World) -
     assert second.outcome is Outcome.INDEXED
     assert 1 <= second.embedded <= first.chunks // 4
     assert len(world.texts("a.txt")) == second.chunks
-    # What was moved and what was bought is what a fresh start would have written.
+    # What was moved and what was embedded is what a fresh start would have written.
     places = world.places("a.txt")
     world.oss.remove("a.txt")
     world.converge("a.txt")
@@ -297,7 +297,7 @@ def test_an_archived_object_is_a_failure_of_its_own_and_not_of_the_deployment(wo
     world.oss.fail({"fault": "archived", "times": 9, "match": {"method": "GET", "key": "a.txt"}})
     with pytest.raises(DocumentError, match="archived"):
         bucket.download(state, tmp_path / "object", 1_000, soon())
-    result = world.converge("a.txt")  # now it is the metadata beside it that cannot be had
+    result = world.converge("a.txt")  # now it is the sidecar that cannot be read
     assert result.failure is not None
     assert result.failure.code == "broken_metadata"
     assert "archived" in result.failure.message
@@ -368,7 +368,7 @@ def test_eight_workers_on_one_key_and_eight_keys_at_once_end_exactly(world: Worl
         assert document.state is DocumentState.INDEXED
         assert len(world.texts(name)) == document.chunks
         chunks += document.chunks
-    assert world.dashscope.usage()["rows"] == chunks  # nothing was bought twice
+    assert world.dashscope.usage()["rows"] == chunks  # nothing was billed twice
 
 
 @pytest.mark.every_milvus

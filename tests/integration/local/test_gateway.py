@@ -1,4 +1,4 @@
-"""The gateway calls functions as Function Compute does: real gunicorn processes behind the real command line."""
+"""The gateway calls functions as Function Compute does: real gunicorn processes, the real command line."""
 
 from __future__ import annotations
 
@@ -391,7 +391,7 @@ def test_an_event_above_128_kb_is_refused(gateway: Running) -> None:
 def test_a_synchronous_invocation_returns_the_functions_answer(gateway: Running) -> None:
     url = f"{gateway.url}/2023-03-30/functions/test-worker/invocations"
     assert requests.post(url, json={}, timeout=60).text == "done"
-    assert requests.post(url.replace("worker", "nobody"), json={}, timeout=60).status_code == 404
+    assert requests.post(url.replace("worker", "absent"), json={}, timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize("do", ["fail", "break"])
@@ -503,7 +503,7 @@ def test_a_function_that_cannot_start_is_named_with_its_last_words(tmp_path: Pat
     (project(tmp_path) / "app.py").write_text(app)
     log = tmp_path / ".local/logs/worker.log"
     log.parent.mkdir(parents=True)
-    log.write_text('{"level": "critical", "reason": "said by an earlier process"}\n')
+    log.write_text('{"level": "critical", "reason": "from an earlier process"}\n')
     shutil.copy(log, log.with_name("clock.log"))
     ended = subprocess.run(command(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert ended.returncode == 1

@@ -136,7 +136,7 @@ class Place:
         ]
 
     def raw(self, method: str, target: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-        """A request whose target goes over the wire exactly as written."""
+        """A request with a target that is sent exactly as written."""
         address = urlsplit(self.endpoint)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
         try:
@@ -147,7 +147,7 @@ class Place:
             connection.close()
 
     def drafts(self) -> list[Path]:
-        """Content on its way in, or left behind."""
+        """Content in transfer, or left over."""
         return list((self.folder / ".oss" / "drafts").iterdir())
 
     def fail(self, *rules: dict[str, Any]) -> None:
@@ -519,7 +519,7 @@ class TestKeys:
     @given(keys=st.sets(st.text(st.characters(codec="utf-8") | st.sampled_from("/.%+ a"), min_size=1), max_size=4))
     def test_any_keys_make_the_round_trip_side_by_side(self, shared_place: Place, keys: set[str]) -> None:
         """Sent as they are, since the SDK's HTTP client folds ``.`` and ``..`` segments."""
-        for key in shared_place.keys(prefix="any/"):  # what a failed example left behind
+        for key in shared_place.keys(prefix="any/"):  # what a failed example left
             shared_place.raw("DELETE", f"/{BUCKET}/{quote(key)}")
         keys = {f"any/{key}" for key in keys}
         for key in keys:
@@ -946,8 +946,10 @@ class TestCommand:
                 try:
                     assert process.stdout
                     line = process.stdout.readline().strip()
-                    said = f"oss emulator: bucket {BUCKET} over {re.escape(str(tmp_path))} on (http://127.0.0.1:\\d+)"
-                    found = re.fullmatch(said, line)
+                    sentence = (
+                        f"oss emulator: bucket {BUCKET} over {re.escape(str(tmp_path))} on (http://127.0.0.1:\\d+)"
+                    )
+                    found = re.fullmatch(sentence, line)
                     assert found, line
                     client_of(found[1]).put_object(sdk.PutObjectRequest(bucket=BUCKET, key="k", body=b"x"))
                     assert receiver.take(1) == {("ObjectCreated:PutObject", "k")}
@@ -985,8 +987,8 @@ class TestCommand:
 
     def test_a_missing_folder_is_one_sentence(self, tmp_path: Path) -> None:
         folder = tmp_path / "absent"
-        said = f"oss emulator: {folder} is not a folder: create it, or name another with --root."
-        assert self._complaint(folder) == said
+        sentence = f"oss emulator: {folder} is not a folder: create it, or name another with --root."
+        assert self._complaint(folder) == sentence
 
     @pytest.mark.parametrize("notify", ['[{"events": []}]', "[nonsense", "absent.json"])
     def test_wrong_notifications_are_one_sentence(self, tmp_path: Path, notify: str) -> None:
