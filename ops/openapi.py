@@ -127,7 +127,7 @@ def describe(root: Path) -> dict[str, Any]:
     """The description.
 
     Args:
-        root: the project, whose README has the examples.
+        root: the project, with the README that has the examples.
     """
     readme = (root / "README.md").read_text("utf-8")
     bodies: dict[str, list[Any]] = {}

@@ -71,7 +71,7 @@ def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[s
     Args:
         deployment: as ``s.yaml`` renders with ``environ``.
         environ: all variables, those of the file included.
-        file: those of the ``.env`` file, each of which somebody meant.
+        file: those of the ``.env`` file, which were all set on purpose.
     """
     yield from _declared(deployment)
     yield from _names(deployment, environ, file)

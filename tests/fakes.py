@@ -2,7 +2,7 @@
 
 `Bucket`, `Embedder` and `Store` run as they are down to the call of the vendor's SDK, which a `Wire` carries to an
 object of this process. `test_fakes` holds them to the same laws as the real ones. A wire may do to a call whatever a
-network does; nothing is repeated behind the caller's back, so that every call is one step.
+network does; nothing is repeated without the caller, so that every call is one step.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Wire:
         return apply()
 
     def lag(self) -> int:
-        """How many changes a read that is not Strong is behind."""
+        """How many changes a read that is not Strong misses."""
         return 0
 
 
@@ -89,8 +89,8 @@ class Objects:
     def put(self, name: str, content: bytes | str, **headers: str) -> None:
         self.clock += 1
         data = content.encode() if isinstance(content, str) else content
-        said = {name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)}
-        self.held[name] = StoredObject(data, self.clock, said)
+        metadata = {name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)}
+        self.held[name] = StoredObject(data, self.clock, metadata)
 
     def remove(self, name: str) -> None:
         self.clock += 1
@@ -240,7 +240,7 @@ class FakeClient(DashScopeClient):
 
 
 class _InTurn:
-    """An executor that runs calls one behind the other, here."""
+    """An executor that runs calls one after the other, here."""
 
     def map(self, function: Callable[..., Any], *items: Iterable[Any]) -> Iterator[Any]:
         return map(function, *items)

@@ -1,10 +1,10 @@
 """Each safeguard of the system, taken out by itself: some test must turn red, or nothing guards it.
 
     python -m tests.safeguards            all of them
-    python -m tests.safeguards sweep      those whose name holds the word, or one of several
+    python -m tests.safeguards sweep      those with the word in their name, or one of several
 
 A safeguard is a text in a file, and what stands there without it. The tree is copied, the tests are seen green once,
-and then one safeguard at a time is taken out and its tests are run. Whoever rewords a safeguard changes its text here
+and then one safeguard at a time is taken out and its tests are run. A change of the text of a safeguard is made here
 too: `test_safeguards` fails otherwise.
 """
 
@@ -156,7 +156,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "the record is written first",
-        "nobody knows what a dead process bought",
+        "what a dead process embedded is not known",
         _INDEXING,
         "        self._record(DocumentState.PENDING)\n        try:",
         "        try:",
@@ -181,7 +181,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "deterministic chunk ids",
-        "every replay buys and writes everything anew",
+        "every replay embeds and writes everything again",
         "shared/ingestion/chunking.py",
         "yield Chunk(digest(document_id, text, str(seen[key]), profile),",
         'yield Chunk(__import__("uuid").uuid4().hex,',
@@ -343,7 +343,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "the answer's rows are put in order",
-        "a good answer is thrown away and bought again",
+        "a good answer is thrown away and billed again",
         "shared/embedding/dashscope.py",
         'sorted(output["embeddings"], key=lambda row: row["text_index"])',
         'list(output["embeddings"])',
@@ -394,7 +394,7 @@ SAFEGUARDS = (
         (f"{_EMBEDDING}test_a_refused_text_is_found_and_the_others_succeed",),
     ),
     Safeguard(
-        "a spoilt answer is bought twice at most",
+        "a spoilt answer is billed twice at most",
         "a broken service is paid six times over",
         "shared/embedding/embedder.py",
         "error.soon = ledger.add_unusable(rows, error.usage)",
@@ -422,7 +422,7 @@ class Colour(StrEnum):
 
     @property
     def guards(self) -> bool:
-        """Whether somebody noticed."""
+        """Whether a test noticed."""
         return self in (Colour.RED, Colour.HANGS)
 
 
@@ -450,7 +450,7 @@ class Copy:
     def run(self, tests: Iterable[str]) -> Colour:
         """Run tests, each by itself until it fails."""
         command = [sys.executable, "-m", "pytest", "-x", "--no-header", f"--timeout={_TEST_SECONDS}", *tests]
-        # Compiled files are told apart by their second and size: one safeguard may look like the next.
+        # Compiled files are distinguished by their second and size: one safeguard may look like the next.
         environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         with (self.root.parent / "output").open("wb") as output:
             running = subprocess.Popen(
@@ -480,9 +480,9 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Take out one safeguard after the other; 1 if nobody noticed for some."""
+    """Take out one safeguard after the other; 1 if no test noticed for some."""
     parser = argparse.ArgumentParser(prog="python -m tests.safeguards", description="Take out each safeguard.")
-    parser.add_argument("words", nargs="*", default=[""], help="only those whose name holds one of them")
+    parser.add_argument("words", nargs="*", default=[""], help="only those with one of them in their name")
     words = parser.parse_args(arguments).words
     chosen = [one for one in SAFEGUARDS if any(word in one.name for word in words)]
     console = Console(stderr=True)

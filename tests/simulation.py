@@ -18,11 +18,11 @@ acknowledged  a process that reports success left its key exact, unless another 
 readable    while one process replaces a document, it never has no chunks, and never those of three versions.
 charges     rows billed are at most ``needed + 2 * largest * disturbances``, for each key. Needed: what each version
             adds to the one before, and all of one that is refused. A disturbance is a fault, or a change or a second
-            process while one is at work: it may cost one process what it bought (at most the largest version), and
-            the index what an outdated process swept (as much again). Without disturbances nothing is bought but what
-            is needed. This holds because within one invocation a process buys a version once: what it bought of a good
-            version is only swept by a process at another version, which a change brought about; what it bought of a
-            refused one it sweeps itself, and finding somebody else at the same version then, it lets the refusal stand
+            process while one is at work: it may cost one process what it embedded (at most the largest version), and
+            the index what an outdated process swept (as much again). Without disturbances nothing is embedded but what
+            is needed. This holds because within one invocation a process embeds a version once: what it embedded of a good
+            version is only swept by a process at another version, which a change brought about; what it embedded of a
+            refused one it sweeps itself, and finding another process at the same version then, it lets the refusal stand
             instead of buying again. (Two processes that both did buy again undid each other's chunks for five
             rounds: seed 4149.)
 """
@@ -127,7 +127,7 @@ class Patience:
 
 
 class Moment(Deadline, frozen=True):
-    """A deadline that passes when a call hangs. Nobody waits for anything, so nothing is repeated within a call."""
+    """A deadline that passes when a call hangs. There is no waiting, so nothing is repeated within a call."""
 
     patience: Patience = msgspec.field(default_factory=Patience)
 
@@ -387,7 +387,7 @@ class Verdict:
     needed: int
     reconciled: bool
 
-    def told(self) -> str:
+    def report(self) -> str:
         """What happened, for people."""
         return "\n  ".join((f"seed {self.seed}:", *self.trace))
 
@@ -484,7 +484,7 @@ class Simulation:
             raise Killed
 
     def ended(self, process: Process, outcome: str) -> None:
-        """Called by a process whose invocation has ended; others go on."""
+        """Called by a process after its invocation has ended; others go on."""
         self.trace.append(f"{process.name} {outcome}")
         self.active.remove(process)
         if not self.violations:
@@ -502,7 +502,7 @@ class Simulation:
     # -- what happens -------------------------------------------------------------------------------------------------
 
     def _change(self) -> None:
-        """Somebody does something to the bucket; its event is published."""
+        """A user changes the bucket; the event is published."""
         self.changes_left -= 1
         draw = self.random.choice
         name = draw(self.names)
@@ -516,11 +516,11 @@ class Simulation:
             what, event = f"remove {name}", "ObjectRemoved:DeleteObject"
             self.world.remove(name)
         else:
-            said = draw(('{"team": "harbour"}', '{"team": "office"}', "[broken", ""))
+            metadata = draw(('{"team": "harbour"}', '{"team": "office"}', "[broken", ""))
             beside = name + SIDECAR
-            what, event = f"beside {name}: {said or 'removed'}", "ObjectCreated:PutObject"
-            if said:
-                self.world.put(beside, said.encode())
+            what, event = f"sidecar of {name}: {metadata or 'removed'}", "ObjectCreated:PutObject"
+            if metadata:
+                self.world.put(beside, metadata.encode())
             else:
                 self.world.remove(beside)
             self._publish(ObjectEvent(self.world.key(beside), event))
@@ -535,13 +535,13 @@ class Simulation:
         state = self.world.state(name)
         content = self.world.objects.held[name].content if state else b""
         wanted = _texts(name, content) if state and not state.problem else Counter()
-        bought = Counter({text: count for text, count in wanted.items() if REFUSED not in text})
+        embedded = Counter({text: count for text, count in wanted.items() if REFUSED not in text})
         good = state is None or self.world.good(name)
-        # What is refused is bought for nothing: all of it, should the version before never have been seen.
-        self.needed[name] += (bought - (self._held.get(name, Counter()) if good else Counter())).total()
-        self.largest[name] = max(self.largest[name], bought.total())
+        # What is refused is embedded for nothing: all of it, should the version before never have been seen.
+        self.needed[name] += (embedded - (self._held.get(name, Counter()) if good else Counter())).total()
+        self.largest[name] = max(self.largest[name], embedded.total())
         if good:
-            self._held[name] = bought
+            self._held[name] = embedded
         for process in self.active:
             if name in process.found:
                 process.found[name].good &= self.world.good(name)
@@ -763,7 +763,7 @@ def _named(delivery: Delivery) -> str:
 
 
 def _ignoring(apply: Callable[[], Any]) -> None:
-    """Let a call happen whose caller will not hear of it."""
+    """Let a call happen without an answer to its caller."""
     with suppress(Exception):
         apply()
 
@@ -792,7 +792,7 @@ def _simulate_all(seeds: Sequence[int]) -> list[Verdict]:
 
 
 def _brief(verdict: Verdict) -> Verdict:
-    """Without the trace where nobody will read it."""
+    """Without the trace where it is not needed."""
     if verdict.violations:
         return verdict
     return Verdict(verdict.seed, (), (), verdict.steps, verdict.billed, verdict.needed, verdict.reconciled)
@@ -813,7 +813,7 @@ def main() -> None:
             verdicts += some
     bad = [verdict for verdict in verdicts if verdict.violations]
     for verdict in bad[:_SHOWN]:
-        Console(highlight=False, markup=False).print(verdict.told())
+        Console(highlight=False, markup=False).print(verdict.report())
     steps, billed = sum(verdict.steps for verdict in verdicts), sum(verdict.billed for verdict in verdicts)
     needed = sum(verdict.needed for verdict in verdicts)
     report(

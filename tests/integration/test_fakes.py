@@ -57,9 +57,9 @@ def chunk_rows(*texts: str) -> list[ChunkRow]:
     for i, text in enumerate(texts):
         (chunk,) = chunking.chunk([Block(text)], key.document_id, "profile", 500)
         vector = tuple(float(i == j) for j in range(DIMENSION))
-        said = {"team": "harbour"}
+        metadata = {"team": "harbour"}
         chunk = replace(chunk, ordinal=i)
-        made.append(ChunkRow(chunk, vector, key.bucket, key.key, "Title", "txt", 1_700_000_000, said, "source"))
+        made.append(ChunkRow(chunk, vector, key.bucket, key.key, "Title", "txt", 1_700_000_000, metadata, "source"))
     return made
 
 

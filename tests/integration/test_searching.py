@@ -72,7 +72,7 @@ def settle(milvus: MilvusSettings, collection: str) -> None:
     client.close()
 
 
-def chunk_rows(embedder: Embedder, key: str, texts: list[str], **said: Any) -> list[ChunkRow]:
+def chunk_rows(embedder: Embedder, key: str, texts: list[str], **fields: Any) -> list[ChunkRow]:
     name = ObjectKey("bucket", key)
     blocks = [Block(text, Location(headings=(f"Chapter {i}",)), heading=True) for i, text in enumerate(texts)]
     chunks = [
@@ -82,7 +82,7 @@ def chunk_rows(embedder: Embedder, key: str, texts: list[str], **said: Any) -> l
     ]
     vectors = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), soon()).complete()
     return [
-        ChunkRow(chunk, vector.dense, name.bucket, key, f"Title of {key}", "md", 1_700_000_000, **said)
+        ChunkRow(chunk, vector.dense, name.bucket, key, f"Title of {key}", "md", 1_700_000_000, **fields)
         for chunk, vector in zip(chunks, vectors, strict=True)
     ]
 

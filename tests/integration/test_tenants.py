@@ -1,4 +1,4 @@
-"""Whose a document is, and that no key bound to tenants ever reaches another's: not by field, filter, route or tool."""
+"""The tenant of a document, and that no key bound to tenants ever reaches another's: not by field, filter, route or tool."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_chunk_that_changes_its_tenant_stands_exactly_once_and_is_found_under_
 
 
 class World:
-    """Two tenants' documents and one of nobody's, ingested from a bucket."""
+    """Documents of two tenants and one without a tenant, ingested from a bucket."""
 
     def __init__(self, dashscope: DashScope, oss: Oss, milvus: MilvusSettings) -> None:
         self.settings = dashscope.settings()
@@ -168,7 +168,7 @@ def test_no_question_of_a_bound_key_reaches_another_tenants_rows(world: World) -
     assert world.store.chunks.read_range(foreign, 0, 10, select_tenants(acme.tenants), soon()) == ([], 0)
     page, total = world.store.registry.read_page(select_tenants(acme.tenants), 0, 10, soon())
     assert ([document.key for document in page], total) == (["acme/plan.txt"], 1)
-    # Another rule: every document changes hands, and nothing is bought again.
+    # Another rule: every document changes its tenant, and nothing is billed again.
     bill = world.embedder.embed_query("the secret plan", soon())[1]
     assert bill.calls == 0
     report = world.ingest(Tenancy("metadata.team")).reconcile(soon())

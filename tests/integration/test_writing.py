@@ -227,7 +227,7 @@ def test_a_milvus_that_is_gone_fails_the_event(dashscope: DashScope, name: str) 
     writer = RecordWriter(Embedder(dashscope.settings()), {"": Store(gone, Space("text-embedding-v4", 512))})
     with pytest.raises(TransientError, match="milvus_unavailable"):
         writer.write([Record(name, "Text.")], Deadline.after(3))
-    assert dashscope.usage()["calls"] == 0  # nothing is bought that cannot be kept
+    assert dashscope.usage()["calls"] == 0  # nothing is billed that cannot be kept
 
 
 def test_a_record_may_name_a_listed_collection(world: World, name: str) -> None:

@@ -96,7 +96,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class World:
-    """The running stack, and what lies behind it."""
+    """The running stack and its parts."""
 
     running: Stack
     data: Path
@@ -151,7 +151,7 @@ class World:
         """Hold the next ingest of an object open at a stage."""
         match stage:
             case "loading":
-                # The metadata beside it are asked for first.
+                # The sidecar is asked for first.
                 self.oss.fail({"fault": "slow", "times": 2, "seconds": 60, "match": {"method": "GET", "key": key}})
                 return Hold(self.leftovers, self.oss.fail)
             case "parsing":
@@ -209,7 +209,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def key(world: World) -> Iterator[str]:
-    """A name nobody used before, with the emulators as if freshly started."""
+    """A new name, with the emulators as if freshly started."""
     world.dashscope.reset()
     yield f"{uuid.uuid4().hex[:12]}.txt"
     eventually(world.at_rest)
@@ -224,7 +224,7 @@ STAGES = [*STAGES_OPEN, "storing, applied", "sweeping, applied"]
 def in_the_middle(world: World, stage: str, key: str) -> Iterator[None]:
     """The second version of a document, held open at a stage; afterwards the invariants must hold.
 
-    A process that dies costs what it had bought and not written yet, and nothing that is in.
+    A process that dies costs what it had embedded and not written yet, and nothing that is in.
     """
     sections = range(40)
     if stage == "parsing":
@@ -320,7 +320,7 @@ def test_a_version_that_comes_back_is_bought_once(world: World, key: str) -> Non
     for content in (first, second, first):
         world.oss.put(key, content)
     needed = {chunk.id for content in (first, second) for chunk in world.wanted(key, content)}
-    # The first may be bought, swept, and bought again.
+    # The first may be embedded, swept, and embedded again.
     world.check(key, first, 0, len(needed) + len(world.wanted(key, first)))
 
 
@@ -334,11 +334,11 @@ def test_no_line_of_all_this_tells_a_secret_a_text_or_a_vector(world: World, key
     content = document(key, range(20))
     world.oss.put(key, content)
     eventually(lambda: world.state(key) is DocumentState.INDEXED and world.at_rest())
-    world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "message": "It said no."})
+    world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "message": "Refused."})
     world.oss.put(f"refused-{key}", content)
     eventually(lambda: world.state(f"refused-{key}") is DocumentState.FAILED and world.at_rest())
-    said = "\n".join(log.read_text("utf-8", "replace") for log in (world.data / "logs").glob("*.log"))
-    assert "document_converged" in said
+    logged = "\n".join(log.read_text("utf-8", "replace") for log in (world.data / "logs").glob("*.log"))
+    assert "document_converged" in logged
     for secret in ("sk-local", MARK, "the keeper of the light", "Authorization", "Bearer"):
-        assert secret not in said
-    assert not VECTOR.search(said)
+        assert secret not in logged
+    assert not VECTOR.search(logged)
