@@ -12,7 +12,7 @@ from shared.parsing.encoding import clean
 from shared.parsing.pdf_file import open_file
 from shared.parsing.pdf_furniture import REACH, Furniture, Sheet, sheet
 from shared.parsing.pdf_headings import Headings
-from shared.parsing.pdf_layout import Row, arrange, is_plain, rows, segments
+from shared.parsing.pdf_layout import Row, arrange, arrange_vertical, is_plain, is_vertical, rows, segments
 from shared.parsing.pdf_paragraphs import Paragraph, from_text, paragraphs
 from shared.parsing.pdf_tables import Table, split
 from shared.parsing.pdf_typed import notes, place, typed
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from shared.parsing.limits import Limits
     from shared.parsing.pdf_file import Page, Pdfium, Pypdf
+    from shared.parsing.pdf_words import Word
 
 _PRODUCER_TITLE: Final = re.compile(
     r"(?:microsoft (?:word|powerpoint|excel) - .*|untitled.*|\(?anonymous\)?|\(?unspecified\)?|无标题"
@@ -106,7 +107,7 @@ class _Reading:
         page = self._document.page(number)
         self._note(number, page)
         if page.text or not is_plain(page.words):
-            lines = page.text or "\n".join(row.text for row in rows(segments(page.words)))
+            lines = page.text or "\n".join(row.text for row in _lines(page.words))
             after: list[Paragraph | Table] = list(from_text(clean(lines), self._hyphenated))
             found = []
         else:
@@ -167,6 +168,11 @@ class _Reading:
         if self._has_fields and not self._pictures:
             return refusal("empty_document", "The PDF has form fields or notes, but none of them holds text.")
         return refusal("needs_ocr", "The PDF has no text layer: it holds pictures of text. Run it through OCR first.")
+
+
+def _lines(words: list[Word]) -> list[Row]:
+    """The lines of a page in the order in which they are drawn, or from right to left where they are vertical."""
+    return arrange_vertical(words) if is_vertical(words) else rows(segments(words))
 
 
 def _named(pages: list[int]) -> str:

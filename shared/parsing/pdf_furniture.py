@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 REACH: Final = 2
 _DEEPEST: Final = 4
 _SAME_PLACE: Final = 4.0
+# In sizes of the font, from a header or footer to the text.
+_APART: Final = 1.8
 # A page that repeats more of what stands between header and footer is a form that was filled in again.
 _FORM: Final = 0.3
 _MOST_KEYS: Final = 2_000
@@ -84,7 +86,14 @@ class Furniture:
             if not hits:
                 break
             found[place] = hits
-        return found
+        return found if self._is_apart(page, order, len(found)) else {}
+
+    def _is_apart(self, page: Sheet, order: Sequence[int], count: int) -> bool:
+        """Whether white space parts the first ``count`` rows of ``order`` from the next."""
+        if not 0 < count < len(order):
+            return False
+        last, following = page.rows[order[count - 1]], page.rows[order[count]]
+        return abs(last.middle - following.middle) >= _APART * max(last.size, following.size)
 
     def _is_form(self, page: Sheet, marked: dict[int, dict[int, bool]], others: Sequence[Sheet]) -> bool:
         inner = [part for place, row in enumerate(page.rows) if place not in marked for part in row.segments]

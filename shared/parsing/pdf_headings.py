@@ -23,7 +23,7 @@ _LARGER: Final = 1.15
 _LONGEST: Final = 120
 _MOST_LINES: Final = 3
 # A page on which more of the paragraphs would be headings is a poster or a form.
-_MOST_SHARE: Final = 0.5
+_MOST_SHARE: Final = 0.7
 _LETTERS: Final = re.compile(r"[^\W\d_]{2}|[\u3400-\u9fff\uac00-\ud7a3\u3040-\u30ff]")
 _SENTENCE_END: Final = (".", "。", "；", ";", "，", ",", "、", ":", "：")
 # Levels of headings told by their font lie below those of the outline.

@@ -15,14 +15,17 @@ from shared.parsing.pdf_words import BROKEN, Word
 from shared.parsing.prose import columns as width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 # A gap wider than this, in sizes of the font, may part two columns or two cells; a space of justified text is less.
 _GAP: Final = 1.0
 # Left edges that differ by less, in points, are those of one column.
 _EDGE: Final = 3.0
+# A page number stands further from the text than this, in sizes of the font.
+_APART: Final = 2.5
 _MOST_GUTTERS: Final = 6
 _MOST_SEGMENTS: Final = 4_000
+_TELLING: Final = 4
 _FEWEST_LINES: Final = 3
 _WIDTH_OF_PROSE: Final = 12
 _FILLED: Final = 0.7
@@ -43,6 +46,7 @@ class Segment(Struct):
     top: float
     size: float
     number: int
+    upright: bool = True
     typed: bool = False
     composed: str = ""
 
@@ -112,6 +116,17 @@ def is_plain(words: Sequence[Word]) -> bool:
     return 20 * odd <= len(words)
 
 
+def is_vertical(words: Sequence[Word]) -> bool:
+    """Whether most of ``words`` are Chinese, Japanese or Korean written from top to bottom."""
+    vertical = sum(1 for word in words if not word.upright and _WIDE.search(word.text))
+    return 2 * vertical > len(words)
+
+
+def arrange_vertical(words: Sequence[Word]) -> list[Row]:
+    """The lines of a page written from top to bottom, from right to left."""
+    return [Row([segment]) for segment in sorted(segments(words), key=lambda segment: -segment.right)]
+
+
 def arrange(words: Sequence[Word]) -> list[Row]:
     """The rows of a page in reading order."""
     return rows(_by_columns(segments(words)))
@@ -125,7 +140,9 @@ def segments(words: Sequence[Word]) -> list[Segment]:
         if last is not None and word.line == last.number and _goes_on(last, word):
             _extend(last, word)
         else:
-            found.append(Segment([word], word.left, word.bottom, word.right, word.top, word.size, word.line))
+            found.append(
+                Segment([word], word.left, word.bottom, word.right, word.top, word.size, word.line, word.upright)
+            )
     return found
 
 
@@ -144,6 +161,9 @@ def _extend(segment: Segment, word: Word) -> None:
 
 
 def _goes_on(segment: Segment, word: Word) -> bool:
+    if not (segment.upright and word.upright):
+        # A word of one letter does not tell its direction.
+        return not segment.upright and (not word.upright or len(word.text) < _TELLING)
     gap = word.left - segment.words[-1].right
     return word.glued or -word.size < gap < _GAP * max(word.size, segment.size)
 
@@ -161,7 +181,7 @@ def rows(found: Iterable[Segment]) -> list[Row]:
 
 def _is_beside(first: Segment, second: Segment) -> bool:
     same = abs(first.middle - second.middle) < 0.4 * min(first.size, second.size)
-    return same and second.left > first.right - 0.3 * first.size
+    return same and first.upright and second.upright and second.left > first.right - 0.3 * first.size
 
 
 def _by_columns(found: list[Segment]) -> list[Segment]:
@@ -189,6 +209,8 @@ def _split(found: list[Segment], gutter: float) -> tuple[int, list[list[Segment]
     gained = 0
     ordered = sorted(enumerate(found), key=lambda entry: (-round(entry[1].middle / 2), entry[1].left))
     crossing = [segment.left < gutter - 2 * _EDGE and segment.right > gutter - 1 for _, segment in ordered]
+    for place in _alone([segment for _, segment in ordered]):
+        crossing[place] = True
     for crosses, entries in groupby(zip(crossing, ordered, strict=True), key=lambda entry: entry[0]):
         band = [entry for _, entry in entries]
         left = [entry for entry in band if entry[1].left < gutter - 2 * _EDGE]
@@ -199,6 +221,14 @@ def _split(found: list[Segment], gutter: float) -> tuple[int, list[list[Segment]
             parts += [[segment for _, segment in left], [segment for _, segment in right]]
             gained += len(band)
     return gained, parts
+
+
+def _alone(ordered: Sequence[Segment]) -> Iterator[int]:
+    """The first and last of ``ordered``, from top to bottom, where white space parts them from the others."""
+    if ordered[0].middle - ordered[1].middle > _APART * ordered[0].size:
+        yield 0
+    if ordered[-2].middle - ordered[-1].middle > _APART * ordered[-1].size:
+        yield len(ordered) - 1
 
 
 _Numbered = tuple[int, Segment]

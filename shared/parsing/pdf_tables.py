@@ -81,7 +81,9 @@ def _is_part(rows: Sequence[Row], start: int, index: int) -> bool:
 def _table(rows: Sequence[Row]) -> Table | None:
     columns = _columns(rows)
     marked = rows[0].bold and not any(row.bold for row in rows[1:])
-    if len(columns) < (2 if marked else _FEWEST_COLUMNS) or len(rows) < (2 if marked and len(columns) > 2 else _FEWEST_ROWS):
+    if len(columns) < (2 if marked else _FEWEST_COLUMNS) or len(rows) < (
+        2 if marked and len(columns) > 2 else _FEWEST_ROWS
+    ):
         return None
     grid: list[list[str]] = []
     for row in rows:
