@@ -12,7 +12,8 @@ import struct
 from functools import cache
 from typing import Any, Final
 
-# Windows character sets: Symbol (what pdfium takes a font with Identity for), Shift-JIS, Hangul, Johab, GB2312, Big5, Greek, Hebrew, Arabic, Cyrillic, Thai, Eastern Europe.
+# Windows character sets: Symbol (what pdfium takes a font with glyph numbers for), Shift-JIS, Hangul, Johab, GB2312,
+# Big5, Greek, Hebrew, Arabic, Cyrillic, Thai, Eastern Europe.
 # https://learn.microsoft.com/openspecs/windows_protocols/ms-wmf/0d0b32ac-a836-4bd2-a112-b6000a1b4fc9
 _CHARACTER_SETS: Final = frozenset({2, 128, 129, 130, 134, 136, 161, 177, 178, 204, 222, 238})
 _NAME: Final = b"Box"

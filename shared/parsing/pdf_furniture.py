@@ -47,7 +47,7 @@ def sheet(number: int, rows: list[Row]) -> Sheet:
     """The page ``number`` with its ``rows``."""
     index: dict[int, list[str]] = {}
     for row in rows:
-        for part in row.segments:
+        for part in row.segments if row.grid is None else ():
             index.setdefault(round(part.middle / _SAME_PLACE), []).append(part.text)
     return Sheet(number, rows, index)
 
@@ -70,7 +70,7 @@ class Furniture:
             hits = marked.get(place, {})
             rest = [part for index, part in enumerate(row.segments) if self._stays(hits, index, part.text)]
             if rest:
-                kept.append(Row(rest))
+                kept.append(Row(rest, row.grid))
         return kept
 
     def _edge(self, page: Sheet, order: Sequence[int], others: Sequence[Sheet]) -> dict[int, dict[int, bool]]:
@@ -78,6 +78,8 @@ class Furniture:
         found: dict[int, dict[int, bool]] = {}
         for place in order[: min(_DEEPEST, max(1, len(order) - 1))]:
             row = page.rows[place]
+            if row.grid is not None:
+                break
             hits = {
                 index: counts
                 for index, part in enumerate(row.segments)

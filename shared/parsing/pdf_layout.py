@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import groupby, pairwise
-from operator import attrgetter
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +31,6 @@ _FILLED: Final = 0.7
 _RUNNING: Final = 0.3
 _RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _WIDE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
-
-_LEFT, _RIGHT, _TOP, _BOTTOM, _SIZE = map(attrgetter, ("left", "right", "top", "bottom", "size"))
 
 
 class Segment(Struct):
@@ -66,9 +63,14 @@ class Segment(Struct):
 
 
 class Row(Struct):
-    """Segments beside one another."""
+    """Segments beside one another.
+
+    Attributes:
+        grid: cells of a ruled table, of which the only segment is the frame.
+    """
 
     segments: list[Segment]
+    grid: list[list[str]] | None = None
 
     @property
     def text(self) -> str:
@@ -78,19 +80,19 @@ class Row(Struct):
 
     @property
     def left(self) -> float:
-        return min(map(_LEFT, self.segments))
+        return min([segment.left for segment in self.segments])
 
     @property
     def right(self) -> float:
-        return max(map(_RIGHT, self.segments))
+        return max([segment.right for segment in self.segments])
 
     @property
     def top(self) -> float:
-        return max(map(_TOP, self.segments))
+        return max([segment.top for segment in self.segments])
 
     @property
     def bottom(self) -> float:
-        return min(map(_BOTTOM, self.segments))
+        return min([segment.bottom for segment in self.segments])
 
     @property
     def middle(self) -> float:
@@ -98,7 +100,7 @@ class Row(Struct):
 
     @property
     def size(self) -> float:
-        return max(map(_SIZE, self.segments))
+        return max([segment.size for segment in self.segments])
 
     @property
     def bold(self) -> bool:
@@ -124,7 +126,8 @@ def is_vertical(words: Sequence[Word]) -> bool:
 
 def arrange_vertical(words: Sequence[Word]) -> list[Row]:
     """The lines of a page written from top to bottom, from right to left."""
-    return [Row([segment]) for segment in sorted(segments(words), key=lambda segment: -segment.right)]
+    found = segments(words)
+    return [Row([segment]) for segment in sorted(found, key=lambda segment: -segment.right)]
 
 
 def arrange(words: Sequence[Word]) -> list[Row]:
@@ -180,6 +183,8 @@ def rows(found: Iterable[Segment]) -> list[Row]:
 
 
 def _is_beside(first: Segment, second: Segment) -> bool:
+    if not (first.text and second.text):
+        return False  # the frame of a table
     same = abs(first.middle - second.middle) < 0.4 * min(first.size, second.size)
     return same and first.upright and second.upright and second.left > first.right - 0.3 * first.size
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -185,3 +185,10 @@ def readable(words: list[Word]) -> list[Word]:
         if mapped or not (most or sum(len(word.text) for word in found) >= _LONG_RUN):
             kept += found
     return kept
+
+
+def has_cells(words: list[Word]) -> bool:
+    """Whether a line has a gap that may part two cells."""
+    return any(
+        first.line == second.line and second.left - first.right > first.size for first, second in pairwise(words)
+    )
