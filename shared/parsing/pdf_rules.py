@@ -29,6 +29,8 @@ _SHORT: Final = 4.0
 _LARGEST_SHARE: Final = 0.6
 _FRAME_WORDS: Final = 100
 _FEWEST_FILLED: Final = 0.2
+# How often a word may be in a table because of merged cells, on average; a form of boxes in boxes is no table.
+_MOST_REPEATED: Final = 1.6
 
 
 class Rule(Struct, frozen=True):
@@ -176,7 +178,9 @@ class Grid(Struct):
             cells.setdefault(regions[row][column], []).append(word)
         if not _is_table(regions, cells, len(words)):
             return None
-        return [[cells.get(number, []) for number in row] for row in regions]
+        sorted_ = [[cells.get(number, []) for number in row] for row in regions]
+        repeated = sum(len(cell) for row in sorted_ for cell in row)
+        return sorted_ if repeated <= _MOST_REPEATED * len(words) else None
 
 
 def _covers(rules: Sequence[Rule], at: float, point: float) -> bool:
