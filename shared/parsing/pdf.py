@@ -58,7 +58,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 
 class _Reading:
-    """One document while it is read; holds a few pages, of which a running header can be told."""
+    """One document while it is read; holds a few pages, enough to recognise a running header."""
 
     def __init__(self, document: Pdfium | Pypdf, warnings: list[str]) -> None:
         self._document = document

@@ -109,6 +109,7 @@ class Pdfium:
         self.pages: int = len(document)
 
     def title(self) -> str:
+        """The title in the metadata."""
         with _PDFIUM:
             return clean(str(self._document.get_metadata_value("Title"))).strip()
 
@@ -183,6 +184,7 @@ class Pdfium:
         return any(kind == _IMAGE for kind in kinds)
 
     def close(self) -> None:
+        """Close the file."""
         with _PDFIUM:
             self._document.close()
 
@@ -200,17 +202,22 @@ class Pypdf:
         self.pages: int = len(self._reader.pages)
 
     def title(self) -> str:
+        """The title in the metadata."""
         metadata = self._reader.metadata
         return clean(str(metadata.title or "")).strip() if metadata else ""
 
     def attachments(self) -> int:
+        """How many files are attached."""
         return 0
 
     def bookmarks(self) -> Iterator[Bookmark]:
+        """The outline, which is not read here."""
         return iter(())
 
     def page(self, number: int) -> Page:
+        """The page ``number``, counted from 1."""
         return Page(text=self._reader.pages[number - 1].extract_text())
 
     def close(self) -> None:
+        """Close the file."""
         self._reader.close()

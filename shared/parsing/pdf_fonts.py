@@ -1,8 +1,8 @@
-"""The one font pdfium may use for text whose font is named in a PDF but not embedded in it.
+"""The one font pdfium may use for text in a font that is named in a PDF but not embedded in it.
 
-pdfium drops a text object whose box is empty, and a single character of a font it cannot find has no box. So it gets a
-font in which each code point has the same box. It is handed over in memory: pdfium reads no font of the machine, whose
-Chinese fonts take seconds and tens of megabytes to load, and the text does not depend on what is installed.
+pdfium drops a text object with an empty box, and a single character of a font it cannot find has no box. So it gets a
+font in which each code point has the same box. It is handed over in memory: pdfium reads no font of the machine.
+Chinese fonts take seconds and tens of megabytes to load, and the text must not depend on what is installed.
 """
 
 from __future__ import annotations

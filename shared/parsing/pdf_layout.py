@@ -49,16 +49,19 @@ class Segment(Struct):
 
     @property
     def text(self) -> str:
+        """The words with the spaces between them."""
         if not self.composed:
             self.composed = compose(self.words)
         return self.composed
 
     @property
     def middle(self) -> float:
+        """Height of its middle on the page."""
         return (self.bottom + self.top) / 2
 
     @property
     def bold(self) -> bool:
+        """Whether all its words are bold."""
         return all(word.bold for word in self.words)
 
 
@@ -74,36 +77,44 @@ class Row(Struct):
 
     @property
     def text(self) -> str:
+        """The words with the spaces between them."""
         if len(self.segments) == 1:
             return self.segments[0].text
         return " ".join(segment.text for segment in self.segments)
 
     @property
     def left(self) -> float:
+        """Its left edge."""
         return min([segment.left for segment in self.segments])
 
     @property
     def right(self) -> float:
+        """Its right edge."""
         return max([segment.right for segment in self.segments])
 
     @property
     def top(self) -> float:
+        """Its upper edge."""
         return max([segment.top for segment in self.segments])
 
     @property
     def bottom(self) -> float:
+        """Its lower edge."""
         return min([segment.bottom for segment in self.segments])
 
     @property
     def middle(self) -> float:
+        """Height of its middle on the page."""
         return self.segments[0].middle
 
     @property
     def size(self) -> float:
+        """The largest size of its font."""
         return max([segment.size for segment in self.segments])
 
     @property
     def bold(self) -> bool:
+        """Whether all its words are bold."""
         return all(segment.bold for segment in self.segments)
 
 

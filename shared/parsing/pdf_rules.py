@@ -141,6 +141,7 @@ class Grid(Struct):
 
     @property
     def box(self) -> _Box:
+        """Left, lower, right and upper edge."""
         return self.xs[0], self.ys[0], self.xs[-1], self.ys[-1]
 
     def holds(self, x: float, y: float) -> bool:

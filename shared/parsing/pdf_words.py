@@ -57,6 +57,7 @@ class Word(Struct):
 
     @property
     def middle(self) -> float:
+        """Height of its middle on the page."""
         return (self.bottom + self.top) / 2
 
 
@@ -169,7 +170,7 @@ def _without_shadows(words: list[Word]) -> Iterator[Word]:
 
 
 def readable(words: list[Word]) -> list[Word]:
-    """``words`` without runs of glyph numbers that cannot be told to be text; a symbol between words stays."""
+    """``words`` without runs of glyph numbers that make no words; a symbol between words stays."""
     unmapped = [word for word in words if not word.mapped]
     if not unmapped:
         return words
