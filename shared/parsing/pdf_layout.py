@@ -23,6 +23,7 @@ _EDGE: Final = 3.0
 # A page number stands further from the text than this, in sizes of the font.
 _APART: Final = 2.5
 _MOST_GUTTERS: Final = 6
+_DEEPEST: Final = 4
 _MOST_SEGMENTS: Final = 4_000
 _TELLING: Final = 4
 _FEWEST_LINES: Final = 3
@@ -200,15 +201,17 @@ def _is_beside(first: Segment, second: Segment) -> bool:
     return same and first.upright and second.upright and second.left > first.right - 0.3 * first.size
 
 
-def _by_columns(found: list[Segment]) -> list[Segment]:
+def _by_columns(found: list[Segment], depth: int = 0) -> list[Segment]:
     """``found`` with the lines of columns that are drawn row by row put column by column."""
-    if not 2 * _FEWEST_LINES <= len(found) <= _MOST_SEGMENTS:
+    if depth > _DEEPEST or not 2 * _FEWEST_LINES <= len(found) <= _MOST_SEGMENTS:
         return found
     gutters = ((_split(found, gutter), gutter) for gutter in _gutters(found))
     best = max(gutters, key=lambda entry: entry[0][0], default=((0, []), 0.0))
     if not best[0][0]:
         return found
-    return [segment for part in best[0][1] for segment in (_by_columns(part) if len(part) < len(found) else part)]
+    return [
+        segment for part in best[0][1] for segment in (_by_columns(part, depth + 1) if len(part) < len(found) else part)
+    ]
 
 
 def _gutters(found: list[Segment]) -> list[float]:

@@ -19,6 +19,7 @@ _LINE_TO: Final = 0
 _MOST_OBJECTS: Final = 6_000
 _MOST_PARTS: Final = 4_000
 _MOST_RULES: Final = 600
+_MOST_GRIDS: Final = 60
 _MOST_COLUMNS: Final = 64
 _MOST_ROWS: Final = 500
 # Points: how thick a rule may be, how far two rules that meet may be apart, and how short one may be.
@@ -153,14 +154,15 @@ class Grid(Struct):
         """For each row from the top and each column, the number of the cell it belongs to; merged cells share one."""
         columns, rows = len(self.xs) - 1, len(self.ys) - 1
         owner = list(range(columns * rows))
+        across, down = _by_place(self.across), _by_place(self.down)
         for row in range(rows):
             top = rows - 1 - row
             middle = (self.ys[top] + self.ys[top + 1]) / 2
             for column in range(columns):
                 here = row * columns + column
-                if column and not _covers(self.down, self.xs[column], middle):
+                if column and not _covers(down[self.xs[column]], middle):
                     owner[here] = owner[here - 1]
-                elif row and not _covers(self.across, self.ys[top + 1], (self.xs[column] + self.xs[column + 1]) / 2):
+                elif row and not _covers(across[self.ys[top + 1]], (self.xs[column] + self.xs[column + 1]) / 2):
                     owner[here] = owner[here - columns]
         return [owner[row * columns : (row + 1) * columns] for row in range(rows)]
 
@@ -184,8 +186,15 @@ class Grid(Struct):
         return sorted_ if repeated <= _MOST_REPEATED * len(words) else None
 
 
-def _covers(rules: Sequence[Rule], at: float, point: float) -> bool:
-    return any(abs(rule.at - at) <= _NEAR and rule.start <= point <= rule.end for rule in rules)
+def _by_place(rules: Iterable[Rule]) -> dict[float, list[Rule]]:
+    found: dict[float, list[Rule]] = {}
+    for rule in rules:
+        found.setdefault(rule.at, []).append(rule)
+    return found
+
+
+def _covers(rules: Sequence[Rule], point: float) -> bool:
+    return any(rule.start <= point <= rule.end for rule in rules)
 
 
 def _is_table(regions: list[list[int]], cells: dict[int, list[Word]], count: int) -> bool:
@@ -203,8 +212,9 @@ def grids(rules: Rules) -> Iterator[Grid]:
     if len(rules.across) > _MOST_RULES or len(rules.down) > _MOST_RULES:
         return
     left = list(rules.across)
+    count = 0
     open_down = list(rules.down)
-    while left:
+    while left and count < _MOST_GRIDS:
         across, down = [left.pop()], list[Rule]()
         for rule in across:
             met = [other for other in open_down if _meet(rule, other)]
@@ -215,6 +225,7 @@ def grids(rules: Rules) -> Iterator[Grid]:
             across += reached
         xs, ys = sorted({rule.at for rule in down}), sorted({rule.at for rule in across})
         if 3 <= len(xs) <= _MOST_COLUMNS + 1 and 3 <= len(ys) <= _MOST_ROWS + 1:
+            count += 1
             yield Grid(xs, ys, across, down)
 
 

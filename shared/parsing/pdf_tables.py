@@ -1,4 +1,4 @@
-"""Tables of a PDF page: rows whose segments stand in columns."""
+"""Tables of a PDF page: rows with segments that stand in columns."""
 
 from __future__ import annotations
 
