@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +22,8 @@ _GAP: Final = 1.0
 _EDGE: Final = 3.0
 # A page number stands further from the text than this, in sizes of the font.
 _APART: Final = 2.5
+# White space between a table and the text above it.
+_LOOSE: Final = 1.6
 _MOST_GUTTERS: Final = 6
 _DEEPEST: Final = 4
 _MOST_SEGMENTS: Final = 4_000
@@ -228,7 +230,8 @@ def _split(found: list[Segment], gutter: float) -> tuple[int, list[list[Segment]
     gained = 0
     ordered = sorted(enumerate(found), key=lambda entry: (-round(entry[1].middle / 2), entry[1].left))
     crossing = [segment.left < gutter - 2 * _EDGE and segment.right > gutter - 1 for _, segment in ordered]
-    for place in _alone([segment for _, segment in ordered]):
+    sorted_ = [segment for _, segment in ordered]
+    for place in chain(_alone(sorted_), _cells(sorted_)):
         crossing[place] = True
     for crosses, entries in groupby(zip(crossing, ordered, strict=True), key=lambda entry: entry[0]):
         band = [entry for _, entry in entries]
@@ -248,6 +251,18 @@ def _alone(ordered: Sequence[Segment]) -> Iterator[int]:
         yield 0
     if ordered[-2].middle - ordered[-1].middle > _APART * ordered[-1].size:
         yield len(ordered) - 1
+
+
+def _cells(ordered: Sequence[Segment]) -> Iterator[int]:
+    """Those of ``ordered``, from top to bottom, that white space parts from the others and that are short as cells."""
+    start = 0
+    for end in range(1, len(ordered) + 1):
+        if end < len(ordered) and ordered[end - 1].middle - ordered[end].middle < _LOOSE * ordered[end].size:
+            continue
+        part = ordered[start:end]
+        if len(part) > _FEWEST_LINES and median(width_of(segment.text) for segment in part) < _WIDTH_OF_PROSE:
+            yield from range(start, end)
+        start = end
 
 
 _Numbered = tuple[int, Segment]

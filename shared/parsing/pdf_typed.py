@@ -126,10 +126,10 @@ def _distance(row: Row, segment: Segment) -> float:
 
 def _above(rows: Sequence[Row], segment: Segment) -> tuple[Row, int] | None:
     for row in rows:
-        if not -_SLACK <= row.bottom - segment.top < _LABEL_ABOVE * row.size:
-            continue
         for index, other in enumerate(row.segments):
-            if not other.typed and other.left < segment.right and segment.left < other.right:
+            if other.typed or not -_SLACK <= other.bottom - segment.top < _LABEL_ABOVE * other.size:
+                continue
+            if other.left < segment.right and segment.left < other.right:
                 return row, index
     return None
 
