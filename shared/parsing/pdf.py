@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from shared.domain.models import Block, ParsedDocument
 from shared.parsing.encoding import clean
+from shared.parsing.pdf_columns import arrange
 from shared.parsing.pdf_file import open_file
 from shared.parsing.pdf_furniture import REACH, Furniture, Sheet, sheet
 from shared.parsing.pdf_headings import Headings
-from shared.parsing.pdf_layout import Row, arrange, arrange_vertical, is_plain, is_vertical, rows, segments
+from shared.parsing.pdf_layout import Row, arrange_vertical, is_plain, is_vertical, rows, segments
 from shared.parsing.pdf_paragraphs import Paragraph, from_text, join, paragraphs
 from shared.parsing.pdf_tables import Table, split, take
 from shared.parsing.pdf_typed import notes, place, typed

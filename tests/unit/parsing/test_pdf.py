@@ -181,6 +181,27 @@ def test_a_value_below_its_label_follows_it(tmp_path: Path) -> None:
     assert texts_of(tmp_path, form_of(labels, *fields)) == ["Tenant Ottilie Brandt", "City Graz"]
 
 
+def test_fields_beside_one_another_follow_their_own_labels(tmp_path: Path) -> None:
+    def page(canvas: Canvas) -> None:
+        form = canvas.acroForm
+        for left, label, value in ((60, "Street", "Mill Lane 7"), (300, "Town", "Graz")):
+            canvas.drawString(left, 740, label)
+            form.textfield(name=label, x=left, y=712, width=200, height=20, value=value)
+            canvas.drawString(left, 680, f"{label} again:")
+            form.textfield(name=f"{label}2", x=left + 90, y=674, width=100, height=20, value=value)
+        for left, label, checked in ((60, "Diesel", True), (160, "Petrol", False)):
+            form.checkbox(name=label, x=left, y=640, size=14, checked=checked)
+            canvas.drawString(left + 20, 643, label)
+
+    assert texts_of(tmp_path, drawn(page)) == [
+        "Street Mill Lane 7",
+        "Street again: Mill Lane 7",
+        "Town Graz",
+        "Town again: Graz",
+        "☑ Diesel ☐ Petrol",
+    ]
+
+
 def test_a_page_of_fields_only_is_read_and_one_of_empty_fields_is_no_scan(tmp_path: Path) -> None:
     assert texts_of(tmp_path, form_of("", widget("Tx", "/V (Sabbatical)", 700))) == ["Sabbatical"]
     with pytest.raises(DocumentError) as refused:
@@ -242,6 +263,25 @@ def test_columns_drawn_row_by_row_are_read_one_after_the_other(tmp_path: Path, c
 
     read = texts_of(tmp_path, drawn(page))
     assert read[1:] == [f"Part {letter}. {_SENTENCE} {_SENTENCE}" for letter in "ABC"[:count]]
+
+
+def test_a_table_below_columns_is_read_after_them(tmp_path: Path) -> None:
+    columns = [textwrap.wrap(f"Part {letter}. {_SENTENCE}", 42) for letter in "AB"]
+
+    def page(canvas: Canvas) -> None:
+        for number, lines in enumerate(zip(*columns, strict=True)):
+            for place, line in enumerate(lines):
+                canvas.drawString(50 + 260 * place, 740 - 14 * number, line)
+        for number, row in enumerate([["Pier", "Length", "State"], ["North", "40 m", "new"], ["South", "", "old"]]):
+            for place, cell in enumerate(row):
+                canvas.drawString(50 + 170 * place, 640 - 15 * number, cell)
+
+    assert texts_of(tmp_path, drawn(page)) == [
+        f"Part A. {_SENTENCE}",
+        f"Part B. {_SENTENCE}",
+        "Pier: North; Length: 40 m; State: new",
+        "Pier: South; State: old",
+    ]
 
 
 @pytest.mark.parametrize("pages", [2, 3, 7])
