@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from shared.parsing import pdf_fonts
+from shared.parsing import pdf_fonts, pdf_rules
 from shared.parsing.encoding import clean
 from shared.parsing.pdf_forms import Entry, Form
-from shared.parsing.pdf_words import Reader, Word
+from shared.parsing.pdf_rules import Rules
+from shared.parsing.pdf_words import Reader, Word, has_cells
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Page(Struct):
         entries: annotations.
         has_images: whether a page without words shows pictures.
         width: in points.
+        rules: lines drawn on it, where its words may be cells of a table.
         is_whole: false where the page has more characters than are read.
     """
 
@@ -52,6 +54,7 @@ class Page(Struct):
     text: str = ""
     has_images: bool = False
     width: float = 0.0
+    rules: Rules = Rules()
     is_whole: bool = True
 
 
@@ -106,13 +109,14 @@ class Pdfium:
         self.pages: int = len(document)
 
     def title(self) -> str:
+        """The title in the metadata."""
         with _PDFIUM:
             return clean(str(self._document.get_metadata_value("Title"))).strip()
 
     def attachments(self) -> int:
         """How many files are attached."""
         with _PDFIUM:
-            return max(0, self._raw.FPDFDoc_GetAttachmentCount(self._document.raw))
+            return max(0, int(self._raw.FPDFDoc_GetAttachmentCount(self._document.raw)))
 
     def bookmarks(self) -> Iterator[Bookmark]:
         """The outline, as far as its entries name a page of this document."""
@@ -154,6 +158,8 @@ class Pdfium:
             found.entries, is_drawn = self._form.entries(page.raw)
             if is_drawn and self._raw.FPDFPage_Flatten(page.raw, 0) == 1:
                 found.drawn, _ = self._words(page)
+        if has_cells(found.words):
+            found.rules = pdf_rules.read(self._raw, page.raw)
         if not found.words and not found.drawn:
             found.has_images = self._has_images(page)
         return found
@@ -178,6 +184,7 @@ class Pdfium:
         return any(kind == _IMAGE for kind in kinds)
 
     def close(self) -> None:
+        """Close the file."""
         with _PDFIUM:
             self._document.close()
 
@@ -195,17 +202,22 @@ class Pypdf:
         self.pages: int = len(self._reader.pages)
 
     def title(self) -> str:
+        """The title in the metadata."""
         metadata = self._reader.metadata
         return clean(str(metadata.title or "")).strip() if metadata else ""
 
     def attachments(self) -> int:
+        """How many files are attached."""
         return 0
 
     def bookmarks(self) -> Iterator[Bookmark]:
+        """The outline, which is not read here."""
         return iter(())
 
     def page(self, number: int) -> Page:
+        """The page ``number``, counted from 1."""
         return Page(text=self._reader.pages[number - 1].extract_text())
 
     def close(self) -> None:
+        """Close the file."""
         self._reader.close()
