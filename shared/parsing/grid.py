@@ -30,8 +30,7 @@ class Grid:
     in the first rows as long as they hold such cells, and stands once in the rows below.
     """
 
-    def __init__(self, width: int = 0) -> None:
-        self._width = width
+    def __init__(self) -> None:
         self._above: dict[int, str] = {}
         self._in_header = True
 
@@ -50,5 +49,4 @@ class Grid:
             is_spread = self._in_header and len(cells) > 1
             row += [text, *([text if is_spread else ""] * (span - 1))]
         self._in_header = self._in_header and any(cell.span > 1 for cell in cells)
-        self._width = max(self._width, len(row))
         return row
