@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # What Milvus keeps of a name; the longest key of an object is just shorter.
 MOST_BYTES = 1_024
-RULE = re.compile(r"|prefix|metadata\.[A-Za-z_][A-Za-z0-9_]{0,63}")
+RULE = re.compile(r"|prefix|metadata\.[^\W\d]\w{0,63}")
 
 
 class Tenancy(Struct, frozen=True):

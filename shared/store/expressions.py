@@ -20,11 +20,15 @@ import math
 import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
+from shared.domain import metadata
 from shared.domain.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from shared.runtime.auth import Scope
 
 MAX_DEPTH = 8
 MAX_VALUES = 100
@@ -32,7 +36,7 @@ MAX_VALUE_CHARACTERS = 1_024
 # Of a whole filter, every object, list and value counted: Milvus reads an expression by recursion.
 MAX_PARTS = 500
 
-# The fields of a passage that a filter may name, with the type of their values.
+# The fields of a chunk that a filter may name, with the type of their values.
 FIELDS: dict[str, type] = {
     "document_id": str,
     "key": str,
@@ -44,10 +48,10 @@ FIELDS: dict[str, type] = {
     "row": int,
     "modified": int,
 }
-# Fields a passage may lack, and what says that it has one.
+# Fields a chunk may lack, and what says that it has one.
 _OPTIONAL = {"page": "page > 0", "row": "row > 0", "sheet": 'sheet != ""', "tenant": 'tenant != ""'}
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-_METADATA = re.compile(r"metadata\.[A-Za-z_][A-Za-z0-9_]{0,63}")
+_METADATA = "metadata."
 _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _LAST_CHARACTER = "\U0010ffff"
 _SHOWN_CHARACTERS = 40
@@ -74,6 +78,11 @@ def equals(field: str, value: str) -> str:
 def among(field: str, values: Sequence[str]) -> str:
     """The expression that ``field`` holds one of ``values``."""
     return f"{field} in [{', '.join(map(quoted, values))}]"
+
+
+def visible_to(scope: Scope) -> str:
+    """The expression that selects what a caller may see; empty for everything."""
+    return "" if scope.tenants is None else among("tenant", sorted(scope.tenants))
 
 
 def any_of(conditions: Sequence[str]) -> str:
@@ -145,7 +154,7 @@ def _parts(condition: Any) -> Iterator[Any]:
 def _exists(field: Any) -> str:
     if isinstance(field, str) and field in _OPTIONAL:
         return _OPTIONAL[field]
-    if not isinstance(field, str) or not _METADATA.fullmatch(field):
+    if not isinstance(field, str) or not _is_metadata(field):
         raise _error(f"'exists' takes metadata.NAME, {', '.join(_OPTIONAL)}, not {_shown(field)}")
     return f"exists {_place(field)}"
 
@@ -154,7 +163,7 @@ def _field_and_value(operator: str, operand: Any) -> tuple[str, Any]:
     if not isinstance(operand, dict) or len(operand) != 1:
         raise _error(f'{operator!r} takes one field and its value, such as {{"{operator}": {{"format": "pdf"}}}}')
     ((field, value),) = operand.items()
-    if field not in FIELDS and not _METADATA.fullmatch(field):
+    if field not in FIELDS and not _is_metadata(field):
         raise _error(f"{_shown(field)} is no field; there are {', '.join(FIELDS)} and metadata.NAME")
     return field, value
 
@@ -197,9 +206,17 @@ def _contains(_operator: str, field: str, value: Any) -> str:
     return _in_metadata(field, f"json_contains({_place(field)}, {_literal(field, value)})")
 
 
+def _is_metadata(field: str) -> bool:
+    return field.startswith(_METADATA) and metadata.is_name(_normal_name(field))
+
+
+def _normal_name(field: str) -> str:
+    return normalize("NFC", field.removeprefix(_METADATA))
+
+
 def _place(field: str) -> str:
-    """A field as Milvus names it; the name of a piece of metadata was checked to be a plain word."""
-    return field if field in FIELDS else f'metadata["{field.removeprefix("metadata.")}"]'
+    """A field as Milvus names it; the name of a metadata field was checked to hold letters and digits only."""
+    return field if field in FIELDS else f'metadata["{_normal_name(field)}"]'
 
 
 def _literal(field: str, value: Any) -> str:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from shared.domain.errors import RequestError
 from shared.store.expressions import MAX_PARTS, compile_filter
 from shared.store.store import Store
-from tests.integration.test_store import SPACE, passages, soon, write
+from tests.integration.test_store import SPACE, chunk_rows, soon, write
 
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.every_milvus
 SAID: dict[str, dict[str, Any]] = {
     "one": {"team": "sales", "year": 2026, "tags": ["urgent", "internal"], "draft": True, "rate": 1.5},
     "two": {"team": "sails", "year": 2024, "tags": ["internal"], "draft": False},
-    "three": {"team": 7, "quote": 'say "hi" \\ or not', "odd": "tab\tline\nend"},
+    "three": {"team": 7, "quote": 'say "hi" \\ or not', "odd": "tab\tline\nend", "部门": "财务", "größe": 3},
     "none": {},
 }
 NAMES = dict(enumerate(SAID))
@@ -30,11 +30,11 @@ NAMES = dict(enumerate(SAID))
 
 @pytest.fixture(scope="module")
 def store(milvus: MilvusSettings) -> Store:
-    """Four passages of four documents: the third has a page, the fourth a sheet, a row and a tenant."""
+    """Four chunks of four documents: the third has a page, the fourth a sheet, a row and a tenant."""
     store = Store(replace(milvus, collection=f"{milvus.collection}_filters"), SPACE)
     store.prepare(soon())
     for i, (name, said) in enumerate(SAID.items()):
-        (written,) = passages(f"folder/{name}.txt", [f"Text {name}."])
+        (written,) = chunk_rows(f"folder/{name}.txt", [f"Text {name}."])
         location = replace(
             written.chunk.location,
             page=3 if name == "three" else None,
@@ -96,6 +96,10 @@ ALL = set(SAID)
         ({"eq": {"metadata.quote": 'say "hi" \\ or not'}}, {"three"}),
         ({"prefix": {"metadata.odd": "tab\tline\n"}}, {"three"}),
         ({"exists": "metadata.nothing"}, set()),
+        ({"eq": {"metadata.部门": "财务"}}, {"three"}),
+        ({"ne": {"metadata.部门": "财务"}}, ALL - {"three"}),
+        ({"exists": "metadata.größe"}, {"three"}),
+        ({"gte": {"metadata.gro\u0308ße": 3}}, {"three"}),
     ],
     ids=lambda value: "" if isinstance(value, set) else str(value),
 )
