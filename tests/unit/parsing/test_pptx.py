@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pptx
+import pptx.chart.data
 import pytest
-from pptx.chart.data import CategoryChartData, XyChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
@@ -27,6 +27,8 @@ NAMES = (
     'xmlns:dgm="http://schemas.openxmlformats.org/drawingml/2006/diagram" '
     f'xmlns:r="{OFFICE}" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
 )
+# Without types, unlike the rest of python-pptx.
+CHARTS: Any = pptx.chart.data
 BOX = (Inches(1), Inches(1), Inches(4), Inches(3))
 
 
@@ -82,7 +84,7 @@ def chart_deck(kind: XL_CHART_TYPE, data: object, title: str = "") -> bytes:
 def test_a_slide_with_only_a_chart_gives_its_title_and_a_row_for_each_category(
     tmp_path: Path, kind: XL_CHART_TYPE
 ) -> None:
-    data = CategoryChartData()
+    data: Any = CHARTS.CategoryChartData()
     data.categories = ["杭州", "Ulm"]
     data.add_series("2025", (418, 527.5))
     data.add_series("2026", (430, None))
@@ -94,7 +96,7 @@ def test_a_slide_with_only_a_chart_gives_its_title_and_a_row_for_each_category(
 
 
 def test_categories_of_several_levels_name_the_outer_one_too(tmp_path: Path) -> None:
-    data = CategoryChartData()
+    data: Any = CHARTS.CategoryChartData()
     for country, cities in (("DE", ("Ulm", "Bonn")), ("FR", ("Lyon",))):
         outer = data.add_category(country)
         for city in cities:
@@ -105,7 +107,7 @@ def test_categories_of_several_levels_name_the_outer_one_too(tmp_path: Path) -> 
 
 
 def test_points_of_a_scatter_chart_are_pairs(tmp_path: Path) -> None:
-    data = XyChartData()
+    data: Any = CHARTS.XyChartData()
     for name, points in (("A", [(1, 2), (3, 4)]), ("B", [(5, 6)])):
         series = data.add_series(name)
         for x, y in points:
@@ -147,7 +149,8 @@ def test_diagrams_old_and_new_comments_and_notes(tmp_path: Path) -> None:
         ),
         **{
             "ppt/d.xml": f'<dgm:dataModel {NAMES}><dgm:ptLst><dgm:pt modelId="1"><dgm:t>{paragraph("Quarantine")}'
-            '</dgm:t></dgm:pt><dgm:pt modelId="2" type="sibTrans"><dgm:t><a:p/></dgm:t></dgm:pt></dgm:ptLst></dgm:dataModel>',
+            '</dgm:t></dgm:pt><dgm:pt modelId="2" type="sibTrans"><dgm:t><a:p/></dgm:t></dgm:pt></dgm:ptLst>'
+            "</dgm:dataModel>",
             "ppt/c.xml": f"<p:cmLst {NAMES}><p:cm><p:text>old comment</p:text></p:cm></p:cmLst>",
             "ppt/n.xml": f"<p:cmLst {NAMES}><p:cm><p:reply><p:txBody>{paragraph('a reply')}</p:txBody></p:reply>"
             f"<p:txBody>{paragraph('new comment')}</p:txBody></p:cm></p:cmLst>",
