@@ -12,10 +12,12 @@ from msgspec import Struct
 
 from shared.domain.models import Block, BlockKind, Location
 from shared.parsing.grid import Cell, Grid
-from shared.parsing.table import render
+from shared.parsing.table import Line, render, render_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from shared.parsing.table import Row
 
 # A row alone is a table while its cells are this short altogether; a longer one is a frame.
 _LONGEST_SINGLE_ROW = 300
@@ -32,12 +34,14 @@ class TableCell(Struct):
     Attributes:
         span: columns it covers.
         continues: whether it belongs to the cell above it.
+        is_merged: whether it may be merged with cells below or above it.
         size: characters in its blocks.
     """
 
     entries: list[Entry] = []
     span: int = 1
     continues: bool = False
+    is_merged: bool = False
     size: int = 0
 
     @property
@@ -84,10 +88,10 @@ def lay_out(rows: Iterator[TableRow], width: int, longest: int) -> Iterator[Entr
         return
     while top[-1].is_header and (row := next(rows, None)) is not None:
         top.append(row)
-    header_rows = next((number for number, row in enumerate(top) if not row.is_header), 0)
     width = width or sum(cell.span for cell in top[0].cells)
     aside: dict[int, list[Entry]] = {}
-    for line in render(_place(chain(top, rows), width, longest, aside), header_rows=header_rows or None):
+    placed = _place(chain(top, rows), width, longest, aside)
+    for line in _render(placed, top):
         for number in [number for number in aside if number < line.number]:
             yield from aside.pop(number)
         yield 0, line.block(Location())
@@ -96,7 +100,16 @@ def lay_out(rows: Iterator[TableRow], width: int, longest: int) -> Iterator[Entr
         yield from entries
 
 
-def _place(rows: Iterable[TableRow], width: int, longest: int, aside: dict[int, list[Entry]]) -> Iterator[list[str]]:
+def _render(placed: Iterator[Line], top: list[TableRow]) -> Iterator[Row]:
+    """Rows as text, below the header that is marked; merged cells in it may say that it goes on below the mark."""
+    marked = next((number for number, row in enumerate(top) if not row.is_header), 0)
+    is_merged = any(cell.span > 1 or cell.is_merged for row in top[:marked] for cell in row.cells)
+    if marked and not is_merged:
+        return render((line.cells for line in placed), header_rows=marked)
+    return render_lines(placed)
+
+
+def _place(rows: Iterable[TableRow], width: int, longest: int, aside: dict[int, list[Entry]]) -> Iterator[Line]:
     """The texts of rows by column; what is no value goes ``aside``, by the number of its row."""
     grid = Grid()
     for number, row in enumerate(rows, start=1):
@@ -107,7 +120,7 @@ def _place(rows: Iterable[TableRow], width: int, longest: int, aside: dict[int, 
             if is_aside and cell.entries:
                 aside.setdefault(number, []).extend(cell.entries)
             cells.append(Cell("" if is_aside else cell.text, cell.span, cell.continues))
-        yield grid.place(cells, row.before)
+        yield Line(number, grid.place(cells, row.before), declared=row.is_header)
 
 
 def _is_frame(row: TableRow) -> bool:

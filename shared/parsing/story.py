@@ -254,6 +254,7 @@ class Story:
             if event.kind == "open" and event.name == "gridSpan" and value.isdecimal():
                 cell.span = int(value[:3])
             elif event.kind == "open" and event.name == "vMerge":
+                cell.is_merged = True
                 cell.continues = value != "restart"
             elif event.kind == "open":
                 self._fill(cell, event, events)
