@@ -110,7 +110,15 @@ def show_number(raw: str, code: str, *, epoch_1904: bool = False) -> str:
     """
     if not code or code == "General":
         return general(raw)
+    return _shown_in(raw, code, epoch_1904)
+
+
+# Dates, prices and shares of a column are often the same.
+@lru_cache(maxsize=8192)
+def _shown_in(raw: str, code: str, epoch_1904: bool) -> str:
     try:
+        if plan := _plan(code):
+            return _shown_plainly(raw, plan)
         sections = _compiled(code[:_LONGEST_CODE])
         value = _decimal(raw)
         section, value = _chosen(sections, value)
@@ -121,6 +129,40 @@ def show_number(raw: str, code: str, *, epoch_1904: bool = False) -> str:
             return _shown_number(section, value) or general(raw)
     except (ValueError, DecimalException, OverflowError):
         return general(raw)
+
+
+class _Plan(Struct):
+    """A format of one section whose digits have no text between them, the most common kind."""
+
+    before: str
+    grouped: bool
+    decimals: int
+    percents: int
+    after: str
+
+
+_SIMPLE = re.compile(
+    r'((?:"[^"]*"|\\.|\[\$[^\]]*\]|[$¥€£ ])*)(#,##0|0|#0)(\.0{1,10})?((?:"[^"]*"|\\.|\[\$[^\]]*\]|[$¥€£ ])*)(%?)'
+)
+
+
+@lru_cache(maxsize=512)
+def _plan(code: str) -> _Plan | None:
+    match = _SIMPLE.fullmatch(code) if len(code) <= _LONGEST_CODE else None
+    if match is None:
+        return None
+    before, after = ("".join(token.text for token in _section(part).tokens) for part in (match[1], match[4]))
+    return _Plan(before, "," in match[2], max(0, len(match[3] or "") - 1), len(match[5]), f"{after}{match[5]}")
+
+
+def _shown_plainly(raw: str, plan: _Plan) -> str:
+    value = _decimal(raw)
+    scaled = value.scaleb(2) if plan.percents else value
+    rounded = scaled.quantize(Decimal(1).scaleb(-plan.decimals), ROUND_HALF_UP)
+    digits = f"{abs(rounded):,f}" if plan.grouped else f"{abs(rounded):f}"
+    shown = " ".join(f"{plan.before}{digits}{plan.after}".split())
+    lost = "" if scaled == rounded else _lost(value, scaled, rounded, percents=plan.percents, scale=0)
+    return f"{'-' if rounded < 0 else ''}{shown}{lost}"
 
 
 def show_text(text: str, code: str) -> str:
