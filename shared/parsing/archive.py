@@ -113,6 +113,11 @@ class Archive:
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
             raise refusal("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
 
+    def size(self, name: str) -> int:
+        """Bytes a part says that it unpacks to; 0 when it is missing."""
+        member = self._members.get(self.resolve(name))
+        return member.file_size if member else 0
+
     @property
     def unpacked(self) -> int:
         """Bytes unpacked so far."""

@@ -52,7 +52,7 @@ def _records(path: Path, limits: Limits) -> Iterator[list[str]]:
     sample = sample[1:] if named else sample
     delimiter = named[1] if named else _delimiter(sample)
     has_escapes = _has_escapes(sample, delimiter)
-    whole = chain(sample, reading)
+    whole: Iterator[str] = chain(sample, reading)
     if has_escapes:
         whole = (_unescaped(line, delimiter) for line in _joined(whole, limits.max_line_characters))
     records = csv.reader((f"{line}\n" for line in whole), delimiter=delimiter)
