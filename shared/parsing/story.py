@@ -132,6 +132,7 @@ class Story:
                 # Bounded memory: what is there so far becomes a block of its own.
                 yield 0, Block("".join(paragraph.parts))
                 paragraph.parts, paragraph.size = [], 0
+        self._runs.end_paragraph()
         yield from self._close(paragraph, in_cell=in_cell)
 
     def _close(self, paragraph: Paragraph, *, in_cell: bool) -> Iterator[Entry]:

@@ -335,6 +335,10 @@ class TestText:
         boxes = [box, instruction("FORMCHECKBOX"), mark("end"), " paid ", mark("begin", chosen), mark("end")]
         assert texts(tmp_path, p(*nested), p(*boxes)) == ["shown", "☑ paid B"]
 
+    def test_a_field_that_never_ends_hides_no_other_paragraph(self, tmp_path: Path) -> None:
+        begin = '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText>REF x</w:instrText></w:r>'
+        assert texts(tmp_path, p("before", begin), p("after")) == ["before", "after"]
+
     def test_gaps_and_hyphens(self, tmp_path: Path) -> None:
         marks = zip("abcde", ("tab", "ptab", "softHyphen", "noBreakHyphen", "lastRenderedPageBreak"), strict=True)
         gaps = f"<w:r>{''.join(f'<w:t>{text}</w:t><w:{mark}/>' for text, mark in marks)}</w:r>"
