@@ -1,4 +1,4 @@
-"""The tenant of a document, and that no key bound to tenants ever reaches another's: not by field, filter, route or tool."""
+"""The tenant of a document; no key bound to tenants reaches another's documents by field, filter, route or tool."""
 
 from __future__ import annotations
 
