@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.models import Location, ParsedDocument
 from shared.parsing.archive import Archive
-from shared.parsing.refusal import refusal
+from shared.parsing.refusal import refusal, refusing
 from shared.parsing.table import render
 
 if TYPE_CHECKING:
@@ -105,9 +105,10 @@ def _column(letters: bytes) -> int:
 
 def _blocks(path: Path, limits: Limits) -> Iterator[Block]:
     # Imported here: embed and search never parse, and a text upload needs no workbook reader.
-    from python_calamine import CalamineWorkbook
+    from python_calamine import CalamineError, CalamineWorkbook
 
-    with CalamineWorkbook.from_path(path) as workbook:
+    # A panic of its Rust code is not among these: it is a fault of the library, which a later one may not have.
+    with refusing(CalamineError), CalamineWorkbook.from_path(path) as workbook:
         for name in workbook.sheet_names:
             yield from _sheet(name, workbook.get_sheet_by_name(name), limits)
 
