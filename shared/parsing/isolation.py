@@ -35,6 +35,7 @@ _MUCH = 0.3
 _NEARLY_ALL = 0.9
 # Codes of the refusals through a limit: the work before may have left the process in any state.
 _LIMITS = "too_"
+_KILLED = "parser_killed"
 # Signals that end a process because the instance ends.
 _ENDINGS = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
 
@@ -72,43 +73,53 @@ def _blocks(answer: Iterator[messages.Message]) -> Iterator[Block]:
 def _read(request: messages.Request, deadline: Deadline, warnings: list[str]) -> Iterator[messages.Message]:
     """The messages about a file until its end, which is not among them."""
     pool = shared_pool()
-    process: Process | None = _requested(pool, request, deadline)
+    process, received = _begin(pool, request, deadline)
+    is_taken = True
     try:
-        while process:
-            try:
-                received = process.receive(deadline)
-            except EOFError:
-                raise _outcome(process, request.limits) from None
+        while True:
             match received[-1]:
                 case messages.Ended(found, has_grown):
                     warnings += found
+                    is_taken = False
                     _release(pool, process, is_spent=has_grown)
-                    process = None
                 case messages.Refused(code, message, has_grown):
+                    is_taken = False
                     _release(pool, process, is_spent=has_grown or code.startswith(_LIMITS))
-                    process = None
                     raise refusal(code, message)
                 case messages.Crashed(error, place):
                     raise _crash(error, place)
             yield from received
+            if not is_taken:
+                return
+            received = _next(process, request, deadline)
     finally:
-        if process:
+        if is_taken:
             pool.drop(process)
 
 
-def _requested(pool: Pool, request: messages.Request, deadline: Deadline) -> Process:
-    """A process that has taken the request; one that ended while it was idle is replaced."""
+def _begin(pool: Pool, request: messages.Request, deadline: Deadline) -> tuple[Process, list[messages.Message]]:
+    """A process of the pool, and the first messages of its answer.
+
+    One that had read files before and has ended without a word is replaced: the machine may have ended it while it was
+    idle, as when an instance was frozen.
+    """
     while True:
         process = pool.take(deadline)
         try:
             process.request(request)
-        except OSError:
+            return process, _next(process, request, deadline)
+        except BaseException as error:
+            is_new = process.files == 1
             pool.drop(process)
-        except BaseException:
-            pool.drop(process)
-            raise
-        else:
-            return process
+            if is_new or not (isinstance(error, OSError) or getattr(error, "code", "") == _KILLED):
+                raise
+
+
+def _next(process: Process, request: messages.Request, deadline: Deadline) -> list[messages.Message]:
+    try:
+        return process.receive(deadline)
+    except EOFError:
+        raise _outcome(process, request.limits) from None
 
 
 def _release(pool: Pool, process: Process, *, is_spent: bool) -> None:
@@ -136,7 +147,7 @@ def _outcome(process: Process, limits: Limits) -> PlatformError:
 
 
 def _killed() -> TransientError:
-    return TransientError("parser_killed", "The machine ended the parser, perhaps for memory; it is tried again.")
+    return TransientError(_KILLED, "The machine ended the parser, perhaps for memory; it is tried again.")
 
 
 def _crash(error: str, place: str) -> InternalError:

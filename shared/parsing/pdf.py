@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.encoding import clean
 from shared.parsing.prose import columns, join_all, starts_item
-from shared.parsing.refusal import refusal
+from shared.parsing.refusal import refusal, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,17 +152,21 @@ class _Pypdf:
         # Imported here: only a damaged file needs a second parser.
         from pypdf import PdfReader
 
-        self._reader = PdfReader(path)
-        if self._reader.is_encrypted:
-            raise refusal("encrypted", "The PDF is protected with a password; remove it and upload it again.")
-        self.pages: int = len(self._reader.pages)
+        # pdfium has found the file damaged, and on such files pypdf raises errors of any kind.
+        with refusing(Exception):
+            self._reader = PdfReader(path)
+            if self._reader.is_encrypted:
+                raise refusal("encrypted", "The PDF is protected with a password; remove it and upload it again.")
+            self.pages: int = len(self._reader.pages)
 
     def title(self) -> str:
-        metadata = self._reader.metadata
-        return clean(str(metadata.title or "")).strip() if metadata else ""
+        with refusing(Exception):
+            metadata = self._reader.metadata
+            return clean(str(metadata.title or "")).strip() if metadata else ""
 
     def text(self, number: int) -> str:
-        return self._reader.pages[number - 1].extract_text()
+        with refusing(Exception):
+            return self._reader.pages[number - 1].extract_text()
 
     def close(self) -> None:
         self._reader.close()

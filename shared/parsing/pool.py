@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from functools import cache
-from threading import Condition
+from threading import Condition, RLock
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.errors import TransientError
@@ -38,6 +38,9 @@ _MOST_PROCESSES = 4
 _MOST_FILES = 100
 # A process that has ended reports how at once.
 _REPORT_SECONDS = 5.0
+# multiprocessing looks at all processes it started whenever it starts one, and must not see one that is being closed.
+# The same thread may come twice: an iterator that the garbage collector closes ends its process wherever that happens.
+_BOOKKEEPING = RLock()
 
 
 class Process:
@@ -50,14 +53,12 @@ class Process:
         self._connection, theirs = context.Pipe()
         self._reports, reporting = context.Pipe(duplex=False)
         self._process = context.Process(target=serve, args=(theirs, reporting, memory), daemon=True)
-        self._process.start()
+        with _BOOKKEEPING:
+            self._process.start()
+            # Of the one that waits for the one that reads; both end together.
+            self.pid: int = self._process.pid
         theirs.close()
         reporting.close()
-
-    @property
-    def pid(self) -> int:
-        """Process id of the one that waits for the one that reads; both end together."""
-        return int(self._process.pid)
 
     def is_ready(self) -> bool:
         """Whether it waits for a file: one that has ended, or has something to say unasked, does not."""
@@ -97,9 +98,10 @@ class Process:
 
     def end(self) -> None:
         """Kill it; the kernel ends the one that reads with the one that waits."""
-        self._process.kill()
-        self._process.join()
-        self._process.close()
+        with _BOOKKEEPING:
+            self._process.kill()
+            self._process.join()
+            self._process.close()
         self._connection.close()
         self._reports.close()
 
@@ -111,8 +113,14 @@ class Pool:
         self._number = number
         self._memory = memory
         self._idle: list[Process] = []
-        self._taken = 0
+        self._starting = 0
         self._changed = Condition()
+        self.taken: list[Process] = []
+
+    @property
+    def in_use(self) -> int:
+        """Processes that read a file, or are about to."""
+        return len(self.taken) + self._starting
 
     def take(self, deadline: Deadline) -> Process:
         """A process of the caller's own until it is given back or dropped.
@@ -121,19 +129,21 @@ class Pool:
             TransientError: ``deadline_exceeded``: all are in use until then.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._taken < self._number, max(0.0, deadline.remaining())):
+            if not self._changed.wait_for(lambda: self.in_use < self._number, max(0.0, deadline.remaining())):
                 raise TransientError("deadline_exceeded", "No time is left to read the document; try again.")
-            self._taken += 1
-            idle = self._idle.pop() if self._idle else None
+            self._starting += 1
+            process = self._idle.pop() if self._idle else None
         try:
-            if idle and idle.is_ready():
-                return idle
-            if idle:
-                idle.end()
-            return Process(self._memory)
-        except BaseException:
-            self._leave()
-            raise
+            if process and not process.is_ready():
+                process.end()
+                process = None
+            process = process or Process(self._memory)
+        finally:
+            with self._changed:
+                self._starting -= 1
+                self.taken += [process] if process else []
+                self._changed.notify()
+        return process
 
     def give_back(self, process: Process) -> None:
         """Keep a process whose answer is complete for the next file, unless it has read enough of them."""
@@ -141,23 +151,21 @@ class Pool:
             self.drop(process)
             return
         with self._changed:
+            self.taken.remove(process)
             self._idle.append(process)
-        self._leave()
+            self._changed.notify()
 
     def drop(self, process: Process) -> None:
         """End a process that must not read another file."""
         process.end()
-        self._leave()
-
-    def _leave(self) -> None:
         with self._changed:
-            self._taken -= 1
+            self.taken.remove(process)
             self._changed.notify()
 
     def warm_up(self) -> None:
         """Have one process ready, and with it the server that starts all others."""
         with self._changed:
-            if not self._idle:
+            if not self._idle and self.in_use < self._number:
                 self._idle.append(Process(self._memory))
 
     def close(self) -> None:
