@@ -64,7 +64,7 @@ class TransientError(PlatformError):
     """A remote service failed in a way that passes; the same call may succeed later.
 
     Attributes:
-        retry_after: seconds the service asked us to wait, if it said so.
+        retry_after: seconds the service asked us to wait, if it gave any.
         soon: whether repeating it at once makes sense; otherwise it is left to a later request.
     """
 

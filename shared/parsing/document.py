@@ -33,7 +33,7 @@ _MODULES = {"txt": "text", "md": "markdown"}
 
 
 def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") -> ParsedDocument:  # noqa: B008 - frozen
-    """The title and text of the file at ``path``, an object whose name in the bucket is ``key``.
+    """The title and text of the file at ``path``, the object ``key`` of the bucket.
 
     The title is the first heading near the top, else the document's own property, else the key's stem. Blocks are
     read as they are asked for; each has text that encodes to UTF-8, at most ``limits.max_block_characters`` long.

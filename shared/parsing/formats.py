@@ -99,7 +99,7 @@ def _packed(head: bytes, hint: str, key: str) -> str:
 
 
 def _unread(key: str, hint: str, kind: tuple[str, str] | None) -> DocumentError | None:
-    """Why a file whose content is of another ``kind``, or of none that is known, is not read."""
+    """Why a file with content of another ``kind``, or of none that is known, is not read."""
     if not hint:
         return _unsupported(kind or foreign_extension(extension(key)))
     if kind:

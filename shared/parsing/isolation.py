@@ -1,8 +1,8 @@
 """A parser in a process of its own, so that no file can take the instance with it.
 
-Libraries for PDF, Excel or HTML cannot be told how much memory or time they may use, and a crash of theirs ends the
-process; a line of JSON may unfold to a thousand times its size. Every file is therefore read by a process of `pool`,
-which sends blocks as it reads them and waits where they are not taken.
+Libraries for PDF, Excel or HTML take no bound on memory or time, and a crash of theirs ends the process; a line of JSON
+may unfold to a thousand times its size. Every file is therefore read by a process of `pool`, which sends blocks as it
+reads them and waits while they are not taken.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class Pool:
         return process
 
     def give_back(self, process: Process) -> None:
-        """Keep a process whose answer is complete for the next file, unless it has read enough of them."""
+        """Keep a process for the next file once its answer is complete, unless it has read enough of them."""
         if process.files >= _MOST_FILES:
             self.drop(process)
             return
@@ -197,6 +197,6 @@ def _context() -> Any:
     """How to start processes by the server, which starts with the first of them."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
-    # Where the server listens: by itself it would choose a folder whose path may be too long, and that nobody clears.
+    # Where the server listens: by default it is a folder with a path that may be too long, and that is never cleared.
     multiprocessing.current_process()._config["tempdir"] = str(workspace.for_sockets())  # type: ignore[attr-defined]  # noqa: SLF001
     return context

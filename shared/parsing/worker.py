@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # Exit status after a MemoryError: nothing can be sent when there is no memory to write it with.
 OUT_OF_MEMORY = 70
 _MEBIBYTE = 1 << 20
-# Text in a message: enough that a message costs little beside it, and that most documents are one message.
+# Text in a message: enough that the cost of a message does not count, and that most documents are one message.
 _MESSAGE_CHARACTERS = 128 << 10
 # What a block adds to a message besides its text, and each label of its table.
 _BLOCK_CHARACTERS, _LABEL_CHARACTERS = 64, 32
