@@ -94,10 +94,16 @@ def _bounded(document: ParsedDocument, size: int, limits: Limits) -> Iterator[Bl
 
 
 def _cut(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
+    longest = limits.max_block_characters
     for block in blocks:
-        for text in pieces(clean(block.text), limits.max_block_characters):
-            if text.strip():
-                yield replace(block, text=text.strip("\n"), location=_clean(block.location), keys=clean(block.keys))
+        whole, location, keys = clean(block.text), _clean(block.location), block.keys and clean(block.keys)
+        for piece in (whole,) if len(whole) <= longest else pieces(whole, longest):
+            text = piece.strip("\n")
+            if not text.strip():
+                continue
+            # Most blocks are clean: a copy of each would be a tenth of the time for a large table.
+            is_same = text == block.text and location is block.location and keys == block.keys
+            yield block if is_same else replace(block, text=text, location=location, keys=keys)
 
 
 def _left_out(block: Block, most: int, size: int) -> str:
@@ -115,7 +121,10 @@ def _clean(location: Location) -> Location:
     if location.sheet is None and not location.headings and not location.columns:
         return location
     sheet = None if location.sheet is None else clean(location.sheet)
-    return replace(location, sheet=sheet, headings=_clean_all(location.headings), columns=_clean_all(location.columns))
+    headings, columns = _clean_all(location.headings), _clean_all(location.columns)
+    if (sheet, headings, columns) == (location.sheet, location.headings, location.columns):
+        return location
+    return replace(location, sheet=sheet, headings=headings, columns=columns)
 
 
 @lru_cache(maxsize=8)  # every row of a table has the same
