@@ -40,7 +40,7 @@ PATIENCE_SECONDS = 90
 
 
 def pdf_bomb(page: bytes, times: int) -> bytes:
-    """A PDF whose one page draws ``page`` so many times, packed a thousand to one."""
+    """A PDF with one page that draws ``page`` so many times, packed a thousand to one."""
     packer = zlib.compressobj(9)
     packed = [packer.compress(page * 1_000) for _ in range(times // 1_000)]
     stream = b"".join(packed) + packer.flush()
@@ -55,7 +55,7 @@ def pdf_bomb(page: bytes, times: int) -> bytes:
 
 
 def nested_forms(depth: int, fan: int) -> bytes:
-    """A PDF whose form draws another form many times, which does the same: 10^n drawings in a few hundred bytes."""
+    """A PDF with a form that draws another form many times, which does the same: 10^n drawings in few bytes."""
     objects = [
         b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj",
         b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj",
