@@ -74,6 +74,8 @@ class Safeguard:
         )
 
 
+_ISOLATION = "tests/unit/parsing/test_isolation.py::"
+_OUTCOME = f"{_ISOLATION}test_each_end_of_a_parser_has_its_own_outcome"
 _HISTORIES, _SIMULATION = "tests/unit/test_histories.py::", "tests/unit/test_simulation.py::"
 _EMBEDDING, _STORE, _INGESTION = (
     "tests/integration/test_embedder.py::",
@@ -319,18 +321,50 @@ SAFEGUARDS = (
     Safeguard(
         "a parser's CPU time",
         "one file keeps an instance busy until the function ends",
-        "shared/parsing/isolation.py",
-        "    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))\n",
+        "shared/parsing/worker.py",
+        "    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.RLIM_INFINITY))\n",
         "",
-        ("tests/unit/parsing/test_isolation.py::test_a_file_that_takes_too_long_is_refused_as_too_slow",),
+        (f"{_OUTCOME}[compute-DocumentError too_slow-at once]",),
+    ),
+    Safeguard(
+        "a parser's CPU time is counted for each file",
+        "a process that has read many files refuses the next one as too slow",
+        "shared/parsing/worker.py",
+        "    used = int(usage.ru_utime + usage.ru_stime) + 1\n",
+        "    used = 1\n",
+        (f"{_ISOLATION}test_cpu_time_is_counted_for_each_file",),
     ),
     Safeguard(
         "a parser's memory",
         "one file takes the instance's memory, and the instance",
-        "shared/parsing/isolation.py",
-        "    resource.setrlimit(resource.RLIMIT_AS, (limits.max_memory_bytes, limits.max_memory_bytes))\n",
+        "shared/parsing/worker.py",
+        "    resource.setrlimit(resource.RLIMIT_AS, (allowed, memory))\n",
         "",
-        ("tests/unit/parsing/test_isolation.py::test_a_file_that_takes_too_much_memory_is_refused",),
+        (f"{_ISOLATION}test_a_limit_smaller_than_before_counts_for_the_next_file",),
+    ),
+    Safeguard(
+        "a parser process whose memory grew is replaced",
+        "what earlier files left behind makes a good file fail as too complex",
+        "shared/parsing/isolation.py",
+        "is_spent=has_grown)",
+        "is_spent=False)",
+        (f"{_ISOLATION}test_a_process_is_replaced_once_its_memory_grew",),
+    ),
+    Safeguard(
+        "only documented errors refuse a document",
+        "a fault of this program condemns documents for good",
+        "shared/parsing/refusal.py",
+        "    except bad_file_errors as error:\n",
+        "    except BaseException as error:\n",
+        (f"{_OUTCOME}[type-error-InternalError internal_error-at once]",),
+    ),
+    Safeguard(
+        "a file's text is bounded by its size",
+        "a small file is billed as 600 MB of text",
+        "shared/parsing/document.py",
+        "        if characters > most:\n",
+        "        if False:\n",
+        (f"{_ISOLATION}test_text_beyond_the_bound_for_the_files_size_is_left_out_with_a_warning",),
     ),
     # -- what the services say
     Safeguard(

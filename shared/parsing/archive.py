@@ -44,6 +44,10 @@ class Event(Struct, frozen=True):
     attributes: dict[str, str] = {}
 
 
+# What `zipfile` and `expat` raise for a damaged container or part.
+ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, expat.ExpatError)
+
+
 class Archive:
     """A zip container of parts, unpacked within ``limits.max_unpacked_bytes`` altogether.
 

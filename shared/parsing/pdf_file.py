@@ -14,7 +14,7 @@ from shared.parsing.encoding import clean
 from shared.parsing.pdf_forms import Entry, Form
 from shared.parsing.pdf_rules import Rules
 from shared.parsing.pdf_words import Reader, Word, has_cells
-from shared.parsing.refusal import refusal
+from shared.parsing.refusal import refusal, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ def open_file(path: Path) -> Pdfium | Pypdf:
     with _PDFIUM:
         pypdfium2 = _library()
         try:
-            return Pdfium(pypdfium2.PdfDocument(path), pypdfium2.raw)
+            return Pdfium(pypdfium2.PdfDocument(path), pypdfium2.raw, pypdfium2.PdfiumError)
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
                 raise refusal("encrypted", _ENCRYPTED) from None
@@ -101,9 +101,10 @@ def _library() -> Any:
 class Pdfium:
     """A document open in pdfium; every call takes the lock."""
 
-    def __init__(self, document: Any, raw: Any) -> None:
+    def __init__(self, document: Any, raw: Any, error: type[Exception]) -> None:
         self._document = document
         self._raw = raw
+        self._error = error
         self._reader = Reader(raw)
         self._form: Form | None = None
         self.pages: int = len(document)
@@ -142,7 +143,7 @@ class Pdfium:
 
     def page(self, number: int) -> Page:
         """The page ``number``, counted from 1."""
-        with _PDFIUM:
+        with _PDFIUM, refusing(self._error):
             page = self._document[number - 1]
             try:
                 return self._read(page)
@@ -196,15 +197,18 @@ class Pypdf:
         # Imported here: only a damaged file needs a second parser.
         from pypdf import PdfReader
 
-        self._reader = PdfReader(path)
-        if self._reader.is_encrypted:
-            raise refusal("encrypted", _ENCRYPTED)
-        self.pages: int = len(self._reader.pages)
+        # pdfium has found the file damaged, and on such files pypdf raises errors of any kind.
+        with refusing(Exception):
+            self._reader = PdfReader(path)
+            if self._reader.is_encrypted:
+                raise refusal("encrypted", _ENCRYPTED)
+            self.pages: int = len(self._reader.pages)
 
     def title(self) -> str:
         """The title in the metadata."""
-        metadata = self._reader.metadata
-        return clean(str(metadata.title or "")).strip() if metadata else ""
+        with refusing(Exception):
+            metadata = self._reader.metadata
+            return clean(str(metadata.title or "")).strip() if metadata else ""
 
     def attachments(self) -> int:
         """How many files are attached."""
@@ -216,7 +220,8 @@ class Pypdf:
 
     def page(self, number: int) -> Page:
         """The page ``number``, counted from 1."""
-        return Page(text=self._reader.pages[number - 1].extract_text())
+        with refusing(Exception):
+            return Page(text=self._reader.pages[number - 1].extract_text())
 
     def close(self) -> None:
         """Close the file."""
