@@ -1,4 +1,4 @@
-"""The tenant of a document, and that no key bound to tenants ever reaches another's: not by field, filter, route or tool."""
+"""The tenant of a document; a key bound to tenants never reaches another's: not by field, filter, route or tool."""
 
 from __future__ import annotations
 
