@@ -272,7 +272,7 @@ def running(root: Path, *options: str, **variables: str) -> Iterator[Running]:
         yield Running(line.split()[-1], root, process)
     finally:
         process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
