@@ -106,7 +106,7 @@ def _await_address(popen: subprocess.Popen[bytes], log: Path, seconds: float) ->
     def copy() -> None:
         # Reads to the end, so that the child never blocks on a full pipe.
         assert popen.stdout is not None
-        with log.open("ab") as file:
+        with popen.stdout, log.open("ab") as file:
             for line in popen.stdout:
                 file.write(line)
                 file.flush()

@@ -188,7 +188,7 @@ SAFEGUARDS = (
         "yield Chunk(digest(document_id, text, str(seen[key]), profile),",
         'yield Chunk(__import__("uuid").uuid4().hex,',
         (
-            f"{_SIMULATION}test_without_faults_nothing_is_bought_but_what_is_needed",
+            f"{_SIMULATION}test_without_faults_nothing_is_embedded_but_what_is_needed",
             f"{_HISTORIES}test_a_second_run_in_a_process_equals_the_first_and_that_of_another",
         ),
     ),

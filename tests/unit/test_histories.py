@@ -19,7 +19,7 @@ from shared.runtime import clock
 from shared.runtime.clock import ManualClock
 from shared.runtime.retrying import Deadline
 from tests.fakes import Wire
-from tests.simulation import Gates, World, calm, small_steps, text
+from tests.simulation import Gates, World, calm, simulated, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +31,8 @@ HOUR = 3_600
 
 
 @pytest.fixture(autouse=True)
-def in_small_steps() -> Iterator[None]:
-    with small_steps():
+def in_simulated() -> Iterator[None]:
+    with simulated():
         yield
 
 

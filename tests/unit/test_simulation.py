@@ -30,7 +30,7 @@ from tests.simulation import (
     World,
     calm,
     simulate,
-    small_steps,
+    simulated,
     text,
 )
 
@@ -46,8 +46,8 @@ PORTION = 250
 
 
 @pytest.fixture(autouse=True)
-def in_small_steps() -> Iterator[None]:
-    with small_steps():
+def in_simulated() -> Iterator[None]:
+    with simulated():
         yield
 
 

@@ -272,7 +272,7 @@ def running(root: Path, *options: str, **variables: str) -> Iterator[Running]:
         yield Running(line.split()[-1], root, process)
     finally:
         process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -356,11 +356,10 @@ def test_a_body_above_32_mb_is_refused_and_the_next_request_works(gateway: Runni
     assert requests.post(gateway.url, data=bytes(whole), timeout=60).json()["size"] == whole
 
 
-def test_no_more_requests_than_the_instance_concurrency_reach_the_function_at_once(gateway: Running) -> None:
-    with ThreadPoolExecutor(6) as clients:
-        answers = list(
-            clients.map(lambda _: requests.get(f"{gateway.url}/slow?seconds=0.5", timeout=30).json(), range(6))
-        )
+def test_no_more_requests_than_the_instance_concurrency_reach_the_function_at_once(tmp_path: Path) -> None:
+    # A function of its own: one that still works on a call that was cut off would count it too.
+    with running(tmp_path) as it, ThreadPoolExecutor(6) as clients:
+        answers = list(clients.map(lambda _: requests.get(f"{it.url}/slow?seconds=0.5", timeout=60).json(), range(6)))
     assert max(answer["most"] for answer in answers) == 2
 
 
