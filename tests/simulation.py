@@ -19,21 +19,12 @@ readable    while one process replaces a document, it never has no chunks, and n
 charges     rows billed are at most ``needed + 2 * largest * disturbances``, for each key. Needed: what each version
             adds to the one before, and all of one that is refused. A disturbance is a fault, or a change or a second
             process while one is at work: it may cost one process what it embedded (at most the largest version), and
-<<<<<<< HEAD
-            the index what an outdated process swept (as much again). Without disturbances nothing is embedded but
-            what is needed. This holds because within one invocation a process embeds a version once: what it embedded
-            of a good version is only swept by a process at another version, which a change brought about; what it
-            embedded of a refused one it sweeps itself, and where it then finds another process at the same version, it
-            lets the refusal stand. (Two processes that both embedded again undid each other's chunks for five
-            rounds: seed 4149.)
-=======
             the index what an outdated process swept (as much again). Without disturbances nothing is embedded but what
             is needed. This holds because within one invocation a process embeds a version once: what it embedded of a
             good version is only swept by a process at another version, which a change brought about; what it embedded
             of a refused one it sweeps itself, and finding another process at the same version then, it keeps the
             refusal instead of embedding again. (Two processes that both did embed again undid each other's chunks for
             five rounds: seed 4149.)
->>>>>>> stack
 """
 
 from __future__ import annotations

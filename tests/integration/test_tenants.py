@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The tenant of a document; no key bound to tenants reaches another's documents by field, filter, route or tool."""
-=======
 """The tenant of a document; a key bound to tenants never reaches another's: not by field, filter, route or tool."""
->>>>>>> stack
 
 from __future__ import annotations
 
