@@ -104,10 +104,10 @@ def render_lines(lines: Iterable[Line]) -> Iterator[Row]:
             if not may_continue and (tables := side_by_side(part)):
                 if layout is not None:
                     yield from layout.rest()
-                layout = _SideBySide([_Layout(header, lines) for header, lines in tables])
-                for header, lines in tables:
-                    yield from _rows(lines[: header.start], None)
-                yield from _rows(part[min(header.end for header, _ in tables) :], layout)
+                layout = _SideBySide([_Layout(*table) for table in tables])
+                for above, masked in tables:
+                    yield from _rows(masked[: above.start], None)
+                yield from _rows(part[min(above.end for above, _ in tables) :], layout)
                 continue
             header = find_header(part, is_new=not may_continue)
             if header is None and may_continue:
