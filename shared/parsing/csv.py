@@ -107,7 +107,7 @@ def _unescaped(line: str, delimiter: str) -> str:
 
 
 def _joined(whole: Iterator[str], longest: int) -> Iterator[str]:
-    """Lines, those whose end is escaped joined with the next one."""
+    """Lines, those that end in an escape joined with the next one."""
     kept = ""
     for line in whole:
         kept += line

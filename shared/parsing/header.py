@@ -55,7 +55,7 @@ class Line(Struct):
 
 
 class Header(Struct, frozen=True):
-    """Where a header is among the lines it was sought in, and what it says.
+    """A header: its place among the lines it was sought in, and its labels.
 
     Attributes:
         start: index of its first line.
@@ -182,7 +182,9 @@ def _covers(header: Header, lines: Sequence[Line]) -> bool:
 
 
 def _score(header: Header, lines: Sequence[Line]) -> float:
-    body = [line for line in lines[header.end : header.end + _ROWS_BELOW] if own_cells(line.cells) >= 2]
+    repeated = [line.cells for line in lines[header.start : header.end]]
+    below = lines[header.end : header.end + _ROWS_BELOW]
+    body = [line for line in below if own_cells(line.cells) >= 2 and line.cells not in repeated]
     labels = list(header.labels)
     values = [[line.cells[place] for line in body if place < len(line.cells) and line.cells[place]] for place in
               range(len(labels))]  # fmt: skip

@@ -132,7 +132,7 @@ def _shown_in(raw: str, code: str, epoch_1904: bool) -> str:
 
 
 class _Plan(Struct):
-    """A format of one section whose digits have no text between them, the most common kind."""
+    """A format of one section without text between its digits, the most common kind."""
 
     before: str
     grouped: bool

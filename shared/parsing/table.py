@@ -105,9 +105,9 @@ def render_lines(lines: Iterable[Line]) -> Iterator[Row]:
                 if layout is not None:
                     yield from layout.rest()
                 layout = _SideBySide([_Layout(*table) for table in tables])
-                for own_header, own_lines in tables:
-                    yield from _rows(own_lines[: own_header.start], None)
-                yield from _rows(part[min(own_header.end for own_header, _ in tables) :], layout)
+                for above, masked in tables:
+                    yield from _rows(masked[: above.start], None)
+                yield from _rows(part[min(above.end for above, _ in tables) :], layout)
                 continue
             header = find_header(part, is_new=not may_continue)
             if header is None and may_continue:

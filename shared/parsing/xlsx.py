@@ -84,6 +84,6 @@ def _first_pass(path: Path, archive: Archive, sheet: Sheet, limits: Limits) -> t
     if archive.size(sheet.part) <= _KEPT_BYTES:
         kept = list(archive.chunks(sheet.part))
         return kept, find_areas(kept)
-    # Opened anew: bytes that are unpacked twice shall not count twice.
+    # Opened again: bytes that are unpacked twice shall not count twice.
     with Archive(path, limits) as again:
         return None, find_areas(again.chunks(sheet.part))
