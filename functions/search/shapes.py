@@ -9,11 +9,12 @@ from msgspec import Meta, Struct
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Document, DocumentState, Usage
-from shared.retrieval.searching import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, SearchQuery, SearchWarning
+from shared.retrieval.query import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, SearchQuery
+from shared.retrieval.result import SearchWarning
 
 if TYPE_CHECKING:
     from shared.domain.models import Chunk
-    from shared.retrieval.searching import ResultGroup, ResultItem, SearchResult
+    from shared.retrieval.result import ResultGroup, ResultItem, SearchResult
 
 MAX_CHUNKS = 500
 

@@ -18,7 +18,8 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import BadRecord, Record
 from shared.records.writing import RECORDS, Outcome, RecordWriter
-from shared.retrieval.searching import Retrieval, SearchQuery
+from shared.retrieval.query import SearchQuery
+from shared.retrieval.searching import Retrieval
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.expressions import equals
