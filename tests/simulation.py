@@ -103,8 +103,9 @@ def chunks_of(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "object")
         path.write_bytes(content)
-        blocks = parsing.parse(path, key).blocks
-        return tuple(chunking.chunk(blocks, ObjectKey(bucket, key).document_id, profile, size))
+        parsed = parsing.parse(path, key)
+        document_id = ObjectKey(bucket, key).document_id
+        return tuple(chunking.chunk(parsed.blocks, document_id, profile, size, parsed.title))
 
 
 def _texts(key: str, content: bytes) -> Counter[str]:
