@@ -24,7 +24,7 @@ from functions.search.shapes import (
 )
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from shared.domain.models import Document, Failure, SparseVector, Usage
-from shared.retrieval.searching import SearchWarning
+from shared.retrieval.result import SearchWarning
 
 if TYPE_CHECKING:
     from pathlib import Path

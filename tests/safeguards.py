@@ -185,8 +185,8 @@ SAFEGUARDS = (
         "deterministic chunk ids",
         "every replay embeds and writes everything again",
         "shared/ingestion/chunking.py",
-        "yield Chunk(digest(document_id, text, str(seen[key]), profile),",
-        'yield Chunk(__import__("uuid").uuid4().hex,',
+        "id_ = digest(document_id, context, text, str(seen[key]), profile)",
+        'id_ = __import__("uuid").uuid4().hex',
         (
             f"{_SIMULATION}test_without_faults_nothing_is_embedded_but_what_is_needed",
             f"{_HISTORIES}test_a_second_run_in_a_process_equals_the_first_and_that_of_another",

@@ -172,19 +172,19 @@ def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"document": record, **render_chunks(asked.id, found, total, request_id())}
 
 
-def _told_hits(found: dict[str, Any]) -> str:
+def _render_hits(found: dict[str, Any]) -> str:
     hits = found["hits"] if "hits" in found else [hit for group in found["groups"] for hit in group["hits"]]
-    return "\n\n".join(map(_told_hit, hits)) or "Nothing was found."
+    return "\n\n".join(map(_render_hit, hits)) or "Nothing was found."
 
 
-def _told_hit(hit: dict[str, Any]) -> str:
+def _render_hit(hit: dict[str, Any]) -> str:
     about, place = hit["document"], hit["location"]
     named = [f"{name} {place[name]}" for name in ("page", "sheet", "row") if place[name]]
     where = ", ".join([about["key"], *named, *place["headings"]])
     return f"[{about['title']} ({where}); document {about['id']}]\n{hit['text']}"
 
 
-def _told_document(found: dict[str, Any]) -> str:
+def _render_document(found: dict[str, Any]) -> str:
     record, shown = found["document"], found["chunks"]
     head = f"[{record.title} ({record.key}); {record.state.value}; {len(shown)} of {found['total']} chunks]"
     return "\n\n".join([head, *(chunk["text"] for chunk in shown)])
@@ -202,7 +202,7 @@ endpoint = mcp.Endpoint(
             SearchRequest,
             {"hits": _LIST_OF_OBJECTS, "groups": _LIST_OF_OBJECTS, "mode": {"type": "string"}},
             _search_tool,
-            _told_hits,
+            _render_hits,
         ),
         mcp.Tool(
             "get_document",
@@ -211,7 +211,7 @@ endpoint = mcp.Endpoint(
             DocumentRequest,
             {"document": {"type": "object"}, "chunks": _LIST_OF_OBJECTS, "total": {"type": "integer"}},
             _document_tool,
-            _told_document,
+            _render_document,
         ),
     ],
 )

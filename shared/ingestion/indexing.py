@@ -147,7 +147,7 @@ class Attempt:
                 self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.minus(_RESERVE_SECONDS)
             )
             for window in self._windows(path):
-                present = self.held.hold([chunk.id for chunk in window])
+                present = self.held.contains([chunk.id for chunk in window])
                 self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])
                 self.rewrite = self.rewrite or any(self._moved(window))
             # Rows that only moved are rewritten last: until then a version that fails can be told from the one before.
@@ -161,7 +161,7 @@ class Attempt:
         present, gone = 0, list[str]()
         for some in batched(store.chunks.read_positions(self.state.key.document_id, self.deadline), _IDS_AT_ONCE):
             ids = [id_ for id_, _ in some]
-            wanted = self.wanted.hold(ids)
+            wanted = self.wanted.contains(ids)
             present += sum(wanted)
             gone += [id_ for id_, keep in zip(ids, wanted, strict=True) if not keep]
         store.chunks.delete(gone, self.deadline)
@@ -169,7 +169,7 @@ class Attempt:
             raise TransientError("chunks_missing", "Another worker removed chunks meanwhile; it is done again.")
 
     def _moved(self, chunks: Sequence[Chunk]) -> list[bool]:
-        return self.held.moved([(chunk.id, self._position(chunk)) for chunk in chunks])
+        return self.held.find_moved([(chunk.id, self._position(chunk)) for chunk in chunks])
 
     def _position(self, chunk: Chunk) -> ChunkPosition:
         return ChunkPosition(chunk.ordinal, chunk.location.start, self.row_digest)

@@ -18,7 +18,8 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.ingestion.indexing import Outcome, Result
-from shared.retrieval.searching import Mode, Retrieval, SearchQuery, SearchResult
+from shared.retrieval.query import Mode, SearchQuery
+from shared.retrieval.searching import Retrieval
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
 from shared.store.expressions import equals
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.domain.models import SearchHit
+    from shared.retrieval.result import SearchResult
     from shared.runtime.settings import MilvusSettings
     from tests.conftest import DashScope, Oss
 

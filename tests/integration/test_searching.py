@@ -16,7 +16,8 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
 from shared.embedding.reranker import Reranker
 from shared.ingestion import chunking
-from shared.retrieval.searching import Mode, Retrieval, SearchQuery, SearchResult
+from shared.retrieval.query import Mode, SearchQuery
+from shared.retrieval.searching import Retrieval
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import RerankSettings
 from shared.store.expressions import equals
@@ -25,6 +26,7 @@ from shared.store.schema import Space
 from shared.store.store import Store
 
 if TYPE_CHECKING:
+    from shared.retrieval.result import SearchResult
     from shared.runtime.settings import MilvusSettings
     from tests.conftest import DashScope
 

@@ -16,7 +16,8 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import Record
 from shared.records.writing import RecordWriter
-from shared.retrieval.searching import Mode, Retrieval, SearchQuery
+from shared.retrieval.query import Mode, SearchQuery
+from shared.retrieval.searching import Retrieval
 from shared.runtime.auth import EVERYTHING, Authenticator, Scope
 from shared.runtime.settings import IngestionSettings
 from shared.store.expressions import select_tenants

@@ -43,7 +43,8 @@ FILES = {
         "def late():\n"
         "    from shared.parsing import pdf\n"
     ),
-    "functions/one/page.html": "<p>",
+    "functions/one/page/page.html": "<p>",
+    "functions/one/page/words.en.json": "{}",
     "functions/one/requirements.txt": "",
     "functions/one/__pycache__/app.cpython-311.pyc": "",
     "functions/two/__init__.py": "",
@@ -87,7 +88,7 @@ def staged(root: Path, name: str) -> set[str]:
 
 def test_a_package_holds_what_the_app_imports_directly_indirectly_and_late(project: Path) -> None:
     assert staged(project, "one") == SERVED | {
-        *("functions/one/__init__.py", "functions/one/app.py", "functions/one/page.html"),
+        *("functions/one/__init__.py", "functions/one/app.py", "functions/one/page/page.html"),
         *("shared/parsing/__init__.py", "shared/parsing/text.py", "shared/parsing/pdf.py", "shared/parsing/tables.py"),
     }
 

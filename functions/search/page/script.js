@@ -16,7 +16,7 @@ const $ = (selector) => document.querySelector(selector);
 const $$ = (selector) => [...document.querySelectorAll(selector)];
 const PAGE = 10, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;
 const TYPING_MS = 300, COSTLY_MS = 1000, REFRESH_MS = 3000;
-const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what stands behind # is not sent
+const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what follows # is not sent
 const WINDOW = 240, LEAD = 160;
 const MOST_TAGS = 8, MOST_VALUE = 1024;
 
@@ -282,13 +282,13 @@ function titled(text) {
 function heading(about) { return make("div", "top", titled(about.title || about.key)); }
 function scored(hit) {
   const shown = hit.score.toFixed(2);
-  const said = [[say.meaning, hit.scores.dense], [say.words, hit.scores.keyword], [say.reread, hit.scores.rerank]]
+  const details = [[say.meaning, hit.scores.dense], [say.words, hit.scores.keyword], [say.reread, hit.scores.rerank]]
     .filter(([name, value]) => name !== say.reread || value !== null)
     .map(([name, value]) => `${name} ${value === null ? `– (${say.unseen})` : value.toFixed(3)}`).join(" · ");
-  const sides = make("p", "sides", said);
+  const sides = make("p", "sides", details);
   sides.hidden = true;
   const score = button("score", shown, () => { sides.hidden = !sides.hidden; score.setAttribute("aria-expanded", String(!sides.hidden)); });
-  score.title = said;
+  score.title = details;
   score.setAttribute("aria-label", say.score(shown));
   score.setAttribute("aria-expanded", "false");
   return [score, sides];
@@ -316,7 +316,7 @@ function excerpt(neighbour, name) {
   element.dataset.ordinal = neighbour.location.ordinal;
   return element;
 }
-// What stands before and behind a chunk in its document, one more on each side at every press.
+// The chunks before and after a hit in its document, one more on each side at every press.
 function neighbours(hit, about, text, whole) {
   let reach = 0;
   const trouble = make("span", "trouble");
@@ -473,9 +473,9 @@ function reason({ failure, state }, superseded) {
   const old = superseded ? [make("b", "", state === "pending" ? say.oldMeanwhile : say.oldAnswers)] : [];
   const help = [say.advice[failure.code], failure.retryable ? say.again : say.act].filter(Boolean).join(say.gap);
   // The function speaks English: where the advice is in another language, it comes first and the message under it.
-  const told = say.locale === "en" ? [make("p", "", failure.message), make("p", "", help), make("small", "", details)]
+  const texts = say.locale === "en" ? [make("p", "", failure.message), make("p", "", help), make("small", "", details)]
     : [make("p", "", help), make("small", "", failure.message), make("small", "", details)];
-  return make("div", "reason" + (failure.retryable ? " waits" : ""), ...old, ...told);
+  return make("div", "reason" + (failure.retryable ? " waits" : ""), ...old, ...texts);
 }
 function showStates(counts, state) {
   const names = ["", "failed", "pending", "indexed"];
