@@ -17,16 +17,11 @@ from shared.embedding.embedder import Embedder
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import BadRecord, Record
-<<<<<<< HEAD
 from shared.records.results import Outcome
 from shared.records.rows import RECORDS
 from shared.records.writing import RecordWriter
-from shared.retrieval.searching import Retrieval, SearchQuery
-=======
-from shared.records.writing import RECORDS, Outcome, RecordWriter
 from shared.retrieval.query import SearchQuery
 from shared.retrieval.searching import Retrieval
->>>>>>> searchside
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.expressions import equals

@@ -481,11 +481,7 @@ def test_nothing_a_document_says_becomes_markup(visit: Visit) -> None:
     visit.refused.clear()
 
 
-<<<<<<< HEAD
-# --- Every user ---------------------------------------------------------------------------------------------------
-=======
 # --- Accessibility ---------------------------------------------------------------------------------------------------
->>>>>>> searchside
 
 
 def test_the_keyboard_alone_leads_from_the_question_to_an_open_chunk_and_back(visit: Visit) -> None:
@@ -579,24 +575,14 @@ def test_nothing_has_to_be_scrolled_sideways_on_the_narrowest_phone(
         assert visit.page.evaluate(wide) == NARROW["width"]
 
 
-<<<<<<< HEAD
-# The contrast of every text on the page with its background, by WCAG 2's formula; those below AA.
-=======
 # The contrast of every text on the page with what is painted under it, by WCAG 2's formula; those below AA.
->>>>>>> searchside
 FAINT = """() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgba = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
     return [...canvas.getImageData(0, 0, 1, 1).data]; };
-<<<<<<< HEAD
-  const background = (element) => {
-    const color = rgba(getComputedStyle(element).backgroundColor);
-    return color[3] === 255 ? color : background(element.parentElement);
-=======
   const below_it = (element) => {
     const color = rgba(getComputedStyle(element).backgroundColor);
     return color[3] === 255 ? color : below_it(element.parentElement);
->>>>>>> searchside
   };
   const linear = (part) => part <= .04045 * 255 ? part / 255 / 12.92 : ((part / 255 + .055) / 1.055) ** 2.4;
   const light = ([red, green, blue]) => .2126 * linear(red) + .7152 * linear(green) + .0722 * linear(blue);
@@ -607,11 +593,7 @@ FAINT = """() => {
     const texts = [getComputedStyle(element).color];
     if (element.placeholder) texts.push(getComputedStyle(element, "::placeholder").color);
     for (const text of texts) {
-<<<<<<< HEAD
-      const [one, other] = [light(rgba(text)), light(background(element))].sort((a, b) => b - a);
-=======
       const [one, other] = [light(rgba(text)), light(below_it(element))].sort((a, b) => b - a);
->>>>>>> searchside
       const contrast = (one + .05) / (other + .05);
       if (contrast < 4.5) faint.push([element.tagName, element.className, element.textContent.slice(0, 30), contrast]);
     }

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Fusion: what two searches found becomes one order with stable pages."""
-=======
 """Fusion: what two searches found becomes one order, with pages that stay as they were."""
->>>>>>> searchside
 
 from __future__ import annotations
 
