@@ -56,7 +56,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     min_score: Annotated[float | None, Meta(description="The least score of a chunk, or of a group's best.")] = None
     context: Annotated[
-        int, Meta(ge=0, le=5, description="Number of neighbouring chunks to return before and after each hit (0-5).")
+        int, Meta(ge=0, le=5, description="Neighbouring chunks to return before and after each hit (0-5).")
     ] = 0
     group_by: Annotated[Literal["document"] | None, Meta(description="Show chunks of one document together.")] = None
     group_size: Annotated[int, Meta(ge=1, le=10, description="Chunks of one group at most.")] = 3
