@@ -12,7 +12,7 @@ from shared.embedding.parameters import TextType
 from shared.records.envelopes import BadRecord, Record
 from shared.records.results import Outcome, RecordResult
 from shared.records.rows import Item, document_id_of, make_document, make_failed_document, make_row
-from shared.store.store import MOST_TEXT_BYTES
+from shared.store.schema import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ class Batch(Struct):
         self.store.prepare(self.deadline)
         checked = [self._check(record) for record in records]
         ids = [document_id_of(record) for record in checked]
-        self.known = self.store.documents_with(ids, self.deadline)
+        self.known = self.store.registry.read_many(ids, self.deadline)
         items = [
             self._make_item(record, id_) for record, id_ in zip(checked, ids, strict=True) if isinstance(record, Record)
         ]
@@ -74,7 +74,7 @@ class Batch(Struct):
         for record, id_ in zip(checked, ids, strict=True):
             if isinstance(record, BadRecord):
                 self._fail(id_, record.id, Failure("records", "bad_record", record.reason))
-        self.store.record(list(self.documents.values()), self.deadline)
+        self.store.registry.write(list(self.documents.values()), self.deadline)
         self.results = [self.outcomes.get(id_) for id_ in ids]
 
     def _check(self, record: Record | BadRecord) -> Record | BadRecord:
@@ -83,7 +83,7 @@ class Batch(Struct):
         if record.collection not in self.collections:
             name = f"{record.collection}:{record.id}"  # not the id of a record of this collection
             return BadRecord(name, "The record names a collection that RECORD_COLLECTIONS does not list.")
-        if len(record.text.encode()) > MOST_TEXT_BYTES or self.embedder.is_too_long(record.text):
+        if len(record.text.encode()) > MAX_TEXT_BYTES or self.embedder.is_too_long(record.text):
             return BadRecord(record.id, "The record's text has more tokens or bytes than one chunk may have.")
         return record
 
@@ -100,18 +100,18 @@ class Batch(Struct):
         return is_superseded
 
     def _delete(self, items: Sequence[Item]) -> None:
-        self.store.delete([item.chunk_id for item in items], self.deadline)
+        self.store.chunks.delete([item.chunk_id for item in items], self.deadline)
         for item in items:
             self._finish(item, Outcome.DELETED, DocumentState.DELETED)
 
     def _upsert(self, items: Sequence[Item]) -> None:
-        row_digests = self.store.sources([item.chunk_id for item in items], self.deadline)
+        row_digests = self.store.chunks.read_row_digests([item.chunk_id for item in items], self.deadline)
         changed = [item for item in items if not self._skip_unchanged(item, row_digests)]
         same_text = [item.chunk_id for item in changed if item.has_text_of(row_digests.get(item.chunk_id, ""))]
-        vectors = self.store.vectors(same_text, self.deadline)
+        vectors = self.store.chunks.read_vectors(same_text, self.deadline)
         vectors |= self._embed([item for item in changed if item.chunk_id not in vectors])
         ready = [item for item in changed if item.chunk_id in vectors]
-        self.store.write([make_row(item, vectors[item.chunk_id]) for item in ready], self.deadline)
+        self.store.chunks.write([make_row(item, vectors[item.chunk_id]) for item in ready], self.deadline)
         for item in ready:
             self._finish(item, Outcome.UPSERTED, DocumentState.INDEXED)
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shared.domain.models import Chunk, Document, DocumentState, Failure, Location, digest
 from shared.runtime import clock
-from shared.store.store import ChunkRow
+from shared.store.rows import ChunkRow
 
 if TYPE_CHECKING:
     from shared.records.envelopes import BadRecord, Record

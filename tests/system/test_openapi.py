@@ -31,7 +31,7 @@ for rule in app.url_map.iter_rules():
     for method in rule.methods - {"HEAD"}:
         print(method, rule.rule)
 """
-# Raised at start alone, or of documents and events: nobody who asks over HTTP sees them.
+# Raised at start alone, or of documents and events: no HTTP client sees them.
 EVENTS = {"events_off", "no_events", "invalid_event", "too_many_records", "parser_killed"}
 NOT_ANSWERED = {"invalid_settings", "not_ready", *EVENTS, *openapi.ELSEWHERE}
 
