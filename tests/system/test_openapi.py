@@ -80,10 +80,14 @@ def test_every_error_code_the_sources_can_answer_with_is_named_with_its_status_a
 
 # Which modules' errors a group of codes stands for.
 GROUPS = {
-    ("modelstudio", "embedding", "quota", "budget"): [openapi.DASHSCOPE, openapi.TEXTS, openapi.VECTORS],
+    ("dashscope", "failures", "calls", "packing", "embedder", "results", "quota", "budget"): [
+        openapi.DASHSCOPE,
+        openapi.TEXTS,
+        openapi.VECTORS,
+    ],
     ("store",): [openapi.MILVUS],
-    ("retrieval",): [openapi.QUESTION],
-    ("filters",): [openapi.FILTER],
+    ("searching",): [openapi.QUESTION],
+    ("expressions",): [openapi.FILTER],
     ("auth",): [GATE, openapi.TENANT],
 }
 

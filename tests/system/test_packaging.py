@@ -139,7 +139,7 @@ def test_a_build_replaces_what_lay_there_and_reports_its_size(project: Path) -> 
     (project / "functions/two/requirements.txt").write_text("# nothing\n")
     (package,) = packaging.build(project, ["two"])
     assert not leftover.exists()
-    assert package.files == 15
+    assert package.files == 19
     assert package.size == sum(file.stat().st_size for file in package.folder.rglob("*") if file.is_file())
 
 

@@ -77,7 +77,7 @@ NEVER_ANSWERED = {"invalid_settings"}
 # It is caught one call further up, so it is never seen.
 NEVER_SEEN = {"object_changed"}
 # Only events lead here, and whatever goes wrong with one is answered to Function Compute with 404.
-BEHIND_EVENTS = {"indexing", "ingestion", "loading", "streaming"}
+BEHIND_EVENTS = {"indexing", "converging", "bucket", "batch", "writing"}
 WORDS = {"必填": "required", "空": "empty", "任意": "any"}
 
 
@@ -561,7 +561,7 @@ class Codes:
         self._parents = {
             child: node for tree in self._trees for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
         }
-        # `_body` writes an answer in web.py; a Failure is written into a document's record.
+        # `_body` writes an answer in responses.py; a Failure is written into a document's record.
         self._makers = {"_body": Maker(0), "Failure": Maker(1), **self._errors()}
         self._take_fixed_codes()
         before = 0
