@@ -88,7 +88,7 @@ def find_header(lines: Sequence[Line], *, is_new: bool = True) -> Header | None:
         size = own_cells(line.cells)
         if size >= 2 or line.declared:
             header = header_at(lines, start, _depth(lines, start))
-            if line.declared or (
+            if any(part.declared for part in lines[start : header.end]) or (
                 _covers(header, lines)
                 and _score(header, lines) + _before(above, size) >= (_ENOUGH if is_new else _PLAIN)
             ):
@@ -125,13 +125,13 @@ def _depth(lines: Sequence[Line], start: int) -> int:
     depth = 1
     while depth < _DEEPEST_HEADER and start + depth + 1 < len(lines):
         above, below = lines[start + depth - 1].cells, lines[start + depth].cells
-        if not _goes_on(above, below) and not (depth == 1 and _is_unmerged_group(lines, start)):
+        if not goes_on(above, below) and not (depth == 1 and _is_unmerged_group(lines, start)):
             break
         depth += 1
     return depth
 
 
-def _goes_on(above: list[str], below: list[str]) -> bool:
+def goes_on(above: list[str], below: list[str]) -> bool:
     """Whether merged cells make both lines parts of one header."""
     pairs = list(zip(above, below, strict=False))
     if any(isinstance(under, Down) and under == over for over, under in pairs if over):

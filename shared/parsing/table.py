@@ -20,6 +20,7 @@ from shared.parsing.header import (
     Header,
     Line,
     find_header,
+    goes_on,
     header_at,
     is_form_column,
     mask,
@@ -153,6 +154,8 @@ def _parts(window: list[Line], *, is_begun: bool) -> Iterator[tuple[list[Line], 
     for place in range(1, len(window)):
         if _begins_table(window, place):
             end = place - 1 if own_cells(window[place - 1].cells) == 1 and place - 1 > start else place
+            while end > start and goes_on(window[end - 1].cells, window[end].cells):
+                end -= 1
             if end > start:
                 yield window[start:end], not (is_begun and start == 0)
                 start = end
@@ -290,7 +293,8 @@ def _plain(cells: list[str]) -> Iterator[tuple[str, str]]:
             parts.append(cell)
     filled = [cell for cell in parts if cell]
     keys = _bounded(filled[:_KEY_FIELDS], " | ") if len(filled) > _KEY_FIELDS else ""
-    yield " | ".join(parts).rstrip(" |"), keys
+    # Where a title begins says nothing.
+    yield (filled[0] if len(filled) == 1 else " | ".join(parts).rstrip(" |")), keys
 
 
 def show(cell: object) -> str:
