@@ -115,13 +115,16 @@ class Embedder:
     def embed_query(self, text: str, deadline: Deadline) -> tuple[Embedding, Usage]:
         """The vector of a query; the last thousand are cached, because queries repeat.
 
+        It takes QUERY_EMBEDDING_TIMEOUT at most, as a user waits for it.
+
         Raises:
             PlatformError: as `embed` and `EmbeddingResult.complete`.
         """
         parameters = self.make_parameters(TextType.QUERY)
         if (dense := self._cache.get((text, parameters))) is not None:
             return Embedding(tuple(dense)), Usage()
-        result = self.embed([text], parameters, deadline)
+        until = Deadline.after(min(self._settings.query_timeout, deadline.remaining()))
+        result = self.embed([text], parameters, until)
         (embedding,) = result.complete()
         self._cache.put((text, parameters), array("d", embedding.dense))
         return embedding, result.usage
