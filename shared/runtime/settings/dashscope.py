@@ -71,7 +71,7 @@ class DashScopeSettings(Struct, frozen=True, kw_only=True):
     quota_share: Annotated[
         float,
         Meta(gt=0, le=1),
-        Setting("QUOTA_SHARE", "Part of the account's quota that one instance of this function may use."),
+        Setting("QUOTA_SHARE", "Part of the account's quota that one instance may use at most."),
     ] = 1.0
     max_cost: Annotated[
         float,
