@@ -12,6 +12,7 @@ the last estimates were off; the bill then settles the difference.
 
 from __future__ import annotations
 
+import random
 import threading
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -48,17 +49,26 @@ class Priority(IntEnum):
     BULK = 2
 
 
-# `tests/unit/test_quota.py` simulates processes that share a quota: of eight with bulk work that may each use all of it
-# about 3 % of the calls are refused, and a query meanwhile waits a quarter of a second at the 99th percentile.
+# `tests/unit/test_pacing.py` simulates processes that share a quota: of eight with bulk work that may each use all of it
+# about 4 % of the calls are refused, and a query meanwhile waits a quarter of a second at the 99th percentile.
 PACINGS = {
     Priority.INTERACTIVE: Pacing(
-        initial=1.0, burst_seconds=1.0, least=0.3, first_cut=0.1, min_cut=0.0, max_cut=0.1, growth=0.01
+        initial=1.0, burst_seconds=1.0, most=1.0, least=0.3, first_cut=0.1, min_cut=0.0, max_cut=0.1, growth=0.01
     ),
     Priority.REQUEST: Pacing(
-        initial=0.5, burst_seconds=0.25, least=0.1, first_cut=0.3, min_cut=0.1, max_cut=0.3, growth=0.002
+        initial=0.5, burst_seconds=0.25, most=1.0, least=0.1, first_cut=0.3, min_cut=0.1, max_cut=0.3, growth=0.002
     ),
     Priority.BULK: Pacing(
-        initial=0.2, burst_seconds=0.1, least=0.02, first_cut=0.6, min_cut=0.35, max_cut=0.5, growth=0.000_15
+        # Not all of it, so that a query finds some left.
+        initial=0.2,
+        burst_seconds=0.1,
+        most=0.98,
+        least=0.05,
+        first_cut=0.6,
+        min_cut=0.35,
+        max_cut=0.5,
+        growth=0.000_1,
+        jitter_seconds=0.1,
     ),
 }
 
@@ -168,6 +178,7 @@ class Limiter:
 
     def _take(self, seconds: float, deadline: Deadline) -> None:
         """Sleep until nothing is owed any more, then owe ``seconds``."""
+        jitter = random.uniform(0, PACINGS[self._priority].jitter_seconds)  # noqa: S311 - no secret
         while True:
             with self._lock:
                 pause = self._pacer.pause(clock.monotonic())
@@ -175,7 +186,7 @@ class Limiter:
                     self._pacer.owed += seconds
                     return
             _require(pause, deadline)
-            clock.sleep(min(pause, _CHECK_SECONDS))
+            clock.sleep(pause + jitter if pause < _CHECK_SECONDS else _CHECK_SECONDS)
 
 
 def _require(seconds: float, deadline: Deadline) -> None:

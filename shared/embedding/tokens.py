@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import math
-import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 _TOKENS_PER_WIDE_CHARACTER = 0.7
 _TOKENS_PER_NARROW_CHARACTER = 0.25
 _DIGITS = "0123456789"
-_NARROW = re.compile(r"[\x00-\u02ff\u2000-\u206f]+")
+# Narrow are the characters up to U+02FF, which begin with a byte below 0xCC, and the punctuation from U+2000 to U+207F.
+_NO_NARROW_START = bytes([*range(0x80, 0xC0), *range(0xCC, 0x100)])
+_PUNCTUATION_STARTS = (b"\xe2\x80", b"\xe2\x81")
 _SLICE_CHARACTERS = 50_000
 # DashScope bills one token more than the vocabulary counts (measured on the official example).
 _BILLED_EXTRA = 1
@@ -48,9 +49,12 @@ def estimate(text: str) -> int:
 
 
 def _count_narrow(text: str) -> int:
-    # In slices: a text of single letters between Chinese ones has a match for every other character.
-    slices = (text[start : start + _SLICE_CHARACTERS] for start in range(0, len(text), _SLICE_CHARACTERS))
-    return sum(len(run) for piece in slices for run in _NARROW.findall(piece))
+    # By the first bytes of characters and in slices: fast, and in little memory, however long and mixed the text is.
+    count = 0
+    for start in range(0, len(text), _SLICE_CHARACTERS):
+        data = text[start : start + _SLICE_CHARACTERS].encode("utf-8", "surrogatepass")
+        count += len(data.translate(None, _NO_NARROW_START)) + sum(map(data.count, _PUNCTUATION_STARTS))
+    return count
 
 
 def count(text: str) -> int:
