@@ -49,8 +49,8 @@ class Priority(IntEnum):
     BULK = 2
 
 
-# `tests/unit/test_pacing.py` simulates processes that share a quota: of eight with bulk work that may each use all of it
-# about 4 % of the calls are refused, and a query meanwhile waits a quarter of a second at the 99th percentile.
+# `tests/unit/test_pacing.py` simulates processes that share a quota: of eight with bulk work that may each use all of
+# it about 4 % of the calls are refused, and a query meanwhile waits a quarter of a second at the 99th percentile.
 PACINGS = {
     Priority.INTERACTIVE: Pacing(
         initial=1.0, burst_seconds=1.0, most=1.0, least=0.3, first_cut=0.1, min_cut=0.0, max_cut=0.1, growth=0.01
