@@ -16,7 +16,7 @@ from shared.parsing.prose import pieces
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _CHUNK_BYTES = 1 << 20
@@ -124,8 +124,17 @@ def lines(path: Path, longest: int, *, cut: bool) -> Iterator[str]:
     Raises:
         DocumentError: ``too_large`` for a longer line when ``cut`` is false.
     """
+    return split_lines(decode(path), longest, cut=cut)
+
+
+def split_lines(texts: Iterable[str], longest: int, *, cut: bool) -> Iterator[str]:
+    """The lines of a text given in parts; the arguments are those of `lines`.
+
+    Raises:
+        DocumentError: ``too_large`` for a longer line when ``cut`` is false.
+    """
     rest = ""
-    for text in decode(path):
+    for text in texts:
         rest += text
         *whole, rest = rest.split("\n")
         for line in whole:
