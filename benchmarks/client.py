@@ -61,14 +61,15 @@ class Outcome:
 
 
 def _ours() -> Embed:
-    from shared.embedding.embedder import Embedder, TextType
+    from shared.embedding.embedder import Embedder
+    from shared.embedding.parameters import TextType
     from shared.runtime.retrying import Deadline
-    from shared.runtime.settings import DashScopeSettings, read
+    from shared.runtime.settings import DashScopeSettings, read_settings
 
-    embedder = Embedder(read(DashScopeSettings, os.environ))
+    embedder = Embedder(read_settings(DashScopeSettings, os.environ))
     embedder.warm_up()
-    wanted = embedder.wanted(TextType.DOCUMENT)
-    return lambda texts: list(embedder.embed(texts, wanted, Deadline.after(_PATIENCE_SECONDS)).complete())
+    parameters = embedder.make_parameters(TextType.DOCUMENT)
+    return lambda texts: list(embedder.embed(texts, parameters, Deadline.after(_PATIENCE_SECONDS)).complete())
 
 
 def _bare() -> Embed:

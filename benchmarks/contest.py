@@ -1,7 +1,7 @@
-"""A stand-in for DashScope with the account's quota, and clients that embed the same texts through it, one at a time.
+"""An emulator for DashScope with the account's quota, and clients that embed the same texts through it, one at a time.
 
-The stand-in and every client are processes of their own. Clients start together once all of them are ready, so that
-imports are not what is measured; the stand-in counts from zero for each run.
+The emulator and every client are processes of their own. Clients start together once all of them are ready, so that
+imports are not what is measured; the emulator counts from zero for each run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ContestError(RuntimeError):
 
 @dataclass(frozen=True)
 class Quota:
-    """What the stand-in allows and how long it takes.
+    """What the emulator allows and how long it takes.
 
     Attributes:
         requests_per_second: 0 is no limit.
@@ -58,7 +58,7 @@ class Result:
     Attributes:
         asked: documents it was given.
         outcomes: one for each process.
-        usage: the stand-in's counters.
+        usage: the emulator's counters.
         curve: moments and the rows billed by then.
     """
 
@@ -84,7 +84,7 @@ class Result:
 
     @property
     def tokens_per_row(self) -> float:
-        """As the stand-in counted them."""
+        """As the emulator counted them."""
         return float(self.usage["tokens"]) / self.billed
 
     @property
@@ -126,7 +126,7 @@ class Result:
 
 
 class Contest:
-    """The stand-in and what it takes to run clients against it."""
+    """The emulator and what it takes to run clients against it."""
 
     def __init__(self, base_url: str, folder: Path) -> None:
         self._base_url = base_url
@@ -135,7 +135,7 @@ class Contest:
     @classmethod
     @contextmanager
     def running(cls, folder: Path) -> Iterator[Contest]:
-        """A stand-in, with the encoder that only hashes, for as long as the context lasts."""
+        """An emulator, with the encoder that only hashes, for as long as the context lasts."""
         arguments = ("--port", "0", "--model", "hash")
         server = start("dashscope", "local.dashscope", arguments, os.environ, folder / "dashscope.log", _START_SECONDS)
         try:

@@ -1,6 +1,6 @@
 """Documents to measure with: English and Chinese, in every format, the same ones in every run.
 
-A document of `documents` is cut into 5 to 12 passages by the default settings, as a few pages of office prose are.
+A document of `documents` is cut into 5 to 12 chunks by the default settings, as a few pages of office prose are.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Edits:
     """A document and its edited versions.
 
     Attributes:
-        characters: size of a passage, for those who cut by characters.
+        characters: size of a chunk, for those who cut by characters.
         tokens: the same, for those who cut by tokens.
     """
 
@@ -68,7 +68,7 @@ class Bill:
 
 
 def edits(chunks: int, places: int, size: int) -> Edits:
-    """A document of ``chunks`` passages of at most ``size`` tokens, and one sentence more at each of ``places``."""
+    """A document of ``chunks`` chunks of at most ``size`` tokens, and one sentence more at each of ``places``."""
     from benchmarks.documents import questions
 
     chance, sentences = random.Random("edits"), questions()
@@ -77,7 +77,7 @@ def edits(chunks: int, places: int, size: int) -> Edits:
         for _ in range(100):
             count = chance.randint(*_SENTENCES_PER_PARAGRAPH)
             paragraphs.append([f"{next(sentences)} " for _ in range(count)])
-        lengths = _passages(_text(paragraphs), size)
+        lengths = _chunk_lengths(_text(paragraphs), size)
         if len(lengths) >= chunks:
             break
     edited = []
@@ -109,8 +109,8 @@ def _text(paragraphs: list[list[str]]) -> str:
     return "\n\n".join("".join(paragraph).strip() for paragraph in paragraphs)
 
 
-def _passages(text: str, size: int) -> list[int]:
-    """The tokens of each passage."""
+def _chunk_lengths(text: str, size: int) -> list[int]:
+    """The tokens of each chunk."""
     from shared.domain.models import Block
     from shared.embedding import tokens
     from shared.ingestion import chunking

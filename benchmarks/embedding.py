@@ -1,20 +1,21 @@
 """How near the client comes to the account's quota, and what it pays twice, beside two clients people use today.
 
 Run as ``python -m benchmarks.embedding``, which takes five minutes, and one more to install the peers the first time;
-``--quick`` measures the same on fewer texts, where the slow start weighs more than the targets allow for. The stand-in
+``--quick`` measures the same on fewer texts, where the slow start weighs more than the targets allow for. The emulator
 for DashScope has the documented quota of text-embedding-v4 and takes 150 ms for each call; it counts what it billed.
 It and every client run in processes of their own.
 
 The ceiling for rows of T tokens is min(requests/s x 10, tokens/s / T). Figures of a whole run count from the first call
 to the last answer, slow start included; a share "past the slow start" is the slope of the rows billed behind it.
-20,000 passages would take five minutes at the ceiling: 4,000 take one, and the slow start weighs five times as much.
-Passages of 300 tokens are bound by the tokens of the quota, those of 60 by its requests: the ones next to the peers
+20,000 chunks would take five minutes at the ceiling: 4,000 take one, and the slow start weighs five times as much.
+Chunks of 300 tokens are bound by the tokens of the quota, those of 60 by its requests: the ones next to the peers
 are short, so that clients that send one call after the other come near the quota at all.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from dataclasses import dataclass
 from operator import truediv
@@ -25,9 +26,9 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 
 from benchmarks import peers
+from benchmarks.chunks import dealt, make_chunks
 from benchmarks.contest import Contest, Quota, Result
-from benchmarks.passages import dealt, passages
-from benchmarks.report import Figure, at_least, at_most, report
+from benchmarks.report import Figure, at_least, at_most, plain, report
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.embedding import tokens
 
@@ -61,27 +62,27 @@ class Size:
     """How much is measured.
 
     Attributes:
-        passages: of 300 tokens, against the ceiling.
-        refused: short passages under faults before the work.
-        lost: short passages under faults some of which lose an answer.
-        chunks: short passages in each of 32 documents next to the peers.
-        cpu_rows: passages whose CPU time is counted, in each round.
+        chunks: of 300 tokens, against the ceiling.
+        refused: short chunks under faults before the work.
+        lost: short chunks under faults some of which lose an answer.
+        chunks_per_document: short chunks in each of 32 documents next to the peers.
+        cpu_rows: chunks whose CPU time is counted, in each round.
         rounds: of the CPU time.
     """
 
-    passages: int = 4_000
+    chunks: int = 4_000
     refused: int = 4_000
     lost: int = 10_000
-    chunks: int = 250
+    chunks_per_document: int = 250
     cpu_rows: int = 4_000
     rounds: int = 5
 
 
-_QUICK: Final = Size(passages=800, refused=1_000, lost=2_000, chunks=50, cpu_rows=1_600, rounds=1)
+_QUICK: Final = Size(chunks=800, refused=1_000, lost=2_000, chunks_per_document=50, cpu_rows=1_600, rounds=1)
 _DOCUMENTS: Final = 32
 
 
-def main() -> None:
+def main() -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="measure on fewer texts")
@@ -94,77 +95,77 @@ def main() -> None:
             *_beside_peers(contest, size, str(peer)),
             *_cpu(contest, size),
         ]
-    report("embedding", figures)
+    return report("embedding", figures)
 
 
 def _ceiling(contest: Contest, size: Size) -> list[Figure]:
     """How much of the account's ceiling one process reaches, and eight that know nothing of each other."""
-    texts = passages(size.passages, _LONG)
+    texts = make_chunks(size.chunks, _LONG)
     ceiling = _rows_per_second(_LONG)
-    _say(f"one process, {size.passages} passages of {_LONG} tokens")
+    _say(f"one process, {size.chunks} chunks of {_LONG} tokens")
     one = _whole(contest.run("ours", [texts], _QUOTA), _LONG)
-    _say(f"{_PROCESSES} processes, the same passages")
+    _say(f"{_PROCESSES} processes, the same chunks")
     eight = _whole(contest.run("ours", dealt(texts, _PROCESSES), _QUOTA, processes=_PROCESSES), _LONG)
     guessed = sum(map(tokens.estimate, texts)) / (_LONG * len(texts))
     return [
         at_least("one process: share of the ceiling", one.rate / ceiling, "", 0.95),
-        _plain("one process: share past the slow start", one.steady_rate / ceiling, ""),
-        _plain("one process: rejected calls", one.rejected * 100, "%"),
+        plain("one process: share past the slow start", one.steady_rate / ceiling, ""),
+        plain("one process: rejected calls", one.rejected * 100, "%"),
         at_least(f"{_PROCESSES} processes: share of the ceiling", eight.rate / ceiling, "", 0.9),
-        _plain(f"{_PROCESSES} processes: share past the slow start", eight.steady_rate / ceiling, ""),
+        plain(f"{_PROCESSES} processes: share past the slow start", eight.steady_rate / ceiling, ""),
         at_most(f"{_PROCESSES} processes: rejected calls", eight.rejected * 100, "%", 5),
-        _plain("tokens guessed before the call, over those billed", guessed, "x"),
+        plain("tokens guessed before the call, over those billed", guessed, "x"),
     ]
 
 
 def _paid_twice(contest: Contest, size: Size) -> list[Figure]:
     """What faults cost: nothing when a call is refused, the call when its answer is lost."""
-    texts = passages(max(size.refused, size.lost), _SHORT)
-    _say(f"{size.refused} passages at 5 % faults before the work")
+    texts = make_chunks(max(size.refused, size.lost), _SHORT)
+    _say(f"{size.refused} chunks at 5 % faults before the work")
     refused = contest.run("ours", [texts[: size.refused]], _QUOTA, faults=_seeded(_REFUSALS))
-    _say(f"{size.lost} passages at 5 % faults, a quarter of them lost answers")
+    _say(f"{size.lost} chunks at 5 % faults, a quarter of them lost answers")
     lost = contest.run("ours", [texts[: size.lost]], _QUOTA, faults=_seeded(_LOSSES))
     return [
         at_most("5 % refused: rows billed / useful", refused.billed_per_useful, "x", 1),
-        _plain("5 % refused: calls struck", sum(refused.usage["faults"].values()), "calls"),
-        _plain("5 % refused: share of the ceiling", refused.rate / _rows_per_second(_SHORT), ""),
+        plain("5 % refused: calls struck", sum(refused.usage["faults"].values()), "calls"),
+        plain("5 % refused: share of the ceiling", refused.rate / _rows_per_second(_SHORT), ""),
         at_most("5 % faults, 1.25 % answers lost: rows billed / useful", lost.billed_per_useful, "x", 1.02),
-        _plain("5 % faults, 1.25 % answers lost: answers lost", lost.usage["faults"].get("lost_answer", 0), "calls"),
-        _plain("5 % faults, 1.25 % answers lost: share of the ceiling", lost.rate / _rows_per_second(_SHORT), ""),
+        plain("5 % faults, 1.25 % answers lost: answers lost", lost.usage["faults"].get("lost_answer", 0), "calls"),
+        plain("5 % faults, 1.25 % answers lost: share of the ceiling", lost.rate / _rows_per_second(_SHORT), ""),
     ]
 
 
 def _beside_peers(contest: Contest, size: Size, peer: str) -> list[Figure]:
     """32 documents at once, as users of the peers would embed them: from eight threads."""
-    documents = dealt(passages(_DOCUMENTS * size.chunks, _SHORT), _DOCUMENTS)
-    ideal = _DOCUMENTS * size.chunks / _rows_per_second(_SHORT)
+    documents = dealt(make_chunks(_DOCUMENTS * size.chunks_per_document, _SHORT), _DOCUMENTS)
+    ideal = _DOCUMENTS * size.chunks_per_document / _rows_per_second(_SHORT)
     figures: list[Figure] = []
     for label, processes, most in (("ours, one process", 1, 1.1), (f"ours, {_PROCESSES} processes", _PROCESSES, 1.25)):
-        _say(f"{_DOCUMENTS} documents x {size.chunks} chunks: {label}")
+        _say(f"{_DOCUMENTS} documents x {size.chunks_per_document} chunks: {label}")
         ours = contest.run("ours", documents, _QUOTA, processes=processes)
         figures += [
             at_least(f"{label}: documents done", ours.documents, f"of {_DOCUMENTS}", _DOCUMENTS),
             at_most(f"{label}: rows billed / useful", ours.billed_per_useful, "x", 1),
             at_most(f"{label}: time over the ideal {ideal:.1f} s", ours.seconds / ideal, "x", most),
         ]
-    _say(f"{_DOCUMENTS} documents x {size.chunks} chunks: ours, {_PROCESSES} processes that do not share")
+    _say(f"{_DOCUMENTS} documents x {size.chunks_per_document} chunks: ours, {_PROCESSES} processes that do not share")
     greedy = contest.run("ours", documents, _QUOTA, processes=_PROCESSES, share=1)
     label = f"ours, {_PROCESSES} processes each set to the whole quota"
     figures += [
-        _plain(f"{label}: documents done", greedy.documents, f"of {_DOCUMENTS}"),
-        _plain(f"{label}: rows billed / useful", greedy.billed_per_useful, "x"),
-        _plain(f"{label}: rejected calls", greedy.rejected * 100, "%"),
-        _plain(f"{label}: time over the ideal {ideal:.1f} s", greedy.seconds / ideal, "x"),
+        plain(f"{label}: documents done", greedy.documents, f"of {_DOCUMENTS}"),
+        plain(f"{label}: rows billed / useful", greedy.billed_per_useful, "x"),
+        plain(f"{label}: rejected calls", greedy.rejected * 100, "%"),
+        plain(f"{label}: time over the ideal {ideal:.1f} s", greedy.seconds / ideal, "x"),
     ]
     for name in ("langchain", "llama-index"):
-        _say(f"{_DOCUMENTS} documents x {size.chunks} chunks: {name}")
+        _say(f"{_DOCUMENTS} documents x {size.chunks_per_document} chunks: {name}")
         theirs = contest.run(name, documents, _QUOTA, python=peer)
         figures += [
-            _plain(f"{name}: documents done", theirs.documents, f"of {_DOCUMENTS}"),
-            _plain(f"{name}: rows billed", theirs.billed, "rows"),
-            _plain(f"{name}: rows billed / useful", theirs.billed_per_useful, "x"),
-            _plain(f"{name}: rejected calls", theirs.rejected * 100, "%"),
-            _plain(f"{name}: time until done or given up, over the ideal", theirs.seconds / ideal, "x"),
+            plain(f"{name}: documents done", theirs.documents, f"of {_DOCUMENTS}"),
+            plain(f"{name}: rows billed", theirs.billed, "rows"),
+            plain(f"{name}: rows billed / useful", theirs.billed_per_useful, "x"),
+            plain(f"{name}: rejected calls", theirs.rejected * 100, "%"),
+            plain(f"{name}: time until done or given up, over the ideal", theirs.seconds / ideal, "x"),
         ]
     return figures
 
@@ -174,14 +175,14 @@ def _cpu(contest: Contest, size: Size) -> list[Figure]:
 
     Waiting costs more in both: a process that wakes up for each call finds the caches cold.
     """
-    texts = passages(size.cpu_rows, _LONG)
+    texts = make_chunks(size.cpu_rows, _LONG)
     bare, ours = zip(*(_cpu_round(contest, texts, _NO_QUOTA, count) for count in range(size.rounds)), strict=True)
     slow_bare, slow_ours = _cpu_round(contest, texts[: size.cpu_rows // 8], _QUOTA, size.rounds)
     return [
         at_most("CPU over the bare SDK call", median(map(truediv, ours, bare)), "x", 1.3),
-        _plain("CPU per 1,000 rows, ours", median(ours), "s"),
-        _plain("CPU per 1,000 rows, bare SDK", median(bare), "s"),
-        _plain("CPU over the bare SDK call, at the pace of the quota", slow_ours / slow_bare, "x"),
+        plain("CPU per 1,000 rows, ours", median(ours), "s"),
+        plain("CPU per 1,000 rows, bare SDK", median(bare), "s"),
+        plain("CPU over the bare SDK call, at the pace of the quota", slow_ours / slow_bare, "x"),
     ]
 
 
@@ -202,7 +203,7 @@ def _whole(result: Result, tokens_per_row: int) -> Result:
     """``result``, if it is about what it should be about.
 
     Raises:
-        AssertionError: texts are missing, or were not of this size by the stand-in's own count.
+        AssertionError: texts are missing, or were not of this size by the emulator's own count.
     """
     assert result.documents == result.asked, result.outcomes
     assert result.tokens_per_row == tokens_per_row, result.tokens_per_row
@@ -214,13 +215,9 @@ def _seeded(faults: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**fault, "seed": seed} for seed, fault in enumerate(faults, 1)]
 
 
-def _plain(name: str, value: float, unit: str) -> Figure:
-    return Figure(name, value, unit, "", held=True)
-
-
 def _say(what: str) -> None:
     Console(stderr=True).print(what)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

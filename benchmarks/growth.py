@@ -51,11 +51,11 @@ class Growth:
 
 
 def growth(parts: Parts, small: int, large: int, documents: int, say: Callable[[str], None]) -> Growth:
-    """Measure ``documents`` of some twenty passages each, over indexes of so many passages."""
+    """Measure ``documents`` of some twenty chunks each, over indexes of so many chunks."""
     sentences = questions()
     ingestions = []
     for rows in (small, large):
-        say(f"filling an index with {rows:,} passages")
+        say(f"filling an index with {rows:,} chunks")
         store = parts.store(f"growth_{rows}", _DIMENSION)
         fill(store, sentences, rows, _DIMENSION)
         ingestions.append(parts.ingestion(store, _DIMENSION))

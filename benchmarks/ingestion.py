@@ -3,10 +3,10 @@
 Run as ``python -m benchmarks.ingestion``, or with the names of some parts only:
 
 ``burst``   200 documents at once, in a fresh stack each round, against the pure waiting time of the same calls: calls x
-            latency / documents that one instance of ingest handles at once. What the stack needs to notice files, to
-            load a parser first used and to index passages counts as ours.
-``edits``   One sentence inserted into a document of 500 passages: the share embedded anew, ours and two peers'.
-``growth``  Time of a document into 100,000 passages against 1,000 on a real Milvus 2.3.5; into 20,000 on Milvus Lite.
+            latency / documents that one instance of ingest handles at once. What the stack needs to warning files, to
+            load a parser first used and to index chunks counts as ours.
+``edits``   One sentence inserted into a document of 500 chunks: the share embedded anew, ours and two peers'.
+``growth``  Time of a document into 100,000 chunks against 1,000 on a real Milvus 2.3.5; into 20,000 on Milvus Lite.
 ``storm``   1,000 documents while every call of DashScope is refused for a while.
 ``large``   A text file of 1 GB (``--megabytes`` for another size) in one process, by its peak memory, over as many
             deadlines as it takes. It takes long and runs only when named.
@@ -15,6 +15,7 @@ Run as ``python -m benchmarks.ingestion``, or with the names of some parts only:
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from benchmarks.edits import bill, edits
 from benchmarks.growth import growth
 from benchmarks.large import ingested
 from benchmarks.pipeline import Parts, lite, parts
-from benchmarks.report import Figure, at_least, at_most, report
+from benchmarks.report import Figure, at_least, at_most, plain, report
 from benchmarks.storm import weathered
 from benchmarks.testbed import testbed
 from local.stack import PROJECT
@@ -69,13 +70,13 @@ class Round:
     Attributes:
         seconds: from the drop until every document was indexed.
         waiting: seconds of pure waiting for the same calls.
-        most_calls_at_once: at the DashScope stand-in.
+        most_calls_at_once: at the DashScope emulator.
         cpu: seconds of CPU time by part of the stack.
     """
 
     seconds: float
     waiting: float
-    passages: int
+    chunks: int
     calls: int
     most_calls_at_once: int
     cpu: Mapping[str, float]
@@ -86,7 +87,7 @@ class Round:
         return self.seconds / self.waiting
 
 
-def main() -> None:
+def main() -> int:
     """Measure the parts that are asked for, and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingestion", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", help="what to measure; all but large, if none is named")
@@ -99,7 +100,7 @@ def main() -> None:
     figures: list[Figure] = []
     for name in chosen:
         figures += _PARTS[name](options)
-    report("ingestion", figures)
+    return report("ingestion", figures)
 
 
 def _burst(_: argparse.Namespace) -> list[Figure]:
@@ -116,7 +117,7 @@ def _edits(_: argparse.Namespace) -> list[Figure]:
     _say(f"one sentence at each of {_PLACES} places, ours")
     ours = bill("ours", asked)
     figures = [
-        _plain("edited document: passages", ours.chunks, ""),
+        plain("edited document: chunks", ours.chunks, ""),
         at_most("one sentence inserted: embedded anew, mean", ours.mean * 100, "%", _MOST_AGAIN),
         at_most("one sentence inserted: embedded anew, worst", ours.worst * 100, "%", _MOST_AGAIN_WORST),
     ]
@@ -124,9 +125,9 @@ def _edits(_: argparse.Namespace) -> list[Figure]:
         _say(f"one sentence at each of {_PLACES} places, {name}")
         theirs = bill(name, asked, python)
         figures += [
-            _plain(f"{name}: passages", theirs.chunks, ""),
-            _plain(f"{name}: embedded anew, mean", theirs.mean * 100, "%"),
-            _plain(f"{name}: embedded anew, worst", theirs.worst * 100, "%"),
+            plain(f"{name}: chunks", theirs.chunks, ""),
+            plain(f"{name}: embedded anew, mean", theirs.mean * 100, "%"),
+            plain(f"{name}: embedded anew, worst", theirs.worst * 100, "%"),
         ]
     return figures
 
@@ -140,13 +141,13 @@ def _growth(_: argparse.Namespace) -> list[Figure]:
     for where, found, large in (("Milvus 2.3.5", on_server, _LARGE), ("Milvus Lite", on_lite, _LARGE_ON_LITE)):
         ratios = (("new", found.new, found.new_ratio), ("edited", found.edited, found.edited_ratio))
         for kind, (few, many), ratio in ratios:
-            name = f"{where}, {kind} document into {large:,} passages"
+            name = f"{where}, {kind} document into {large:,} chunks"
             over = f"{name} over {_SMALL:,}"
             promised = found is on_server
             figures += [
-                at_most(over, ratio, "x", _MOST_GROWTH) if promised else _plain(over, ratio, "x"),
-                _plain(f"{where}, {kind} document into {_SMALL:,} passages", few * 1000, "ms"),
-                _plain(name, many * 1000, "ms"),
+                at_most(over, ratio, "x", _MOST_GROWTH) if promised else plain(over, ratio, "x"),
+                plain(f"{where}, {kind} document into {_SMALL:,} chunks", few * 1000, "ms"),
+                plain(name, many * 1000, "ms"),
             ]
     return figures
 
@@ -160,10 +161,10 @@ def _storm(_: argparse.Namespace) -> list[Figure]:
     return [
         at_least("storm: documents exact at rest", found.exact, f"of {_KEYS}", _KEYS),
         at_most("storm: rows billed", found.billed, f"rows, {found.needed} needed", bound),
-        _plain("storm: rows billed / needed", found.billed / found.needed, "x"),
-        *(_plain(f"storm: calls refused with {code}", count, "calls") for code, count in found.refused.items()),
-        _plain("storm: events that came again", found.redelivered, ""),
-        _plain("storm: time until all are indexed", found.seconds, "s"),
+        plain("storm: rows billed / needed", found.billed / found.needed, "x"),
+        *(plain(f"storm: calls refused with {code}", count, "calls") for code, count in found.refused.items()),
+        plain("storm: events that came again", found.redelivered, ""),
+        plain("storm: time until all are indexed", found.seconds, "s"),
     ]
 
 
@@ -175,11 +176,11 @@ def _large(options: argparse.Namespace) -> list[Figure]:
     return [
         at_least(f"{name}: ingested", float(last.done), "", 1),
         at_most(f"{name}: peak memory of the instance", last.peak / 2**20, "MiB", _INSTANCE_MIB),
-        at_most(f"{name}: rows billed / passages", found.billed[-1] / max(1, last.chunks), "x", 1),
+        at_most(f"{name}: rows billed / chunks", found.billed[-1] / max(1, last.chunks), "x", 1),
         at_most(f"{name}: most seconds behind a deadline", max(lap.overtime for lap in found.laps), "s", 0),
-        _plain(f"{name}: invocations of {options.deadline:g} s", len(found.laps), ""),
-        _plain(f"{name}: passages", last.chunks, ""),
-        _plain(f"{name}: time", sum(lap.seconds for lap in found.laps), "s"),
+        plain(f"{name}: invocations of {options.deadline:g} s", len(found.laps), ""),
+        plain(f"{name}: chunks", last.chunks, ""),
+        plain(f"{name}: time", sum(lap.seconds for lap in found.laps), "s"),
     ]
 
 
@@ -194,7 +195,7 @@ _PARTS: Final[dict[str, Part]] = {
 
 @contextmanager
 def _server() -> Iterator[Parts]:
-    """Stand-ins beside a real Milvus server that holds nothing."""
+    """Emulators beside a real Milvus server that holds nothing."""
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
         milvus_server.running() as milvus,
@@ -218,10 +219,6 @@ def _say(what: str) -> None:
     Console(stderr=True).print(what)
 
 
-def _plain(name: str, value: float, unit: str) -> Figure:
-    return Figure(name, value, unit, "", held=True)
-
-
 def _round(files: Mapping[str, bytes], at_once: int, progress: Progress, name: str) -> Round:
     task = progress.add_task(f"{name}: documents indexed", total=len(files))
     with testbed(_LATENCY) as bed:
@@ -230,11 +227,11 @@ def _round(files: Mapping[str, bytes], at_once: int, progress: Progress, name: s
         ended = bed.await_indexed(len(files), lambda done: progress.update(task, completed=done))
         after = bed.cpu_seconds()
         usage = bed.usage()
-        passages = sum(document["chunks"] for document in bed.documents())
+        chunks = sum(document["chunks"] for document in bed.documents())
     return Round(
         seconds=ended - started,
         waiting=usage["calls"] * _LATENCY / at_once,
-        passages=passages,
+        chunks=chunks,
         calls=usage["calls"],
         most_calls_at_once=usage["max_concurrent"],
         cpu={part: after[part] - before[part] for part in after},
@@ -244,18 +241,18 @@ def _round(files: Mapping[str, bytes], at_once: int, progress: Progress, name: s
 def _figures(rounds: Sequence[Round]) -> list[Figure]:
     seconds = median(each.seconds for each in rounds)
     last = rounds[-1]
-    plain = [
+    measured = [
         ("time until all are indexed", seconds, "s"),
         ("pure waiting for DashScope", median(each.waiting for each in rounds), "s"),
         ("documents per second", _DOCUMENTS / seconds, "1/s"),
-        ("passages", last.passages, ""),
+        ("chunks", last.chunks, ""),
         ("calls of DashScope", last.calls, ""),
         ("most calls at once", max(each.most_calls_at_once for each in rounds), ""),
         *((f"CPU time of {part}", median(each.cpu[part] for each in rounds), "s") for part in last.cpu),
     ]
     ratio = at_most("time against pure waiting", median(each.ratio for each in rounds), "x", _MOST_RATIO)
-    return [ratio, *(_plain(name, value, unit) for name, value, unit in plain)]
+    return [ratio, *(plain(name, value, unit) for name, value, unit in measured)]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -41,7 +41,7 @@ class Lap:
         code: why it was not.
         overtime: seconds behind the deadline at which it ended; negative when before.
         peak: most resident bytes of the process so far.
-        chunks: passages of the whole document, once it is done.
+        chunks: chunks of the whole document, once it is done.
     """
 
     done: bool
@@ -57,7 +57,7 @@ class Ingested:
     """What became of the file.
 
     Attributes:
-        billed: rows billed at the stand-in behind each lap.
+        billed: rows billed at the emulator behind each lap.
     """
 
     laps: tuple[Lap, ...]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from benchmarks.documents import documents, questions
-from benchmarks.report import Figure, at_most, report
+from benchmarks.report import Figure, at_most, plain, report
 from benchmarks.testbed import testbed
 
 if TYPE_CHECKING:
@@ -112,11 +113,11 @@ def _figures(name: str, run: Run) -> list[Figure]:
     before, after = run.tenth(2), run.tenth(10)
     return [
         at_most(f"{name}: errors", len(run.errors), "", 0),
-        Figure(f"{name}: requests a second", len(ordered) / run.seconds, "1/s", "", held=True),
-        Figure(f"{name}: time of a request, p50", median(ordered), "ms", "", held=True),
-        Figure(f"{name}: time of a request, p99", ordered[int(len(ordered) * 0.99)], "ms", "", held=True),
-        Figure(f"{name}: memory in the second tenth", before, "MB", "", held=True),
-        Figure(f"{name}: memory in the last tenth", after, "MB", "", held=True),
+        plain(f"{name}: requests a second", len(ordered) / run.seconds, "1/s"),
+        plain(f"{name}: time of a request, p50", median(ordered), "ms"),
+        plain(f"{name}: time of a request, p99", ordered[int(len(ordered) * 0.99)], "ms"),
+        plain(f"{name}: memory in the second tenth", before, "MB"),
+        plain(f"{name}: memory in the last tenth", after, "MB"),
         at_most(
             f"{name}: growth from the second tenth to the last", (after / before - 1) * 100, "%", _MOST_GROWTH_PERCENT
         ),
@@ -135,7 +136,7 @@ def _measure(bed: Testbed, seconds: float, say: Callable[[str], None]) -> Iterat
         yield from _figures(function, run)
 
 
-def main() -> None:
+def main() -> int:
     """Measure, and print the report."""
     console = Console(stderr=True)
     seconds = float(os.environ.get("SECONDS") or 60)
@@ -146,8 +147,8 @@ def main() -> None:
             bed.await_indexed(len(files), lambda _: None)
         with console.status(f"{_CLIENTS} clients for {seconds:g} s, twice ..."):
             figures = list(_measure(bed, seconds, console.print))
-    report("load", figures)
+    return report("load", figures)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

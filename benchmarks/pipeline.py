@@ -1,4 +1,4 @@
-"""The ingestion code in this process, over stand-ins of its own: to measure the code rather than a stack."""
+"""The ingestion code in this process, over emulators of its own: to measure the code rather than a stack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import BucketSettings, DashScopeSettings, IngestionSettings, MilvusSettings, Secret
-from shared.store.store import Passage, Space, Store
+from shared.store.store import ChunkRow, Space, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,12 +51,12 @@ class Parts:
         )
 
     def embedder(self, dimension: int) -> Embedder:
-        """A client of the DashScope stand-in that has no quota to wait for."""
+        """A client of the DashScope emulator that has no quota to wait for."""
         return Embedder(
             DashScopeSettings(
                 api_key=Secret("sk-local"),
                 base_url=self.dashscope,
-                dimension_asked=dimension,
+                requested_dimension=dimension,
                 requests_per_second=10_000.0,
                 tokens_per_minute=10**10,
             )
@@ -78,11 +78,11 @@ class Parts:
         (self.folder / key).write_bytes(content)
 
     def strike(self, rules: Sequence[dict[str, Any]]) -> None:
-        """Put fault rules in force at the DashScope stand-in; none ends them."""
+        """Put fault rules in force at the DashScope emulator; none ends them."""
         requests.put(self._control("faults"), json=list(rules), timeout=10).raise_for_status()
 
     def usage(self) -> dict[str, Any]:
-        """What the DashScope stand-in has counted."""
+        """What the DashScope emulator has counted."""
         return dict(requests.get(self._control("usage"), timeout=10).json())
 
     def _control(self, what: str) -> str:
@@ -91,7 +91,7 @@ class Parts:
 
 @contextmanager
 def parts(folder: Path, milvus: str) -> Iterator[Parts]:
-    """Stand-ins below ``folder``, each a process, beside a Milvus that answers at ``milvus``."""
+    """Emulators below ``folder``, each a process, beside a Milvus that answers at ``milvus``."""
     bucket = folder / "bucket"
     bucket.mkdir()
     oss_options = ("--port", "0", "--bucket", _BUCKET, "--root", str(bucket))
@@ -120,7 +120,7 @@ def started(name: str, arguments: Sequence[str], folder: Path) -> Iterator[str]:
 
 
 def fill(store: Store, texts: Iterator[str], rows: int, dimension: int) -> None:
-    """Write so many passages of documents that no bucket holds, with vectors that point anywhere."""
+    """Write so many chunks of documents that no bucket holds, with vectors that point anywhere."""
     import numpy as np
 
     random = np.random.default_rng(rows)
@@ -130,9 +130,9 @@ def fill(store: Store, texts: Iterator[str], rows: int, dimension: int) -> None:
         store.write([_filler(start + i, next(texts), v.tolist()) for i, v in enumerate(vectors)], deadline)
 
 
-def _filler(number: int, text: str, vector: list[float]) -> Passage:
+def _filler(number: int, text: str, vector: list[float]) -> ChunkRow:
     key = f"filler-{number // _FILLER_PER_DOCUMENT:06}.txt"
     ordinal = number % _FILLER_PER_DOCUMENT
     document_id = digest("filler", key)
     chunk = Chunk(digest(document_id, str(ordinal)), document_id, ordinal, text, Location(ordinal * 500, ordinal * 500))
-    return Passage(chunk, tuple(vector), "filler", key, key, "txt", 0.0)
+    return ChunkRow(chunk, tuple(vector), "filler", key, key, "txt", 0.0)

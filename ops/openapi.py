@@ -1,41 +1,34 @@
-"""Makes the description of the HTTP functions from their types and the README's examples.
+"""The OpenAPI description of the HTTP functions, from their types and the README's examples.
 
-Shapes are those of the msgspec types that the functions decode and encode; what the types cannot say stands here: the
-routes, and which errors each can answer with. Tests compare both with the applications and with the error codes that
-the sources can produce.
+Shapes are those of the msgspec types that the functions decode and encode. What types cannot express is listed here:
+the routes, and which errors each can answer with. Tests compare both with the applications and with the error codes
+that the sources can produce.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from functions.embed.shapes import EmbedAnswer, EmbedRequest, OpenAIAnswer, OpenAIRequest
 from functions.search.shapes import (
-    ListAnswer,
+    ChunksRequest,
+    ChunksResponse,
     ListRequest,
-    PassagesAnswer,
-    PassagesRequest,
-    SearchAnswer,
+    ListResponse,
     SearchRequest,
+    SearchResponse,
 )
+from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from shared.domain.models import Document, Failure, SparseVector, Usage
-from shared.retrieval.searching import Notice
+from shared.retrieval.searching import SearchWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-Codes = dict[int, tuple[str, ...]]
-
-# By the modules that raise them. What DashScope and Milvus may cause stands wherever they are called.
-EVERY: Final[Codes] = {500: ("internal_error",)}
-GATE: Final[Codes] = {401: ("unauthorized",)}
 JSON_BODY: Final[Codes] = {400: ("invalid_json", "invalid_request"), 413: ("body_too_large",)}
 DASHSCOPE: Final[Codes] = {
     400: ("text_too_long",),
@@ -79,36 +72,6 @@ ELSEWHERE: Final = ("not_found", "method_not_allowed", "http_<status>")
 _EXAMPLE_BODY: Final = re.compile(r"^curl -s http://127\.0\.0\.1:8000(/\S*) -d '(\{.*?\})'", re.MULTILINE | re.DOTALL)
 _EXAMPLE_ANSWER: Final = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r"^ {4,8}(\w+): (.*?)(?=\n {4,8}\w+: |\Z)", re.MULTILINE | re.DOTALL)
-_REFERENCE: Final = "#/components/schemas/{name}"
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of one path.
-
-    Attributes:
-        takes: its body, or its query string where ``by_link``.
-        gives: its answer; without one, ``content`` is the media type of what it gives.
-        marks: fields by which its answer is known among the README's examples.
-        errors: what it can fail with.
-    """
-
-    method: str
-    path: str
-    function: str
-    name: str
-    summary: str
-    gives: Any = None
-    takes: Any = None
-    by_link: bool = False
-    content: str = "application/json"
-    marks: tuple[str, ...] = ()
-    errors: tuple[Codes, ...] = ()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it needs no key."""
-        return GATE not in self.errors
 
 
 _SEARCHED = (GATE, QUESTION, TENANT, DASHSCOPE, MILVUS)
@@ -123,15 +86,15 @@ OPERATIONS: Final = (
         OpenAIAnswer, OpenAIRequest, marks=("object", "data"), errors=(GATE, JSON_BODY, TEXTS, MODEL, DASHSCOPE),
     ),
     Operation(
-        "post", "/search", "search", "search", "A question to passages.", SearchAnswer, SearchRequest,
+        "post", "/search", "search", "search", "A question to chunks.", SearchResponse, SearchRequest,
         marks=_HIT, errors=(JSON_BODY, *_SEARCHED),
     ),
     Operation(
         "get", "/search", "search", "searchByLink", "The same as a link: `q` is the question, `filter` is JSON.",
-        SearchAnswer, SearchRequest, by_link=True, marks=_HIT, errors=_SEARCHED,
+        SearchResponse, SearchRequest, by_link=True, marks=_HIT, errors=_SEARCHED,
     ),
     Operation(
-        "get", "/documents", "search", "listDocuments", "States of the documents.", ListAnswer, ListRequest,
+        "get", "/documents", "search", "listDocuments", "States of the documents.", ListResponse, ListRequest,
         by_link=True, marks=("documents", "total"), errors=(GATE, LINK, TENANT, FILTER, MILVUS),
     ),
     Operation(
@@ -139,8 +102,8 @@ OPERATIONS: Final = (
         errors=(GATE, DOCUMENT, MILVUS),
     ),
     Operation(
-        "get", "/documents/{document_id}/passages", "search", "getPassages", "Passages of one document in order.",
-        PassagesAnswer, PassagesRequest, by_link=True, marks=("document_id", "passages"),
+        "get", "/documents/{document_id}/chunks", "search", "getChunks", "Chunks of one document in order.",
+        ChunksResponse, ChunksRequest, by_link=True, marks=("document_id", "chunks"),
         errors=(GATE, LINK, DOCUMENT, MILVUS),
     ),
     Operation(
@@ -174,11 +137,11 @@ def describe(root: Path) -> dict[str, Any]:
     schemas = _schemas()
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
-        described = _operation(operation, schemas, bodies.get(operation.path, []), answers)
+        described = render(operation, schemas, bodies.get(operation.path, []), answers)
         paths.setdefault(operation.path, {})[operation.method] = described
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Semantic search", "version": "1", "description": _ABOUT},
+        "info": {"title": "Semantic search", "version": "2.0.0", "description": _ABOUT},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -198,9 +161,9 @@ def write(root: Path, file: Path) -> None:
 
 def _schemas() -> dict[str, Any]:
     kinds = [kind for operation in OPERATIONS for kind in (operation.gives, operation.takes) if kind is not None]
-    _, schemas = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=_REFERENCE)
+    _, schemas = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=REFERENCE)
     found: dict[str, Any] = dict(schemas)
-    for kind in (Document, Failure, SparseVector, Usage, Notice):
+    for kind in (Document, Failure, SparseVector, Usage, SearchWarning):
         _explain(found[kind.__name__], kind)
     found["Health"] = {
         "type": "object",
@@ -245,107 +208,3 @@ def _explain(schema: dict[str, Any], kind: type[Any]) -> None:
         text = " ".join(meaning.split())
         schema["properties"][name] = {**described, "description": text[:1].upper() + text[1:]}
     schema["required"] = [field.name for field in msgspec.structs.fields(kind)]
-
-
-def _operation(
-    operation: Operation, schemas: Mapping[str, Any], bodies: list[Any], answers: list[Any]
-) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "operationId": operation.name,
-        "summary": operation.summary,
-        "tags": [operation.function],
-        "security": [] if operation.is_open else [{"bearer": []}, {"key": []}],
-    }
-    parameters = list(_parameters(operation, schemas))
-    if parameters:
-        described["parameters"] = parameters
-    if operation.takes and not operation.by_link:
-        examples = {f"{number}": {"value": body} for number, body in enumerate(bodies, 1)}
-        content = {"schema": _reference(operation.takes.__name__), "examples": examples}
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
-    elif operation.path == "/mcp":
-        examples = {f"{number}": {"value": body} for number, body in enumerate(bodies, 1)}
-        content = {"schema": _reference("Message"), "examples": examples}
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
-    described["responses"] = {"200": _success(operation, answers), **_failures(operation)}
-    if operation.path == "/mcp":
-        message = {"application/json": {"schema": _reference("Message")}}
-        described["responses"]["202"] = {"description": "A notification was taken; there is no answer."}
-        described["responses"]["400"] = {"description": "No JSON-RPC 2.0 message.", "content": message}
-    described["responses"] = dict(sorted(described["responses"].items()))
-    return described
-
-
-def _parameters(operation: Operation, schemas: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for name in re.findall(r"\{(\w+)\}", operation.path):
-        meaning = "A document's id, as hits and lists have it: 32 hexadecimal digits."
-        yield {"name": name, "in": "path", "required": True, "description": meaning, "schema": {"type": "string"}}
-    if operation.by_link:
-        shape = schemas[operation.takes.__name__]
-        for field, schema in shape["properties"].items():
-            plain = _without_null(schema)
-            described = {"in": "query", "required": field in shape.get("required", ()), "schema": plain}
-            if "description" in plain:
-                described["description"] = plain.pop("description")
-            if field == "filter":
-                described["content"] = {"application/json": {"schema": described.pop("schema")}}
-            yield {"name": "q" if field == "query" else field, **described}
-
-
-def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """In an address there is no null; what is not said is left out."""
-    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
-    plain = {name: value for name, value in schema.items() if name != "anyOf" and (name, value) != ("default", None)}
-    return plain | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})
-
-
-def _success(operation: Operation, answers: list[Any]) -> dict[str, Any]:
-    if operation.content != "application/json":
-        return {"description": operation.summary, "content": {operation.content: {"schema": {"type": "string"}}}}
-    named = {"/mcp": "Message", "/healthz": "Health"}.get(operation.path)
-    name = named or getattr(operation.gives, "__name__", "")
-    schema: dict[str, Any] = _reference(name) if name else {"type": "object"}
-    content: dict[str, Any] = {"schema": schema}
-    if operation.gives is Document:
-        listed = next(answer for answer in answers if "documents" in answer)
-        content["example"] = listed["documents"][0]
-    elif operation.marks:
-        content["example"] = next(
-            answer for answer in answers if isinstance(answer, dict) and all(mark in answer for mark in operation.marks)
-        )
-    return {"description": operation.summary, "content": {"application/json": content}}
-
-
-def _failures(operation: Operation) -> dict[str, Any]:
-    codes: dict[int, list[str]] = {}
-    for group in (*operation.errors, EVERY):
-        for status, some in group.items():
-            codes.setdefault(status, []).extend(code for code in some if code not in codes.get(status, ()))
-    return {str(status): _failure(status, some, operation) for status, some in sorted(codes.items())}
-
-
-def _failure(status: int, codes: list[str], operation: Operation) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "code": {"enum": codes},
-        "message": {"type": "string"},
-        "request_id": {"type": "string"},
-    }
-    required = list(fields)
-    if operation.path == "/v1/embeddings":
-        kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-        fields |= {"type": {"const": kind}, "param": {"type": "null"}}
-        required = list(fields)
-    fields["upstream_request_id"] = {"type": "string", "description": "DashScope's id, where it caused the error."}
-    error = {"type": "object", "properties": fields, "required": required}
-    schema = {"type": "object", "properties": {"error": error}, "required": ["error"]}
-    described: dict[str, Any] = {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
-        "content": {"application/json": {"schema": schema}},
-    }
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        described["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-    return described
-
-
-def _reference(name: str) -> dict[str, str]:
-    return {"$ref": _REFERENCE.format(name=name)}

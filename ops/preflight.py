@@ -15,22 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 from ops import checks, roles
 from shared.domain.errors import ConfigurationError, PlatformError
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket
-from shared.runtime import settings as config
 from shared.runtime.retrying import Deadline
+from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings
 from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from ops.deployment import Deployment
+    from shared.runtime.settings import BucketSettings, DashScopeSettings
 
 _PATIENCE_SECONDS = 20.0
 _KINDS: dict[str, type[Any]] = {
-    "embed": config.EmbedSettings,
-    "ingest": config.IngestSettings,
-    "search": config.SearchSettings,
+    "embed": EmbedSettings,
+    "ingest": IngestSettings,
+    "search": SearchSettings,
 }
 _CREDENTIALS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 _ENVIRONMENT = re.compile(r"env\(\s*['\"](\w+)['\"]")
@@ -95,7 +97,7 @@ def _declared(deployment: Deployment) -> Iterator[Finding]:
 
 def _names(deployment: Deployment, environ: Mapping[str, str], file: Mapping[str, str]) -> Iterator[Finding]:
     passed = set(_ENVIRONMENT.findall(str(deployment.written)))
-    read = {name for kind in _KINDS.values() for name, _, _ in config.variables(kind)}
+    read = {name for kind in _KINDS.values() for name, _, _ in list_variables(kind)}
     known = passed | read | set(_CREDENTIALS)
     for name in sorted(environ.keys() - known):
         like = difflib.get_close_matches(name, known, 1, _LIKENESS)
@@ -115,7 +117,7 @@ def _settings(name: str, deployment: Deployment, environ: Mapping[str, str]) -> 
     keys = {variable: environ.get(variable) or "unset" for variable in _CREDENTIALS[:2]}
     keys[_CREDENTIALS[2]] = environ.get(_CREDENTIALS[2], "")
     try:
-        settings = config.read(_KINDS[name], {**keys, **declared})
+        settings = read_settings(_KINDS[name], {**keys, **declared})
     except ConfigurationError as error:
         for problem in error.message.split("; "):
             yield Finding(Verdict.PROBLEM, f"settings of {name}", problem)
@@ -141,16 +143,16 @@ _HINTS = {
 }
 
 
-def _dashscope(settings: config.DashScopeSettings) -> Iterator[tuple[Verdict, str]]:
+def _dashscope(settings: DashScopeSettings) -> Iterator[tuple[Verdict, str]]:
     embedder = Embedder(settings)
-    embedded = embedder.embed(["ready?"], embedder.wanted(TextType.QUERY), Deadline.after(_PATIENCE_SECONDS))
+    embedded = embedder.embed(["ready?"], embedder.make_parameters(TextType.QUERY), Deadline.after(_PATIENCE_SECONDS))
     (vector,) = embedded.complete()
     cost = f"{embedded.usage.tokens} tokens, CNY {embedded.usage.cost_cny:.7f}"
     what = f"{settings.model_name} gave {len(vector.dense)} dimensions"
     yield Verdict.OK, f"{settings.address} took the key; {what} ({cost} spent)"
 
 
-def _milvus(settings: config.SearchSettings) -> Iterator[tuple[Verdict, str]]:
+def _milvus(settings: SearchSettings) -> Iterator[tuple[Verdict, str]]:
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     store, until = Store(settings.milvus, space), Deadline.after(_PATIENCE_SECONDS)
     yield Verdict.OK, f"{settings.milvus.uri} took the token; its version is {store.version(until)}"
@@ -169,7 +171,7 @@ def _milvus(settings: config.SearchSettings) -> Iterator[tuple[Verdict, str]]:
         yield Verdict.OK, f"the collection {name!r} does not exist yet: ingest makes it when it starts"
 
 
-def _bucket(settings: config.BucketSettings) -> Iterator[tuple[Verdict, str]]:
+def _bucket(settings: BucketSettings) -> Iterator[tuple[Verdict, str]]:
     until = Deadline.after(_PATIENCE_SECONDS)
     bucket = Bucket(settings)
     found = bucket.some_documents(until)

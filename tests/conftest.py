@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from hypothesis import settings
 from msgspec.structs import replace
 from xdist.scheduler import LoadScopeScheduling
 
@@ -24,6 +25,7 @@ from local import oss as oss_server
 from local import processes
 from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
 from tests import milvus_server
+from tests.profile import profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +36,7 @@ RUN = f"test_{uuid.uuid4().hex[:8]}"
 
 @dataclass(frozen=True)
 class DashScope:
-    """The stand-in and its control routes."""
+    """The emulator and its control routes."""
 
     base_url: str
 
@@ -43,7 +45,7 @@ class DashScope:
         values: dict[str, Any] = {
             "api_key": Secret("sk-local"),
             "base_url": self.base_url,
-            "dimension_asked": 512,
+            "requested_dimension": 512,
             "requests_per_second": 10_000.0,
             "tokens_per_minute": 1_000_000_000,
         }
@@ -73,14 +75,14 @@ class DashScope:
 
 @pytest.fixture(scope="session")
 def dashscope_process() -> Iterator[DashScope]:
-    """One stand-in for all tests, with the real fast model."""
+    """One emulator for all tests, with the real fast model."""
     with dashscope_server.running(dashscope_server.Settings()) as base_url:
         yield DashScope(base_url)
 
 
 @pytest.fixture
 def dashscope(dashscope_process: DashScope) -> DashScope:
-    """The stand-in, as if freshly started."""
+    """The emulator, as if freshly started."""
     dashscope_process.reset()
     return dashscope_process
 
@@ -102,6 +104,7 @@ MILVUSES = ["lite", "server", *(["given"] if os.environ.get("MILVUS_TEST_URI") e
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(profile())
     config.addinivalue_line("markers", "every_milvus: a law of every Milvus, not only of Lite")
 
 
@@ -216,7 +219,7 @@ def fresh_milvus(any_milvus: MilvusSettings) -> MilvusSettings:
 
 @dataclass(frozen=True)
 class Oss:
-    """The OSS stand-in over a folder."""
+    """The OSS emulator over a folder."""
 
     endpoint: str
     folder: Path

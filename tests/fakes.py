@@ -19,7 +19,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from shared.domain.models import Embedding
+from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
+from shared.embedding.failures import RefusedError
+from shared.embedding.results import Answer
 from shared.ingestion.bucket import Bucket, ChangedError, _MissingError
 from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
 from shared.store.store import Space, Store
@@ -27,7 +31,7 @@ from shared.store.store import Space, Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from shared.embedding.embedder import Wanted
+    from shared.embedding.parameters import EmbeddingParameters
     from shared.runtime.retrying import Deadline
 
 Result = TypeVar("Result")
@@ -206,20 +210,30 @@ class Model:
         """Rows billed so far."""
         return self.billed.total()
 
-    def answer(self, texts: Sequence[str], dimension: int) -> Any:
-        """The SDK's response; a call with a text it refuses is refused whole and costs nothing."""
+    def answer(self, texts: Sequence[str], dimension: int) -> Answer[tuple[Embedding, ...]]:
+        """The answer to a call; a call with a text it refuses is refused whole and costs nothing."""
         self.calls += 1
         if any(REFUSED in text for text in texts):
-            return SimpleNamespace(
-                status_code=400, code="DataInspectionFailed", message="Input may hold inappropriate content.",
-                request_id=f"r-{self.calls}", headers={}, usage=None, output=None,
-            )  # fmt: skip
+            message = "Input may hold inappropriate content."
+            raise RefusedError("DataInspectionFailed", message, request_id=f"r-{self.calls}")
         self.billed.update(texts)
-        rows = [{"text_index": i, "embedding": list(vector_of(text, dimension))} for i, text in enumerate(texts)]
-        return SimpleNamespace(
-            status_code=200, code="", message="", request_id=f"r-{self.calls}", headers={},
-            usage={"total_tokens": sum(1 + len(text) // 4 for text in texts)}, output={"embeddings": rows},
-        )  # fmt: skip
+        embeddings = tuple(Embedding(vector_of(text, dimension)) for text in texts)
+        return Answer(embeddings, sum(1 + len(text) // 4 for text in texts), f"r-{self.calls}")
+
+
+class FakeClient(DashScopeClient):
+    """`DashScopeClient` of a model in memory."""
+
+    def __init__(self, settings: DashScopeSettings, model: Model, wire: Wire) -> None:
+        super().__init__(settings)
+        self._model = model
+        self._wire = wire
+
+    def embed(
+        self, texts: Sequence[str], parameters: EmbeddingParameters, seconds: float
+    ) -> Answer[tuple[Embedding, ...]]:
+        size = parameters.dimension
+        return self._wire.carry(f"dashscope.embed {len(texts)}", lambda: self._model.answer(texts, size))
 
 
 class _InTurn:
@@ -233,21 +247,15 @@ class FakeEmbedder(Embedder):
     """`Embedder` before a model in memory."""
 
     def __init__(self, model: Model, wire: Wire | None = None) -> None:
-        super().__init__(
-            DashScopeSettings(
-                api_key=Secret("sk-fake"), dimension_asked=DIMENSION,
-                requests_per_second=float(_NO_QUOTA), tokens_per_minute=60 * _NO_QUOTA,
-            )
+        settings = DashScopeSettings(
+            api_key=Secret("sk-fake"), requested_dimension=DIMENSION,
+            requests_per_second=float(_NO_QUOTA), tokens_per_minute=60 * _NO_QUOTA,
         )  # fmt: skip
-        self._model = model
-        self._wire = wire or Wire()
+        super().__init__(settings, FakeClient(settings, model, wire or Wire()))
 
     @cached_property
     def _pool(self) -> Any:
         return _InTurn()
-
-    def _send(self, texts: list[str], wanted: Wanted, seconds: float) -> Any:
-        return self._wire.carry(f"dashscope.embed {len(texts)}", lambda: self._model.answer(texts, wanted.dimension))
 
 
 # -- Milvus -----------------------------------------------------------------------------------------------------------
@@ -320,7 +328,7 @@ class FakeStore(Store):
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         deadline.timeout(self._settings.timeout)
         name = arguments[0]
-        what = "records" if name == self._documents else "passages"
+        what = "records" if name == self._documents else "chunks"
         return self._wire.carry(
             f"milvus.{method} {what}", lambda: getattr(self, f"_on_{method}")(*arguments, **options)
         )
@@ -343,9 +351,9 @@ class FakeStore(Store):
         return 0 if consistency_level == "Strong" else self._wire.lag()
 
     @property
-    def passages(self) -> str:
-        """The name of the collection of passages, for those who look at the index past the store."""
-        return self._passages
+    def chunk_collection(self) -> str:
+        """The name of the collection of chunks, for those who look at the index past the store."""
+        return self._chunks
 
 
 def _moment(seconds: int) -> dt.datetime:

@@ -182,8 +182,8 @@ class Oracle:
         parts = ("/" + target.partition("?")[0].lstrip("/")).split("/")
         if parts[:2] == ["", "documents"] and len(parts) == 3 and parts[2]:
             return "/documents/{document_id}"
-        if parts[:2] == ["", "documents"] and len(parts) == 4 and parts[2] and parts[3] == "passages":
-            return "/documents/{document_id}/passages"
+        if parts[:2] == ["", "documents"] and len(parts) == 4 and parts[2] and parts[3] == "chunks":
+            return "/documents/{document_id}/chunks"
         return "/".join(parts)
 
     def _elsewhere(self, request: Request, content: bytes) -> bool:
@@ -239,11 +239,11 @@ def _sent(case: Any) -> Request:
 
 _ROUTES = {
     "embed": ["/embed", "/v1/embeddings", "/openapi.json", "/healthz"],
-    "search": ["/search", "/documents", "/documents/{id}", "/documents/{id}/passages", "/mcp", "/", "/openapi.json"],
+    "search": ["/search", "/documents", "/documents/{id}", "/documents/{id}/chunks", "/mcp", "/", "/openapi.json"],
 }
 _ODD_PATHS = [
     "//", "/.env", "/../etc/passwd", "/%00", "/invoke", "/initialize", "/pre-stop", "/documents/", "/search/",
-    "//search", "/%2e%2e/", "/static/x", "/" + "a" * 3_000, "/documents/%2f", "/documents//passages",
+    "//search", "/%2e%2e/", "/static/x", "/" + "a" * 3_000, "/documents/%2f", "/documents//chunks",
 ]  # fmt: skip
 _METHODS = ["POST"] * 8 + ["GET"] * 6 + ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "FROB", "PROPFIND"]
 _ODD_TEXTS = [
@@ -341,7 +341,7 @@ class Crafter:
 
     def _query(self, path: str) -> str:
         draw = self._random
-        names = _FIELDS.get(path.replace("/{id}", "").replace("/passages", ""), ["a"])
+        names = _FIELDS.get(path.replace("/{id}", "").replace("/chunks", ""), ["a"])
         pairs = [(draw.choice([*names, "q"]), self._text_in_address()) for _ in range(draw.randrange(5))]
         if path == "/search" and draw.random() < 0.6:
             pairs.append(("q", "sea breeze"))

@@ -8,14 +8,14 @@ fails before or after it was applied, which answer never comes. At rest the inde
 
 What is checked, and when:
 
-exact       at rest, of every key: passages, places, vectors, metadata and record are those of the bucket's present
+exact       at rest, of every key: chunks, places, vectors, metadata and record are those of the bucket's present
             version; of a version that cannot be indexed, those of the version the record names, and the failure.
             At rest means: all events handled. If events were lost, or given up after three repetitions as Function
             Compute does, or a call took effect after its caller had given it up, then: after one reconcile.
 settled     then a reconcile finds nothing to do, and an event again costs no call of DashScope, no write, and at most
             three reads of Milvus.
 acknowledged  a process that reports success left its key exact, unless another was at work on the same key.
-readable    while one process replaces a document, it never has no passages, and never those of three versions.
+readable    while one process replaces a document, it never has no chunks, and never those of three versions.
 charges     rows billed are at most ``needed + 2 * largest * disturbances``, for each key. Needed: what each version
             adds to the one before, and all of one that is refused. A disturbance is a fault, or a change or a second
             process while one is at work: it may cost one process what it bought (at most the largest version), and
@@ -23,7 +23,7 @@ charges     rows billed are at most ``needed + 2 * largest * disturbances``, for
             is needed. This holds because within one invocation a process buys a version once: what it bought of a good
             version is only swept by a process at another version, which a change brought about; what it bought of a
             refused one it sweeps itself, and finding somebody else at the same version then, it lets the refusal stand
-            instead of buying again. (Two processes that both did buy again undid each other's passages for five
+            instead of buying again. (Two processes that both did buy again undid each other's chunks for five
             rounds: seed 4149.)
 """
 
@@ -69,9 +69,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# The least a passage may have, so that short documents have several.
+# The least a chunk may have, so that short documents have several.
 CHUNK_TOKENS = 32
-# So few that documents of five passages take several windows.
+# So few that documents of five chunks take several windows.
 WINDOW = 2
 # How often Function Compute repeats a failed event at most; `s.yaml` asks for as many.
 REPETITIONS = 3
@@ -85,7 +85,7 @@ PROFILE = FakeEmbedder(Model()).profile
 
 
 def text(key: str, letters: str) -> bytes:
-    """A document with one passage for each letter; equal letters make equal passages. ``!`` is one that is refused."""
+    """A document with one chunk for each letter; equal letters make equal chunks. ``!`` is one that is refused."""
     return "\n\n".join(_paragraph(key, letter) for letter in letters).encode()
 
 
@@ -98,7 +98,7 @@ def _paragraph(key: str, letter: str) -> str:
 def chunks_of(
     key: str, content: bytes, profile: str = PROFILE, size: int = CHUNK_TOKENS, bucket: str = BUCKET
 ) -> tuple[Chunk, ...]:
-    """The passages of a document as a fresh start would cut them."""
+    """The chunks of a document as a fresh start would cut them."""
     if not content.strip():
         return ()
     with tempfile.TemporaryDirectory() as folder:
@@ -134,7 +134,7 @@ class Moment(Deadline, frozen=True):
     def remaining(self) -> float:
         return -1.0 if self.patience.over else 1e-9
 
-    def sooner(self, seconds: float) -> Deadline:
+    def minus(self, seconds: float) -> Deadline:
         return self
 
     def timeout(self, most: float) -> float:
@@ -198,9 +198,9 @@ class World:
         return self.bucket.state(self.key(key), calm())
 
     def rows(self, key: str) -> list[dict[str, Any]]:
-        """The passages the index holds of a document, in order."""
+        """The chunks the index holds of a document, in order."""
         id_ = self.key(key).document_id
-        rows = self.index.rows(self.store.passages).values()
+        rows = self.index.rows(self.store.chunk_collection).values()
         return sorted((row for row in rows if row["document_id"] == id_), key=lambda row: (row["ordinal"], row["id"]))
 
     def good(self, key: str) -> bool:
@@ -211,8 +211,10 @@ class World:
     def problems(self) -> list[str]:
         """What is wrong at rest."""
         ids = {self.key(key).document_id for key in self.keys}
-        strangers = [row for row in self.index.rows(self.store.passages).values() if row["document_id"] not in ids]
-        found = [f"{len(strangers)} passages are of no document"] if strangers else []
+        strangers = [
+            row for row in self.index.rows(self.store.chunk_collection).values() if row["document_id"] not in ids
+        ]
+        found = [f"{len(strangers)} chunks are of no document"] if strangers else []
         return found + [f"{key}: {problem}" for key in self.keys for problem in self.wrong(key)]
 
     def wrong(self, key: str) -> list[str]:
@@ -220,11 +222,11 @@ class World:
         state, rows = self.state(key), self.rows(key)
         record = self.store.document(self.key(key).document_id, calm())
         if state is None or record is None:
-            passages = [f"{len(rows)} passages of a document without record or object"] if rows else []
-            return passages + ([f"record {record}, state {state}"] if (record, state) != (None, None) else [])
+            chunks = [f"{len(rows)} chunks of a document without record or object"] if rows else []
+            return chunks + ([f"record {record}, state {state}"] if (record, state) != (None, None) else [])
         found = _wrong_record(record, state, rows)
         found += [
-            f"the vector of passage {row['ordinal']} is not that of its text"
+            f"the vector of chunk {row['ordinal']} is not that of its text"
             for row in rows
             if tuple(row["vector"]) != vector_of(row["text"])
         ]
@@ -242,9 +244,9 @@ class World:
             for chunk in chunks_of(key, self.objects.held[key].content)
         ]
         if [(row["id"], row["ordinal"], row["text"], row["start"], row["end"]) for row in rows] != wanted:
-            found.append(f"it holds {_letters(rows)} instead of {len(wanted)} passages")
+            found.append(f"it holds {_letters(rows)} instead of {len(wanted)} chunks")
         if any((row["modified"], row["metadata"]) != (state.modified, state.metadata) for row in rows):
-            found.append(f"passages say {[(row['modified'], row['metadata']) for row in rows]}, the bucket {state}")
+            found.append(f"chunks say {[(row['modified'], row['metadata']) for row in rows]}, the bucket {state}")
         if (record.state, record.indexed_version) != (DocumentState.INDEXED, state.version):
             found.append(f"the record is {record.state} and answers from {record.indexed_version!r}")
         if record.fingerprint != fingerprint(self.store.places(record.id, calm())):
@@ -274,7 +276,7 @@ def _wrong_record(record: Document, state: ObjectState, rows: Sequence[dict[str,
     if (record.version, record.etag, record.modified) != (state.version, state.etag, state.modified):
         found.append(f"the record is of {record.version} at {record.modified}, the bucket has {state}")
     if record.chunks != len(rows):
-        found.append(f"the record says {record.chunks} passages, there are {len(rows)}")
+        found.append(f"the record says {record.chunks} chunks, there are {len(rows)}")
     return found
 
 
@@ -322,7 +324,7 @@ class Chances:
 class _Before:
     """What a process found of a document when it began, to judge what it did to it."""
 
-    passages: int
+    chunks: int
     sources: int
     alone: bool = True
     good: bool = True
@@ -571,7 +573,7 @@ class Simulation:
         for name in delivery.names(self.names):
             others = [other for other in self.active if name in other.found]
             rows = self.world.rows(name)
-            before = _Before(len(rows), len({row["source"] for row in rows}), good=self.world.good(name))
+            before = _Before(len(rows), len({row["row_digest"] for row in rows}), good=self.world.good(name))
             before.alone = not others and not any(name in names for _, names, _ in self.late)
             for other in others:
                 other.found[name].alone = False
@@ -657,14 +659,14 @@ class Simulation:
     # -- what must hold -----------------------------------------------------------------------------------------------
 
     def _check_readable(self, process: Process, call: str) -> None:
-        if "milvus.delete passages" not in call and "milvus.upsert passages" not in call:
+        if "milvus.delete chunks" not in call and "milvus.upsert chunks" not in call:
             return
         for name, before in process.found.items():
             if before.alone and before.good:
                 rows = self.world.rows(name)
-                if before.passages and not rows:
+                if before.chunks and not rows:
                     self.violate(f"{name} cannot be found while {process.name} replaces it")
-                if before.sources <= 1 and len({row["source"] for row in rows}) > 2:
+                if before.sources <= 1 and len({row["row_digest"] for row in rows}) > 2:
                     self.violate(f"{name} is found in three versions")
 
     def _check_acknowledged(self, process: Process) -> None:
@@ -769,7 +771,7 @@ def _ignoring(apply: Callable[[], Any]) -> None:
 
 @contextmanager
 def small_steps() -> Iterator[None]:
-    """Documents go in windows of few passages, and nothing is logged."""
+    """Documents go in windows of few chunks, and nothing is logged."""
     before, level = indexing._WINDOW, logging.getLogger("shared").level
     indexing._WINDOW = WINDOW
     logging.getLogger("shared").setLevel(logging.CRITICAL + 1)

@@ -26,60 +26,64 @@ from functions.embed.shapes import (
 )
 from shared.domain.errors import ConfigurationError, RequestError
 from shared.embedding import pooling
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.runtime import openapi
-from shared.runtime.auth import Gate
+from shared.runtime.auth import Authenticator
+from shared.runtime.request import deadline, read_body, request_id
+from shared.runtime.responses import answer, answer_error
 from shared.runtime.settings import EmbedSettings
-from shared.runtime.web import Application, answer, body, deadline, request_id, settings_or_exit
+from shared.runtime.web import Application, read_settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.domain.models import Embedding
-    from shared.embedding.embedder import Embedded, Wanted
-    from shared.records.writing import Streamed
+    from shared.embedding.parameters import EmbeddingParameters
+    from shared.embedding.results import EmbeddingResult
+    from shared.records.writing import WriteResult
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
 
-settings = settings_or_exit(EmbedSettings)
+settings = read_settings_or_exit(EmbedSettings)
 embedder = Embedder(settings.dashscope)
 
 
-def stores() -> dict[str, Store]:
-    """The collections that records may go to, by the name they give; none without a Milvus and a client for it."""
+def open_collections() -> dict[str, Store]:
+    """The collections that records may name; none without a Milvus and a client for it."""
     if settings.milvus is None or find_spec("pymilvus") is None:
         return {}
-    from shared.store.store import Space, Store  # late, as all that only records need: most who embed send none
+    from shared.store.store import Space, Store  # late, as everything that only records need: most deployments get none
 
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     more = {name: replace(settings.milvus, collection=name) for name in settings.records.collections}
     return {name: Store(milvus, space) for name, milvus in {"": settings.milvus, **more}.items()}
 
 
-collections = stores()
+collections = open_collections()
 
 
 def prepare(_deadline: Deadline) -> None:
-    """Pay for the slow import before the first request would."""
+    """Import the SDK before the first request would have to wait for it."""
     embedder.warm_up()
 
 
-def on_event(raw: bytes, deadline: Deadline) -> Streamed:
-    """Write the records of an event; what happened to each is the invocation's result."""
+def on_event(raw: bytes, deadline: Deadline) -> WriteResult:
+    """Write the records of an event and return what happened to each."""
     if not collections:
         hint = "set MILVUS_URI for this function, and recordsEnabled in s.yaml before it is deployed."
-        raise ConfigurationError("events_off", f"Records have nowhere to go: {hint}")
-    from shared.records import envelopes as records
-    from shared.records.writing import Streaming
+        raise ConfigurationError("events_off", f"There is no collection for records: {hint}")
+    from shared.records import envelopes
+    from shared.records.writing import RecordWriter
 
-    streaming = Streaming(embedder, collections, settings.tenants.tenancy())
-    return streaming.handle(records.parse(raw, settings.records), deadline)
+    writer = RecordWriter(embedder, collections, settings.tenants.tenancy())
+    return writer.write(envelopes.parse(raw, settings.records), deadline)
 
 
 application = Application(
     "embed",
     about=embedder.about,
-    gate=Gate(settings.access.keys),
+    authenticator=Authenticator(settings.access.keys),
     prepare=prepare,
     on_event=on_event,
     domain=settings.access.domain,
@@ -91,19 +95,19 @@ app = application.flask
 @app.post("/embed")
 def embed() -> Response:
     """Vectors of any number of texts up to the cap, in input order."""
-    asked = body(EmbedRequest)
-    _check_count("texts", asked.texts)
-    wanted = embedder.wanted(asked.text_type, asked.dimension, asked.output_type, asked.instruct)
-    if asked.too_long == "split":
-        parts = pooling.split(asked.texts, embedder.too_long)
-        embedded = pooling.pool(_embedded(parts.texts, wanted), parts)
+    body = read_body(EmbedRequest)
+    _check_count("texts", body.texts)
+    parameters = embedder.make_parameters(body.text_type, body.dimension, body.output_type, body.instruct)
+    if body.too_long == "split":
+        parts = pooling.split(body.texts, embedder.is_too_long)
+        embedded = pooling.pool(_embed(parts.texts, parameters), parts)
     else:
-        embedded = _embedded(asked.texts, wanted)
+        embedded = _embed(body.texts, parameters)
     return answer(
         EmbedAnswer(
             embeddings=[Vector.of(i, embedding) for i, embedding in enumerate(embedded.complete())],
             model=settings.dashscope.model_name,
-            dimension=wanted.dimension,
+            dimension=parameters.dimension,
             usage=embedded.usage,
             request_id=request_id(),
         )
@@ -111,23 +115,23 @@ def embed() -> Response:
 
 
 @app.post("/v1/embeddings")
-def openai_embeddings() -> Response:
-    """The same under OpenAI's names."""
-    asked = body(OpenAIRequest)
-    if asked.model != settings.dashscope.model_name:
+def embed_for_openai() -> Response:
+    """The same by OpenAI's protocol."""
+    body = read_body(OpenAIRequest)
+    if body.model != settings.dashscope.model_name:
         raise RequestError(
             "model_not_found", f"This function serves {settings.dashscope.model_name}; ask for that.", status=404
         )
-    texts = [asked.input] if isinstance(asked.input, str) else asked.input
+    texts = [body.input] if isinstance(body.input, str) else body.input
     _check_count("input", texts)
-    wanted = embedder.wanted(TextType.DOCUMENT, asked.dimensions)
-    embedded = _embedded(texts, wanted)
+    parameters = embedder.make_parameters(TextType.DOCUMENT, body.dimensions)
+    embedded = _embed(texts, parameters)
     tokens = embedded.usage.tokens
     return answer(
         OpenAIAnswer(
             object="list",
             data=[
-                OpenAIVector("embedding", i, _encoded(embedding, asked.encoding_format))
+                OpenAIVector("embedding", i, _encode(embedding, body.encoding_format))
                 for i, embedding in enumerate(embedded.complete())
             ],
             model=settings.dashscope.model_name,
@@ -137,8 +141,8 @@ def openai_embeddings() -> Response:
 
 
 @app.get(openapi.PATH)
-def description() -> Response:
-    """What can be asked of the HTTP functions."""
+def describe_api() -> Response:
+    """The OpenAPI description of the HTTP functions."""
     return Response(openapi.read(), mimetype="application/json")
 
 
@@ -149,8 +153,8 @@ def _check_count(name: str, texts: list[str]) -> None:
         raise RequestError("too_many_texts", f"{name} holds {len(texts)} texts; {settings.max_texts} are allowed.")
 
 
-def _embedded(texts: Sequence[str], wanted: Wanted) -> Embedded:
-    """What DashScope makes of ``texts``; what cannot end in time is refused before anything is paid for."""
+def _embed(texts: Sequence[str], parameters: EmbeddingParameters) -> EmbeddingResult:
+    """Embed ``texts``; a request that cannot end in time is refused before anything is billed."""
     until = deadline()
     seconds = embedder.seconds_needed(texts)
     if seconds > until.remaining():
@@ -160,21 +164,21 @@ def _embedded(texts: Sequence[str], wanted: Wanted) -> Embedded:
             f"{until.remaining():.0f} s: send fewer texts at once.",
             status=413,
         )
-    return embedder.embed(texts, wanted, until)
+    return embedder.embed(texts, parameters, until)
 
 
-def _encoded(embedding: Embedding, encoding: str) -> Any:
+def _encode(embedding: Embedding, encoding: str) -> Any:
     if encoding == "float":
         return embedding.dense
     return base64.b64encode(array("f", embedding.dense).tobytes()).decode("ascii")
 
 
 @app.errorhandler(Exception)
-def failed(error: Exception) -> Response:
-    """OpenAI's shape of an error on OpenAI's route, ours elsewhere."""
-    response = application.error_answer(error)
+def handle_error(error: Exception) -> Response:
+    """Answer with OpenAI's form of an error on OpenAI's route, with ours elsewhere."""
+    response = answer_error(error)
     if request.path == "/v1/embeddings":
-        told = msgspec.json.decode(response.get_data())["error"]
+        content = msgspec.json.decode(response.get_data())["error"]
         kind = "invalid_request_error" if response.status_code < 500 else "server_error"
-        response.set_data(answer({"error": {**told, "type": kind, "param": None}}).get_data())
+        response.set_data(answer({"error": {**content, "type": kind, "param": None}}).get_data())
     return response

@@ -1,4 +1,4 @@
-"""What embed takes and gives over HTTP: its own shapes, and OpenAI's."""
+"""The HTTP requests and answers of embed: its own, and OpenAI's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from shared.domain.models import Embedding, SparseVector, Usage
-from shared.embedding.embedder import Output, TextType
+from shared.embedding.parameters import Output, TextType
 
 MAX_INSTRUCTION_CHARACTERS = 1_000
 
@@ -15,9 +15,11 @@ MAX_INSTRUCTION_CHARACTERS = 1_000
 class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /embed``."""
 
-    texts: Annotated[list[str], Meta(description="The texts, none blank; as many as EMBED_MAX_TEXTS allows (2,000).")]
-    text_type: Annotated[TextType, Meta(description="document for passages, query for questions.")] = TextType.DOCUMENT
-    dimension: Annotated[int | None, Meta(description="A size the model offers; else the deployment's.")] = None
+    texts: Annotated[list[str], Meta(description="The texts, not blank; at most EMBED_MAX_TEXTS (2,000).")]
+    text_type: Annotated[TextType, Meta(description="document for stored texts, query for queries.")] = (
+        TextType.DOCUMENT
+    )
+    dimension: Annotated[int | None, Meta(description="A size the model offers; default: the deployment's.")] = None
     output_type: Annotated[Output, Meta(description="Which vectors to return.")] = Output.DENSE
     instruct: Annotated[
         str,
@@ -30,7 +32,7 @@ class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Vector(Struct, frozen=True, omit_defaults=True):
-    """The vectors of one text; only those asked for are there."""
+    """The vectors of one text; only the requested ones are present."""
 
     index: Annotated[int, Meta(description="The text's position in the request.")]
     embedding: tuple[float, ...] = ()
@@ -53,11 +55,11 @@ class EmbedAnswer(Struct, frozen=True):
 
 
 class OpenAIRequest(Struct, frozen=True):
-    """Body of ``POST /v1/embeddings``; fields of OpenAI's that mean nothing here, such as ``user``, are ignored."""
+    """Body of ``POST /v1/embeddings``; other fields of OpenAI's, such as ``user``, are ignored."""
 
-    input: Annotated[str | list[str], Meta(description="One text or several, none blank.")]
+    input: Annotated[str | list[str], Meta(description="One text or several, not blank.")]
     model: Annotated[str, Meta(description="The model this deployment serves, see /healthz.")]
-    dimensions: Annotated[int | None, Meta(description="A size the model offers; else the deployment's.")] = None
+    dimensions: Annotated[int | None, Meta(description="A size the model offers; default: the deployment's.")] = None
     encoding_format: Annotated[
         Literal["float", "base64"], Meta(description="Numbers, or 32-bit floats in little-endian order as base64.")
     ] = "float"

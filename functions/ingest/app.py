@@ -10,15 +10,15 @@ from shared.embedding.embedder import Embedder
 from shared.ingestion import events
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
-from shared.runtime.auth import Gate
+from shared.runtime.auth import Authenticator
 from shared.runtime.settings import IngestSettings
-from shared.runtime.web import Application, settings_or_exit
+from shared.runtime.web import Application, read_settings_or_exit
 from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
     from shared.runtime.retrying import Deadline
 
-settings = settings_or_exit(IngestSettings)
+settings = read_settings_or_exit(IngestSettings)
 embedder = Embedder(settings.dashscope)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
 bucket = Bucket(settings.bucket)
@@ -41,5 +41,7 @@ def on_event(raw: bytes, deadline: Deadline) -> dict[str, Any]:
     return {"results": ingestion.handle(events.parse(raw), deadline)}
 
 
-application = Application("ingest", about=embedder.about, gate=Gate(()), prepare=prepare, on_event=on_event)
+application = Application(
+    "ingest", about=embedder.about, authenticator=Authenticator(()), prepare=prepare, on_event=on_event
+)
 app = application.flask

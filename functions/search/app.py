@@ -1,4 +1,4 @@
-"""search: a question in, ranked passages with their sources out; the state of documents; a page for people."""
+"""search: a question in, ranked chunks with their sources out; the state of documents; a page for people."""
 
 from __future__ import annotations
 
@@ -11,37 +11,39 @@ from flask import Response, request
 
 from functions.search import mcp, page
 from functions.search.shapes import (
+    ChunksRequest,
     DocumentRequest,
     ListRequest,
-    PassagesRequest,
-    SearchAnswer,
     SearchRequest,
-    converted,
-    found_answer,
-    passages_answer,
+    SearchResponse,
+    convert,
+    render_chunks,
+    render_result,
 )
 from shared.domain.errors import NotFoundError, RequestError
 from shared.domain.models import DocumentState
-from shared.embedding.dashscope import ModelStudio
+from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
-from shared.runtime.auth import Gate
+from shared.runtime.auth import Authenticator
+from shared.runtime.request import deadline, read_body, request_id, scope
+from shared.runtime.responses import answer
 from shared.runtime.settings import SearchSettings
-from shared.runtime.web import Application, answer, body, deadline, request_id, scope, settings_or_exit
-from shared.store.expressions import all_of, compile_filter, equals
+from shared.runtime.web import Application, read_settings_or_exit
+from shared.store.expressions import all_of, compile_filter, equals, visible_to
 from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
-    from shared.domain.models import Document, Excerpt
+    from shared.domain.models import Chunk, Document
     from shared.runtime.retrying import Deadline
 
-settings = settings_or_exit(SearchSettings)
-studio = ModelStudio(settings.dashscope)
-embedder = Embedder(settings.dashscope, studio)
+settings = read_settings_or_exit(SearchSettings)
+client = DashScopeClient(settings.dashscope)
+embedder = Embedder(settings.dashscope, client)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
-reranker = Reranker(settings.dashscope, settings.rerank, studio)
+reranker = Reranker(settings.dashscope, settings.rerank, client)
 retrieval = Retrieval(embedder, store, reranker, settings.rerank.documents, settings.rerank.by_default)
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -59,7 +61,7 @@ def prepare(deadline: Deadline) -> None:
 application = Application(
     "search",
     about=embedder.about | {"rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default}},
-    gate=Gate(settings.access.keys),
+    authenticator=Authenticator(settings.access.keys),
     prepare=prepare,
     domain=settings.access.domain,
     open_paths=frozenset({"/", openapi.PATH}),
@@ -69,8 +71,8 @@ app = application.flask
 
 @app.post("/search")
 def search() -> Response:
-    """Ranked passages for a question sent as JSON."""
-    return answer(_found(body(SearchRequest)))
+    """Ranked chunks for a question sent as JSON."""
+    return answer(_found(read_body(SearchRequest)))
 
 
 @app.get("/search")
@@ -80,16 +82,16 @@ def search_by_link() -> Response:
     fields["query"] = fields.pop("q", "")
     if "filter" in fields:
         fields["filter"] = _json(fields["filter"])
-    return answer(_found(converted(fields, SearchRequest, from_text=True)))
+    return answer(_found(convert(fields, SearchRequest, from_text=True)))
 
 
 @app.get("/documents")
 def documents() -> Response:
     """The documents' states."""
-    asked: ListRequest = converted(dict(request.args), ListRequest, from_text=True)
+    asked: ListRequest = convert(dict(request.args), ListRequest, from_text=True)
     deleted = equals("state", DocumentState.DELETED.value)
     condition = all_of(
-        scope().narrowed(asked.tenant).condition,
+        visible_to(scope().narrow(asked.tenant)),
         equals("state", asked.state.value) if asked.state else f"not ({deleted})",
         compile_filter({"prefix": {"key": asked.prefix}}) if asked.prefix else "",
     )
@@ -104,13 +106,13 @@ def document(document_id: str) -> Response:
     return answer(_document(document_id))
 
 
-@app.get("/documents/<document_id>/passages")
-def passages(document_id: str) -> Response:
-    """One document's passages in order."""
-    asked = converted(dict(request.args), PassagesRequest, from_text=True)
+@app.get("/documents/<document_id>/chunks")
+def chunks(document_id: str) -> Response:
+    """One document's chunks in order."""
+    asked = convert(dict(request.args), ChunksRequest, from_text=True)
     _document(document_id)
-    found, total = _passages(document_id, asked)
-    return answer(passages_answer(document_id, found, total, request_id()))
+    found, total = _chunks(document_id, asked)
+    return answer(render_chunks(document_id, found, total, request_id()))
 
 
 @app.post("/mcp")
@@ -133,23 +135,23 @@ def page_for_people() -> Response:
     return Response(text, headers=headers, mimetype="text/html")
 
 
-def _found(asked: SearchRequest) -> SearchAnswer:
-    found = retrieval.search(asked.question(), deadline(), scope())
-    return found_answer(found, grouped=asked.group_by is not None, request_id=request_id())
+def _found(asked: SearchRequest) -> SearchResponse:
+    found = retrieval.search(asked.to_query(), deadline(), scope())
+    return render_result(found, grouped=asked.group_by is not None, request_id=request_id())
 
 
 def _document(document_id: str) -> Document:
     until = deadline()
     known = None
     if _ID.fullmatch(document_id) and store.check(until):
-        known = store.document(document_id, until, scope().condition)
+        known = store.document(document_id, until, visible_to(scope()))
     if known is None:
         raise NotFoundError("document_not_found", "There is no such document; GET /documents lists them.")
     return known
 
 
-def _passages(document_id: str, asked: PassagesRequest) -> tuple[list[Excerpt], int]:
-    return store.stretch(document_id, asked.offset, asked.limit, scope().condition, deadline())
+def _chunks(document_id: str, asked: ChunksRequest) -> tuple[list[Chunk], int]:
+    return store.stretch(document_id, asked.offset, asked.limit, visible_to(scope()), deadline())
 
 
 def _json(text: str) -> Any:
@@ -163,14 +165,14 @@ def _json(text: str) -> Any:
 
 
 def _search_tool(arguments: dict[str, Any]) -> dict[str, Any]:
-    return dict(_found(converted(arguments, SearchRequest)))
+    return dict(_found(convert(arguments, SearchRequest)))
 
 
 def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:
-    asked: DocumentRequest = converted(arguments, DocumentRequest)
+    asked: DocumentRequest = convert(arguments, DocumentRequest)
     record = _document(asked.id)
-    found, total = _passages(asked.id, asked)
-    return {"document": record, **passages_answer(asked.id, found, total, request_id())}
+    found, total = _chunks(asked.id, asked)
+    return {"document": record, **render_chunks(asked.id, found, total, request_id())}
 
 
 def _told_hits(found: dict[str, Any]) -> str:
@@ -186,20 +188,20 @@ def _told_hit(hit: dict[str, Any]) -> str:
 
 
 def _told_document(found: dict[str, Any]) -> str:
-    record, shown = found["document"], found["passages"]
-    head = f"[{record.title} ({record.key}); {record.state.value}; {len(shown)} of {found['total']} passages]"
-    return "\n\n".join([head, *(passage["text"] for passage in shown)])
+    record, shown = found["document"], found["chunks"]
+    head = f"[{record.title} ({record.key}); {record.state.value}; {len(shown)} of {found['total']} chunks]"
+    return "\n\n".join([head, *(chunk["text"] for chunk in shown)])
 
 
 _LIST_OF_OBJECTS = {"type": "array", "items": {"type": "object"}}
 endpoint = mcp.Endpoint(
     "semantic-search",
-    "Search the documents of this organisation and cite what you use: title, key and page of each passage.",
+    "Search the documents of this organisation and cite what you use: title, key and page of each chunk.",
     [
         mcp.Tool(
             "search",
             "Search documents",
-            "Passages that answer a question best, by meaning and by words, in any language, with their sources.",
+            "Chunks that answer a question best, by meaning and by words, in any language, with their sources.",
             SearchRequest,
             {"hits": _LIST_OF_OBJECTS, "groups": _LIST_OF_OBJECTS, "mode": {"type": "string"}},
             _search_tool,
@@ -208,9 +210,9 @@ endpoint = mcp.Endpoint(
         mcp.Tool(
             "get_document",
             "Read a document",
-            "The state of one document and its passages in order, to read on around what search found.",
+            "The state of one document and its chunks in order, to read on around what search found.",
             DocumentRequest,
-            {"document": {"type": "object"}, "passages": _LIST_OF_OBJECTS, "total": {"type": "integer"}},
+            {"document": {"type": "object"}, "chunks": _LIST_OF_OBJECTS, "total": {"type": "integer"}},
             _document_tool,
             _told_document,
         ),

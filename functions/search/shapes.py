@@ -9,13 +9,13 @@ from msgspec import Meta, Struct
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Document, DocumentState, Usage
-from shared.retrieval.searching import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, Notice, Question
+from shared.retrieval.searching import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, SearchQuery, SearchWarning
 
 if TYPE_CHECKING:
-    from shared.domain.models import Excerpt
-    from shared.retrieval.searching import Answer, Found, Group
+    from shared.domain.models import Chunk
+    from shared.retrieval.searching import ResultGroup, ResultItem, SearchResult
 
-MAX_PASSAGES = 500
+MAX_CHUNKS = 500
 
 
 class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     top_k: Annotated[
         int,
         Meta(
-            description=f"Passages (or groups) wanted, 1 to {MAX_TOP_K}.",
+            description=f"Chunks (or groups) wanted, 1 to {MAX_TOP_K}.",
             extra_json_schema={"minimum": 1, "maximum": MAX_TOP_K},
         ),
     ] = 10
@@ -53,17 +53,17 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
             "row, modified (seconds), metadata.NAME."
         ),
     ] = None
-    min_score: Annotated[float | None, Meta(description="The least score of a passage, or of a group's best.")] = None
-    context: Annotated[int, Meta(ge=0, le=5, description="Neighbours wanted before and behind each passage.")] = 0
-    group_by: Annotated[Literal["document"] | None, Meta(description="Show passages of one document together.")] = None
-    group_size: Annotated[int, Meta(ge=1, le=10, description="Passages of one group at most.")] = 3
+    min_score: Annotated[float | None, Meta(description="The least score of a chunk, or of a group's best.")] = None
+    context: Annotated[int, Meta(ge=0, le=5, description="Neighbours wanted before and behind each chunk.")] = 0
+    group_by: Annotated[Literal["document"] | None, Meta(description="Show chunks of one document together.")] = None
+    group_size: Annotated[int, Meta(ge=1, le=10, description="Chunks of one group at most.")] = 3
     rerank: Annotated[bool | None, Meta(description="Whether a model reads the best once more and orders them.")] = None
     tenant: Annotated[str | None, Meta(description="Whose documents alone to search.")] = None
 
-    def question(self) -> Question:
+    def to_query(self) -> SearchQuery:
         """The question as `shared.retrieval.searching` takes it."""
-        return Question(
-            query=self.query,
+        return SearchQuery(
+            text=self.query,
             top_k=self.top_k,
             mode=self.mode,
             filter=self.filter,
@@ -89,21 +89,21 @@ class ListRequest(Struct, frozen=True, forbid_unknown_fields=True):
     offset: Annotated[int, Meta(ge=0, le=1 << 31, description="How many documents to leave out before.")] = 0
 
 
-class PassagesRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Query string of ``GET /documents/{id}/passages``."""
+class ChunksRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Query string of ``GET /documents/{id}/chunks``."""
 
-    offset: Annotated[int, Meta(ge=0, le=1 << 31, description="How many passages to leave out before.")] = 0
-    limit: Annotated[int, Meta(ge=1, le=MAX_PASSAGES, description="Passages wanted.")] = 100
+    offset: Annotated[int, Meta(ge=0, le=1 << 31, description="How many chunks to leave out before.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=MAX_CHUNKS, description="Chunks wanted.")] = 100
 
 
-class DocumentRequest(PassagesRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class DocumentRequest(ChunksRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Arguments of the tool ``get_document``."""
 
     id: Annotated[str, Meta(description="The document's id, as a hit of search has it in document.id.")]
 
 
-class ShownPlace(TypedDict):
-    """Where a passage stands: offsets in the document's text, and what its format has."""
+class LocationItem(TypedDict):
+    """Where a chunk stands: offsets in the document's text, and what its format has."""
 
     start: int
     end: int
@@ -111,26 +111,26 @@ class ShownPlace(TypedDict):
     sheet: str | None
     row: int | None
     headings: tuple[str, ...]
-    ordinal: Annotated[int, Meta(description="Position among the document's passages, counted from 0.")]
+    ordinal: Annotated[int, Meta(description="Position among the document's chunks, counted from 0.")]
 
 
-class ShownPassage(TypedDict):
-    """A passage as it stands in its document."""
+class ChunkItem(TypedDict):
+    """A chunk as it stands in its document."""
 
     id: str
     text: str
-    location: ShownPlace
+    location: LocationItem
 
 
-class ShownContext(TypedDict):
-    """What stands before and behind a passage."""
+class ContextItem(TypedDict):
+    """What stands before and behind a chunk."""
 
-    before: list[ShownPassage]
-    after: list[ShownPassage]
+    before: list[ChunkItem]
+    after: list[ChunkItem]
 
 
-class ShownSource(TypedDict):
-    """The document a passage is from."""
+class DocumentItem(TypedDict):
+    """The document a chunk is from."""
 
     id: str
     bucket: str
@@ -140,46 +140,46 @@ class ShownSource(TypedDict):
     tenant: str
 
 
-class ShownScores(TypedDict):
-    """What each side said of a passage; null where it did not find it."""
+class ScoresItem(TypedDict):
+    """What each side said of a chunk; null where it did not find it."""
 
     dense: Annotated[float | None, Meta(description="The cosine, -1 to 1.")]
     keyword: Annotated[float | None, Meta(description="BM25, positive.")]
     rerank: Annotated[float | None, Meta(description="The reranker's relevance, 0 to 1.")]
 
 
-class ShownHit(ShownPassage):
-    """A passage that answers the question."""
+class HitItem(ChunkItem):
+    """A chunk that answers the question."""
 
     score: Annotated[float, Meta(description="Higher is better; comparable within one answer only.")]
-    scores: ShownScores
+    scores: ScoresItem
     highlights: Annotated[list[tuple[int, int]], Meta(description="[start, end] in characters of the text.")]
-    document: ShownSource
-    context: NotRequired[ShownContext]
+    document: DocumentItem
+    context: NotRequired[ContextItem]
 
 
-class ShownGroup(TypedDict):
-    """Passages of one document; its score is that of the best."""
+class GroupItem(TypedDict):
+    """Chunks of one document; its score is that of the best."""
 
-    document: ShownSource
+    document: DocumentItem
     score: float
-    hits: list[ShownHit]
+    hits: list[HitItem]
 
 
-class SearchAnswer(TypedDict):
+class SearchResponse(TypedDict):
     """Answer to a search: ``hits``, or ``groups`` where they were asked for."""
 
-    hits: NotRequired[list[ShownHit]]
-    groups: NotRequired[list[ShownGroup]]
+    hits: NotRequired[list[HitItem]]
+    groups: NotRequired[list[GroupItem]]
     mode: Mode
     reranked: bool
-    notices: tuple[Notice, ...]
+    warnings: tuple[SearchWarning, ...]
     usage: Usage
     milliseconds: Annotated[dict[str, float], Meta(description="Time by stage; keyword runs beside the others.")]
     request_id: str
 
 
-class ListAnswer(TypedDict):
+class ListResponse(TypedDict):
     """The documents' records, and how many there are without limit and offset."""
 
     documents: list[Document]
@@ -187,16 +187,16 @@ class ListAnswer(TypedDict):
     request_id: str
 
 
-class PassagesAnswer(TypedDict):
-    """Passages of one document in order, and how many it has."""
+class ChunksResponse(TypedDict):
+    """Chunks of one document in order, and how many it has."""
 
     document_id: str
-    passages: list[ShownPassage]
+    chunks: list[ChunkItem]
     total: int
     request_id: str
 
 
-def converted(values: dict[str, Any], kind: type[Any], *, from_text: bool = False) -> Any:
+def convert(values: dict[str, Any], kind: type[Any], *, from_text: bool = False) -> Any:
     """``values`` as ``kind``; texts stand for numbers and the like where they come from an address.
 
     Raises:
@@ -208,35 +208,35 @@ def converted(values: dict[str, Any], kind: type[Any], *, from_text: bool = Fals
         raise RequestError("invalid_request", f"{error}.") from None
 
 
-def found_answer(found: Found, *, grouped: bool, request_id: str) -> SearchAnswer:
+def render_result(found: SearchResult, *, grouped: bool, request_id: str) -> SearchResponse:
     """The answer to a search."""
-    answer: SearchAnswer = {
+    answer: SearchResponse = {
         "mode": found.mode,
         "reranked": found.reranked,
-        "notices": found.notices,
+        "warnings": found.warnings,
         "usage": found.usage,
         "milliseconds": found.milliseconds,
         "request_id": request_id,
     }
     if grouped:
         return {"groups": list(map(_group, found.groups)), **answer}
-    return {"hits": list(map(_hit, found.answers)), **answer}
+    return {"hits": list(map(_hit, found.items)), **answer}
 
 
-def passages_answer(document_id: str, passages: list[Excerpt], total: int, request_id: str) -> PassagesAnswer:
-    """Passages of one document."""
-    shown = list(map(_excerpt, passages))
-    return {"document_id": document_id, "passages": shown, "total": total, "request_id": request_id}
+def render_chunks(document_id: str, chunks: list[Chunk], total: int, request_id: str) -> ChunksResponse:
+    """Chunks of one document."""
+    shown = list(map(_excerpt, chunks))
+    return {"document_id": document_id, "chunks": shown, "total": total, "request_id": request_id}
 
 
-def _group(group: Group) -> ShownGroup:
-    hits = list(map(_hit, group.answers))
+def _group(group: ResultGroup) -> GroupItem:
+    hits = list(map(_hit, group.items))
     return {"document": hits[0]["document"], "score": hits[0]["score"], "hits": hits}
 
 
-def _hit(answer: Answer) -> ShownHit:
+def _hit(answer: ResultItem) -> HitItem:
     hit, scores = answer.hit, answer.scores
-    shown: ShownHit = {
+    shown: HitItem = {
         "id": hit.id,
         "score": round(hit.score, 6),
         "scores": {
@@ -262,12 +262,12 @@ def _hit(answer: Answer) -> ShownHit:
     return shown
 
 
-def _excerpt(excerpt: Excerpt) -> ShownPassage:
+def _excerpt(excerpt: Chunk) -> ChunkItem:
     return {"id": excerpt.id, "text": excerpt.text, "location": _location(excerpt)}
 
 
-def _location(passage: Any) -> ShownPlace:
-    place = passage.location
+def _location(chunk: Any) -> LocationItem:
+    place = chunk.location
     return {
         "start": place.start,
         "end": place.end,
@@ -275,7 +275,7 @@ def _location(passage: Any) -> ShownPlace:
         "sheet": place.sheet,
         "row": place.row,
         "headings": place.headings,
-        "ordinal": passage.ordinal,
+        "ordinal": chunk.ordinal,
     }
 
 

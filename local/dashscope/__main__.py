@@ -1,4 +1,4 @@
-"""Command line of the stand-in."""
+"""Command line of the emulator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def _serve_until_told(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(told, stop.set)
 
     def announce(base_url: str) -> None:
-        print(f"dashscope stand-in (model {settings.model}) on {base_url}", flush=True)
+        print(f"dashscope emulator (model {settings.model}) on {base_url}", flush=True)
 
     await serve(settings, announce, stop)
 

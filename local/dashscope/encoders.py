@@ -1,4 +1,4 @@
-"""The models behind the stand-in: real multilingual encoders.
+"""The models behind the emulator: real multilingual encoders.
 
 An encoder turns texts into unit vectors of its own dimension; :func:`fit` brings them to the dimension a caller
 asked for.

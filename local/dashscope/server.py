@@ -1,4 +1,4 @@
-"""A stand-in that listens: until it is told to stop, or in a thread of this process."""
+"""An emulator that listens: until it is told to stop, or in a thread of this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from local.dashscope.stand_in import StandIn
+from local.dashscope.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,10 +29,10 @@ async def serve(settings: Settings, ready: Callable[[str], None], stop: asyncio.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Bound before the model loads, so that a taken port is known at once; no call is accepted yet.
         listener.bind((settings.host, settings.port))
-        stand_in = StandIn(settings)
-        await stand_in.load()
+        emulator = Emulator(settings)
+        await emulator.load()
         # A call that hangs on purpose must not hold up the end.
-        runner = web.AppRunner(stand_in.application(), access_log=None, shutdown_timeout=1)
+        runner = web.AppRunner(emulator.application(), access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             await web.SockSite(runner, listener).start()
@@ -40,19 +40,19 @@ async def serve(settings: Settings, ready: Callable[[str], None], stop: asyncio.
             await stop.wait()
         finally:
             await runner.cleanup()
-            stand_in.close()
+            emulator.close()
 
 
 @contextlib.contextmanager
 def running(settings: Settings) -> Iterator[str]:
-    """Run a stand-in in a thread of this process; gives its base URL, ending in ``/api/v1``.
+    """Run an emulator in a thread of this process; gives its base URL, ending in ``/api/v1``.
 
     Raises:
         OSError: the address cannot be listened on.
     """
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     address: Future[str] = Future()
-    thread = threading.Thread(target=_run, args=(loop, settings, address, stop), name="dashscope stand-in", daemon=True)
+    thread = threading.Thread(target=_run, args=(loop, settings, address, stop), name="dashscope emulator", daemon=True)
     thread.start()
     base_url = address.result()
     try:

@@ -1,4 +1,4 @@
-"""How one stand-in runs: what it is started with, and what may change while it runs."""
+"""How one emulator runs: what it is started with, and what may change while it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 @dataclass(frozen=True)
 class Settings:
-    """How one stand-in runs.
+    """How one emulator runs.
 
     Attributes:
         port: 0 picks a free one.

@@ -1,4 +1,4 @@
-"""Command line of the stand-in."""
+"""Command line of the emulator."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from local.oss.settings import Settings
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C; exit with 1 and a sentence when that is impossible."""
-    logging.basicConfig(level=logging.WARNING, format="oss stand-in: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="oss emulator: %(message)s")
     options = _parser().parse_args()
     try:
         options.notifications = _notifications(options.notifications)
         asyncio.run(_serve_until_told(Settings(**vars(options))))
     except (OSError, ValueError) as error:
-        sys.exit(f"oss stand-in: {_advice(error, options)}")
+        sys.exit(f"oss emulator: {_advice(error, options)}")
 
 
 async def _serve_until_told(settings: Settings) -> None:
@@ -34,7 +34,7 @@ async def _serve_until_told(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(told, stop.set)
 
     def announce(endpoint: str) -> None:
-        print(f"oss stand-in: bucket {settings.bucket} over {settings.root} on {endpoint}", flush=True)
+        print(f"oss emulator: bucket {settings.bucket} over {settings.root} on {endpoint}", flush=True)
 
     await serve(settings, announce, stop)
 

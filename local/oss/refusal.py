@@ -19,7 +19,7 @@ _ERRORS: Final = {
     "InvalidPartOrder": (400, "The list of parts was not in ascending order."),
     "InvalidRange": (416, "The requested range cannot be satisfied."),
     "MalformedXML": (400, "The XML you provided was not well-formed."),
-    "MethodNotAllowed": (405, "The OSS stand-in does not offer this operation."),
+    "MethodNotAllowed": (405, "The OSS emulator does not offer this operation."),
     "NoSuchBucket": (404, "The specified bucket does not exist."),
     "NoSuchKey": (404, "The specified key does not exist."),
     "NoSuchUpload": (404, "The specified upload does not exist."),

@@ -1,4 +1,4 @@
-"""A stand-in that listens: until it is told to stop, or in a thread of this process."""
+"""An emulator that listens: until it is told to stop, or in a thread of this process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from local.oss.emulator import Emulator
 from local.oss.folder import Folder
-from local.oss.stand_in import StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ async def serve(settings: Settings, ready: Callable[[str], None], stop: asyncio.
         OSError: the address is taken or cannot be used.
     """
     folder = await asyncio.to_thread(Folder, settings.root, announce_existing=settings.announce_existing)
-    runner = web.AppRunner(StandIn(settings, folder).application(), access_log=None, shutdown_timeout=5.0)
+    runner = web.AppRunner(Emulator(settings, folder).application(), access_log=None, shutdown_timeout=5.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()
@@ -39,7 +39,7 @@ async def serve(settings: Settings, ready: Callable[[str], None], stop: asyncio.
 
 @contextmanager
 def running(settings: Settings) -> Iterator[str]:
-    """Run a stand-in in a thread of this process; gives its endpoint.
+    """Run an emulator in a thread of this process; gives its endpoint.
 
     Raises:
         NotADirectoryError: the folder is missing.
@@ -47,7 +47,7 @@ def running(settings: Settings) -> Iterator[str]:
     """
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     endpoint: Future[str] = Future()
-    thread = threading.Thread(target=_run, args=(loop, settings, endpoint, stop), name="oss stand-in", daemon=True)
+    thread = threading.Thread(target=_run, args=(loop, settings, endpoint, stop), name="oss emulator", daemon=True)
     thread.start()
     url = endpoint.result()
     try:

@@ -1,4 +1,4 @@
-"""What one stand-in serves."""
+"""What one emulator serves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RESERVED: Final = frozenset({"control", "healthz"})
 
 @dataclass(frozen=True)
 class Settings:
-    """What one stand-in serves.
+    """What one emulator serves.
 
     Attributes:
         root: the folder.

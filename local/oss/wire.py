@@ -63,7 +63,7 @@ def draft_headers(draft: Draft) -> dict[str, str]:
 
 def identity(request_id: str) -> dict[str, str]:
     """Headers of every response."""
-    return {"x-oss-request-id": request_id, "Server": "AliyunOSS (local stand-in)"}
+    return {"x-oss-request-id": request_id, "Server": "AliyunOSS (local emulator)"}
 
 
 def object_type(stored: StoredObject) -> str:

@@ -52,9 +52,9 @@ class RerankModel(Struct, frozen=True):
     """What one rerank model takes and costs.
 
     Attributes:
-        documents_per_call: passages allowed in one request.
-        tokens_per_document: tokens read of one passage; what is behind them is ignored.
-        tokens_per_call: tokens allowed in one request, the query counted with each passage.
+        documents_per_call: chunks allowed in one request.
+        tokens_per_document: tokens read of one chunk; what is behind them is ignored.
+        tokens_per_call: tokens allowed in one request, the query counted with each chunk.
     """
 
     name: str

@@ -51,7 +51,7 @@ class ObjectState:
         modified: when it or its metadata was last written, in whole seconds since the epoch.
         metadata: what its owner says about it, by name; empty in a listing, which does not tell.
         problem: why the metadata cannot be used, or empty.
-        beside: version of the file beside it that holds metadata; empty when there is none.
+        sidecar_etag: version of the sidecar, the object that holds its metadata; empty when there is none.
     """
 
     key: ObjectKey
@@ -60,7 +60,7 @@ class ObjectState:
     modified: int
     metadata: dict[str, Any] = field(default_factory=dict, compare=False)
     problem: str = field(default="", compare=False)
-    beside: str = ""
+    sidecar_etag: str = ""
 
     @property
     def version(self) -> str:
@@ -71,7 +71,7 @@ class ObjectState:
 
 
 class Location(Struct, frozen=True):
-    """Where in its document a passage stands.
+    """Where in its document a chunk stands.
 
     Attributes:
         start: offset of its first character in the document's extracted text.
@@ -156,6 +156,11 @@ class Chunk(Struct, frozen=True):
     location: Location
     context: str = ""
 
+    @property
+    def embedded_text(self) -> str:
+        """What is embedded and indexed for words: the context in front of the text."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
 
 class DocumentState(StrEnum):
     """How far a document has come; a record that was deleted is remembered, lest an older one bring it back."""
@@ -191,15 +196,15 @@ class Document(Struct, frozen=True):
         version: the object's content and metadata this record speaks of (the ETag, where there is no metadata).
         indexed_version: the version the index answers from; empty when it holds none.
         etag: version of the object's content alone.
-        beside: version of the file of metadata beside it; empty when there was none.
+        sidecar_etag: version of the sidecar (``<key>.metadata.json``); empty when there was none.
         size: bytes of the object.
         modified: when the object or its metadata was written, seconds since the epoch.
-        chunks: passages in the index.
+        chunks: chunks in the index.
         tokens: tokens DashScope billed for this version.
         cost_cny: what they cost.
         attempts: tries spent on this version.
         order: of a record, its version number; an older record that comes late is left out.
-        fingerprint: digest of the passages' ids and places, to see whether the index still holds exactly them.
+        fingerprint: digest of the chunks' ids and places, to see whether the index still holds exactly them.
         tenant: whose the document is, or empty.
         tenant_from: the rule that said so.
         updated: when this record was written, seconds since the epoch.
@@ -212,7 +217,7 @@ class Document(Struct, frozen=True):
     version: str
     indexed_version: str = ""
     etag: str = ""
-    beside: str = ""
+    sidecar_etag: str = ""
     title: str = ""
     format: str = ""
     size: int = 0
@@ -262,8 +267,8 @@ class Embedding:
     sparse: SparseVector | None = field(default=None, repr=False)
 
 
-class Hit(Struct, frozen=True):
-    """A passage that answers a question.
+class SearchHit(Struct, frozen=True):
+    """A chunk that answers a question.
 
     Attributes:
         score: higher is better; comparable within one response only.
@@ -283,17 +288,3 @@ class Hit(Struct, frozen=True):
     ordinal: int = 0
     metadata: dict[str, Any] = {}
     tenant: str = ""
-
-
-class Excerpt(Struct, frozen=True):
-    """A passage as it stands in its document.
-
-    Attributes:
-        ordinal: position in the document, counted from 0.
-    """
-
-    id: str
-    document_id: str
-    ordinal: int
-    text: str
-    location: Location

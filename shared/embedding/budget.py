@@ -10,8 +10,8 @@ from shared.domain.errors import ConfigurationError
 class Budget:
     """A cap on the cost of a process, in CNY, since it started; 0 is no cap. Shared by all threads."""
 
-    def __init__(self, most: float) -> None:
-        self._most = most
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
         self._spent = 0.0
         self._lock = threading.Lock()
 
@@ -22,10 +22,10 @@ class Budget:
             ConfigurationError: ``cost_cap_reached``: it might exceed the cap.
         """
         with self._lock:
-            if self._most and self._spent + cost > self._most:
+            if self._limit and self._spent + cost > self._limit:
                 raise ConfigurationError(
                     "cost_cap_reached",
-                    f"CNY {self._spent:.4f} of MAX_COST_CNY={self._most:g} are spent or under way, and the next call "
+                    f"CNY {self._spent:.4f} of MAX_COST_CNY={self._limit:g} are spent or under way, and the next call "
                     "might exceed it: raise the cap to go on.",
                 )
             self._spent += cost

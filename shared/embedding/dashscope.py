@@ -1,68 +1,50 @@
-"""DashScope, which Alibaba Cloud also calls Model Studio: the one place that imports its SDK.
+"""DashScope, which Alibaba Cloud also calls Model Studio: the one file that imports its SDK.
 
-One call here is one call there, with its timeout; what to send and whether to repeat it is for those who ask. Answers
-come as the SDK gives them, failures as our errors. All models share one session and one budget of the process.
+One method makes one call, with its timeout, and returns a checked `Answer` of our own types; the SDK's response stays
+here. What to send, when, and whether to repeat it is decided by the callers (`calls`, `embedder`, `reranker`). To add a
+kind of model, add a method that makes the request and a function that parses its output.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-import time
+import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.domain.errors import ConfigurationError, PlatformError, TransientError
+from shared.domain.models import Embedding, SparseVector
 from shared.embedding.budget import Budget
-from shared.runtime import tracing
+from shared.embedding.failures import MalformedError, Rejection, UnreachableError, interpret
+from shared.embedding.results import Answer
+from shared.runtime import clock, tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import requests
 
+    from shared.embedding.parameters import EmbeddingParameters
     from shared.runtime.settings import DashScopeSettings
 
 log = logging.getLogger(__name__)
 
+Content = TypeVar("Content")
+
 _CONNECT_SECONDS = 3.05
 _MESSAGE_LIMIT = 300
-_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
-# Connections beyond those of embedding, for questions and for reranking.
+# Connections beyond those of embedding, for queries and for reranking.
 _MORE_CONNECTIONS = 32
 
-_TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-_THROTTLED_STATUS = 429
-# 429s about money, which no waiting cures. https://help.aliyun.com/zh/model-studio/error-code
-_BILLING_CODES = frozenset(
-    {"CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "Arrearage", "AllocationQuota.FreeTierOnly"}
-)
-_FREE_TIER = "free allocated quota exceeded"
-_REFUSED_CODES = frozenset({"InvalidParameter", "DataInspectionFailed", "data_inspection_failed"})
 
-
-class MalformedError(TransientError):
-    """An answer that cannot be used."""
-
-    def __init__(self, reason: str, request_id: str) -> None:
-        super().__init__("embedding_malformed", f"DashScope's answer cannot be used: {reason}.", request_id=request_id)
-
-
-class RefusedError(PlatformError):
-    """DashScope refuses what a call holds; some text in it is to blame."""
-
-
-class ModelStudio:
+class DashScopeClient:
     """A client of DashScope's SDK: thread-safe, one per process.
 
     Attributes:
-        budget: what all its calls together may cost.
-
-    The codes of its errors begin with ``embedding_``, as callers know them; nobody sees those of a reranking.
+        budget: what all calls of the process together may cost.
     """
 
     def __init__(self, settings: DashScopeSettings) -> None:
-        self.budget = Budget(settings.most_cost)
+        self.budget = Budget(settings.max_cost)
         self._settings = settings
 
     def warm_up(self) -> None:
@@ -71,108 +53,154 @@ class ModelStudio:
 
         _ = self._session
 
-    def embed(self, texts: Sequence[str], seconds: float, **parameters: Any) -> Any:
-        """The answer to one call of the embedding model; each text a row.
+    def embed(
+        self, texts: Sequence[str], parameters: EmbeddingParameters, seconds: float
+    ) -> Answer[tuple[Embedding, ...]]:
+        """Call the embedding model; the content has one embedding for each text, in input order.
 
         Raises:
-            PlatformError: as `_answered`.
+            PlatformError: as `_call`.
         """
         from dashscope.embeddings import TextEmbedding  # late: half a second of every cold start
 
-        model = self._settings.model.name
-        return self._answered(
-            lambda common: TextEmbedding.call(model=model, input=texts, **common, **parameters), seconds
-        )
-
-    def rerank(self, model: str, query: str, documents: Sequence[str], seconds: float) -> Any:
-        """The answer to one call of a rerank model, which reads ``query`` with each of ``documents``.
-
-        Raises:
-            PlatformError: as `_answered`.
-        """
-        from dashscope import TextReRank
-
-        return self._answered(
-            lambda common: TextReRank.call(
-                model=model, query=query, documents=list(documents), return_documents=False, **common
-            ),
+        model = self._settings.model
+        options = {
+            "text_type": parameters.text_type.value,
+            "dimension": parameters.dimension if model.takes_dimension else None,
+            "output_type": parameters.output.value if model.sparse else None,
+            "instruct": parameters.instruct or None,
+        }
+        return self._call(
+            lambda common: TextEmbedding.call(model=model.name, input=list(texts), **common, **options),
+            lambda output: _parse_embeddings(output, len(texts), parameters),
             seconds,
         )
 
-    def _answered(self, call: Callable[[dict[str, Any]], Any], seconds: float) -> Any:
-        """The SDK's response, whatever its status.
+    def rerank(self, model: str, query: str, documents: Sequence[str], seconds: float) -> Answer[tuple[float, ...]]:
+        """Call a rerank model; the content has the relevance of each document for ``query``, in input order.
 
         Raises:
-            TransientError: ``embedding_unavailable``: nobody answered in time.
-            MalformedError: the SDK cannot read the answer.
+            PlatformError: as `_call`.
         """
+        from dashscope import TextReRank
+
+        return self._call(
+            lambda common: TextReRank.call(
+                model=model, query=query, documents=list(documents), return_documents=False, **common
+            ),
+            lambda output: _parse_relevance(output, len(documents)),
+            seconds,
+        )
+
+    def _call(
+        self, send: Callable[[dict[str, Any]], Any], parse: Callable[[Any], Content], seconds: float
+    ) -> Answer[Content]:
+        """Make a call and check its answer.
+
+        Args:
+            send: calls the SDK with the options common to all calls.
+            parse: reads the response's output; raises ``ValueError`` with what is wrong with it.
+
+        Raises:
+            UnreachableError: ``embedding_unavailable``: no answer arrived in time.
+            MalformedError: the answer cannot be used.
+            PlatformError: DashScope rejected the call, see `failures.interpret`.
+        """
+        response = self._send(send, seconds)
+        if response.status_code != 200:
+            raise interpret(self._rejection(response))
+        tokens, request_id = _billed(response), response.request_id or ""
+        try:
+            return Answer(parse(response.output), tokens, request_id)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = str(error) if isinstance(error, ValueError) else "its shape is unknown"
+            raise MalformedError(reason, request_id, tokens) from None
+
+    def _send(self, send: Callable[[dict[str, Any]], Any], seconds: float) -> Any:
         import requests
 
-        started = time.monotonic()
-        common = {
+        started = clock.monotonic()
+        try:
+            with tracing.call("dashscope", "call"):
+                return send(self._options(seconds))
+        except requests.RequestException as error:
+            log.warning(
+                "dashscope_unreachable",
+                extra={"reason": type(error).__name__, "seconds": round(clock.monotonic() - started, 3)},
+            )
+            raise UnreachableError(
+                "embedding_unavailable",
+                f"DashScope did not answer at {self._settings.address} ({type(error).__name__}); if it never does, "
+                "check DASHSCOPE_NETWORK and DASHSCOPE_BASE_URL.",
+            ) from None  # the original may hold the key in its message
+        except (TypeError, AttributeError, KeyError, ValueError):
+            # The SDK cannot read an answer that is JSON but not an object.
+            raise MalformedError("its shape is unknown") from None
+
+    def _options(self, seconds: float) -> dict[str, Any]:
+        return {
             "api_key": self._settings.api_key.reveal(),
             "workspace": self._settings.workspace or None,
             "base_address": self._settings.address,
             "session": self._session,
             # `timeout=` would be sent to the server as a parameter and leave 300 s in force.
             "request_timeout": (min(_CONNECT_SECONDS, seconds), seconds),
+            "headers": tracing.trace_headers(),
         }
-        try:
-            with tracing.call("dashscope", "call"):
-                return call({**common, "headers": tracing.headers()})
-        except requests.RequestException as error:
-            log.warning(
-                "dashscope_unreachable",
-                extra={"reason": type(error).__name__, "seconds": round(time.monotonic() - started, 3)},
-            )
-            raise TransientError(
-                "embedding_unavailable",
-                f"DashScope did not answer at {self._settings.address} ({type(error).__name__}); if it never does, "
-                "check DASHSCOPE_NETWORK and DASHSCOPE_BASE_URL.",
-            ) from None  # the original may hold the key in its message
-        except (TypeError, AttributeError, KeyError, ValueError):
-            # The SDK stumbles over an answer that is JSON but no object.
-            raise MalformedError("its shape is unknown", "") from None
 
-    def failure(self, response: Any) -> PlatformError:
-        """What a response with another status than 200 means."""
-        code = str(response.code or f"HTTP{response.status_code}")
-        message = str(response.message or "").replace(self._settings.api_key.reveal(), "***")[:_MESSAGE_LIMIT]
-        said = f"DashScope answered {response.status_code} {code}: {message}"
-        request_id = response.request_id or ""
-        billing = code in _BILLING_CODES or _FREE_TIER in message.lower()
-        if response.status_code in _TRANSIENT_STATUSES and not billing:
-            short = "embedding_throttled" if throttled(response) else "embedding_unavailable"
-            retry_after = _retry_after(response.headers or {})
-            return TransientError(short, said, request_id=request_id, retry_after=retry_after)
-        if response.status_code == 400 and code in _REFUSED_CODES:
-            return RefusedError(code, message, request_id=request_id)
-        if billing:
-            return ConfigurationError("embedding_unpaid", f"{said} Check the account's bill.", request_id=request_id)
-        hint = "Check DASHSCOPE_API_KEY, and that it belongs to the region of DASHSCOPE_NETWORK."
-        return ConfigurationError("embedding_refused", f"{said} {hint}", request_id=request_id)
+    def _rejection(self, response: Any) -> Rejection:
+        return Rejection(
+            status=response.status_code,
+            code=str(response.code or f"HTTP{response.status_code}"),
+            message=str(response.message or "").replace(self._settings.api_key.reveal(), "***")[:_MESSAGE_LIMIT],
+            request_id=response.request_id or "",
+            headers=response.headers or {},
+        )
 
     @cached_property
     def _session(self) -> requests.Session:
         from shared.runtime.connection import bounded_session
 
-        logging.getLogger("dashscope").setLevel(logging.CRITICAL)  # it logs requests; we say what is needed, once
+        logging.getLogger("dashscope").setLevel(logging.CRITICAL)  # it logs every request; we log each failure once
         return bounded_session(self._settings.address, connections=self._settings.concurrency + _MORE_CONNECTIONS)
 
 
-def throttled(response: Any) -> bool:
-    """Whether a call was refused for its pace, or for money, which DashScope puts under the same status."""
-    return bool(response.status_code == _THROTTLED_STATUS)
-
-
-def tokens_billed(response: Any) -> int:
-    """Tokens billed for a response."""
+def _billed(response: Any) -> int:
     usage = response.usage if isinstance(response.usage, dict) else {}
     count = usage.get("total_tokens")
     return count if isinstance(count, int) and count > 0 else 0
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    # Not documented, honoured when present; a date is not worth parsing for a pause.
-    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return float(value) if _SECONDS.fullmatch(value) else None
+def _parse_embeddings(output: Any, count: int, parameters: EmbeddingParameters) -> tuple[Embedding, ...]:
+    """The rows in request order.
+
+    Raises:
+        ValueError: rows are missing, doubled, of another size or not finite.
+    """
+    rows = sorted(output["embeddings"], key=lambda row: row["text_index"])
+    if [row["text_index"] for row in rows] != list(range(count)):
+        raise ValueError("its rows do not match the texts of the call")
+    return tuple(_parse_embedding(row, parameters) for row in rows)
+
+
+def _parse_embedding(row: Mapping[str, Any], parameters: EmbeddingParameters) -> Embedding:
+    dense = tuple(row["embedding"]) if parameters.output.has_dense else ()
+    # One NaN or infinity spoils the sum; checking each number takes a tenth of the time of the whole call.
+    if parameters.output.has_dense and (len(dense) != parameters.dimension or not math.isfinite(sum(dense))):
+        raise ValueError(f"a vector is not {parameters.dimension} finite numbers")
+    if not parameters.output.has_sparse:
+        return Embedding(dense)
+    weights = [(int(entry["index"]), float(entry["value"])) for entry in row["sparse_embedding"]]
+    return Embedding(dense, SparseVector(tuple(i for i, _ in weights), tuple(v for _, v in weights)))
+
+
+def _parse_relevance(output: Any, count: int) -> tuple[float, ...]:
+    """The scores in request order.
+
+    Raises:
+        ValueError: some are missing, doubled or not finite.
+    """
+    scores = {int(row["index"]): float(row["relevance_score"]) for row in output["results"]}
+    if sorted(scores) != list(range(count)) or not all(map(math.isfinite, scores.values())):
+        raise ValueError("its scores do not match the documents of the call")
+    return tuple(scores[index] for index in range(count))

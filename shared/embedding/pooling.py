@@ -1,7 +1,7 @@
 """One vector for a text longer than the model takes: the mean of its parts' vectors, weighted by their length.
 
 A mean of unit vectors, brought back to unit length, keeps the direction the parts have in common. It is coarser than a
-passage's own vector, so it is the caller's choice and never done unasked.
+chunk's own vector, so it is the caller's choice and never done unasked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.domain.models import Embedding, SparseVector
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from shared.embedding.embedder import Embedded
+    from shared.embedding.results import EmbeddingResult
 
 _BREAK = re.compile(r"[。！？!?；;]|\.\s|\s")
 
@@ -49,7 +49,7 @@ def split(texts: Sequence[str], too_long: Callable[[str], bool]) -> Parts:
     return Parts(tuple(part for part, _ in parts), tuple(owner for _, owner in parts))
 
 
-def pool(embedded: Embedded, parts: Parts) -> Embedded:
+def pool(embedded: EmbeddingResult, parts: Parts) -> EmbeddingResult:
     """The answer for the parts, brought back to one embedding for each text."""
     if embedded.refused or embedded.failure:
         refused = tuple(replace(text, index=parts.owners[text.index]) for text in embedded.refused)

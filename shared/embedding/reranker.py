@@ -1,151 +1,113 @@
-"""Passages ordered by a model that reads each together with the question, where the searches only compared them.
+"""Order chunks by a model that reads each together with the query, where the searches only compare vectors and words.
 
-A call is bounded before it is sent: so many passages, each cut to what the model reads of one, all within what one call
-may hold. Orders that were paid for are remembered, so that turning the pages of an answer costs nothing.
+A call is bounded before it is sent: so many chunks, each cut to what the model reads of one, all within what one call
+may hold. Results are cached, so that another page of the same answer costs nothing.
 """
 
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct, field
+from typing import TYPE_CHECKING
 
 from shared.domain.models import Usage, digest
 from shared.embedding import tokens
-from shared.embedding.dashscope import MalformedError, throttled, tokens_billed
-from shared.embedding.quota import Limiter, Share
-from shared.runtime import metrics, retrying
-from shared.runtime.retrying import Deadline, Persistence
+from shared.embedding.cache import RecentValues
+from shared.embedding.calls import Estimate, ModelCalls
+from shared.embedding.failures import MalformedError
+from shared.embedding.quota import Share
+from shared.embedding.results import RerankResult
+from shared.runtime import retrying
+from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.embedding.dashscope import ModelStudio
+    from shared.embedding.dashscope import DashScopeClient
     from shared.runtime.settings import DashScopeSettings, RerankSettings
 
-# Somebody waits, and without a reranking there is an answer already.
-_PERSISTENCE = Persistence(attempts=2, first_wait=0.2, longest_wait=1)
-_MOST_SECONDS = 6.0
-# Of the time that is left, so much may pass at most.
-_MOST_SHARE = 0.5
-_REMEMBERED = 500
-# How much shorter a passage is made than its tokens ask for: they are not spread evenly over its characters.
-_CUT_SHORTER = 0.95
-
-
-class Reranked(Struct, frozen=True):
-    """Answer to a request.
-
-    Attributes:
-        relevance: one number between 0 and 1 for each passage, in the order they were given.
-    """
-
-    relevance: tuple[float, ...]
-    usage: Usage
-
-
-class _Bill(Struct):
-    """What the calls of one request cost, those whose answer could not be used included."""
-
-    usage: Usage = field(default_factory=Usage)
+# A user waits, and without reranking there is an answer already.
+_RETRY_POLICY = RetryPolicy(attempts=2, first_delay=0.2, max_delay=1)
+_MAX_SECONDS = 6.0
+# The part of the remaining time that reranking may take.
+_MAX_SHARE = 0.5
+_CACHED_RESULTS = 500
+# How much shorter a text is cut than its tokens ask for: they are not spread evenly over its characters.
+_SHORTEN_TO = 0.95
 
 
 class Reranker:
-    """Orders passages by DashScope: thread-safe, one per process.
+    """Scores texts against a query by DashScope: thread-safe, one per process.
 
     Args:
-        studio: what it calls DashScope through, with the process's budget.
+        client: sends the calls, with the process's budget.
     """
 
-    def __init__(self, dashscope: DashScopeSettings, settings: RerankSettings, studio: ModelStudio) -> None:
-        self._call_timeout = dashscope.call_timeout
+    def __init__(self, dashscope: DashScopeSettings, settings: RerankSettings, client: DashScopeClient) -> None:
         self._model = settings.model
-        self._studio = studio
+        self._client = client
         # The quota of rerank models counts requests only. https://help.aliyun.com/zh/model-studio/rate-limit
-        self._limiter = Limiter(Share(self._model.requests_per_second * dashscope.quota_share, math.inf))
-        self._known: OrderedDict[str, tuple[float, ...]] = OrderedDict()
-        self._lock = threading.Lock()
+        share = Share(self._model.requests_per_second * dashscope.quota_share, math.inf)
+        self._calls = ModelCalls(self._model, share, client.budget, dashscope.call_timeout)
+        self._cache: RecentValues[tuple[float, ...]] = RecentValues(_CACHED_RESULTS)
 
-    def rerank(self, query: str, texts: Sequence[str], deadline: Deadline) -> Reranked:
+    def rerank(self, query: str, texts: Sequence[str], deadline: Deadline) -> RerankResult:
         """How well each of ``texts`` answers ``query``.
 
         Raises:
-            PlatformError: DashScope cannot be asked, refuses, or would cost more than the process may spend.
+            PlatformError: DashScope cannot be reached, refuses, or would cost more than the process may spend.
         """
         key = digest(query, *texts)
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return Reranked(self._known[key], Usage())
-        bill = _Bill()
-        read = self._cut(query, texts)
-        until = Deadline.after(min(_MOST_SECONDS, deadline.remaining() * _MOST_SHARE))
-        relevance = retrying.call(lambda: self._call(query, read, until, bill), _PERSISTENCE, until)
-        with self._lock:
-            self._known[key] = relevance
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return Reranked(relevance, bill.usage)
+        if (known := self._cache.get(key)) is not None:
+            return RerankResult(known, Usage())
+        until = Deadline.after(min(_MAX_SECONDS, deadline.remaining() * _MAX_SHARE))
+        result = self._rerank(query, self._cut(query, texts), until)
+        self._cache.put(key, result.relevance)
+        return result
+
+    def _rerank(self, query: str, texts: list[str], deadline: Deadline) -> RerankResult:
+        unusable = Usage()  # of answers that were billed and could not be used
+
+        def call() -> RerankResult:
+            nonlocal unusable
+            try:
+                answer, usage = self._calls.run(
+                    lambda seconds: self._client.rerank(self._model.name, query, texts, seconds),
+                    _estimate(query, texts),
+                    deadline,
+                )
+            except MalformedError as error:
+                unusable += error.usage
+                raise
+            return RerankResult(answer.content, unusable + usage)
+
+        return retrying.call(call, _RETRY_POLICY, deadline)
 
     def _cut(self, query: str, texts: Sequence[str]) -> list[str]:
         """The beginnings of ``texts`` that one call may hold; the query counts once with each.
 
         Counting exactly takes a vocabulary of 65 MB, so it is done only where the bound by bytes does not settle it.
         """
-        asked = tokens.at_most(query) + 1
-        bounds = [tokens.at_most(text) for text in texts]
+        query_tokens = tokens.bound(query) + 1
+        bounds = [tokens.bound(text) for text in texts]
         if (
             max(bounds) <= self._model.tokens_per_document
-            and sum(bounds) + asked * len(texts) <= self._model.tokens_per_call
+            and sum(bounds) + query_tokens * len(texts) <= self._model.tokens_per_call
         ):
             return list(texts)
-        asked = tokens.exact(query) + 1
-        most = min(self._model.tokens_per_document, self._model.tokens_per_call // len(texts) - asked)
-        return [_beginning(text, most) for text in texts]
-
-    def _call(self, query: str, texts: list[str], deadline: Deadline, bill: _Bill) -> tuple[float, ...]:
-        reservation = self._limiter.wait(0, deadline)
-        reserved = self._model.cost(sum(map(tokens.at_most, texts)) + tokens.at_most(query) * len(texts))
-        self._studio.budget.reserve(reserved)
-        # Until the answer says: an answer that is lost may have been paid for.
-        billed = sum(map(tokens.estimate, texts)) + tokens.estimate(query) * len(texts)
-        try:
-            seconds = deadline.timeout(self._call_timeout)
-            response = self._studio.rerank(self._model.name, query, texts, seconds)
-            billed = tokens_billed(response)
-        finally:
-            self._studio.budget.settle(reserved, self._model.cost(billed))
-        if response.status_code != 200:
-            if throttled(response):
-                self._limiter.throttled()
-            raise self._studio.failure(response)
-        self._limiter.settle(reservation, 0)
-        usage = Usage(tokens=billed, calls=1, cost_cny=self._model.cost(billed))
-        metrics.add(tokens=usage.tokens, cost_cny=usage.cost_cny)
-        bill.usage += usage
-        return _relevance(response, len(texts))
+        query_tokens = tokens.count(query) + 1
+        limit = min(self._model.tokens_per_document, self._model.tokens_per_call // len(texts) - query_tokens)
+        return [_shorten(text, limit) for text in texts]
 
 
-def _beginning(text: str, most: int) -> str:
-    """The longest beginning of ``text``, about, that has at most ``most`` tokens."""
-    while tokens.at_most(text) > most and (count := tokens.exact(text)) > most:
-        text = text[: int(len(text) * most / count * _CUT_SHORTER)]
+def _estimate(query: str, texts: Sequence[str]) -> Estimate:
+    return Estimate(
+        sum(map(tokens.estimate, texts)) + tokens.estimate(query) * len(texts),
+        sum(map(tokens.bound, texts)) + tokens.bound(query) * len(texts),
+    )
+
+
+def _shorten(text: str, limit: int) -> str:
+    """The longest beginning of ``text``, about, that has at most ``limit`` tokens."""
+    while tokens.bound(text) > limit and (count := tokens.count(text)) > limit:
+        text = text[: int(len(text) * limit / count * _SHORTEN_TO)]
     return text
-
-
-def _relevance(response: Any, count: int) -> tuple[float, ...]:
-    """The answer's scores in request order.
-
-    Raises:
-        MalformedError: some are missing, doubled or not finite.
-    """
-    try:
-        scores = {int(row["index"]): float(row["relevance_score"]) for row in response.output["results"]}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise MalformedError("its shape is unknown", response.request_id or "") from None
-    if sorted(scores) != list(range(count)) or not all(map(math.isfinite, scores.values())):
-        raise MalformedError("its scores are not those asked for", response.request_id or "")
-    return tuple(scores[place] for place in range(count))

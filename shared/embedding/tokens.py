@@ -33,7 +33,7 @@ _PATTERN = (
 )
 
 
-def at_most(text: str) -> int:
+def bound(text: str) -> int:
     """An upper bound: a token is at least one byte of UTF-8."""
     return len(text.encode("utf-8", "surrogatepass")) + _BILLED_EXTRA
 
@@ -47,7 +47,7 @@ def estimate(text: str) -> int:
     return max(1, math.ceil(weight))
 
 
-def exact(text: str) -> int:
+def count(text: str) -> int:
     """The number DashScope bills for ``text``."""
     return len(_vocabulary().encode_ordinary(text)) + _BILLED_EXTRA
 
@@ -58,11 +58,11 @@ def exceeds(text: str, limit: int) -> bool:
     A very long text is counted in slices and no further than needed: the vocabulary's code overflows its stack on a
     million spaces. A slice's border may count for a token more.
     """
-    if at_most(text) <= limit:
+    if bound(text) <= limit:
         return False
     counted = _BILLED_EXTRA
     for start in range(0, len(text), _SLICE_CHARACTERS):
-        counted += exact(text[start : start + _SLICE_CHARACTERS]) - _BILLED_EXTRA
+        counted += count(text[start : start + _SLICE_CHARACTERS]) - _BILLED_EXTRA
         if counted > limit:
             return True
     return False

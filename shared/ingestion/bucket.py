@@ -12,7 +12,7 @@ from shared.domain import metadata
 from shared.domain.errors import ConfigurationError, DocumentError, PlatformError, TransientError
 from shared.domain.models import ObjectKey, ObjectState
 from shared.runtime import retrying, tracing
-from shared.runtime.retrying import Deadline, Persistence
+from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_PERSISTENCE = Persistence(attempts=4, first_wait=0.3, longest_wait=5)
+_RETRY_POLICY = RetryPolicy(attempts=4, first_delay=0.3, max_delay=5)
 _PIECE_BYTES = 1 << 16
 _KEYS_PER_PAGE = 1_000
 SIDECAR = ".metadata.json"
@@ -131,8 +131,8 @@ class Bucket:
             TransientError, ConfigurationError: a page could not be had: what came before is not the whole.
         """
         objects = {state.key: state for page in self._pages(deadline) for state in page}
-        beside = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
-        return [_beside(state, beside.get(key)) for key, state in objects.items() if self.owns(key)]
+        sidecars = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
+        return [_merge_sidecar(state, sidecars.get(key)) for key, state in objects.items() if self.owns(key)]
 
     def some_documents(self, deadline: Deadline) -> list[ObjectState]:
         """The documents on the first page of the listing: enough to see whether the bucket can be read.
@@ -164,12 +164,12 @@ class Bucket:
     def _with_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
         request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key + SIDECAR)
         try:
-            beside, content = self._call(partial(self._read_small, request, deadline), deadline)
+            sidecar, content = self._call(partial(self._read_small, request, deadline), deadline)
         except _MissingError:
             return state
         except DocumentError as error:
             return replace(state, problem=f"{SIDECAR} beside it cannot be read. {error.message}")
-        state = _beside(state, beside)
+        state = _merge_sidecar(state, sidecar)
         try:
             said = metadata.parse(content)
         except ValueError as error:
@@ -201,7 +201,7 @@ class Bucket:
             raise TransientError("object_truncated", f"OSS sent {written} of {state.size} bytes.")
 
     def _call(self, function: Callable[[], Result], deadline: Deadline) -> Result:
-        return retrying.call(lambda: self._once(function, deadline), _PERSISTENCE, deadline)
+        return retrying.call(lambda: self._once(function, deadline), _RETRY_POLICY, deadline)
 
     def _once(self, function: Callable[[], Result], deadline: Deadline) -> Result:
         import requests  # what the SDK lets through when a body breaks off
@@ -287,9 +287,11 @@ def _translate(refusal: _Refusal | None, error: Exception) -> Exception:
     return TransientError("oss_failed", f"{said}.", request_id=refusal.request_id)
 
 
-def _beside(state: ObjectState, beside: ObjectState | None) -> ObjectState:
+def _merge_sidecar(state: ObjectState, sidecar: ObjectState | None) -> ObjectState:
     """An object together with the file of metadata beside it, if there is one."""
-    return replace(state, modified=max(state.modified, beside.modified), beside=beside.etag) if beside else state
+    return (
+        replace(state, modified=max(state.modified, sidecar.modified), sidecar_etag=sidecar.etag) if sidecar else state
+    )
 
 
 def _bare(etag: str | None) -> str:

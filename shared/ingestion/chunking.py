@@ -1,100 +1,103 @@
-"""Blocks of text in, passages out: cut at sentences and headings, at places the content itself chooses.
+"""Blocks of text to chunks: cut at sentences, rows and headings, at places the content itself chooses.
 
-A passage ends where the hash of two neighbouring sentences says so, not after a fixed count. An inserted sentence
-therefore moves only the borders around it, and every other passage keeps its text and so its id and its vector. A
-heading always starts anew, and a section that fits into one passage stays whole.
+A chunk ends where the hashes of neighbouring pieces decide so, not after a fixed count. An inserted sentence or row
+therefore moves only the borders around it, and every other chunk keeps its text and so its id and its vector. A heading
+always starts a chunk and never ends one, a section that fits into one chunk stays whole, and a row, record or list item
+that fits is never cut.
 """
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections import Counter
-from itertools import chain, groupby
+from itertools import accumulate, chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.domain.models import Chunk, digest
-from shared.embedding import tokens
+from shared.ingestion.context import build_context
+from shared.ingestion.splitting import BLOCK_JOINT, split_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from shared.domain.models import Block
+    from shared.domain.models import Block, Location
+    from shared.ingestion.splitting import Piece
 
-# A sentence ends behind its mark and the quotes that close it; a Latin full stop only before a space.
-_SENTENCE_END = re.compile(r"""[。！？!?…；;]+[”’"'」』）)\]]*\s*|\.[”’"')\]]*\s+|\n+""")
-# Where a sentence longer than a passage may be cut, best first.
-_BREATHS = (re.compile(r"[，,、：:]\s*"), re.compile(r"\s+"))
-# Passages end by chance between this share of the size and the size itself.
-_LEAST_SHARE = 0.4
-_BLOCK_JOINT = "\n"
-
-
-class _Piece(Struct, frozen=True):
-    """A sentence, or a part of one too long to stay whole, with its place in the document.
-
-    A document of a gigabyte has ten million of them, so they hold no more than is needed.
-    """
-
-    text: str
-    tokens: int
-    block: Block
-    start: int
-    end: int
-    first: bool
-
-    @property
-    def heading(self) -> bool:
-        return self.first and self.block.heading
+# A part that is halved leaves each half at least this share of a chunk.
+_MIN_SHARE = 0.25
+# Chunks in a run, on average and at most.
+_MEAN_RUN, _MAX_RUN = 3, 32
+_HASHES = 1 << 32
 
 
-def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int) -> Iterator[Chunk]:
-    """Cut a document into passages.
+def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int, title: str = "") -> Iterator[Chunk]:
+    """Cut a document into chunks.
+
+    The id of a chunk is a hash of document, context, text, occurrence and profile: what is unchanged keeps its id.
 
     Args:
         blocks: the document in reading order, read lazily.
-        document_id: becomes part of every passage's id.
-        profile: identity of the embedding, likewise.
-        size: tokens a passage holds at most, as `tokens.estimate` counts.
+        document_id: becomes part of every chunk's id.
+        profile: identity of the embedding, part of the id too.
+        size: tokens of text a chunk holds at most, as `tokens.estimate` counts; its context comes on top.
+        title: the document's title, for the context.
     """
     seen: Counter[bytes] = Counter()
-    for ordinal, group in enumerate(_groups(_pieces(blocks, size), size)):
-        text = _text(group)
-        key = bytes.fromhex(digest(text))
+    for ordinal, group in enumerate(_group(split_blocks(blocks, size), size)):
+        first = group[0]
+        text = _join(group)
+        location = replace(_locate(group), start=first.start, end=group[-1].end)
+        context = build_context(title, location, "" if first.first else first.block.keys)
+        key = bytes.fromhex(digest(context, text))
         seen[key] += 1
-        location = replace(group[0].block.location, start=group[0].start, end=group[-1].end)
-        yield Chunk(digest(document_id, text, str(seen[key]), profile), document_id, ordinal, text, location)
+        id_ = digest(document_id, context, text, str(seen[key]), profile)
+        yield Chunk(id_, document_id, ordinal, text, location, context)
 
 
-def _groups(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
-    for _, section in groupby(_numbered(pieces), key=itemgetter(0)):
+def _locate(group: list[Piece]) -> Location:
+    """Where the first piece stands, with the columns of the first row, so that a table can be shown as one."""
+    location = group[0].block.location
+    columns = next((piece.block.location.columns for piece in group if piece.block.location.columns), ())
+    return replace(location, columns=columns) if columns != location.columns else location
+
+
+def _group(pieces: Iterable[Piece], size: int) -> Iterator[list[Piece]]:
+    for _, section in groupby(_number_sections(pieces), key=itemgetter(0)):
         yield from _cut_section((piece for _, piece in section), size)
 
 
-def _numbered(pieces: Iterable[_Piece]) -> Iterator[tuple[int, _Piece]]:
-    """Pieces with the number of their section, which ends before a heading and with a page or sheet."""
-    number, body, last = 0, False, None
+def _number_sections(pieces: Iterable[Piece]) -> Iterator[tuple[int, Piece]]:
+    """Pieces with the number of their section.
+
+    A section ends before a heading, with a page or sheet, and around a record that is larger than a chunk. Headings
+    that follow one another directly belong to the section below them, on whatever page it begins.
+    """
+    number, has_body = 0, False
+    last: Piece | None = None
     for piece in pieces:
-        # Headings that follow one another directly belong to the same section.
-        if last is not None and ((piece.heading and body) or _elsewhere(last, piece)):
-            number, body = number + 1, False
-        body = body or not piece.heading
+        if last is not None and has_body and (piece.heading or _is_elsewhere(last, piece) or _is_apart(last, piece)):
+            number, has_body = number + 1, False
+        has_body = has_body or not piece.block.heading
         last = piece
         yield number, piece
 
 
-def _elsewhere(last: _Piece, piece: _Piece) -> bool:
-    before, own = last.block.location, piece.block.location
-    return before is not own and (before.page, before.sheet) != (own.page, own.sheet)
+def _is_elsewhere(last: Piece, piece: Piece) -> bool:
+    previous, own = last.block.location, piece.block.location
+    return previous is not own and (previous.page, previous.sheet) != (own.page, own.sheet)
 
 
-def _cut_section(pieces: Iterator[_Piece], size: int) -> Iterator[list[_Piece]]:
-    """The passages of a section: one, if it fits; a half of what belongs together answers worse than the whole."""
-    start: list[_Piece] = []
+def _is_apart(last: Piece, piece: Piece) -> bool:
+    """Whether one of two is part of a record that fills chunks of its own."""
+    return (last.oversized or piece.oversized) and last.block is not piece.block
+
+
+def _cut_section(pieces: Iterator[Piece], size: int) -> Iterator[list[Piece]]:
+    """The chunks of a section: one, if it fits; a half of what belongs together answers worse than the whole."""
+    start: list[Piece] = []
     held = 0
     for piece in pieces:
         start.append(piece)
@@ -105,74 +108,63 @@ def _cut_section(pieces: Iterator[_Piece], size: int) -> Iterator[list[_Piece]]:
     yield start
 
 
-def _cut_by_content(pieces: Iterable[_Piece], size: int) -> Iterator[list[_Piece]]:
-    group: list[_Piece] = []
+def _cut_by_content(pieces: Iterable[Piece], size: int) -> Iterator[list[Piece]]:
+    for run in _cut_runs(pieces, size):
+        yield from _cut_run(run, size)
+
+
+def _cut_runs(pieces: Iterable[Piece], size: int) -> Iterator[list[Piece]]:
+    """Runs of many chunks, cut where a rare hash says so: what is held in memory, and what an edit can affect."""
+    run: list[Piece] = []
     held = 0
-    before = ""
     for piece in pieces:
-        if group and held + piece.tokens > size:
-            yield group
-            group, held = [], 0
-        group.append(piece)
+        if run and (held >= size * _MAX_RUN or _begins_run(run, piece, size)):
+            yield run
+            run, held = [], 0
+        run.append(piece)
         held += piece.tokens
-        if held >= size * _LEAST_SHARE and _chosen(before + piece.text, size):
-            yield group
-            group, held = [], 0
-        before = piece.text
-    if group:
-        yield group
+    if run:
+        yield run
 
 
-def _chosen(text: str, size: int) -> bool:
-    # On average one sentence in so many ends a passage: about a third of what a passage holds.
-    one_in = max(2, size // 48)
-    return zlib.crc32(text.strip().encode("utf-8", "replace")) % one_in == 0
+def _begins_run(run: list[Piece], piece: Piece, size: int) -> bool:
+    return not run[-1].block.heading and _hash(run[-1], piece) < piece.tokens * _HASHES // (size * _MEAN_RUN)
 
 
-def _text(group: list[_Piece]) -> str:
-    return "".join((_BLOCK_JOINT if piece.first else "") + piece.text for piece in group).strip()
+def _cut_run(run: list[Piece], size: int) -> Iterator[list[Piece]]:
+    """Halve a run at the border with the lowest hash until all parts fit.
+
+    A border is chosen by its hash alone, not by what was cut before it: so an edit seldom moves other borders.
+    """
+    parts = [run]
+    while parts:
+        part = parts.pop()
+        border = _find_border(part, size)
+        if border:
+            parts += [part[border:], part[:border]]
+        else:
+            yield part
 
 
-def _pieces(blocks: Iterable[Block], size: int) -> Iterator[_Piece]:
-    offset = 0
-    for block in blocks:
-        first = True
-        for sentence, weight in _split(block.text, size):
-            end = offset + len(sentence)
-            if sentence.strip():
-                yield _Piece(sentence, weight, block, offset, end, first)
-                first = False
-            offset = end
-        offset += len(_BLOCK_JOINT)
+def _find_border(part: list[Piece], size: int) -> int:
+    """Where to halve ``part``, 0 if it fits; each half holds at least some of a chunk, where that is possible."""
+    total = sum(piece.tokens for piece in part)
+    if total <= size:
+        return 0
+    borders: Sequence[int] = [at for at in range(1, len(part)) if not part[at - 1].block.heading]
+    if not borders and total > 2 * size:
+        borders = range(1, len(part))  # headings and nothing else
+    if not borders:
+        return 0
+    before = list(accumulate(piece.tokens for piece in part))
+    least = size * _MIN_SHARE
+    central = [at for at in borders if least <= before[at - 1] <= total - least]
+    return min(central or borders, key=lambda at: _hash(part[at - 1], part[at]))
 
 
-def _split(text: str, size: int) -> Iterator[tuple[str, int]]:
-    """The sentences of ``text`` with their tokens."""
-    start = 0
-    for match in _SENTENCE_END.finditer(text):
-        yield from _shorten(text[start : match.end()], size)
-        start = match.end()
-    if start < len(text):
-        yield from _shorten(text[start:], size)
+def _hash(previous: Piece, piece: Piece) -> int:
+    return zlib.crc32(f"{previous.text.strip()}\n{piece.text.strip()}".encode("utf-8", "replace"))
 
 
-def _shorten(sentence: str, size: int) -> Iterator[tuple[str, int]]:
-    """``sentence`` in parts of at most ``size`` tokens, cut at commas, else spaces, else anywhere."""
-    while (weight := tokens.estimate(sentence)) > size:
-        cut = _cut(sentence, size)
-        yield sentence[:cut], tokens.estimate(sentence[:cut])
-        sentence = sentence[cut:]
-    if sentence:
-        yield sentence, weight
-
-
-def _cut(sentence: str, size: int) -> int:
-    # No character weighs less than a quarter of a token, so the cut lies within four times the size.
-    most = min(len(sentence), size * 4)
-    while tokens.estimate(sentence[:most]) > size:
-        most = most * 3 // 4
-    for breath in _BREATHS:
-        ends = [match.end() for match in breath.finditer(sentence, 0, most)]
-        if ends and ends[-1] > most // 2:
-            return ends[-1]
-    return max(1, most)
+def _join(group: list[Piece]) -> str:
+    return "".join((BLOCK_JOINT if piece.first else "") + piece.text for piece in group).strip()

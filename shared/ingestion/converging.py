@@ -26,7 +26,7 @@ from shared.ingestion.indexing import Attempt, Outcome, Pipeline, Result
 from shared.runtime import logs
 from shared.runtime.retrying import Deadline
 from shared.store.expressions import equals
-from shared.store.fingerprints import NOTHING, fingerprint
+from shared.store.fingerprints import EMPTY_FINGERPRINT, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from shared.ingestion.bucket import Bucket
     from shared.ingestion.events import Event
     from shared.runtime.settings import IngestionSettings
-    from shared.store.store import Holding, Store
+    from shared.store.store import DocumentFingerprint, Store
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Ingestion:
             TransientError: something failed that may succeed later; the record says what.
             ConfigurationError: likewise, once someone has mended the deployment.
         """
-        with logs.bound(key=key.key, document_id=key.document_id), self._turn(key, deadline):
+        with logs.bind(key=key.key, document_id=key.document_id), self._turn(key, deadline):
             total = Result(key.key, Outcome.UNCHANGED)
             state = self._state(key, deadline)
             known: Failure | None = None
@@ -173,7 +173,7 @@ class Ingestion:
         stale = [
             state.key for id_, state in listed.items() if not self._settled(known.get(id_), state, census.get(id_))
         ]
-        # A process that died behind a removal may leave passages that no record tells of.
+        # A process that died behind a removal may leave chunks that no record tells of.
         names = {id_: found.key for id_, found in census.items()}
         names |= {id_: document.key for id_, document in known.items()}
         orphaned = [self._bucket.key(name) for id_, name in names.items() if id_ not in listed]
@@ -239,26 +239,26 @@ class Ingestion:
             outcome = Outcome.INDEXED if record.state is DocumentState.INDEXED else Outcome.FAILED
             return Result(key.key, Outcome.UNCHANGED if outcome is Outcome.INDEXED else outcome, record.chunks)
         attempt = Attempt(self._pipeline, state, record, deadline)
-        # Two workers that both fail would else undo each other's passages and buy them again, round after round.
+        # Two workers that both fail would else undo each other's chunks and buy them again, round after round.
         return attempt.failed(known) if known else attempt.result()
 
     def _stands(self, record: Document, state: ObjectState, deadline: Deadline) -> bool:
         """Whether there is nothing to do: this version is done with, and the index holds exactly what the record says.
 
-        That is the version's passages, or those of the one before if this one failed for good.
+        That is the version's chunks, or those of the one before if this one failed for good.
         """
-        is_of = (record.version, record.modified, record.beside, record.model, record.tenant_from)
-        if is_of != (state.version, state.modified, state.beside, self._embedder.profile, self._tenancy.rule):
+        is_of = (record.version, record.modified, record.sidecar_etag, record.model, record.tenant_from)
+        if is_of != (state.version, state.modified, state.sidecar_etag, self._embedder.profile, self._tenancy.rule):
             return False
         return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint
 
-    def _settled(self, record: Document | None, state: ObjectState, found: Holding | None) -> bool:
+    def _settled(self, record: Document | None, state: ObjectState, found: DocumentFingerprint | None) -> bool:
         """Whether a listing and a census give no reason to look at a document."""
         if record is None or record.tenant_from != self._tenancy.rule:
             return False
-        if (record.etag, record.modified, record.beside) != (state.etag, state.modified, state.beside):
+        if (record.etag, record.modified, record.sidecar_etag) != (state.etag, state.modified, state.sidecar_etag):
             return False
-        return _finished(record) and record.fingerprint == (found.fingerprint if found else NOTHING)
+        return _finished(record) and record.fingerprint == (found.fingerprint if found else EMPTY_FINGERPRINT)
 
     def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
         held = [id_ for id_, _ in self._store.places(key.document_id, deadline)]
@@ -276,7 +276,7 @@ def _readings(key: ObjectKey) -> tuple[ObjectKey, ...]:
 
 
 def _version(state: ObjectState | None) -> tuple[str, int, str] | None:
-    return (state.version, state.modified, state.beside) if state else None
+    return (state.version, state.modified, state.sidecar_etag) if state else None
 
 
 def _finished(record: Document) -> bool:

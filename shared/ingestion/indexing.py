@@ -1,6 +1,6 @@
 """One version of one document into the index: load, parse, chunk, embed what is new, write, sweep.
 
-Passages of the new version are written before those of the old one go, and what the index already holds is never
+Chunks of the new version are written before those of the old one go, and what the index already holds is never
 bought again. The registry's record is written first (what is being attempted) and last (what came of it), so that a
 crash in between is seen by whoever comes next.
 """
@@ -8,7 +8,6 @@ crash in between is seen by whoever comes next.
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,12 +21,12 @@ from msgspec.structs import replace
 from shared import parsing
 from shared.domain.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.domain.models import Document, DocumentState, Failure, Usage, digest
-from shared.embedding.embedder import TextType
+from shared.embedding.parameters import TextType
 from shared.ingestion import chunking
 from shared.ingestion.bucket import ChangedError
-from shared.runtime import workspace
-from shared.store.fingerprints import NOTHING, Place, Places, Tally
-from shared.store.store import Passage
+from shared.runtime import clock, workspace
+from shared.store.fingerprints import EMPTY_FINGERPRINT, ChunkPosition, ChunkSet, FingerprintBuilder
+from shared.store.store import ChunkRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,11 +42,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
-# Passages embedded and written together: what a crash can cost at most, and what stands in memory at once.
+# Chunks embedded and written together: what a crash can cost at most, and what stands in memory at once.
 _WINDOW = 200
 # Kept back from embedding and loading, so that what they brought can be written before the deadline.
 _RESERVE_SECONDS = 10.0
-# Passages of the index compared with the wanted ones at once.
+# Chunks of the index compared with the wanted ones at once.
 _IDS_AT_ONCE = 10_000
 # A window is only begun when there is time left; the rest is left to the next attempt, which resumes here.
 _LEAST_SECONDS = 1.0
@@ -89,22 +88,22 @@ class Attempt:
 
     pipeline: Pipeline
     state: ObjectState
-    before: Document | None
+    previous: Document | None
     deadline: Deadline
     stage: str = "loading"
     title: str = ""
-    source: str = ""
+    row_digest: str = ""
     usage: Usage = Usage()
     embedded: int = 0
-    held: Places = field(default_factory=Places)
-    wanted: Places = field(default_factory=Places)
+    held: ChunkSet = field(default_factory=ChunkSet)
+    wanted: ChunkSet = field(default_factory=ChunkSet)
     rewrite: bool = False
     # The record of another version, from which the index answers while this one is not in.
-    standing: Document | None = field(init=False)
+    fallback: Document | None = field(init=False)
 
     def __post_init__(self) -> None:
-        before = self.before
-        self.standing = before if before and before.indexed_version not in ("", self.state.version) else None
+        previous = self.previous
+        self.fallback = previous if previous and previous.indexed_version not in ("", self.state.version) else None
 
     @property
     def tenant(self) -> str:
@@ -141,11 +140,11 @@ class Attempt:
             raise DocumentError("broken_metadata", self.state.problem, stage="loading")
         store, document_id = self.pipeline.store, self.state.key.document_id
         # Without a record nothing was ever attempted, so nothing can be held.
-        self.held = Places(store.places(document_id, self.deadline) if self.before else ())
+        self.held = ChunkSet(store.places(document_id, self.deadline) if self.previous else ())
         with workspace.folder() as folder:
             path = folder / "object"
             self.pipeline.bucket.download(
-                self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.sooner(_RESERVE_SECONDS)
+                self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.minus(_RESERVE_SECONDS)
             )
             for window in self._windows(path):
                 present = self.held.hold([chunk.id for chunk in window])
@@ -167,16 +166,16 @@ class Attempt:
             gone += [id_ for id_, keep in zip(ids, wanted, strict=True) if not keep]
         store.delete(gone, self.deadline)
         if present < len(self.wanted):
-            raise TransientError("passages_missing", "Another worker removed passages meanwhile; it is done again.")
+            raise TransientError("chunks_missing", "Another worker removed chunks meanwhile; it is done again.")
 
     def _moved(self, chunks: Sequence[Chunk]) -> list[bool]:
-        return self.held.moved([(chunk.id, self._place(chunk)) for chunk in chunks])
+        return self.held.moved([(chunk.id, self._position(chunk)) for chunk in chunks])
 
-    def _place(self, chunk: Chunk) -> Place:
-        return Place(chunk.ordinal, chunk.location.start, self.source)
+    def _position(self, chunk: Chunk) -> ChunkPosition:
+        return ChunkPosition(chunk.ordinal, chunk.location.start, self.row_digest)
 
     def _windows(self, path: Path) -> Iterator[list[Chunk]]:
-        """The document's passages, so many at a time; `wanted` grows with them, from nothing.
+        """The document's chunks, so many at a time; `wanted` grows with them, from nothing.
 
         Raises:
             DocumentError: it cannot be parsed, or holds no text.
@@ -184,70 +183,72 @@ class Attempt:
         """
         settings = self.pipeline.settings
         self.stage = "parsing"
-        self.wanted = Places()
+        self.wanted = ChunkSet()
         limits = parsing.Limits(max_bytes=settings.max_file_bytes)
-        parsed = parsing.parse_bounded(path, self.state.key.key, limits, self.deadline.sooner(_RESERVE_SECONDS))
+        parsed = parsing.parse_bounded(path, self.state.key.key, limits, self.deadline.minus(_RESERVE_SECONDS))
         self.title = parsed.title
-        self.source = digest(self.title, self.state.version, str(self.state.modified), self.tenant)
+        self.row_digest = digest(self.title, self.state.version, str(self.state.modified), self.tenant)
         chunks = chunking.chunk(
-            parsed.blocks, self.state.key.document_id, self.pipeline.embedder.profile, settings.chunk_tokens
+            parsed.blocks,
+            self.state.key.document_id,
+            self.pipeline.embedder.profile,
+            settings.chunk_tokens,
+            parsed.title,
         )
         for window in batched(chunks, _WINDOW):
             self.deadline.timeout(_LEAST_SECONDS)
-            self.wanted.add((chunk.id, self._place(chunk)) for chunk in window)
+            self.wanted.add((chunk.id, self._position(chunk)) for chunk in window)
             yield window
             self.stage = "parsing"
         if not self.wanted:
             raise DocumentError("empty_document", "The document holds no text.", stage="parsing")
 
     def _rewrite(self, chunks: Sequence[Chunk]) -> None:
-        """Write passages whose place or document changed, with the vectors they have; those are not bought again."""
+        """Write chunks whose place or document changed, with the vectors they have; those are not bought again."""
         self.stage = "storing"
         vectors = self.pipeline.store.vectors([chunk.id for chunk in chunks], self.deadline)
-        kept = [self._passage(chunk, vectors[chunk.id]) for chunk in chunks if chunk.id in vectors]
+        kept = [self._row(chunk, vectors[chunk.id]) for chunk in chunks if chunk.id in vectors]
         self.pipeline.store.write(kept, self.deadline)
         self._embed([chunk for chunk in chunks if chunk.id not in vectors])
 
     def _embed(self, chunks: Sequence[Chunk]) -> None:
-        """Embed and write passages; what was paid for is written whatever failed beside it, and never bought again.
+        """Embed and write chunks; what was paid for is written whatever failed beside it, and never bought again.
 
         Raises:
-            DocumentError: ``text_refused``: DashScope will not embed some passage.
+            DocumentError: ``text_refused``: DashScope will not embed some chunk.
             PlatformError: what kept others from being embedded.
         """
         if not chunks:
             return
         self.stage = "embedding"
         embedder = self.pipeline.embedder
-        texts = [chunk.text for chunk in chunks]
+        texts = [chunk.embedded_text for chunk in chunks]
         # Embedding ends early enough for what it brought to be written.
-        until = self.deadline.sooner(_RESERVE_SECONDS)
+        until = self.deadline.minus(_RESERVE_SECONDS)
         try:
-            embedded = embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), until)
+            embedded = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), until)
         except RequestError as error:
-            raise DocumentError(
-                error.code, f"A passage cannot be embedded: {error.message}", stage="embedding"
-            ) from None
+            raise DocumentError(error.code, f"A chunk cannot be embedded: {error.message}", stage="embedding") from None
         self.usage += embedded.usage
         paid = [(chunk, vector) for chunk, vector in zip(chunks, embedded.embeddings, strict=True) if vector]
         self.embedded += len(paid)
         self.stage = "storing"
-        self.pipeline.store.write([self._passage(chunk, vector.dense) for chunk, vector in paid], self.deadline)
+        self.pipeline.store.write([self._row(chunk, vector.dense) for chunk, vector in paid], self.deadline)
         self.stage = "embedding"
         if embedded.refused:
             first = embedded.refused[0]
             raise DocumentError(
                 "text_refused",
-                f"DashScope refused {len(embedded.refused)} passages, the first with {first.code}: {first.message}",
+                f"DashScope refused {len(embedded.refused)} chunks, the first with {first.code}: {first.message}",
                 stage="embedding",
                 request_id=first.request_id,
             )
         if embedded.failure:
             raise embedded.failure
 
-    def _passage(self, chunk: Chunk, vector: tuple[float, ...]) -> Passage:
+    def _row(self, chunk: Chunk, vector: tuple[float, ...]) -> ChunkRow:
         key, state = self.state.key, self.state
-        return Passage(
+        return ChunkRow(
             chunk=chunk,
             vector=vector,
             bucket=key.bucket,
@@ -256,7 +257,7 @@ class Attempt:
             format=_format(key.key),
             modified=state.modified,
             metadata=state.metadata,
-            source=self.source,
+            row_digest=self.row_digest,
             tenant=self.tenant,
         )
 
@@ -271,21 +272,23 @@ class Attempt:
 
     def _withdrawn(self) -> list[str]:
         """What must go so that exactly the version before stays, or nothing: no part of it, nothing of this one."""
-        versions: defaultdict[str, tuple[Tally, list[str]]] = defaultdict(lambda: (Tally(), []))
+        versions: defaultdict[str, tuple[FingerprintBuilder, list[str]]] = defaultdict(
+            lambda: (FingerprintBuilder(), [])
+        )
         for id_, place in self.pipeline.store.places(self.state.key.document_id, self.deadline):
-            tally, ids = versions[place.source]
+            tally, ids = versions[place.row_digest]
             tally.add(id_, place)
             ids.append(id_)
-        before = self.standing.fingerprint if self.standing else ""
-        kept = next((source for source, (tally, _) in versions.items() if tally.fingerprint == before), None)
+        before = self.fallback.fingerprint if self.fallback else ""
+        kept = next((digest_ for digest_, (tally, _) in versions.items() if tally.fingerprint == before), None)
         if kept is None:
-            self.standing = None
-        return [id_ for source, (_, ids) in versions.items() if source != kept for id_ in ids]
+            self.fallback = None
+        return [id_ for digest_, (_, ids) in versions.items() if digest_ != kept for id_ in ids]
 
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""
-        before = self.before if self.before and self.before.version == self.state.version else None
-        indexed, standing = state is DocumentState.INDEXED, self.standing
+        previous = self.previous if self.previous and self.previous.version == self.state.version else None
+        indexed, fallback = state is DocumentState.INDEXED, self.fallback
         key = self.state.key
         document = Document(
             id=key.document_id,
@@ -294,22 +297,24 @@ class Attempt:
             state=state,
             version=self.state.version,
             etag=self.state.etag,
-            beside=self.state.beside,
-            indexed_version=self.state.version if indexed else (standing.indexed_version if standing else ""),
-            title=self.title or (self.before.title if self.before else ""),
+            sidecar_etag=self.state.sidecar_etag,
+            indexed_version=self.state.version if indexed else (fallback.indexed_version if fallback else ""),
+            title=self.title or (self.previous.title if self.previous else ""),
             format=_format(key.key),
             size=self.state.size,
             modified=self.state.modified,
-            chunks=len(self.wanted) if indexed else (standing.chunks if standing else 0),
-            fingerprint=self.wanted.fingerprint if indexed else (standing.fingerprint if standing else NOTHING),
+            chunks=len(self.wanted) if indexed else (fallback.chunks if fallback else 0),
+            fingerprint=self.wanted.fingerprint
+            if indexed
+            else (fallback.fingerprint if fallback else EMPTY_FINGERPRINT),
             tenant=self.tenant,
             tenant_from=self.pipeline.tenancy.rule,
-            tokens=self.usage.tokens + (before.tokens if before else 0),
-            cost_cny=self.usage.cost_cny + (before.cost_cny if before else 0),
+            tokens=self.usage.tokens + (previous.tokens if previous else 0),
+            cost_cny=self.usage.cost_cny + (previous.cost_cny if previous else 0),
             model=self.pipeline.embedder.profile,
-            attempts=1 + (before.attempts if before else 0),
+            attempts=1 + (previous.attempts if previous else 0),
             failure=failure,
-            updated=time.time(),
+            updated=clock.time(),
         )
         self.pipeline.store.record([document], self.deadline)
 

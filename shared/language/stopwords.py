@@ -1,6 +1,6 @@
-"""Words that say nothing about a passage's subject: particles, question words, punctuation.
+"""Words that say nothing about a chunk's subject: particles, question words, punctuation.
 
-A question is full of them, and a keyword search that counts them finds passages that merely ask alike.
+A question is full of them, and a keyword search that counts them finds chunks that merely ask alike.
 """
 
 _CHINESE = """

@@ -6,11 +6,14 @@ import posixpath
 import zipfile
 import zlib
 from copy import copy
+from itertools import chain
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 from xml.parsers import expat
 
 from msgspec import Struct
 
+from shared.domain.errors import DocumentError
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
@@ -18,11 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from shared.domain.errors import DocumentError
     from shared.parsing.limits import Limits
 
 _CHUNK_BYTES = 1 << 18
 _ENCRYPTED_FLAG = 0x1
+_FAMILIES_BY_PART = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
+_FAMILIES_BY_ROOT = {"document": "docx", "presentation": "pptx", "workbook": "xlsx"}
 
 
 class Event(Struct, frozen=True):
@@ -40,14 +44,23 @@ class Event(Struct, frozen=True):
 
 
 class Archive:
-    """A zip container whose parts are unpacked within ``limits.max_unpacked_bytes`` altogether."""
+    """A zip container whose parts are unpacked within ``limits.max_unpacked_bytes`` altogether.
+
+    Parts are found whatever slashes and case their entries are written with, as Office finds them.
+
+    Attributes:
+        names: names of the parts, with slashes and without a leading one.
+    """
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._limits = limits
         self._unpacked = 0
         self._zip = zipfile.ZipFile(path)
         members = self._zip.infolist()
-        self.names = frozenset(member.filename for member in members)
+        # By name as relations write it; the first of two that differ in case only is the one found in any other case.
+        self._members = {_plain_name(member.filename): member for member in members}
+        self._folded = {name.lower(): name for name in reversed(self._members)}
+        self.names = frozenset(self._members)
         if fault := self._fault(members):
             self.close()
             raise fault
@@ -84,7 +97,7 @@ class Archive:
             DocumentError: ``too_large`` as soon as the parts read so far pass the bound; ``broken_file``.
         """
         try:
-            declared = self._zip.getinfo(name)
+            declared = self._members[self.resolve(name)]
             # zipfile stops at the size a part declares, other readers do not: ask it for all there is.
             whole = copy(declared)
             whole.file_size = self._limits.max_unpacked_bytes + 1
@@ -92,14 +105,24 @@ class Archive:
             with self._zip.open(whole) as part:
                 while data := part.read(_CHUNK_BYTES):
                     size += len(data)
-                    self._count(len(data))
+                    self.count(len(data))
                     if size > declared.file_size:
                         raise refusal("broken_file", "The file is damaged: a part is larger than it declares.")
                     yield data
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
             raise refusal("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
 
-    def _count(self, size: int) -> None:
+    @property
+    def unpacked(self) -> int:
+        """Bytes unpacked so far."""
+        return self._unpacked
+
+    def count(self, size: int) -> None:
+        """Add bytes to those unpacked, such as those of a file inside this one.
+
+        Raises:
+            DocumentError: ``too_large``.
+        """
         self._unpacked += size
         if self._unpacked > self._limits.max_unpacked_bytes:
             raise self._too_large()
@@ -113,6 +136,7 @@ class Archive:
             DocumentError: ``broken_file`` for malformed XML and for any DOCTYPE, so that no entity is ever defined;
                 ``too_deep``; ``too_large``.
         """
+        name = self.resolve(name)
         if name not in self.names:
             return
         reader = _XmlReader(self._limits.max_nesting, only)
@@ -120,21 +144,65 @@ class Archive:
             yield from reader.feed(data)
         yield from reader.feed(b"", final=True)
 
+    def resolve(self, name: str) -> str:
+        """The part's name among ``names``; ``name`` itself when there is no such part."""
+        for candidate in (name, unquote(name)):
+            plain = _plain_name(candidate)
+            if plain in self._members:
+                return plain
+            if (folded := plain.lower()) in self._folded:
+                return self._folded[folded]
+        return name
+
+    def main_part(self) -> str:
+        """Name of the part the package is about, or empty: the relation names it, else its usual name is tried."""
+        try:
+            relations = self.relations("")
+        except DocumentError:
+            relations = {}
+        named = (target for kind, target in relations.values() if kind == "officeDocument")
+        usual = (self.resolve(name) for name in _FAMILIES_BY_PART)
+        return next((name for name in chain(named, usual) if name in self.names), "")
+
+    def family(self) -> str:
+        """Which format the package is in (docx, pptx, xlsx), or empty: templates and macro files count as the format.
+
+        The root element of the main part decides, because content types and extensions are often wrong.
+        """
+        main = self.main_part()
+        try:
+            root = next(self.events(main), None)
+        except DocumentError:
+            root = None
+        if root is not None and root.name in _FAMILIES_BY_ROOT:
+            return _FAMILIES_BY_ROOT[root.name]
+        return next((family for part, family in _FAMILIES_BY_PART.items() if self.resolve(part) in self.names), "")
+
     def relations(self, part: str) -> dict[str, tuple[str, str]]:
-        """The parts that ``part`` points to: relationship id -> (last word of its type, name of the part)."""
+        """The parts that ``part`` points to: relationship id -> (last word of its type, name of the part).
+
+        ``part`` is empty for the package itself. What lies outside the file is left out.
+        """
         folder, file = posixpath.split(part)
         found: dict[str, tuple[str, str]] = {}
         for event in self.events(f"{folder}/_rels/{file}.rels"):
-            if event.kind == "open" and event.name == "Relationship":
-                target = posixpath.normpath(posixpath.join("/", folder, event.attributes.get("Target", ""))).lstrip("/")
-                found[event.attributes.get("Id", "")] = (event.attributes.get("Type", "").rpartition("/")[2], target)
+            if (
+                event.kind == "open"
+                and event.name == "Relationship"
+                and event.attributes.get("TargetMode") != "External"
+            ):
+                target = event.attributes.get("Target", "").replace("\\", "/")
+                target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
+                kind = event.attributes.get("Type", "").rpartition("/")[2]
+                found[event.attributes.get("Id", "")] = (kind, self.resolve(target))
         return found
 
     def title(self) -> str:
         """The title among the document's properties, or empty."""
         inside = False
         text = ""
-        for event in self.events("docProps/core.xml"):
+        named = (target for kind, target in self.relations("").values() if kind == "core-properties")
+        for event in self.events(next(named, "docProps/core.xml")):
             if event.kind == "text":
                 text += event.name if inside else ""
             else:
@@ -185,6 +253,11 @@ class _XmlReader:
 
     def _text(self, text: str) -> None:
         self._events.append(Event("text", text))
+
+
+def _plain_name(name: str) -> str:
+    """A part's name as relations write it: some writers put backslashes or a leading slash into entry names."""
+    return name.replace("\\", "/").lstrip("/")
 
 
 def _local(name: str) -> str:

@@ -7,6 +7,9 @@ import zipfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from shared.domain.errors import DocumentError
+from shared.parsing.archive import Archive
+from shared.parsing.limits import Limits
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
@@ -23,8 +26,19 @@ FORMATS: dict[str, str] = {
     "htm": "html",
     "pdf": "pdf",
     "docx": "docx",
+    "docm": "docx",
+    "dotx": "docx",
+    "dotm": "docx",
     "pptx": "pptx",
+    "pptm": "pptx",
+    "ppsx": "pptx",
+    "ppsm": "pptx",
+    "potx": "pptx",
+    "potm": "pptx",
     "xlsx": "xlsx",
+    "xlsm": "xlsx",
+    "xltx": "xlsx",
+    "xltm": "xlsx",
     "csv": "csv",
     "tsv": "csv",
     "json": "json",
@@ -41,7 +55,6 @@ _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL
 )
-_PARTS = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
 # Formats people rename by mistake; read as text they would fill the index with noise.
 _FOREIGN = {
     b"\x89PNG\r\n\x1a\n": "a PNG image",
@@ -109,13 +122,16 @@ def _recognised(path: Path, head: bytes, hint: str) -> str:
 
 def _office(path: Path, hint: str) -> str:
     try:
-        with zipfile.ZipFile(path) as container:
-            names = frozenset(container.namelist())
+        with Archive(path, Limits()) as archive:
+            family = archive.family()
+    except DocumentError:
+        if hint:
+            raise
+        return ""
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         raise refusal("broken_file", "The file is damaged: its zip container cannot be opened.") from None
-    for part, name in _PARTS.items():
-        if part in names:
-            return name
+    if family:
+        return family
     if hint:
         raise refusal("format_mismatch", f"The name says {hint}, but the content is another zip archive.")
     return ""

@@ -1,16 +1,22 @@
-"""PDF files: the text layer page by page, its lines joined to paragraphs."""
+"""PDF files: what a reader sees of each page, as paragraphs, rows of tables and headings."""
 
 from __future__ import annotations
 
-import ctypes
 import re
-from functools import cache
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
-from shared.domain.models import Block, Location, ParsedDocument
+from shared.domain.models import Block, ParsedDocument
 from shared.parsing.encoding import clean
-from shared.parsing.prose import columns, join_all, starts_item
+from shared.parsing.pdf_file import open_file
+from shared.parsing.pdf_furniture import REACH, Furniture, Sheet, sheet
+from shared.parsing.pdf_headings import Headings
+from shared.parsing.pdf_layout import Row, arrange, is_plain, rows, segments
+from shared.parsing.pdf_paragraphs import Paragraph, from_text, paragraphs
+from shared.parsing.pdf_tables import Table, split
+from shared.parsing.pdf_typed import notes, place, typed
+from shared.parsing.pdf_words import readable
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
@@ -18,151 +24,153 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.parsing.limits import Limits
+    from shared.parsing.pdf_file import Page, Pdfium, Pypdf
 
-# pdfium keeps global state and is not thread-safe, not even for different documents:
-# https://pypdfium2.readthedocs.io/en/stable/python_api.html. Held for one page at a time, so documents take turns.
-_PDFIUM = Lock()
-# Where pdfium looks for fonts: an empty list would mean the machine's own folders. Pdfium keeps the pointer.
-_NOWHERE = (ctypes.c_char_p * 2)(b"/nonexistent", None)
-_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD in fpdfview.h
-# pypdf unpacks in Python, slowly; a broken file larger than this is not worth the function's deadline.
-_FALLBACK_BYTES = 32 << 20
-
-# pdfium marks a hyphen at the end of a line with U+FFFE or U+0002.
-_BROKEN_WORD = re.compile("[\ufffe\x02]\r?\n?")
-_PRODUCER_TITLE = re.compile(
-    r"(?:microsoft (?:word|powerpoint|excel) - .*|untitled|\(?anonymous\)?|无标题)", re.IGNORECASE
+_PRODUCER_TITLE: Final = re.compile(
+    r"(?:microsoft (?:word|powerpoint|excel) - .*|untitled.*|\(?anonymous\)?|\(?unspecified\)?|无标题"
+    r"|[^\s]*\.(?:docx?|pptx?|xlsx?|indd|qxd|pdf|rtf|odt|tex|dvi|wpd|wps))",
+    re.IGNORECASE,
 )
-# A line that leaves more of the usual width empty was the last of its paragraph, or a title.
-_FILLED = 0.75
+_HYPHENATED: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
+_MOST_HYPHENATED: Final = 20_000
+_MOST_NAMED_PAGES: Final = 10
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
-    """The paragraphs of a PDF with their pages.
+    """Read a PDF page by page.
 
     Raises:
         DocumentError: ``encrypted``, ``broken_file``, ``too_many_pages``; while read: ``needs_ocr`` when no page has
-            text, which is what a scan looks like.
+            text that can be read, ``empty_document`` when there is none at all.
     """
-    document = _opened(path)
+    document = open_file(path)
     pages = document.pages
     if pages > limits.max_pages:
         document.close()
         raise refusal("too_many_pages", f"The PDF has {pages} pages; at most {limits.max_pages} are read.")
     title = document.title()
-    return ParsedDocument("" if _PRODUCER_TITLE.fullmatch(title) else title, _blocks(document))
+    warnings: list[str] = []
+    return ParsedDocument(
+        "" if _PRODUCER_TITLE.fullmatch(title) else title, _Reading(document, warnings).blocks(), warnings=warnings
+    )
 
 
-def _blocks(document: _Pdfium | _Pypdf) -> Iterator[Block]:
-    found = False
-    try:
-        for page in range(1, document.pages + 1):
-            for text in paragraphs(document.text(page)):
-                found = True
-                yield Block(text, Location(page=page))
-    finally:
-        document.close()
-    if not found:
-        raise refusal("needs_ocr", "The PDF has no text layer: it holds pictures of text. Run it through OCR first.")
+class _Reading:
+    """One document while it is read; holds a few pages, of which a running header can be told."""
 
-
-def paragraphs(text: str) -> Iterator[str]:
-    """The paragraphs of a page whose ``text`` has one line for each printed line."""
-    gathered: list[str] = []
-    printed = clean(_BROKEN_WORD.sub("", text)).split("\n")
-    full = _usual_width(printed)
-    for line in printed:
-        if gathered and (not line.strip() or starts_item(line)):
-            yield join_all(gathered)
-            gathered = []
-        if line.strip():
-            gathered.append(line)
-        if gathered and columns(line.strip()) < _FILLED * full:
-            yield join_all(gathered)
-            gathered = []
-    if gathered:
-        yield join_all(gathered)
-
-
-def _usual_width(printed: list[str]) -> int:
-    widths = sorted(columns(line.strip()) for line in printed if line.strip())
-    return widths[len(widths) * 9 // 10] if widths else 0
-
-
-def _opened(path: Path) -> _Pdfium | _Pypdf:
-    with _PDFIUM:
-        pypdfium2 = _library()
-    try:
-        with _PDFIUM:
-            return _Pdfium(pypdfium2.PdfDocument(path))
-    except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
-            raise refusal("encrypted", "The PDF is protected with a password; remove it and upload it again.") from None
-    if path.stat().st_size > _FALLBACK_BYTES:
-        raise refusal("broken_file", "The PDF is damaged and could not be opened.")
-    return _Pypdf(path)
-
-
-@cache
-def _library() -> Any:
-    """pdfium, made to look for fonts nowhere: it would load the machine's whole Chinese fonts to measure letters."""
-    # Imported here: loading pdfium takes as long as parsing a short document.
-    import pypdfium2
-    from pypdfium2 import raw
-
-    raw.FPDF_DestroyLibrary()
-    settings = raw.FPDF_LIBRARY_CONFIG(version=2)
-    settings.m_pUserFontPaths = ctypes.cast(_NOWHERE, type(settings.m_pUserFontPaths))
-    raw.FPDF_InitLibraryWithConfig(settings)
-    return pypdfium2
-
-
-class _Pdfium:
-    """A document open in pdfium; every call takes the lock."""
-
-    def __init__(self, document: Any) -> None:
+    def __init__(self, document: Pdfium | Pypdf, warnings: list[str]) -> None:
         self._document = document
-        self.pages: int = len(document)
+        self._warnings = warnings
+        self._hyphenated: set[str] = set()
+        self._pictures: list[int] = []
+        self._unmapped: list[int] = []
+        self._has_fields = False
+        self._width = 0.0
 
-    def title(self) -> str:
-        with _PDFIUM:
-            return clean(str(self._document.get_metadata_value("Title"))).strip()
-
-    def text(self, number: int) -> str:
-        with _PDFIUM:
-            page = self._document[number - 1]
-            try:
-                layer = page.get_textpage()
-                try:
-                    return str(layer.get_text_range())
-                finally:
-                    layer.close()
-            finally:
-                page.close()
-
-    def close(self) -> None:
-        with _PDFIUM:
+    def blocks(self) -> Iterator[Block]:
+        """The blocks of all pages; then the warnings are complete."""
+        found = False
+        try:
+            headings = Headings(self._document.bookmarks())
+            for page, parts in self._pages():
+                for block in headings.blocks(page, parts):
+                    found = True
+                    yield block
+            self._warn()
+        finally:
             self._document.close()
+        if not found:
+            raise self._refusal()
+
+    def _pages(self) -> Iterator[tuple[int, list[Paragraph | Table]]]:
+        """The parts of each page, without running headers and footers."""
+        furniture = Furniture()
+        window: deque[tuple[Sheet, list[Paragraph | Table]]] = deque()
+        numbers = iter(range(1, self._document.pages + 1))
+        for current in count():
+            while (number := next(numbers, None)) is not None:
+                window.append(self._sheet(number))
+                if number > current + REACH:
+                    break
+            here = next((place for place, (page, _) in enumerate(window) if page.number == current + 1), None)
+            if here is None:
+                return
+            page, more = window[here]
+            others = [other for other, _ in window if other is not page]
+            yield page.number, [*self._parts(furniture.clear(page, others)), *more]
+            if page.number > REACH:
+                window.popleft()
+
+    def _sheet(self, number: int) -> tuple[Sheet, list[Paragraph | Table]]:
+        """The rows of a page, and what belongs after them."""
+        page = self._document.page(number)
+        self._note(number, page)
+        if page.text or not is_plain(page.words):
+            lines = page.text or "\n".join(row.text for row in rows(segments(page.words)))
+            after: list[Paragraph | Table] = list(from_text(clean(lines), self._hyphenated))
+            found = []
+        else:
+            after = []
+            found = arrange(page.words)
+            self._width = max(self._width, page.width)
+        for row in found:
+            self._remember(row.text)
+        found = place(found, typed(page.words, page.drawn, page.entries))
+        text = "\n".join(row.text for row in found)
+        after += [Paragraph(note, []) for note in notes(page.entries, text)]
+        return sheet(number, found), after
+
+    def _remember(self, text: str) -> None:
+        if "-" in text and len(self._hyphenated) < _MOST_HYPHENATED:
+            self._hyphenated.update(word.lower() for word in _HYPHENATED.findall(text))
+
+    def _note(self, number: int, page: Page) -> None:
+        """Drop the words that cannot be read, and keep in mind what to warn of."""
+        self._has_fields |= bool(page.entries)
+        if page.has_images:
+            self._pictures.append(number)
+        if not page.is_whole:
+            self._warnings.append(f"Page {number} has too many characters; the rest of it was left out.")
+        read = readable(page.words)
+        if len(read) < len(page.words):
+            self._unmapped.append(number)
+        page.words, page.drawn = read, readable(page.drawn)
+
+    def _parts(self, found: list[Row]) -> Iterator[Paragraph | Table]:
+        left = min((row.left for row in found), default=0.0)
+        width = max((row.right for row in found), default=0.0) - left
+        # The margin on the right is seldom wider than that on the left.
+        width = max(width, self._width - 2 * left)
+        for part in split(found):
+            if isinstance(part, Table):
+                yield part
+            else:
+                yield from paragraphs(part, self._hyphenated, width)
+
+    def _warn(self) -> None:
+        if self._unmapped:
+            self._warnings.append(
+                f"{_named(self._unmapped)} text in a font that does not tell its characters; it was left out."
+            )
+        if self._pictures:
+            self._warnings.append(f"{_named(self._pictures)} pictures but no text; they need OCR.")
+        if attached := self._document.attachments():
+            self._warnings.append(f"Files attached to the PDF are not read: {attached}.")
+
+    def _refusal(self) -> Exception:
+        if self._unmapped:
+            return refusal(
+                "needs_ocr",
+                "The fonts of the PDF do not tell which characters their glyphs are, so its text cannot be read. "
+                "Run it through OCR, or export it again with embedded Unicode maps.",
+            )
+        if self._has_fields and not self._pictures:
+            return refusal("empty_document", "The PDF has form fields or notes, but none of them holds text.")
+        return refusal("needs_ocr", "The PDF has no text layer: it holds pictures of text. Run it through OCR first.")
 
 
-class _Pypdf:
-    """A document pdfium cannot open, read by a parser that forgives more."""
-
-    def __init__(self, path: Path) -> None:
-        # Imported here: only a damaged file needs a second parser.
-        from pypdf import PdfReader
-
-        self._reader = PdfReader(path)
-        if self._reader.is_encrypted:
-            raise refusal("encrypted", "The PDF is protected with a password; remove it and upload it again.")
-        self.pages: int = len(self._reader.pages)
-
-    def title(self) -> str:
-        metadata = self._reader.metadata
-        return clean(str(metadata.title or "")).strip() if metadata else ""
-
-    def text(self, number: int) -> str:
-        return self._reader.pages[number - 1].extract_text()
-
-    def close(self) -> None:
-        self._reader.close()
+def _named(pages: list[int]) -> str:
+    shown = ", ".join(map(str, pages[:_MOST_NAMED_PAGES]))
+    if len(pages) > _MOST_NAMED_PAGES:
+        shown += f" and {len(pages) - _MOST_NAMED_PAGES} more"
+    return f"Page {shown} holds" if len(pages) == 1 else f"Pages {shown} hold"

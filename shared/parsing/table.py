@@ -1,9 +1,11 @@
-"""Rows of a table as lines that stand alone: ``label: value; label: value``, or ``cell | cell`` without a header."""
+"""Rows of a table as lines that stand alone: ``label: value; label: value``, or ``cell | cell`` without a header.
+
+An empty row ends a table: below it another may begin, with a header of its own, or the first one goes on.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -11,18 +13,34 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.domain.models import Block, BlockKind
+from shared.parsing.figures import is_figure
+from shared.parsing.header import (
+    Across,
+    Down,
+    Header,
+    Line,
+    find_header,
+    header_at,
+    is_form_column,
+    own_cells,
+)
+from shared.parsing.labels import is_key_label, is_label_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shared.domain.models import Location
 
-_NUMBER = re.compile(r"[-+]?[¥$€]?[0-9][0-9.,:/\-\s]*%?")
-_LONGEST_HEADER_CHARACTERS = 80
-# A title, a date and a unit may stand above the header, seldom more.
-_ROWS_ABOVE_HEADER = 5
-# A row is told from others by its first fields.
-_KEY_FIELDS = 2
+__all__ = ["Across", "Down", "Line", "Row", "render", "render_lines"]
+
+# Rows of a table that are looked at before the first one is given.
+_WINDOW = 64
+# A row is known by its first fields where no label says that a field identifies it.
+_KEY_FIELDS, _MOST_KEY_FIELDS = 2, 3
+_LONGEST_KEYS_CHARACTERS = 300
+# More empty cells in a row are written as one.
+_MOST_EMPTY_CELLS = 24
+_LONGEST_FORM_LABEL = 60
 
 
 class Row(Struct, frozen=True):
@@ -49,56 +67,209 @@ def render(rows: Iterable[Sequence[object]], *, header_rows: int | None = None) 
     """The rows that hold something, as text.
 
     The header is repeated in each row below it and stands alone only when nothing is below. Rows above it are given
-    as they are.
+    as they are, and so are labels of columns that hold nothing.
 
     Args:
-        rows: cells from left to right; cells that a merged cell covers hold its value.
+        rows: cells from left to right; cells that a merged cell covers hold its value, as `Across` or `Down` where the
+            header is to be found.
         header_rows: how many rows at the top are the header, where the format tells; ``None`` finds the header.
     """
-    numbered = ((number, [_shown(cell) for cell in row]) for number, row in enumerate(rows, start=1))
-    filled = ((number, cells) for number, cells in numbered if any(cells))
-    top = list(islice(filled, _ROWS_ABOVE_HEADER + 1))
+    lines = (Line(number, [show(cell) for cell in row]) for number, row in enumerate(rows, start=1))
     if header_rows is None:
-        position = next((place for place, (_, cells) in enumerate(top) if _is_header(cells, top)), None)
-    else:
-        position = header_rows - 1 if header_rows else None
-    if position is None or position + 1 >= len(top):
-        yield from (Row(number, _plain(cells)) for number, cells in chain(top, filled))
+        yield from render_lines(lines)
         return
-    yield from (Row(number, _plain(cells)) for number, cells in top[:position])
-    header = top[position][1]
-    columns = tuple(filter(None, header))
-    yield from (_labelled(number, header, cells, columns) for number, cells in chain(top[position + 1 :], filled))
+    filled = (line for line in lines if any(line.cells))
+    top = list(islice(filled, header_rows))
+    following = list(islice(filled, 1))
+    if not top or not following:
+        yield from _rows(chain(top, following), None)
+        yield from _rows(filled, None)
+        return
+    layout = _Layout(header_at(top, 0, len(top)), top)
+    yield from _rows(chain(following, filled), layout)
+    yield from layout.rest()
 
 
-def _is_header(cells: list[str], top: list[tuple[int, list[str]]]) -> bool:
-    labels = [cell for cell in cells if cell]
-    widest = max(sum(map(bool, row)) for _, row in top)
-    if len(labels) < 2 or 2 * len(labels) < widest or len(set(labels)) < len(labels):
+def render_lines(lines: Iterable[Line]) -> Iterator[Row]:
+    """The rows of a sheet that may hold several tables; lines that are empty or missing part them."""
+    layout: _Layout | None = None
+    for window, is_begun in _windows(lines):
+        for part, begins in _parts(window, is_begun=is_begun):
+            if not begins:
+                yield from _rows(part, layout)
+                continue
+            header = find_header(part)
+            if header is None and layout is not None and _continues(part, layout.labels):
+                yield from _rows(part, layout)
+                continue
+            if layout is not None:
+                yield from layout.rest()
+            layout = None if header is None else _Layout(header, part)
+            yield from _headless(part) if header is None else _rows(part[: header.start], None)
+            yield from () if header is None else _rows(part[header.end :], layout)
+    if layout is not None:
+        yield from layout.rest()
+
+
+def _windows(lines: Iterable[Line]) -> Iterator[tuple[list[Line], bool]]:
+    """Lines without the empty ones, some at a time, each time with whether they continue a table."""
+    window: list[Line] = []
+    is_begun = False
+    for line in lines:
+        is_empty = not any(line.cells)
+        if window and (is_empty or line.number > window[-1].number + 1):
+            yield window, is_begun
+            window, is_begun = [], False
+        elif len(window) >= _WINDOW:
+            # One line is kept, so that a gap after it is still seen.
+            yield window[:-1], is_begun
+            window, is_begun = window[-1:], True
+        if not is_empty:
+            window.append(line)
+    if window:
+        yield window, is_begun
+
+
+def _parts(window: list[Line], *, is_begun: bool) -> Iterator[tuple[list[Line], bool]]:
+    """The tables in ``window`` that begin without an empty row, each with whether it begins there."""
+    start = 0
+    for place in range(1, len(window)):
+        if _begins_table(window, place):
+            end = place - 1 if own_cells(window[place - 1].cells) == 1 and place - 1 > start else place
+            if end > start:
+                yield window[start:end], not (is_begun and start == 0)
+                start = end
+    yield window[start:], not (is_begun and start == 0)
+
+
+def _begins_table(window: list[Line], place: int) -> bool:
+    """Whether a line in the middle is a header: declared, or labels under a caption with other columns above it."""
+    line, above = window[place], window[place - 1]
+    if line.declared:
+        return True
+    cells = [cell for cell in line.cells if cell and not isinstance(cell, Across)]
+    if own_cells(above.cells) != 1 or place < 3 or len(cells) < 2 or own_cells(window[place - 2].cells) < 2:
         return False
-    return all(len(label) <= _LONGEST_HEADER_CHARACTERS and not _NUMBER.fullmatch(label) for label in labels)
+    return sum(map(is_label_word, cells)) > len(cells) / 2 and not any(map(is_figure, cells))
 
 
-def _plain(cells: list[str]) -> str:
-    return " | ".join(cells).rstrip(" |")
+def _continues(window: list[Line], labels: Sequence[str]) -> bool:
+    """Whether lines after an empty row belong to the table above it: as wide, and no note or title alone."""
+    if max(own_cells(line.cells) for line in window) < min(2, sum(map(bool, labels))):
+        return False
+    columns = {place for line in window for place, cell in enumerate(line.cells) if cell}
+    return all(place < len(labels) and labels[place] for place in columns - {0})
 
 
-def _labelled(number: int, header: list[str], cells: list[str], columns: tuple[str, ...]) -> Row:
-    labels = chain(header, [""] * max(0, len(cells) - len(header)))
-    fields = [f"{label}: {cell}" if label else cell for label, cell in zip(labels, cells, strict=False) if cell]
-    return Row(number, "; ".join(fields), columns, "; ".join(fields[:_KEY_FIELDS]))
+def _headless(lines: list[Line]) -> Iterator[Row]:
+    yield from map(_form_row, lines) if _is_form(lines) else _rows(lines, None)
 
 
-def _shown(cell: object) -> str:
-    """A cell as a person would write it."""
+def _is_form(window: list[Line]) -> bool:
+    """Whether each line is ``label, value`` or several such pairs."""
+    wide = [line.cells for line in window if own_cells(line.cells) >= 2]
+    if not wide or len(wide) < len(window) / 2 or max(map(len, wide)) > 8:
+        return False
+    columns = [[cells[place] for cells in wide if place < len(cells)] for place in range(0, max(map(len, wide)), 2)]
+    return all(
+        is_form_column(column) and not any(is_figure(cell) or len(cell) > _LONGEST_FORM_LABEL for cell in column)
+        for column in columns
+    )
+
+
+def _form_row(line: Line) -> Row:
+    cells = [cell for cell in line.cells if not isinstance(cell, Across)]
+    pairs = [(label, (cells[place + 1 : place + 2] or [""])[0]) for place, label in enumerate(cells) if place % 2 == 0]
+    fields = [f"{label.rstrip(' :：')}: {value}" if label and value else label or value for label, value in pairs]
+    return Row(line.number, "; ".join(filter(None, fields)))
+
+
+def _rows(lines: Iterable[Line], layout: _Layout | None) -> Iterator[Row]:
+    if layout is None:
+        yield from (Row(line.number, text, (), keys) for line in lines for text, keys in _plain(line.cells))
+        return
+    for line in lines:
+        yield from layout.rows(line)
+
+
+class _Layout:
+    """How the rows below a header are written."""
+
+    def __init__(self, header: Header, lines: Sequence[Line]) -> None:
+        self.labels = [label.rstrip(" :：") for label in header.labels]
+        self.columns = tuple(filter(None, self.labels))
+        self._keys = [place for place, label in enumerate(self.labels) if is_key_label(label)][:_MOST_KEY_FIELDS]
+        self._unused = {place for place, label in enumerate(self.labels) if label}
+        self._number = lines[header.end - 1].number
+        # A header is often repeated at the top of each printed page.
+        self._repeated = {tuple(line.cells) for line in lines[header.start : header.end]}
+
+    def rows(self, line: Line) -> Iterator[Row]:
+        cells = line.cells
+        if not own_cells(cells) or tuple(cells) in self._repeated:
+            return
+        if any(isinstance(cell, Across) for cell in cells) and own_cells(cells) == 1 and len(self.columns) > 1:
+            # A cell merged over the columns is a caption inside the table.
+            yield Row(line.number, next(cell for cell in cells if cell), self.columns)
+            return
+        fields: dict[int, str] = {}
+        for place, cell in enumerate(cells):
+            if cell and not isinstance(cell, Across):
+                label = self.labels[place] if place < len(self.labels) else ""
+                fields[place] = f"{label}: {cell}" if label else str(cell)
+        if self._unused:
+            self._unused.difference_update(fields)
+        yield Row(line.number, "; ".join(fields.values()), self.columns, self._key_fields(fields))
+
+    def _key_fields(self, fields: dict[int, str]) -> str:
+        keys = [fields[place] for place in self._keys if place in fields]
+        return _bounded(keys or list(islice(fields.values(), _KEY_FIELDS)), "; ")
+
+    def rest(self) -> Iterator[Row]:
+        """Labels of columns that held nothing, which no row repeats."""
+        if self._unused:
+            yield Row(self._number, " | ".join(self.labels[place] for place in sorted(self._unused)), self.columns)
+
+
+def _bounded(keys: list[str], joint: str) -> str:
+    """The first fields that fit into the bound; of a first one that does not, its beginning."""
+    text = keys[0][:_LONGEST_KEYS_CHARACTERS] if keys else ""
+    for key in keys[1:]:
+        if len(text) + len(joint) + len(key) > _LONGEST_KEYS_CHARACTERS:
+            break
+        text = f"{text}{joint}{key}"
+    return text
+
+
+def _plain(cells: list[str]) -> Iterator[tuple[str, str]]:
+    """A row without labels and what identifies it, if it holds something."""
+    if not own_cells(cells):
+        return
+    parts: list[str] = []
+    empty = 0
+    for cell in cells:
+        if isinstance(cell, Across):
+            continue
+        empty = 0 if cell else empty + 1
+        if empty <= _MOST_EMPTY_CELLS:
+            parts.append(cell)
+    filled = [cell for cell in parts if cell]
+    keys = _bounded(filled[:_KEY_FIELDS], " | ") if len(filled) > _KEY_FIELDS else ""
+    yield " | ".join(parts).rstrip(" |"), keys
+
+
+def show(cell: object) -> str:
+    """A cell as a person would write it, on one line."""
     if isinstance(cell, str):
+        if isinstance(cell, (Across, Down)):
+            return cell
         return cell.strip() if cell.isascii() and "\n" not in cell else " ".join(cell.split())
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return f"{cell:.0f}" if cell.is_integer() and abs(cell) < 1e21 else f"{cell:.15g}"
     if isinstance(cell, dt.datetime) and cell.time() == dt.time():
         return cell.date().isoformat()
     return str(cell)

@@ -1,6 +1,6 @@
-"""Records from events become passages, in packed batches: the event-driven use case of the embed function.
+"""Records from events become chunks, in packed batches: the event-driven use case of the embed function.
 
-A record is one passage. Its id decides where it lands, its content whether anything is to be done: a replay finds the
+A record is one chunk. Its id decides where it lands, its content whether anything is to be done: a replay finds the
 content there and costs nothing; its version, whether it comes too late. A bad record is recorded as failed and
 acknowledged; it never stops its neighbours.
 """
@@ -20,9 +20,9 @@ from msgspec.structs import replace
 from shared.domain.errors import PlatformError
 from shared.domain.models import Chunk, Document, DocumentState, Failure, Location, Usage, digest
 from shared.domain.tenants import Tenancy
-from shared.embedding.embedder import TextType
+from shared.embedding.parameters import TextType
 from shared.records.envelopes import BadRecord, Record
-from shared.store.store import MOST_TEXT_BYTES, Passage
+from shared.store.store import MOST_TEXT_BYTES, ChunkRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,14 +63,14 @@ class RecordResult(Struct, frozen=True):
     reason: str = ""
 
 
-class Streamed(Struct, frozen=True):
+class WriteResult(Struct, frozen=True):
     """What happened to every record of an event, in order, and what it cost."""
 
     results: tuple[RecordResult, ...]
     usage: Usage
 
 
-class Streaming:
+class RecordWriter:
     """Writes records into the collections it was given: thread-safe, and holds nothing between events.
 
     Args:
@@ -84,7 +84,7 @@ class Streaming:
         self._stores = stores
         self._tenancy = tenancy
 
-    def handle(self, records: Sequence[Record | BadRecord], deadline: Deadline) -> Streamed:
+    def write(self, records: Sequence[Record | BadRecord], deadline: Deadline) -> WriteResult:
         """Write and delete what the records say, in batches for each collection.
 
         Raises:
@@ -110,7 +110,7 @@ class Streaming:
         log.info("records_handled", extra={"records": len(records), "tokens": usage.tokens, "cost_cny": usage.cost_cny})
         if failure:
             raise failure
-        return Streamed(tuple(result for result in results if result), usage)
+        return WriteResult(tuple(result for result in results if result), usage)
 
     def _destination(self, record: Record | BadRecord) -> str:
         """The collection a record goes to; what cannot be used is recorded in the default one."""
@@ -144,7 +144,7 @@ class _Item(Struct, frozen=True):
         return digest(self.record.text)[:_HALF]
 
     @property
-    def source(self) -> str:
+    def row_digest(self) -> str:
         """What the row says of itself: its text, its metadata and whose it is."""
         metadata = msgspec.json.encode(self.record.metadata, order="sorted").decode()
         return self.text_digest + digest(metadata, self.tenant)[:_HALF]
@@ -153,7 +153,7 @@ class _Item(Struct, frozen=True):
 class _Batch(Struct):
     """Records of one collection, written together.
 
-    A record's passage has an id of its own whatever its text, so that of two writers one simply replaces the other.
+    A record's chunk has an id of its own whatever its text, so that of two writers one simply replaces the other.
     """
 
     embedder: Embedder
@@ -202,8 +202,8 @@ class _Batch(Struct):
         if record.collection not in self.collections:
             name = f"{record.collection}:{record.id}"  # it must not pass for a record of this collection
             return BadRecord(name, "The record names a collection that RECORD_COLLECTIONS does not list.")
-        if len(record.text.encode()) > MOST_TEXT_BYTES or self.embedder.too_long(record.text):
-            return BadRecord(record.id, "The record's text has more tokens or bytes than one passage may have.")
+        if len(record.text.encode()) > MOST_TEXT_BYTES or self.embedder.is_too_long(record.text):
+            return BadRecord(record.id, "The record's text has more tokens or bytes than one chunk may have.")
         return record
 
     def _overtaken(self, item: _Item) -> bool:
@@ -221,31 +221,31 @@ class _Batch(Struct):
             self._register(item, DocumentState.DELETED)
 
     def _upsert(self, items: Sequence[_Item]) -> None:
-        sources = self.store.sources([item.chunk_id for item in items], self.deadline)
-        standing = [item for item in items if self._stands(item, sources)]
-        for item in standing:
+        row_digests = self.store.sources([item.chunk_id for item in items], self.deadline)
+        unchanged = [item for item in items if self._stands(item, row_digests)]
+        for item in unchanged:
             self._done(item, Outcome.UNCHANGED)
-        changed = [item for item in items if item.chunk_id not in {other.chunk_id for other in standing}]
-        keep = [item for item in changed if sources.get(item.chunk_id, "")[:_HALF] == item.text_digest]
+        changed = [item for item in items if item.chunk_id not in {other.chunk_id for other in unchanged}]
+        keep = [item for item in changed if row_digests.get(item.chunk_id, "")[:_HALF] == item.text_digest]
         vectors = self.store.vectors([item.chunk_id for item in keep], self.deadline)
         vectors |= self._embed([item for item in changed if item.chunk_id not in vectors])
         ready = [item for item in changed if item.chunk_id in vectors]
-        self.store.write([_passage(item, vectors[item.chunk_id]) for item in ready], self.deadline)
+        self.store.write([_chunk_row(item, vectors[item.chunk_id]) for item in ready], self.deadline)
         for item in ready:
             self._done(item, Outcome.UPSERTED)
             self._register(item, DocumentState.INDEXED)
 
-    def _stands(self, item: _Item, sources: dict[str, str]) -> bool:
+    def _stands(self, item: _Item, row_digests: dict[str, str]) -> bool:
         known = self.known.get(item.document_id)
         indexed = known is not None and known.state is DocumentState.INDEXED
-        return indexed and sources.get(item.chunk_id) == item.source
+        return indexed and row_digests.get(item.chunk_id) == item.row_digest
 
     def _embed(self, items: Sequence[_Item]) -> dict[str, tuple[float, ...]]:
-        """Vectors by passage id, of those that could be had; what was paid for is kept whatever failed beside it."""
+        """Vectors by chunk id, of those that could be had; what was paid for is kept whatever failed beside it."""
         texts = [item.record.text for item in items]
         # Embedding ends early enough for what it brought to be written.
-        until = self.deadline.sooner(_RESERVE_SECONDS)
-        embedded = self.embedder.embed(texts, self.embedder.wanted(TextType.DOCUMENT), until)
+        until = self.deadline.minus(_RESERVE_SECONDS)
+        embedded = self.embedder.embed(texts, self.embedder.make_parameters(TextType.DOCUMENT), until)
         self.usage += embedded.usage
         self.failure = embedded.failure
         for refused in embedded.refused:
@@ -265,8 +265,8 @@ class _Batch(Struct):
             bucket=RECORDS,
             key=record.id,
             state=state,
-            version=item.source if indexed else "",
-            indexed_version=item.source if indexed else "",
+            version=item.row_digest if indexed else "",
+            indexed_version=item.row_digest if indexed else "",
             title=_title(record),
             format="record",
             size=len(record.text.encode()),
@@ -306,10 +306,10 @@ def _document_id(record: Record | BadRecord) -> str:
     return digest(RECORDS, record.id)
 
 
-def _passage(item: _Item, vector: tuple[float, ...]) -> Passage:
+def _chunk_row(item: _Item, vector: tuple[float, ...]) -> ChunkRow:
     record = item.record
     chunk = Chunk(item.chunk_id, item.document_id, 0, record.text, Location(0, len(record.text)))
-    return Passage(
+    return ChunkRow(
         chunk=chunk,
         vector=vector,
         bucket=RECORDS,
@@ -318,7 +318,7 @@ def _passage(item: _Item, vector: tuple[float, ...]) -> Passage:
         format="record",
         modified=time.time(),
         metadata=record.metadata,
-        source=item.source,
+        row_digest=item.row_digest,
         tenant=item.tenant,
     )
 

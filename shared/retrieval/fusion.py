@@ -1,6 +1,6 @@
 """Hits of two searches, by meaning and by words, in one order: their scores are fused, not their ranks.
 
-Scores carry confidence, ranks do not. The lexical side is trusted as far as the passages it found cover the question's
+Scores carry confidence, ranks do not. The lexical side is trusted as far as the chunks it found cover the question's
 own words, so that a question in another language, which shares no word with its answer, is left to meaning.
 """
 
@@ -17,7 +17,7 @@ from shared.language.stopwords import STOP_WORDS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.domain.models import Hit
+    from shared.domain.models import SearchHit
 
 # The lexical side's weight when the question is covered, and the coverage that counts as covered (measured).
 _LEXICAL_WEIGHT = 0.75
@@ -33,7 +33,7 @@ _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _STOPS = frozenset(STOP_WORDS)
 
 
-def fuse(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit]:
+def fuse(query: str, dense: Sequence[SearchHit], lexical: Sequence[SearchHit]) -> list[SearchHit]:
     """Both sides' hits, each side best first, in one order with one score each, between 0 and 1.
 
     Sides may be of any depth: the best of each are fused by score, and deeper hits follow in the order of their ranks
@@ -46,11 +46,11 @@ def fuse(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit]:
     return [*fused, *followers.values()]
 
 
-def _fused(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit]:
+def _fused(query: str, dense: Sequence[SearchHit], lexical: Sequence[SearchHit]) -> list[SearchHit]:
     trust = min(1.0, _coverage(query, lexical) / _FULL_COVERAGE)
     weight = _LEXICAL_WEIGHT * trust
     scores: dict[str, float] = {}
-    hits: dict[str, Hit] = {}
+    hits: dict[str, SearchHit] = {}
     for side, scaled, share in ((dense, _spread(dense), 1 - weight), (lexical, _shares(lexical), weight)):
         for hit, score in zip(side, scaled, strict=True):
             hits[hit.id] = hit
@@ -59,7 +59,7 @@ def _fused(query: str, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Hit
     return sorted(fused, key=lambda hit: (-hit.score, hit.id))
 
 
-def _spread(hits: Sequence[Hit]) -> Iterator[float]:
+def _spread(hits: Sequence[SearchHit]) -> Iterator[float]:
     """Cosines moved to between 0 and 1, as they have no zero of their own: unrelated texts may be at 0.1 or at 0.8.
 
     A side that cannot tell its hits apart gives them all 1.
@@ -71,13 +71,13 @@ def _spread(hits: Sequence[Hit]) -> Iterator[float]:
         yield (hit.score - worst) / (best - worst) if best > worst else 1.0
 
 
-def _shares(hits: Sequence[Hit]) -> Iterator[float]:
-    """Shares of the best score: BM25 has a zero, that of a passage which holds none of the words."""
+def _shares(hits: Sequence[SearchHit]) -> Iterator[float]:
+    """Shares of the best score: BM25 has a zero, that of a chunk which holds none of the words."""
     for hit in hits:
         yield hit.score / hits[0].score if hits[0].score > 0 else 1.0
 
 
-def _coverage(query: str, lexical: Sequence[Hit]) -> float:
+def _coverage(query: str, lexical: Sequence[SearchHit]) -> float:
     """Share of the question's own words that one of the best lexical hits contains."""
     words, pairs = _words(query), _pairs(query)
     if not words and not pairs:

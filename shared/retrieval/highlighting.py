@@ -1,7 +1,7 @@
-"""Where a passage says what was asked: the stretches of its text that a reader's eye should find first.
+"""Where a chunk says what was asked: the stretches of its text that a reader's eye should find first.
 
 Words count whatever their case and light inflection, numbers as a whole, Chinese, which has no spaces, by runs of at
-least two characters that question and passage share. Words that say nothing about the subject do not count.
+least two characters that question and chunk share. Words that say nothing about the subject do not count.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STEMS_KEPT = 20_000
 
 
 class Highlighter:
-    """Finds the words of one question in any number of passages."""
+    """Finds the words of one question in any number of chunks."""
 
     def __init__(self, query: str) -> None:
         self._wanted: set[str] = set()
@@ -40,7 +40,7 @@ class Highlighter:
                 self._pairs.update(_pairs(match.group()))
             elif match.group() not in _STOPS and not _lone_letter(match.group()):
                 self._wanted.add(_stem(match.group()))
-        # Most of a passage matches no beginning; the y of a stem may have become an i.
+        # Most of a chunk matches no beginning; the y of a stem may have become an i.
         beginnings = _any_of({wanted.removesuffix("y") or wanted for wanted in self._wanted})
         self._beginnings = re.compile(beginnings) if beginnings else None
 

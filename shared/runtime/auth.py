@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from shared.domain.errors import RequestError
-from shared.store.expressions import among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,26 +27,17 @@ class Scope(Struct, frozen=True):
 
     tenants: frozenset[str] | None = None
 
-    def narrowed(self, tenant: str | None) -> Scope:
-        """This scope's part that is one tenant's; the whole of it for ``None``.
+    def narrow(self, tenant: str | None) -> Scope:
+        """Reduce this scope to one tenant; ``None`` keeps all of it.
 
         Raises:
-            RequestError: ``tenant_forbidden`` (403): the tenant lies outside.
+            RequestError: ``tenant_forbidden`` (403): the tenant is outside of it.
         """
         if tenant is None:
             return self
         if self.tenants is not None and tenant not in self.tenants:
             raise RequestError("tenant_forbidden", "This API key is not bound to that tenant.", status=403)
         return Scope(frozenset({tenant}))
-
-    def admits(self, tenant: str) -> bool:
-        """Whether a tenant's documents may be seen."""
-        return self.tenants is None or tenant in self.tenants
-
-    @property
-    def condition(self) -> str:
-        """The Milvus expression that selects what may be seen; empty for everything."""
-        return "" if self.tenants is None else among("tenant", sorted(self.tenants))
 
 
 EVERYTHING = Scope()
@@ -57,7 +47,7 @@ def read_key(entry: str) -> tuple[str, Scope]:
     """An entry of ``API_KEYS``: the key and what it may see.
 
     Raises:
-        ValueError: there is no key before the last ``@``, or no tenant behind it.
+        ValueError: there is no key before the last ``@``, or no tenant after it.
     """
     key, bound, names = entry.rpartition("@")
     if not bound:
@@ -72,16 +62,16 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-class Gate:
-    """Lets in who presents a key of one of ``entries``; lets everybody in to everything when there are none."""
+class Authenticator:
+    """Accepts requests that carry one of the configured API keys; without any key it accepts every request."""
 
     def __init__(self, entries: Sequence[str]) -> None:
         self._known = tuple((_digest(key), scope) for key, scope in map(read_key, entries))
 
-    def check(self, authorization: str, api_key: str) -> Scope:
-        """What the caller may see, by the headers ``Authorization: Bearer`` and ``x-api-key``.
+    def authenticate(self, authorization: str, api_key: str) -> Scope:
+        """Return what the caller may see, by the headers ``Authorization: Bearer`` and ``x-api-key``.
 
-        The query is never looked at, because proxies log it.
+        The query string is never read, because proxies log it.
 
         Raises:
             RequestError: ``unauthorized`` (401), the same whatever was wrong.
@@ -89,7 +79,7 @@ class Gate:
         if not self._known:
             return EVERYTHING
         digest = _digest(api_key or authorization.removeprefix("Bearer ").strip())
-        # Every key is compared, so that the time taken tells nothing about which one was near.
+        # Every key is compared, so that the time taken does not tell which key is similar.
         scopes = [scope for known, scope in self._known if hmac.compare_digest(digest, known)]
         if not scopes:
             raise RequestError(

@@ -1,19 +1,20 @@
 """The HTTP connections under the SDKs of DashScope and OSS, with a bound on the whole answer.
 
-The timeout of `requests` bounds each read, so a server that drips one byte a second holds a caller for ever. Here the
+The timeout of `requests` bounds each read, so a server that drips one byte a second holds a caller forever. Here the
 read timeout bounds the answer as a whole; a stream gives what has arrived, so that its reader can look at the clock.
 """
 
 from __future__ import annotations
 
 import socket
-import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import should_bypass_proxies
+
+from shared.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ class _BoundedAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         _, seconds = options["timeout"]
-        ends = time.monotonic() + seconds
+        ends = clock.monotonic() + seconds
         response = super().send(request, *arguments, **options)
         if options.get("stream"):
             # By itself it waits for so many bytes, however long they take.
@@ -45,7 +46,7 @@ class _BoundedAdapter(HTTPAdapter):
 def _read(response: requests.Response, ends: float | None) -> Iterator[bytes]:
     try:
         while piece := response.raw.read1(_READ_BYTES, decode_content=True):
-            if ends and time.monotonic() > ends:
+            if ends and clock.monotonic() > ends:
                 raise requests.ReadTimeout("the answer was not complete in time")
             yield piece
     except requests.RequestException:

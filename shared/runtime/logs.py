@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, with stable event names and the ids of the request at hand.
+"""Logs: one JSON object a line, with stable event names and the ids of the current request.
 
 ``log.info("document_indexed", extra={"chunks": 3})`` is the whole interface. No key, text or vector is ever logged.
 """
@@ -42,7 +42,7 @@ class JsonFormatter(logging.Formatter):
 
 
 @contextmanager
-def bound(**values: Any) -> Iterator[None]:
+def bind(**values: Any) -> Iterator[None]:
     """Add ``values`` to every line logged inside."""
     token = _context.set({**_context.get(), **values})
     try:
@@ -54,7 +54,7 @@ def bound(**values: Any) -> Iterator[None]:
 def configure(level: str) -> None:
     """Send the process's logs to standard output, which Function Compute keeps.
 
-    The lines that Function Compute looks for (``FC Invoke Start …``) are printed as they are, beside these.
+    The lines that Function Compute looks for (``FC Invoke Start …``) are printed as they are, between these.
 
     Raises:
         ConfigurationError: ``invalid_settings``: there is no such level.

@@ -1,4 +1,4 @@
-"""What one request or event used, added up where it happens and told in the one line that ends it.
+"""What one request or event used: added up where it happens, logged in the line that ends it.
 
 The numbers stand flat in that line, under names that do not change, so that a log service can chart them.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from shared.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ class Meter:
         self._lock = threading.Lock()
 
     def add(self, **amounts: float) -> None:
-        """Add to each named number; one that nobody named yet is 0."""
+        """Add to each named number; a new one starts at 0."""
         with self._lock:
             for name, amount in amounts.items():
                 self._values[name] = self._values.get(name, 0) + amount
@@ -43,7 +44,7 @@ _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 
 @contextmanager
-def measured() -> Iterator[Meter]:
+def collect() -> Iterator[Meter]:
     """Collect in a meter what is added inside, by this thread and those that run in copies of its context."""
     meter = Meter()
     token = _meter.set(meter)
@@ -54,13 +55,13 @@ def measured() -> Iterator[Meter]:
 
 
 def add(**amounts: float) -> None:
-    """Add to the numbers of the request at hand, if there is one."""
+    """Add to the numbers of the current request, if there is one."""
     if meter := _meter.get():
         meter.add(**amounts)
 
 
-def age(event: bytes) -> float | None:
-    """Seconds since an event happened, by the first time it tells; ``None`` if it tells none."""
+def measure_age(event: bytes) -> float | None:
+    """Seconds since an event happened, by the first time it holds; ``None`` if it holds none."""
     found = re.search(_MOMENT, event)
     if found is None:
         return None
@@ -68,4 +69,4 @@ def age(event: bytes) -> float | None:
         happened = datetime.fromisoformat(found[1].decode()).replace(tzinfo=UTC)
     except ValueError:  # a 31st of February
         return None
-    return round(max(0.0, time.time() - happened.timestamp()), 3)
+    return round(max(0.0, clock.time() - happened.timestamp()), 3)

@@ -1,7 +1,7 @@
 """What can be asked of the HTTP functions, as OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.1.html
 
-One description of both stands beside this file, made from their types by ``python -m ops openapi``: whoever knows the
-domain's address alone wants all of it, and a function never has to import the other, or build anything at start.
+One description of both is next to this file, made from their types by ``python -m ops openapi``: a caller who knows
+only the address of the domain gets all of it, and no function imports another or builds anything at start.
 """
 
 from __future__ import annotations

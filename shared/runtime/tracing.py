@@ -2,7 +2,7 @@
 
 A caller's ``traceparent`` is taken over, or one is made (https://www.w3.org/TR/trace-context/); it stands in every log
 line and goes on to DashScope. Spans are recorded only where OpenTelemetry is installed and OTEL_EXPORTER_OTLP_ENDPOINT
-says where they go; they are sent before the request is answered, because an instance may be frozen behind that.
+gives the address; they are sent before the request is answered, because an instance may be frozen after that.
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 """
 
@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import secrets
-import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from shared.runtime import metrics
+from shared.runtime import clock, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +33,12 @@ _EXPORT_SECONDS = 1.0
 
 
 class Trace(Struct, frozen=True):
-    """Where we are in a trace.
+    """The current place in a trace.
 
     Attributes:
         trace_id: 32 hexadecimal digits, the same in every part of it.
-        span_id: 16 hexadecimal digits: the part at hand.
-        flags: two hexadecimal digits; the last bit says that somebody records.
+        span_id: 16 hexadecimal digits: the current part.
+        flags: two hexadecimal digits; the last bit says that the caller records.
     """
 
     trace_id: str
@@ -55,7 +54,7 @@ class Trace(Struct, frozen=True):
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
-def accepted(traceparent: str) -> Trace | None:
+def parse_traceparent(traceparent: str) -> Trace | None:
     """The trace a caller names; ``None`` for what the standard calls invalid."""
     found = _PARENT.fullmatch(traceparent)
     if found is None or found[1] == "ff" or (found[1] == "00" and found[5]):
@@ -65,8 +64,8 @@ def accepted(traceparent: str) -> Trace | None:
     return Trace(found[2], found[3], found[4])
 
 
-def headers() -> dict[str, str]:
-    """What a remote call carries, so that its service can say which trace it belonged to."""
+def trace_headers() -> dict[str, str]:
+    """Headers of a remote call that name its trace to the service."""
     trace = _current.get()
     return {"traceparent": trace.parent} if trace else {}
 
@@ -74,7 +73,7 @@ def headers() -> dict[str, str]:
 @contextmanager
 def request(function: str, traceparent: str) -> Iterator[Trace]:
     """The part of a trace that one request is."""
-    caller = accepted(traceparent)
+    caller = parse_traceparent(traceparent)
     with _span(function, "server", caller) as recorded:
         trace = recorded or _unrecorded(caller)
         token = _current.set(trace)
@@ -87,7 +86,7 @@ def request(function: str, traceparent: str) -> Iterator[Trace]:
 @contextmanager
 def call(service: str, name: str) -> Iterator[None]:
     """One remote call: its time and number count for the request, and it is a span where spans are recorded."""
-    started = time.perf_counter()
+    started = clock.monotonic()
     outer = _current.get()
     try:
         with _span(f"{service} {name}", "client", outer) as recorded:
@@ -97,7 +96,7 @@ def call(service: str, name: str) -> Iterator[None]:
             finally:
                 _current.reset(token)
     finally:
-        milliseconds = (time.perf_counter() - started) * 1000
+        milliseconds = (clock.monotonic() - started) * 1000
         metrics.add(**{f"{service}_calls": 1, f"{service}_ms": milliseconds})
 
 
@@ -142,7 +141,7 @@ def _span(name: str, kind: str, parent: Trace | None) -> Iterator[Trace | None]:
 
 @cache
 def _provider() -> Any:
-    """What records spans; ``None`` where nobody asked for it or can."""
+    """What records spans; ``None`` where that is off or not installed."""
     if not os.environ.get(ENDPOINT):
         return None
     try:

@@ -1,7 +1,7 @@
-"""Where an object lies while it is read: a folder of its own, gone with the work or, at the latest, with the process.
+"""The temporary folder that holds an object while it is read: removed with the work or, at the latest, the process.
 
 Function Compute takes an instance's ``/tmp`` with the instance, but a worker that gunicorn replaces leaves what it held
-to its successors. So a folder tells whose it is, and whoever sees that process end clears what it left.
+to its successors. So a folder's name holds the process id, and the parent of that process clears what it left.
 """
 
 from __future__ import annotations

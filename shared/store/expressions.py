@@ -28,13 +28,15 @@ from shared.domain.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from shared.runtime.auth import Scope
+
 MAX_DEPTH = 8
 MAX_VALUES = 100
 MAX_VALUE_CHARACTERS = 1_024
 # Of a whole filter, every object, list and value counted: Milvus reads an expression by recursion.
 MAX_PARTS = 500
 
-# The fields of a passage that a filter may name, with the type of their values.
+# The fields of a chunk that a filter may name, with the type of their values.
 FIELDS: dict[str, type] = {
     "document_id": str,
     "key": str,
@@ -46,7 +48,7 @@ FIELDS: dict[str, type] = {
     "row": int,
     "modified": int,
 }
-# Fields a passage may lack, and what says that it has one.
+# Fields a chunk may lack, and what says that it has one.
 _OPTIONAL = {"page": "page > 0", "row": "row > 0", "sheet": 'sheet != ""', "tenant": 'tenant != ""'}
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _METADATA = "metadata."
@@ -76,6 +78,11 @@ def equals(field: str, value: str) -> str:
 def among(field: str, values: Sequence[str]) -> str:
     """The expression that ``field`` holds one of ``values``."""
     return f"{field} in [{', '.join(map(quoted, values))}]"
+
+
+def visible_to(scope: Scope) -> str:
+    """The expression that selects what a caller may see; empty for everything."""
+    return "" if scope.tenants is None else among("tenant", sorted(scope.tenants))
 
 
 def any_of(conditions: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What is known of a document's passages without their texts: which there are, and where each stands.
+"""What is known of a document's chunks without their texts: which there are, and where each stands.
 
 A document of a gigabyte has more than a million of them, and an instance half a gigabyte of memory: here each takes 24
 bytes, as an entry of a dictionary it would take 300.
@@ -22,31 +22,31 @@ _AS_BYTES = f"V{_MARK_BYTES}"
 _FINGERPRINTS = 1 << 128
 
 
-class Place(Struct, frozen=True):
-    """Where a passage stands, and what its row says of its document.
+class ChunkPosition(Struct, frozen=True):
+    """Where a chunk stands, and what its row says of its document.
 
     Attributes:
         ordinal: position in the document.
         start: offset in the document's text.
-        source: digest of what the row says of its document; the row is written anew when that changes.
+        row_digest: digest of what the row says of its document; the row is written anew when that changes.
     """
 
     ordinal: int
     start: int
-    source: str = ""
+    row_digest: str = ""
 
 
-class Tally:
-    """Passages and their places, counted as they come and kept as one number."""
+class FingerprintBuilder:
+    """Chunks and their places, counted as they come and kept as one number."""
 
     def __init__(self) -> None:
-        self.passages = 0
+        self.count = 0
         self._total = 0
 
-    def add(self, id_: str, place: Place) -> int:
-        """Count a passage; returns what tells this passage at this place from all others."""
+    def add(self, id_: str, place: ChunkPosition) -> int:
+        """Count a chunk; returns what tells this chunk at this place from all others."""
         mark = _mark(id_, place)
-        self.passages += 1
+        self.count += 1
         self._total += mark
         return mark
 
@@ -56,26 +56,26 @@ class Tally:
         return f"{self._total % _FINGERPRINTS:032x}"
 
 
-class Places:
-    """The passages of one document, to look up which of others are among them, and at which place."""
+class ChunkSet:
+    """The chunks of one document, to look up which of others are among them, and at which place."""
 
-    def __init__(self, places: Iterable[tuple[str, Place]] = ()) -> None:
-        self._tally = Tally()
+    def __init__(self, places: Iterable[tuple[str, ChunkPosition]] = ()) -> None:
+        self._tally = FingerprintBuilder()
         self._ids = bytearray()
         self._marks = bytearray()
         self._sorted: tuple[Any, Any] | None = None
         self.add(places)
 
     def __len__(self) -> int:
-        return self._tally.passages
+        return self._tally.count
 
     @property
     def fingerprint(self) -> str:
-        """As that of a `Tally`."""
+        """As that of a `FingerprintBuilder`."""
         return self._tally.fingerprint
 
-    def add(self, places: Iterable[tuple[str, Place]]) -> None:
-        """Take in passages, each id once."""
+    def add(self, places: Iterable[tuple[str, ChunkPosition]]) -> None:
+        """Take in chunks, each id once."""
         self._sorted = None
         for id_, place in places:
             self._ids += bytes.fromhex(id_)
@@ -85,8 +85,8 @@ class Places:
         """For each id whether it is among them."""
         return [mark is not None for mark in self._found(ids)]
 
-    def moved(self, places: Sequence[tuple[str, Place]]) -> list[bool]:
-        """For each passage whether it is among them, but at another place or of another source."""
+    def moved(self, places: Sequence[tuple[str, ChunkPosition]]) -> list[bool]:
+        """For each chunk whether it is among them, but at another place or of another row_digest."""
         found = self._found([id_ for id_, _ in places])
         return [
             mark is not None and mark != _short(_mark(id_, place))
@@ -94,7 +94,7 @@ class Places:
         ]
 
     def _found(self, ids: Sequence[str]) -> list[bytes | None]:
-        """The marks of passages, ``None`` for those that are not among them."""
+        """The marks of chunks, ``None`` for those that are not among them."""
         if not self._ids or not ids:
             return [None] * len(ids)
         import numpy as np  # late: it comes with the Milvus client, which is imported late too
@@ -115,21 +115,21 @@ class Places:
         return ids[order], np.frombuffer(bytes(self._marks), _AS_BYTES)[order]
 
 
-def fingerprint(places: Iterable[tuple[str, Place]]) -> str:
-    """That of passages, counted as they come."""
-    tally = Tally()
+def fingerprint(places: Iterable[tuple[str, ChunkPosition]]) -> str:
+    """That of chunks, counted as they come."""
+    tally = FingerprintBuilder()
     for id_, place in places:
         tally.add(id_, place)
     return tally.fingerprint
 
 
-def _mark(id_: str, place: Place) -> int:
-    return int(digest(id_, str(place.ordinal), str(place.start), place.source), 16)
+def _mark(id_: str, place: ChunkPosition) -> int:
+    return int(digest(id_, str(place.ordinal), str(place.start), place.row_digest), 16)
 
 
 def _short(mark: int) -> bytes:
     return (mark % (1 << 8 * _MARK_BYTES)).to_bytes(_MARK_BYTES, "little")
 
 
-# What an index that holds none of a document's passages is told by.
-NOTHING = fingerprint(())
+# What an index that holds none of a document's chunks is told by.
+EMPTY_FINGERPRINT = fingerprint(())

@@ -1,6 +1,6 @@
-"""Passages and the registry of documents in Milvus: the one place that calls it.
+"""Chunks and the registry of documents in Milvus: the one place that calls it.
 
-Two collections stand behind the name in the settings. ``<name>`` is an alias of the collection of passages, whose own
+Two collections stand behind the name in the settings. ``<name>`` is an alias of the collection of chunks, whose own
 name carries the identity of the vector space, so that another model can never write into it. ``<name>_documents`` holds
 one row per document. Ids are hashes, so writing twice equals writing once; reads that a decision follows are Strong.
 """
@@ -19,13 +19,13 @@ import msgspec
 from msgspec import Struct
 
 from shared.domain.errors import ConfigurationError, PlatformError, TransientError
-from shared.domain.models import Chunk, Document, Excerpt, Hit, Location
+from shared.domain.models import Chunk, Document, Location, SearchHit
 from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
 from shared.language.stopwords import STOP_WORDS
 from shared.runtime import retrying, tracing
-from shared.runtime.retrying import Persistence
+from shared.runtime.retrying import RetryPolicy
 from shared.store.expressions import all_of, among, any_of, equals, quoted
-from shared.store.fingerprints import Place, Tally
+from shared.store.fingerprints import ChunkPosition, FingerprintBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 # Raised when the collections' shape changes, so that old and new never mix.
-_LAYOUT = 4
+_LAYOUT = 5
 # A server answers at most this many rows. https://milvus.io/docs/limitations.md
 _MOST_ROWS = 16_384
 # Far below the server's message limit of 64 MB even with 2,560 dimensions and full texts.
@@ -51,7 +51,7 @@ _TEXT_FIELDS = {"bucket": 64, "key": _KEY_BYTES, "title": _TITLE_BYTES, "format"
 # Candidates HNSW looks at: 0.997 of the true nearest ten are found, against 0.47 with the default.
 _SEARCH_WIDTH = 256
 _MADE_BY_US = re.compile(r"__(\w+)__(\d+)__(\d+)")
-_PERSISTENCE = Persistence(attempts=3, first_wait=0.2, longest_wait=3)
+_RETRY_POLICY = RetryPolicy(attempts=3, first_delay=0.2, max_delay=3)
 _CREATE_SECONDS = 60
 
 # How many parts a server of 2.5 or later keeps the tenants in; a search within one tenant reads one of them.
@@ -61,11 +61,11 @@ _MOST_SORTED = 2_000
 
 _SOURCE_FIELDS = ["document_id", "bucket", "key", "title", "metadata", "tenant", "ordinal"]
 _PLACE_FIELDS = ["text", "start", "end", "page", "sheet", "row", "headings"]
-_PASSAGE_FIELDS = [*_SOURCE_FIELDS, *_PLACE_FIELDS]
+_CHUNK_FIELDS = [*_SOURCE_FIELDS, *_PLACE_FIELDS]
 
 
 class Space(Struct, frozen=True):
-    """The vector space passages are written in; spaces of different models must never meet."""
+    """The vector space chunks are written in; spaces of different models must never meet."""
 
     model: str
     dimension: int
@@ -76,20 +76,20 @@ class Space(Struct, frozen=True):
         return f"__{re.sub(r'[^A-Za-z0-9]', '_', self.model)}__{self.dimension}__{_LAYOUT}"
 
 
-class Holding(Struct, frozen=True):
+class DocumentFingerprint(Struct, frozen=True):
     """What the index holds of a document, in short.
 
     Attributes:
         key: the document's name in its bucket.
-        fingerprint: that of its passages.
+        fingerprint: that of its chunks.
     """
 
     key: str
     fingerprint: str
 
 
-class Passage(Struct, frozen=True):
-    """A passage with its vector and what a hit shows of its document."""
+class ChunkRow(Struct, frozen=True):
+    """A chunk with its vector and what a hit shows of its document."""
 
     chunk: Chunk
     vector: tuple[float, ...]
@@ -99,7 +99,7 @@ class Passage(Struct, frozen=True):
     format: str
     modified: float
     metadata: dict[str, Any] = {}
-    source: str = ""
+    row_digest: str = ""
     tenant: str = ""
 
 
@@ -110,7 +110,7 @@ class Store:
         self._settings = settings
         self._space = space
         self._alias = settings.collection
-        self._passages = settings.collection + space.suffix
+        self._chunks = settings.collection + space.suffix
         self._documents = f"{settings.collection}_documents{space.suffix}"
         self._connection: Any = None
         self._connecting = threading.Lock()
@@ -128,7 +128,7 @@ class Store:
         """
         if not self._ready:
             target = self._alias_target(deadline)
-            if target is not None and target != self._passages:
+            if target is not None and target != self._chunks:
                 raise ConfigurationError("collection_mismatch", self._mismatch(target))
             self._ready = target is not None
         return self._ready
@@ -148,7 +148,7 @@ class Store:
         with_keywords = self.server_has_keywords(deadline)
         for name, schema, index in (
             (self._documents, self._document_schema(), self._document_index()),
-            (self._passages, self._passage_schema(with_keywords), self._passage_index(with_keywords)),
+            (self._chunks, self._chunk_schema(with_keywords), self._chunk_index(with_keywords)),
         ):
             if self._call("has_collection", deadline, name):
                 # Somebody's preparation may have broken off here; both steps may be repeated.
@@ -156,13 +156,13 @@ class Store:
                 self._call("load_collection", deadline, name, seconds=_CREATE_SECONDS)
             else:
                 # A collection without a partition key takes no number of partitions.
-                parted = {"num_partitions": _PARTITIONS} if name == self._passages and with_keywords else {}
+                parted = {"num_partitions": _PARTITIONS} if name == self._chunks and with_keywords else {}
                 self._call(
                     "create_collection", deadline, name, seconds=_CREATE_SECONDS,
                     schema=schema, index_params=index, consistency_level="Bounded", **parted,
                 )  # fmt: skip
         try:
-            self._call("create_alias", deadline, self._passages, self._alias)
+            self._call("create_alias", deadline, self._chunks, self._alias)
         except PlatformError:
             if not self.check(deadline):  # another instance was faster
                 raise
@@ -178,64 +178,64 @@ class Store:
     def has_keywords(self, deadline: Deadline) -> bool:
         """Whether the collection answers questions by their words (BM25); an old server cannot."""
         if self._keywords is None:
-            fields = self._call("describe_collection", deadline, self._passages)["fields"]
+            fields = self._call("describe_collection", deadline, self._chunks)["fields"]
             self._keywords = any(field["name"] == "lexical" for field in fields)
         return self._keywords
 
-    # -- passages ---------------------------------------------------------------------------------------------------
+    # -- chunks ---------------------------------------------------------------------------------------------------
 
-    def places(self, document_id: str, deadline: Deadline) -> Iterator[tuple[str, Place]]:
-        """The passages the index holds of a document, read Strong, by id: in any number, as they come."""
-        fields = ["id", "ordinal", "start", "source"]
-        for row in self._all(self._passages, equals("document_id", document_id), fields, deadline):
-            yield row["id"], Place(row["ordinal"], row["start"], sys.intern(row["source"]))
+    def places(self, document_id: str, deadline: Deadline) -> Iterator[tuple[str, ChunkPosition]]:
+        """The chunks the index holds of a document, read Strong, by id: in any number, as they come."""
+        fields = ["id", "ordinal", "start", "row_digest"]
+        for row in self._all(self._chunks, equals("document_id", document_id), fields, deadline):
+            yield row["id"], ChunkPosition(row["ordinal"], row["start"], sys.intern(row["row_digest"]))
 
     def sources(self, ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
-        """What passages say of their document (`Place.source`), read Strong, by id, as far as they are there."""
+        """Row digests of the chunks that exist, by id, read Strong."""
         found: dict[str, str] = {}
         for some in _portions(ids, _IDS_PER_CALL):
-            rows = self._query(self._passages, among("id", some), ["id", "source"], deadline)
-            found.update((row["id"], row["source"]) for row in rows)
+            rows = self._query(self._chunks, among("id", some), ["id", "row_digest"], deadline)
+            found.update((row["id"], row["row_digest"]) for row in rows)
         return found
 
-    def census(self, bucket: str, deadline: Deadline) -> dict[str, Holding]:
+    def census(self, bucket: str, deadline: Deadline) -> dict[str, DocumentFingerprint]:
         """What the index holds of each document of a bucket, by the document's id, read Strong."""
-        fields = ["id", "document_id", "key", "ordinal", "start", "source"]
-        found: dict[str, tuple[str, Tally]] = {}
-        for row in self._all(self._passages, equals("bucket", bucket), fields, deadline):
-            _, tally = found.setdefault(row["document_id"], (row["key"], Tally()))
-            tally.add(row["id"], Place(row["ordinal"], row["start"], row["source"]))
-        return {id_: Holding(key, tally.fingerprint) for id_, (key, tally) in found.items()}
+        fields = ["id", "document_id", "key", "ordinal", "start", "row_digest"]
+        found: dict[str, tuple[str, FingerprintBuilder]] = {}
+        for row in self._all(self._chunks, equals("bucket", bucket), fields, deadline):
+            _, tally = found.setdefault(row["document_id"], (row["key"], FingerprintBuilder()))
+            tally.add(row["id"], ChunkPosition(row["ordinal"], row["start"], row["row_digest"]))
+        return {id_: DocumentFingerprint(key, tally.fingerprint) for id_, (key, tally) in found.items()}
 
     def vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
-        """The vectors of passages, by id."""
+        """The vectors of chunks, by id."""
         found: dict[str, tuple[float, ...]] = {}
         for some in _portions(ids, _IDS_PER_CALL):
-            rows = self._query(self._passages, among("id", some), ["id", "vector"], deadline)
+            rows = self._query(self._chunks, among("id", some), ["id", "vector"], deadline)
             found.update((row["id"], tuple(map(float, row["vector"]))) for row in rows)
         return found
 
-    def write(self, passages: Sequence[Passage], deadline: Deadline) -> None:
-        """Write passages; one that is there already is replaced.
+    def write(self, rows: Sequence[ChunkRow], deadline: Deadline) -> None:
+        """Write chunks; one that is there already is replaced.
 
         Raises:
             ValueError: a vector has another size than the collection's or is not finite: a defect of ours.
         """
-        for passage in passages:
-            if len(passage.vector) != self._space.dimension or not all(map(math.isfinite, passage.vector)):
+        for row in rows:
+            if len(row.vector) != self._space.dimension or not all(map(math.isfinite, row.vector)):
                 raise ValueError("a vector is not finite or not of the collection's size")
-        for some in _portions(passages, _ROWS_PER_WRITE):
-            self._call("upsert", deadline, self._passages, [_row(passage) for passage in some])
+        for some in _portions(rows, _ROWS_PER_WRITE):
+            self._call("upsert", deadline, self._chunks, [_row(row) for row in some])
 
     def delete(self, ids: Iterable[str], deadline: Deadline) -> None:
-        """Delete passages by id; those that are gone already do not matter."""
+        """Delete chunks by id; those that are gone already do not matter."""
         for some in _portions(list(ids), _IDS_PER_CALL):
-            self._call("delete", deadline, self._passages, ids=some)
+            self._call("delete", deadline, self._chunks, ids=some)
 
     def nearest(
         self, vector: Sequence[float], limit: int, condition: str, deadline: Deadline, *, brief: bool = False
-    ) -> list[Hit]:
-        """Passages by the cosine of their vectors, best first; scores lie between -1 and 1.
+    ) -> list[SearchHit]:
+        """Chunks by the cosine of their vectors, best first; scores lie between -1 and 1.
 
         Args:
             brief: leave out all but ids and scores; `hits` brings the rest of those that are shown.
@@ -243,20 +243,22 @@ class Store:
         params = {"ef": max(_SEARCH_WIDTH, limit)}
         return self._search("vector", list(vector), "COSINE", params, limit, condition, deadline, brief=brief)
 
-    def matching(self, words: str, limit: int, condition: str, deadline: Deadline, *, brief: bool = False) -> list[Hit]:
-        """Passages by the words they share with ``words`` (BM25), best first; scores are positive."""
+    def matching(
+        self, words: str, limit: int, condition: str, deadline: Deadline, *, brief: bool = False
+    ) -> list[SearchHit]:
+        """Chunks by the words they share with ``words`` (BM25), best first; scores are positive."""
         return self._search("lexical", words, "BM25", {}, limit, condition, deadline, brief=brief)
 
-    def hits(self, brief: Sequence[Hit], condition: str, deadline: Deadline) -> dict[str, Hit]:
+    def hits(self, brief: Sequence[SearchHit], condition: str, deadline: Deadline) -> dict[str, SearchHit]:
         """The whole of hits that were searched for briefly, by id, as far as they are still there."""
         scores = {hit.id: hit.score for hit in brief}
         rows = self._query(
-            self._passages, all_of(among("id", list(scores)), condition), ["id", *_PASSAGE_FIELDS], deadline, "Bounded"
+            self._chunks, all_of(among("id", list(scores)), condition), ["id", *_CHUNK_FIELDS], deadline, "Bounded"
         )
         return {row["id"]: _hit(row["id"], row, scores[row["id"]]) for row in rows}
 
-    def excerpts(self, wanted: Mapping[str, Iterable[int]], condition: str, deadline: Deadline) -> list[Excerpt]:
-        """Passages by their places: the ordinals wanted of each document, in order; one call for all of them."""
+    def excerpts(self, wanted: Mapping[str, Iterable[int]], condition: str, deadline: Deadline) -> list[Chunk]:
+        """Chunks by their places: the ordinals wanted of each document, in order; one call for all of them."""
         places = [
             f"{equals('document_id', id_)} and ordinal in [{', '.join(map(str, sorted(ordinals)))}]"
             for id_, ordinals in wanted.items()
@@ -265,16 +267,16 @@ class Store:
 
     def stretch(
         self, document_id: str, offset: int, limit: int, condition: str, deadline: Deadline
-    ) -> tuple[list[Excerpt], int]:
-        """So many passages of one document in order, and how many it has."""
+    ) -> tuple[list[Chunk], int]:
+        """So many chunks of one document in order, and how many it has."""
         whole = all_of(equals("document_id", document_id), condition)
         part = all_of(whole, f"ordinal >= {offset} and ordinal < {offset + limit}")
-        return self._excerpts(part, deadline), self._count(self._passages, whole, deadline)
+        return self._excerpts(part, deadline), self._count(self._chunks, whole, deadline)
 
-    def _excerpts(self, condition: str, deadline: Deadline) -> list[Excerpt]:
+    def _excerpts(self, condition: str, deadline: Deadline) -> list[Chunk]:
         fields = ["id", "document_id", "ordinal", *_PLACE_FIELDS]
-        rows = self._query(self._passages, condition, fields, deadline, "Bounded")
-        found = [Excerpt(row["id"], row["document_id"], row["ordinal"], row["text"], _location(row)) for row in rows]
+        rows = self._query(self._chunks, condition, fields, deadline, "Bounded")
+        found = [Chunk(row["id"], row["document_id"], row["ordinal"], row["text"], _location(row)) for row in rows]
         return sorted(found, key=lambda excerpt: (excerpt.document_id, excerpt.ordinal, excerpt.id))
 
     # -- the registry -----------------------------------------------------------------------------------------------
@@ -337,10 +339,10 @@ class Store:
         deadline: Deadline,
         *,
         brief: bool,
-    ) -> list[Hit]:
+    ) -> list[SearchHit]:
         (found,) = self._call(
-            "search", deadline, self._passages, data=[data], anns_field=field, limit=limit, filter=condition,
-            output_fields=["document_id"] if brief else _PASSAGE_FIELDS,
+            "search", deadline, self._chunks, data=[data], anns_field=field, limit=limit, filter=condition,
+            output_fields=["document_id"] if brief else _CHUNK_FIELDS,
             search_params={"metric_type": metric, "params": params},
         )  # fmt: skip
         # Milvus Lite gives distances for BM25, a server scores: only the sign differs.
@@ -427,7 +429,7 @@ class Store:
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         most = max(seconds, self._settings.timeout)
         return retrying.call(
-            lambda: self._once(method, deadline.timeout(most), *arguments, **options), _PERSISTENCE, deadline
+            lambda: self._once(method, deadline.timeout(most), *arguments, **options), _RETRY_POLICY, deadline
         )
 
     def _once(self, method: str, seconds: float, *arguments: Any, **options: Any) -> Any:
@@ -468,7 +470,7 @@ class Store:
             timeout=min(seconds, self._settings.timeout),
         )
 
-    def _passage_schema(self, with_keywords: bool) -> Any:
+    def _chunk_schema(self, with_keywords: bool) -> Any:
         from pymilvus import DataType, Function, FunctionType, MilvusClient
 
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
@@ -476,7 +478,7 @@ class Store:
         schema.add_field("document_id", DataType.VARCHAR, max_length=32)
         # A server before 2.5 would put rows that are replaced into the wrong part, where a search misses them.
         schema.add_field("tenant", DataType.VARCHAR, max_length=_TENANT_BYTES, is_partition_key=with_keywords)
-        schema.add_field("source", DataType.VARCHAR, max_length=32)
+        schema.add_field("row_digest", DataType.VARCHAR, max_length=32)
         analyzer = {"tokenizer": "jieba", "filter": ["lowercase", {"type": "stop", "stop_words": list(STOP_WORDS)}]}
         text = {"enable_analyzer": True, "analyzer_params": analyzer} if with_keywords else {}
         schema.add_field("text", DataType.VARCHAR, max_length=MOST_TEXT_BYTES, **text)
@@ -498,7 +500,7 @@ class Store:
             schema.add_function(Function("lexical", FunctionType.BM25, ["text"], ["lexical"]))
         return schema
 
-    def _passage_index(self, with_keywords: bool) -> Any:
+    def _chunk_index(self, with_keywords: bool) -> Any:
         from pymilvus import MilvusClient
 
         index = MilvusClient.prepare_index_params()
@@ -529,38 +531,38 @@ class Store:
         return index
 
 
-def _row(passage: Passage) -> dict[str, Any]:
-    location = passage.chunk.location
+def _row(row: ChunkRow) -> dict[str, Any]:
+    location = row.chunk.location
     return {
-        "id": passage.chunk.id,
-        "document_id": passage.chunk.document_id,
-        "tenant": passage.tenant,
-        "text": _cut(passage.chunk.text, MOST_TEXT_BYTES),
-        "bucket": passage.bucket,
-        "key": _cut(passage.key, _KEY_BYTES),
-        "title": _cut(passage.title, _TITLE_BYTES),
-        "format": passage.format,
+        "id": row.chunk.id,
+        "document_id": row.chunk.document_id,
+        "tenant": row.tenant,
+        "text": _cut(row.chunk.text, MOST_TEXT_BYTES),
+        "bucket": row.bucket,
+        "key": _cut(row.key, _KEY_BYTES),
+        "title": _cut(row.title, _TITLE_BYTES),
+        "format": row.format,
         "sheet": _cut(location.sheet or "", _SHEET_BYTES),
-        "ordinal": passage.chunk.ordinal,
+        "ordinal": row.chunk.ordinal,
         "start": location.start,
         "end": location.end,
         "page": location.page or 0,
         "row": location.row or 0,
-        "modified": int(passage.modified),
+        "modified": int(row.modified),
         "headings": {"titles": list(location.headings)},  # a server before 2.4 takes objects only
-        "metadata": passage.metadata,
-        "source": passage.source,
-        "vector": list(passage.vector),
+        "metadata": row.metadata,
+        "row_digest": row.row_digest,
+        "vector": list(row.vector),
     }
 
 
-def _hit(id_: str, row: Any, score: float) -> Hit:
+def _hit(id_: str, row: Any, score: float) -> SearchHit:
     source = {name: row[name] for name in _SOURCE_FIELDS}
-    return Hit(id=id_, score=float(score), text=row["text"], location=_location(row), **source)
+    return SearchHit(id=id_, score=float(score), text=row["text"], location=_location(row), **source)
 
 
-def _brief_hit(id_: str, row: Any, score: float) -> Hit:
-    return Hit(id_, float(score), "", row["document_id"], "", "", "", Location())
+def _brief_hit(id_: str, row: Any, score: float) -> SearchHit:
+    return SearchHit(id_, float(score), "", row["document_id"], "", "", "", Location())
 
 
 def _location(row: Any) -> Location:

@@ -12,18 +12,19 @@ import pytest
 
 from local import processes
 from shared.domain.errors import ConfigurationError, RequestError, TransientError
-from shared.embedding.embedder import Embedder, Output, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import Output, TextType
 from shared.runtime.retrying import Deadline
 from tests.conftest import DashScope
 from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
     from shared.domain.models import Embedding
-    from shared.embedding.embedder import Embedded
+    from shared.embedding.results import EmbeddingResult
 
 
-def embed(embedder: Embedder, texts: list[str], seconds: float = 30) -> Embedded:
-    return embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), Deadline.after(seconds))
+def embed(embedder: Embedder, texts: list[str], seconds: float = 30) -> EmbeddingResult:
+    return embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), Deadline.after(seconds))
 
 
 def cosine(one: Embedding, other: Embedding) -> float:
@@ -43,7 +44,7 @@ def test_many_texts_come_back_in_order_and_are_packed_by_rows(dashscope: DashSco
     )
 
 
-def test_questions_and_passages_are_marked_as_such_on_the_wire(dashscope: DashScope) -> None:
+def test_questions_and_chunks_are_marked_as_such_on_the_wire(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings())
     embedder.embed_query("where?", Deadline.after(10))
     embed(embedder, ["there"])
@@ -61,8 +62,8 @@ def test_a_question_asked_again_is_not_bought_again(dashscope: DashScope) -> Non
 
 def test_sparse_vectors_come_where_the_model_has_them(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings())
-    wanted = embedder.wanted(TextType.DOCUMENT, output=Output.BOTH)
-    (embedding,) = embedder.embed(["风急天高猿啸哀"], wanted, Deadline.after(10)).complete()
+    parameters = embedder.make_parameters(TextType.DOCUMENT, output=Output.BOTH)
+    (embedding,) = embedder.embed(["风急天高猿啸哀"], parameters, Deadline.after(10)).complete()
     assert len(embedding.dense) == 512
     assert embedding.sparse is not None
     assert len(embedding.sparse.indices) == len(embedding.sparse.values) > 0
@@ -93,13 +94,13 @@ def test_a_text_over_the_limit_is_refused_by_exact_count_before_anything_is_sent
 )
 def test_what_the_model_lacks_is_refused(dashscope: DashScope, changes: dict[str, Any], code: str) -> None:
     with pytest.raises(RequestError, match=code):
-        Embedder(dashscope.settings()).wanted(TextType.DOCUMENT, **changes)
+        Embedder(dashscope.settings()).make_parameters(TextType.DOCUMENT, **changes)
 
 
 def test_sparse_of_an_old_model_is_refused(dashscope: DashScope) -> None:
-    embedder = Embedder(dashscope.settings(model_name="text-embedding-v2", dimension_asked=0))
+    embedder = Embedder(dashscope.settings(model_name="text-embedding-v2", requested_dimension=0))
     with pytest.raises(RequestError, match="unsupported_output"):
-        embedder.wanted(TextType.DOCUMENT, output=Output.SPARSE)
+        embedder.make_parameters(TextType.DOCUMENT, output=Output.SPARSE)
 
 
 PASSING_FAULTS: list[dict[str, Any]] = [
@@ -135,7 +136,7 @@ def test_a_fault_that_passes_is_survived_and_only_its_call_repeated(
     embed(embedder, ["warm"])
     dashscope.reset()
     dashscope.fail({**fault, "times": 1})
-    texts = [f"passage {i}" for i in range(30)]
+    texts = [f"chunk {i}" for i in range(30)]
     embedded = embed(embedder, texts)
     assert len(embedded.complete()) == 30
     # Three calls are needed; one more was spoilt, and no fault may cost more than its own call.
@@ -178,7 +179,7 @@ def test_a_free_quota_that_is_used_up_is_not_repeated(dashscope: DashScope) -> N
 
 
 def test_a_refused_text_is_found_and_the_others_succeed(dashscope: DashScope) -> None:
-    texts = [f"harmless passage {i}" for i in range(25)]
+    texts = [f"harmless chunk {i}" for i in range(25)]
     texts[13] = "something the POISON filter refuses"
     rule = {"fault": "status", "status": 400, "code": "DataInspectionFailed", "match": "POISON"}
     dashscope.fail(rule)
@@ -191,7 +192,7 @@ def test_a_refused_text_is_found_and_the_others_succeed(dashscope: DashScope) ->
 
 
 def test_what_was_paid_for_is_kept_when_another_call_fails(dashscope: DashScope) -> None:
-    texts = [f"passage {i}" for i in range(30)]
+    texts = [f"chunk {i}" for i in range(30)]
     texts[25] = "HOPELESS"
     dashscope.fail({"fault": "status", "status": 401, "code": "InvalidApiKey", "match": "HOPELESS"})
     embedded = embed(Embedder(dashscope.settings(concurrency=1)), texts)
@@ -226,7 +227,7 @@ def test_no_key_and_no_text_is_ever_logged(dashscope: DashScope, caplog: pytest.
     dashscope.fail(
         {"fault": "reset", "times": 1}, {"fault": "status", "status": 500, "code": "InternalError", "times": 1}
     )
-    embed(Embedder(dashscope.settings()), ["a very private passage"]).complete()
+    embed(Embedder(dashscope.settings()), ["a very private chunk"]).complete()
     said = "\n".join(record.getMessage() + str(vars(record)) for record in caplog.records)
     assert "sk-local" not in said
     assert "very private" not in said
@@ -234,8 +235,8 @@ def test_no_key_and_no_text_is_ever_logged(dashscope: DashScope, caplog: pytest.
 
 def test_a_process_stops_before_it_overspends(dashscope: DashScope) -> None:
     model = dashscope.settings().model
-    embedder = Embedder(dashscope.settings(most_cost=model.cost(1_000), concurrency=1))
-    embedded = embed(embedder, [f"a passage of about ten tokens, number {i}" for i in range(200)])
+    embedder = Embedder(dashscope.settings(max_cost=model.cost(1_000), concurrency=1))
+    embedded = embed(embedder, [f"a chunk of about ten tokens, number {i}" for i in range(200)])
     assert isinstance(embedded.failure, ConfigurationError)
     assert embedded.failure.code == "cost_cap_reached"
     assert "MAX_COST_CNY" in embedded.failure.message
@@ -243,7 +244,7 @@ def test_a_process_stops_before_it_overspends(dashscope: DashScope) -> None:
 
 
 def test_what_is_refused_does_not_count_against_the_cap(dashscope: DashScope) -> None:
-    embedder = Embedder(dashscope.settings(most_cost=dashscope.settings().model.cost(60)))
+    embedder = Embedder(dashscope.settings(max_cost=dashscope.settings().model.cost(60)))
     dashscope.fail({"fault": "status", "code": "Throttling", "times": 3})
     assert embed(embedder, ["a short text"]).complete()
 
@@ -289,7 +290,7 @@ def test_how_long_a_request_takes_is_known_before_it_is_paid_for(dashscope: Dash
 @pytest.mark.parametrize("code", ["Throttling.RateQuota", "Throttling.AllocationQuota", "Throttling.BurstRate"])
 def test_a_storm_of_refusals_is_sat_out_and_nothing_is_billed_twice(dashscope: DashScope, code: str) -> None:
     dashscope.fail({"fault": "status", "code": code, "times": 20})
-    texts = [f"passage {i}" for i in range(60)]
+    texts = [f"chunk {i}" for i in range(60)]
     assert len(embed(Embedder(dashscope.settings()), texts, seconds=60).complete()) == 60
     usage = dashscope.usage()
     assert (usage["rows"], sum(usage["rejected"].values())) == (60, 20)
@@ -323,7 +324,9 @@ def test_no_call_is_begun_that_would_be_cut_off_and_paid_for(dashscope: DashScop
     """Of texts for ten seconds, in three: what was billed came back."""
     dashscope.tune(latency_ms=500)
     embedder = Embedder(dashscope.settings(concurrency=4))
-    embedded = embedder.embed([f"text {i}" for i in range(800)], embedder.wanted(TextType.DOCUMENT), Deadline.after(3))
+    embedded = embedder.embed(
+        [f"text {i}" for i in range(800)], embedder.make_parameters(TextType.DOCUMENT), Deadline.after(3)
+    )
     received = sum(embedding is not None for embedding in embedded.embeddings)
     assert embedded.failure is not None
     assert embedded.failure.code == "deadline_exceeded"

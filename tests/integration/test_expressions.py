@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from shared.domain.errors import RequestError
 from shared.store.expressions import MAX_PARTS, compile_filter
 from shared.store.store import Store
-from tests.integration.test_store import SPACE, passages, soon, write
+from tests.integration.test_store import SPACE, chunk_rows, soon, write
 
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
@@ -30,11 +30,11 @@ NAMES = dict(enumerate(SAID))
 
 @pytest.fixture(scope="module")
 def store(milvus: MilvusSettings) -> Store:
-    """Four passages of four documents: the third has a page, the fourth a sheet, a row and a tenant."""
+    """Four chunks of four documents: the third has a page, the fourth a sheet, a row and a tenant."""
     store = Store(replace(milvus, collection=f"{milvus.collection}_filters"), SPACE)
     store.prepare(soon())
     for i, (name, said) in enumerate(SAID.items()):
-        (written,) = passages(f"folder/{name}.txt", [f"Text {name}."])
+        (written,) = chunk_rows(f"folder/{name}.txt", [f"Text {name}."])
         location = replace(
             written.chunk.location,
             page=3 if name == "three" else None,

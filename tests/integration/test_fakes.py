@@ -11,13 +11,14 @@ from msgspec.structs import replace
 
 from shared.domain.errors import DocumentError, RequestError, TransientError
 from shared.domain.models import Block, Document, DocumentState, ObjectKey
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.ingestion import chunking
 from shared.ingestion.bucket import SIDECAR, Bucket, ChangedError
 from shared.runtime.retrying import Deadline
 from shared.store.expressions import equals
-from shared.store.fingerprints import Place, fingerprint
-from shared.store.store import Holding, Passage, Store
+from shared.store.fingerprints import ChunkPosition, fingerprint
+from shared.store.store import ChunkRow, DocumentFingerprint, Store
 from tests.fakes import DIMENSION, REFUSED, SPACE, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def store(request: pytest.FixtureRequest) -> Store:
     return real
 
 
-def passages(*texts: str) -> list[Passage]:
-    """A new document with a passage for each text."""
+def chunk_rows(*texts: str) -> list[ChunkRow]:
+    """A new document with a chunk for each text."""
     key = ObjectKey("bucket", f"{uuid.uuid4().hex}.txt")
     made = []
     for i, text in enumerate(texts):
@@ -56,42 +57,42 @@ def passages(*texts: str) -> list[Passage]:
         vector = tuple(float(i == j) for j in range(DIMENSION))
         said = {"team": "harbour"}
         chunk = replace(chunk, ordinal=i)
-        made.append(Passage(chunk, vector, key.bucket, key.key, "Title", "txt", 1_700_000_000, said, "source"))
+        made.append(ChunkRow(chunk, vector, key.bucket, key.key, "Title", "txt", 1_700_000_000, said, "source"))
     return made
 
 
-def document_of(written: list[Passage]) -> str:
+def document_of(written: list[ChunkRow]) -> str:
     return written[0].chunk.document_id
 
 
 def test_what_is_written_is_held_in_its_place(store: Store) -> None:
-    written = passages("One.", "Two.")
+    written = chunk_rows("One.", "Two.")
     assert dict(store.places(document_of(written), soon())) == {}
     store.write(written, soon())
     assert dict(store.places(document_of(written), soon())) == {
-        p.chunk.id: Place(i, 0, "source") for i, p in enumerate(written)
+        p.chunk.id: ChunkPosition(i, 0, "source") for i, p in enumerate(written)
     }
 
 
 def test_writing_twice_replaces(store: Store) -> None:
-    written = passages("One.", "Two.")
+    written = chunk_rows("One.", "Two.")
     store.write(written, soon())
     store.write(
-        [replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5), source="new") for p in written], soon()
+        [replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5), row_digest="new") for p in written], soon()
     )
     held = dict(store.places(document_of(written), soon()))
-    assert held == {p.chunk.id: Place(i + 5, 0, "new") for i, p in enumerate(written)}
+    assert held == {p.chunk.id: ChunkPosition(i + 5, 0, "new") for i, p in enumerate(written)}
 
 
 def test_vectors_come_back_as_written_and_only_of_what_is_there(store: Store) -> None:
-    written = passages("One.", "Two.")
+    written = chunk_rows("One.", "Two.")
     store.write(written, soon())
     asked = [*(p.chunk.id for p in written), "0" * 32]
     assert store.vectors(asked, soon()) == {p.chunk.id: p.vector for p in written}
 
 
 def test_deleting_takes_what_is_named_and_minds_nothing_else(store: Store) -> None:
-    written = passages("One.", "Two.")
+    written = chunk_rows("One.", "Two.")
     store.write(written, soon())
     store.delete([written[0].chunk.id, "0" * 32], soon())
     store.delete([written[0].chunk.id], soon())
@@ -100,19 +101,19 @@ def test_deleting_takes_what_is_named_and_minds_nothing_else(store: Store) -> No
 
 
 def test_the_census_tells_what_is_held_of_every_document_of_a_bucket(store: Store) -> None:
-    one, other = passages("One.", "Two."), passages("Three.")
+    one, other = chunk_rows("One.", "Two."), chunk_rows("Three.")
     store.write(one, soon())
     store.write(other, soon())
     ids = [document_of(one), document_of(other)]
     census = store.census("bucket", soon())
     for id_, written in zip(ids, (one, other), strict=True):
-        assert census[id_] == Holding(written[0].key, fingerprint(store.places(id_, soon())))
+        assert census[id_] == DocumentFingerprint(written[0].key, fingerprint(store.places(id_, soon())))
     assert census[ids[0]].fingerprint != census[ids[1]].fingerprint
     assert not store.census("another", soon())
 
 
 def test_a_search_finds_by_vector_what_a_strong_read_saw(store: Store) -> None:
-    written = passages("One.", "Two.", "Three.")
+    written = chunk_rows("One.", "Two.", "Three.")
     store.write(written, soon())
     dict(store.places(document_of(written), soon()))
     hits = store.nearest(written[1].vector, 2, equals("document_id", document_of(written)), soon())
@@ -123,7 +124,7 @@ def test_a_search_finds_by_vector_what_a_strong_read_saw(store: Store) -> None:
 def test_a_vector_that_is_wrong_is_never_written(store: Store) -> None:
     for vector in ((0.0,) * (DIMENSION - 1), (math.nan,) * DIMENSION):
         with pytest.raises(ValueError, match="vector"):
-            store.write([replace(passages("One.")[0], vector=vector)], soon())
+            store.write([replace(chunk_rows("One.")[0], vector=vector)], soon())
 
 
 def test_records_are_kept_whole_until_forgotten(store: Store) -> None:
@@ -237,12 +238,12 @@ def embedder(request: pytest.FixtureRequest) -> Embedder:
         return FakeEmbedder(Model())
     dashscope: DashScope = request.getfixturevalue("dashscope")
     dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "match": REFUSED})
-    return Embedder(dashscope.settings(dimension_asked=DIMENSION))
+    return Embedder(dashscope.settings(requested_dimension=DIMENSION))
 
 
 def test_each_text_gets_its_own_vector_in_order(embedder: Embedder) -> None:
     texts = [f"Text number {i % 20}." for i in range(25)]
-    embedded = embedder.embed(texts, embedder.wanted(DOCUMENTS), soon())
+    embedded = embedder.embed(texts, embedder.make_parameters(DOCUMENTS), soon())
     vectors = [embedding.dense for embedding in embedded.complete()]
     assert all(len(vector) == DIMENSION and all(map(math.isfinite, vector)) for vector in vectors)
     assert vectors[20:] == [pytest.approx(vector, abs=1e-4) for vector in vectors[:5]]
@@ -253,7 +254,7 @@ def test_each_text_gets_its_own_vector_in_order(embedder: Embedder) -> None:
 
 def test_a_refused_text_keeps_no_other_from_its_vector(embedder: Embedder) -> None:
     texts = ["One.", f"Something {REFUSED}.", "Three."]
-    embedded = embedder.embed(texts, embedder.wanted(DOCUMENTS), soon())
+    embedded = embedder.embed(texts, embedder.make_parameters(DOCUMENTS), soon())
     assert [bool(embedding) for embedding in embedded.embeddings] == [True, False, True]
     assert [(refused.index, refused.code) for refused in embedded.refused] == [(1, "DataInspectionFailed")]
     assert embedded.refused[0].request_id
@@ -262,11 +263,11 @@ def test_a_refused_text_keeps_no_other_from_its_vector(embedder: Embedder) -> No
 
 def test_a_blank_text_is_refused_before_anything_is_sent(embedder: Embedder) -> None:
     with pytest.raises(RequestError, match="text_empty"):
-        embedder.embed(["One.", " "], embedder.wanted(DOCUMENTS), soon())
+        embedder.embed(["One.", " "], embedder.make_parameters(DOCUMENTS), soon())
 
 
 def test_no_call_is_sent_once_time_is_up(embedder: Embedder) -> None:
-    embedded = embedder.embed(["One."], embedder.wanted(DOCUMENTS), Deadline.after(0))
+    embedded = embedder.embed(["One."], embedder.make_parameters(DOCUMENTS), Deadline.after(0))
     assert embedded.embeddings == (None,)
     assert isinstance(embedded.failure, TransientError)
 

@@ -18,7 +18,7 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.ingestion.indexing import Outcome, Result
-from shared.retrieval.searching import Found, Mode, Question, Retrieval
+from shared.retrieval.searching import Mode, Retrieval, SearchQuery, SearchResult
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
 from shared.store.expressions import equals
@@ -28,7 +28,7 @@ from tests.proxy import ForgetfulProxy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.domain.models import Hit
+    from shared.domain.models import SearchHit
     from shared.runtime.settings import MilvusSettings
     from tests.conftest import DashScope, Oss
 
@@ -61,7 +61,7 @@ class World:
         return self.store.document(self.key(name).document_id, soon())
 
     def texts(self, name: str) -> list[str]:
-        """The passages the index holds of a document, in order."""
+        """The chunks the index holds of a document, in order."""
         vector = [1.0] + [0.0] * 511
         # A search may be late; never later than a Strong read before it.
         places = dict(self.store.places(self.key(name).document_id, soon()))
@@ -69,16 +69,16 @@ class World:
         return [hit.text for hit in sorted(hits, key=lambda hit: places[hit.id].ordinal)]
 
     def places(self, name: str) -> dict[str, tuple[int, int]]:
-        """Where the passages of a document stand, by id."""
+        """Where the chunks of a document stand, by id."""
         held = dict(self.store.places(self.key(name).document_id, soon()))
         return {id_: (place.ordinal, place.start) for id_, place in held.items()}
 
-    def ask(self, query: str, **options: Any) -> list[Hit]:
+    def ask(self, query: str, **options: Any) -> list[SearchHit]:
         return list(self.found(query, **options).hits)
 
-    def found(self, query: str, **options: Any) -> Found:
+    def found(self, query: str, **options: Any) -> SearchResult:
         dict(self.store.places("any", soon()))
-        return Retrieval(self.embedder, self.store).search(Question(query, **options), soon())
+        return Retrieval(self.embedder, self.store).search(SearchQuery(query, **options), soon())
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_removed_object_stops_answering(world: World) -> None:
 
 
 @pytest.mark.every_milvus
-def test_equal_passages_of_one_document_are_all_kept(world: World) -> None:
+def test_equal_chunks_of_one_document_are_all_kept(world: World) -> None:
     world.oss.put("same.csv", "name,note\n" + "x,The very same row.\n" * 30)
     result = world.converge("same.csv")
     texts = world.texts("same.csv")
@@ -258,7 +258,7 @@ def test_a_key_the_settings_no_longer_include_is_taken_out(world: World) -> None
     assert world.texts("old/a.txt") == []
 
 
-def test_a_reconcile_notices_passages_that_are_gone_and_that_nobody_owns(world: World) -> None:
+def test_a_reconcile_notices_chunks_that_are_gone_and_that_nobody_owns(world: World) -> None:
     world.oss.put("a.txt", ENGLISH)
     world.converge("a.txt")
     held = dict(world.store.places(world.key("a.txt").document_id, soon()))
@@ -267,7 +267,7 @@ def test_a_reconcile_notices_passages_that_are_gone_and_that_nobody_owns(world: 
     assert dict(world.store.places(world.key("a.txt").document_id, soon())) == held
 
 
-def test_a_refused_version_takes_even_an_interrupted_attempts_passages_with_it(world: World) -> None:
+def test_a_refused_version_takes_even_an_interrupted_attempts_chunks_with_it(world: World) -> None:
     world.oss.put("a.txt", ENGLISH + "\n\nPOISON stands at the end.")
     world.dashscope.fail({"fault": "status", "code": "InvalidApiKey", "match": "POISON"})
     with pytest.raises(ConfigurationError):

@@ -1,4 +1,4 @@
-"""Reranking, through the real SDK against the stand-in."""
+"""Reranking, through the real SDK against the emulator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from shared.domain.catalog import RERANK_MODELS
 from shared.domain.errors import ConfigurationError, PlatformError, TransientError
 from shared.embedding import tokens
-from shared.embedding.dashscope import ModelStudio
+from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
 from shared.runtime.retrying import Deadline
@@ -30,10 +30,10 @@ def soon() -> Deadline:
 
 def reranker(dashscope: DashScope, **changes: Any) -> Reranker:
     settings = dashscope.settings(**changes)
-    return Reranker(settings, RerankSettings(), ModelStudio(settings))
+    return Reranker(settings, RerankSettings(), DashScopeClient(settings))
 
 
-def test_relevance_comes_in_the_order_of_the_passages_with_what_it_cost(dashscope: DashScope) -> None:
+def test_relevance_comes_in_the_order_of_the_chunks_with_what_it_cost(dashscope: DashScope) -> None:
     reranked = reranker(dashscope).rerank(QUESTION, TEXTS, soon())
     assert max(range(3), key=reranked.relevance.__getitem__) == 1
     assert all(0 <= score <= 1 for score in reranked.relevance)
@@ -63,16 +63,16 @@ def test_what_was_reranked_once_is_not_bought_again(dashscope: DashScope) -> Non
 )
 @pytest.mark.parametrize("query", [QUESTION, "为什么" * 600], ids=["short question", "long question"])
 def test_no_call_is_ever_over_the_models_limits(dashscope: DashScope, texts: list[str], query: str) -> None:
-    """The stand-in refuses a call that is, as DashScope does."""
+    """The emulator refuses a call that is, as DashScope does."""
     reranked = reranker(dashscope).rerank(query, texts, soon())
     assert len(reranked.relevance) == len(texts)
     assert 0 < reranked.usage.tokens <= LIMITS.tokens_per_call
 
 
-def test_a_passage_within_the_limits_is_read_whole(dashscope: DashScope) -> None:
+def test_a_chunk_within_the_limits_is_read_whole(dashscope: DashScope) -> None:
     text = "word " * 3_000
     reranked = reranker(dashscope).rerank("x", [text], soon())
-    assert reranked.usage.tokens == tokens.exact(text) + tokens.exact("x") - 2  # no answer bills more than it counts
+    assert reranked.usage.tokens == tokens.count(text) + tokens.count("x") - 2  # no answer bills more than it counts
 
 
 PASSING_FAULTS: list[dict[str, Any]] = [
@@ -120,9 +120,9 @@ def test_a_silent_server_costs_a_part_of_the_time_that_is_left(dashscope: DashSc
 
 
 def test_reranking_and_embedding_spend_from_one_budget(dashscope: DashScope) -> None:
-    settings = dashscope.settings(most_cost=0.0005)
-    studio = ModelStudio(settings)
-    Embedder(settings, studio).embed_query("word " * 150, soon())
+    settings = dashscope.settings(max_cost=0.0005)
+    client = DashScopeClient(settings)
+    Embedder(settings, client).embed_query("word " * 150, soon())
     with pytest.raises(ConfigurationError, match="cost_cap_reached"):
-        Reranker(settings, RerankSettings(), studio).rerank(QUESTION, ["word " * 200], soon())
+        Reranker(settings, RerankSettings(), client).rerank(QUESTION, ["word " * 200], soon())
     assert dashscope.usage()["calls"] == 1

@@ -11,15 +11,16 @@ from pymilvus import MilvusClient
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Block, Location, ObjectKey
-from shared.embedding.dashscope import ModelStudio
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.dashscope import DashScopeClient
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.embedding.reranker import Reranker
 from shared.ingestion import chunking
-from shared.retrieval.searching import Found, Mode, Question, Retrieval
+from shared.retrieval.searching import Mode, Retrieval, SearchQuery, SearchResult
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import RerankSettings
 from shared.store.expressions import equals
-from shared.store.store import Passage, Space, Store
+from shared.store.store import ChunkRow, Space, Store
 
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
@@ -45,19 +46,19 @@ def soon() -> Deadline:
 
 @pytest.fixture(scope="module")
 def retrieval(dashscope_process: DashScope, milvus: MilvusSettings) -> Retrieval:
-    """A collection with one document of 130 passages and eleven of six."""
+    """A collection with one document of 130 chunks and eleven of six."""
     dashscope_process.reset()
     settings = dashscope_process.settings()
-    studio = ModelStudio(settings)
-    embedder = Embedder(settings, studio)
+    client = DashScopeClient(settings)
+    embedder = Embedder(settings, client)
     store = Store(replace(milvus, collection=f"{milvus.collection}_retrieval"), Space(settings.model_name, 512))
     store.prepare(soon())
-    written = [passage for key, texts in TEXTS.items() for passage in passages(embedder, key, texts)]
+    written = [row for key, texts in TEXTS.items() for row in chunk_rows(embedder, key, texts)]
     store.write(written, soon())
-    for passage in written[:: LONG + 5]:
-        list(store.places(passage.chunk.document_id, soon()))
-    settle(milvus, store._passages)
-    return Retrieval(embedder, store, Reranker(settings, RerankSettings(), studio))
+    for row in written[:: LONG + 5]:
+        list(store.places(row.chunk.document_id, soon()))
+    settle(milvus, store._chunks)
+    return Retrieval(embedder, store, Reranker(settings, RerankSettings(), client))
 
 
 def settle(milvus: MilvusSettings, collection: str) -> None:
@@ -69,7 +70,7 @@ def settle(milvus: MilvusSettings, collection: str) -> None:
     client.close()
 
 
-def passages(embedder: Embedder, key: str, texts: list[str], **said: Any) -> list[Passage]:
+def chunk_rows(embedder: Embedder, key: str, texts: list[str], **said: Any) -> list[ChunkRow]:
     name = ObjectKey("bucket", key)
     blocks = [Block(text, Location(headings=(f"Chapter {i}",)), heading=True) for i, text in enumerate(texts)]
     chunks = [
@@ -77,19 +78,19 @@ def passages(embedder: Embedder, key: str, texts: list[str], **said: Any) -> lis
         for i, block in enumerate(blocks)
         for chunk in chunking.chunk([block], name.document_id, embedder.profile, 500)
     ]
-    vectors = embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), soon()).complete()
+    vectors = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), soon()).complete()
     return [
-        Passage(chunk, vector.dense, name.bucket, key, f"Title of {key}", "md", 1_700_000_000, **said)
+        ChunkRow(chunk, vector.dense, name.bucket, key, f"Title of {key}", "md", 1_700_000_000, **said)
         for chunk, vector in zip(chunks, vectors, strict=True)
     ]
 
 
-def ask(retrieval: Retrieval, query: str = "Which lighthouse was inspected?", **fields: Any) -> Found:
-    return retrieval.search(Question(query, **fields), soon())
+def ask(retrieval: Retrieval, query: str = "Which lighthouse was inspected?", **fields: Any) -> SearchResult:
+    return retrieval.search(SearchQuery(query, **fields), soon())
 
 
-def ids(found: Found) -> list[tuple[str, float, Any]]:
-    return [(answer.hit.id, answer.hit.score, answer.scores) for answer in found.answers]
+def ids(found: SearchResult) -> list[tuple[str, float, Any]]:
+    return [(answer.hit.id, answer.hit.score, answer.scores) for answer in found.items]
 
 
 def modes(retrieval: Retrieval) -> list[Mode]:
@@ -118,7 +119,7 @@ def test_pages_continue_each_other_exactly_whatever_their_size(
 def test_pages_of_groups_continue_each_other_too(retrieval: Retrieval) -> None:
     def groups(mode: Mode, top_k: int, offset: int) -> list[list[str]]:
         found = ask(retrieval, mode=mode, top_k=top_k, offset=offset, grouped=True, group_size=2)
-        return [[answer.hit.id for answer in group.answers] for group in found.groups]
+        return [[answer.hit.id for answer in group.items] for group in found.groups]
 
     for mode in modes(retrieval):
         whole = groups(mode, 100, 0)
@@ -127,7 +128,7 @@ def test_pages_of_groups_continue_each_other_too(retrieval: Retrieval) -> None:
             assert len(whole) == DOCUMENTS
 
 
-def test_every_passage_is_reached_by_turning_pages(retrieval: Retrieval) -> None:
+def test_every_chunk_is_reached_by_turning_pages(retrieval: Retrieval) -> None:
     total = LONG + (DOCUMENTS - 1) * 6
     found = [hit for start in range(0, 300, 100) for hit in ask(retrieval, top_k=100, offset=start).hits]
     assert len({hit.id for hit in found}) == len(found) == total
@@ -138,29 +139,29 @@ def test_a_group_holds_one_document_and_is_judged_by_its_best(retrieval: Retriev
     found = ask(retrieval, "lighthouse", grouped=True, group_size=3, top_k=5)
     assert len(found.groups) == 5
     for group in found.groups:
-        scores = [answer.hit.score for answer in group.answers]
-        assert len({answer.hit.document_id for answer in group.answers}) == 1
+        scores = [answer.hit.score for answer in group.items]
+        assert len({answer.hit.document_id for answer in group.items}) == 1
         assert scores == sorted(scores, reverse=True)
         assert len(scores) <= 3
-    best = [group.answers[0].hit.score for group in found.groups]
+    best = [group.items[0].hit.score for group in found.groups]
     assert best == sorted(best, reverse=True)
     least = ask(retrieval, "lighthouse", grouped=True, top_k=5, min_score=best[2])
-    assert [group.answers[0].hit.score for group in least.groups] == best[:3]
+    assert [group.items[0].hit.score for group in least.groups] == best[:3]
 
 
 def test_a_score_is_what_its_mode_says_and_scores_tell_both_sides(retrieval: Retrieval) -> None:
     dense = ask(retrieval, mode=Mode.DENSE)
-    assert all(answer.hit.score == answer.scores.dense for answer in dense.answers)
-    assert all(-1 <= answer.hit.score <= 1 for answer in dense.answers)
-    assert all(answer.scores.keyword is answer.scores.rerank is None for answer in dense.answers)
+    assert all(answer.hit.score == answer.scores.dense for answer in dense.items)
+    assert all(-1 <= answer.hit.score <= 1 for answer in dense.items)
+    assert all(answer.scores.keyword is answer.scores.rerank is None for answer in dense.items)
     hybrid = ask(retrieval, top_k=100)
-    assert all(0 <= answer.hit.score <= 1 for answer in hybrid.answers)
+    assert all(0 <= answer.hit.score <= 1 for answer in hybrid.items)
 
 
 def test_keyword_scores_are_those_of_bm25(retrieval: Retrieval, keywords: None) -> None:
     found = ask(retrieval, mode=Mode.KEYWORD)
-    assert all(answer.hit.score == answer.scores.keyword > 0 for answer in found.answers if answer.scores.keyword)
-    assert all(answer.scores.dense is None for answer in found.answers)
+    assert all(answer.hit.score == answer.scores.keyword > 0 for answer in found.items if answer.scores.keyword)
+    assert all(answer.scores.dense is None for answer in found.items)
     assert found.usage.calls == 0
 
 
@@ -173,7 +174,7 @@ def test_the_least_score_leaves_out_what_is_below_it(retrieval: Retrieval) -> No
 
 
 def test_neighbours_are_those_of_the_document_in_order(retrieval: Retrieval) -> None:
-    for answer in ask(retrieval, "report 0 chapter 60", context=2, top_k=30).answers:
+    for answer in ask(retrieval, "report 0 chapter 60", context=2, top_k=30).items:
         assert answer.context is not None
         ordinals = [excerpt.ordinal for excerpt in answer.context.before]
         here, last = answer.hit.ordinal, len(TEXTS[answer.hit.key]) - 1
@@ -187,14 +188,14 @@ def test_neighbours_are_those_of_the_document_in_order(retrieval: Retrieval) -> 
 
 def test_neighbours_of_a_hundred_hits_cost_one_call(retrieval: Retrieval) -> None:
     found = ask(retrieval, context=5, top_k=100, grouped=True, group_size=10)
-    assert all(answer.context for answer in found.answers)
+    assert all(answer.context for answer in found.items)
 
 
 def test_hybrid_without_bm25_becomes_dense_and_says_so(retrieval: Retrieval) -> None:
     found = ask(retrieval)
     possible = retrieval._store.has_keywords(soon())
     assert found.mode is (Mode.HYBRID if possible else Mode.DENSE)
-    assert [notice.code for notice in found.notices] == ([] if possible else ["keywords_unavailable"])
+    assert [warning.code for warning in found.warnings] == ([] if possible else ["keywords_unavailable"])
     if not possible:
         with pytest.raises(RequestError, match="keywords_unsupported"):
             ask(retrieval, mode=Mode.KEYWORD)
@@ -203,7 +204,7 @@ def test_hybrid_without_bm25_becomes_dense_and_says_so(retrieval: Retrieval) -> 
 def test_a_reranker_orders_the_best_and_what_it_cost_is_told(retrieval: Retrieval, dashscope: DashScope) -> None:
     query = f"lighthouse {uuid.uuid4().hex}"
     plain, found = ask(retrieval, query, top_k=40), ask(retrieval, query, top_k=40, rerank=True)
-    judged = [answer for answer in found.answers if answer.scores.rerank is not None]
+    judged = [answer for answer in found.items if answer.scores.rerank is not None]
     assert found.reranked
     assert len(judged) == 30
     assert {answer.hit.id for answer in judged} == {hit.id for hit in plain.hits[:30]}
@@ -223,7 +224,7 @@ def test_when_reranking_fails_the_order_stays_and_the_answer_says_so(
     found = ask(retrieval, query, rerank=True)
     assert ids(found) == ids(plain)
     assert not found.reranked
-    assert [notice.code for notice in found.notices][-1] == "rerank_failed"
+    assert [warning.code for warning in found.warnings][-1] == "rerank_failed"
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ def test_what_cannot_be_answered_is_refused_with_its_code(
     retrieval: Retrieval, changes: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(RequestError, match=code):
-        retrieval.search(replace(Question("x"), **changes), soon())
+        retrieval.search(replace(SearchQuery("x"), **changes), soon())
 
 
 def test_a_stretch_of_a_document_comes_in_order_with_how_much_there_is(retrieval: Retrieval) -> None:

@@ -23,8 +23,8 @@ from shared.ingestion import chunking
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import MilvusSettings
 from shared.store.expressions import compile_filter, equals
-from shared.store.fingerprints import Place
-from shared.store.store import Passage, Space, Store
+from shared.store.fingerprints import ChunkPosition
+from shared.store.store import ChunkRow, Space, Store
 from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def soon() -> Deadline:
     return Deadline.after(60)
 
 
-def passages(key: str, texts: Sequence[str], ordinal: int = 0) -> list[Passage]:
+def chunk_rows(key: str, texts: Sequence[str], ordinal: int = 0) -> list[ChunkRow]:
     object_key = ObjectKey("bucket", key)
     blocks = [Block(text, Location(page=3, headings=("Top", "Sub")), heading=True) for text in texts]
     made = []
@@ -48,11 +48,11 @@ def passages(key: str, texts: Sequence[str], ordinal: int = 0) -> list[Passage]:
         chunk = replace(chunk, ordinal=ordinal + i)
         vector = [0.0] * 64
         vector[i] = 1.0
-        made.append(Passage(chunk, tuple(vector), "bucket", key, f"Title of {key}", "txt", 1_700_000_000.5))
+        made.append(ChunkRow(chunk, tuple(vector), "bucket", key, f"Title of {key}", "txt", 1_700_000_000.5))
     return made
 
 
-def write(store: Store, written: Sequence[Passage]) -> None:
+def write(store: Store, written: Sequence[ChunkRow]) -> None:
     """Write, and wait until searches see it."""
     store.write(written, soon())
     dict(store.places(written[0].chunk.document_id, soon()))
@@ -88,10 +88,10 @@ def test_a_preparation_that_broke_off_is_finished_by_the_next(fresh_milvus: Milv
     broken_off, store = Store(fresh_milvus, SPACE), Store(fresh_milvus, SPACE)
     with_keywords = broken_off.server_has_keywords(soon())
     broken_off._call(
-        "create_collection", soon(), broken_off._passages, schema=broken_off._passage_schema(with_keywords)
+        "create_collection", soon(), broken_off._chunks, schema=broken_off._chunk_schema(with_keywords)
     )  # neither indexed nor loaded
     store.prepare(soon())
-    written = passages(name, ["One.", "Two."])
+    written = chunk_rows(name, ["One.", "Two."])
     write(store, written)
     assert store.nearest(written[1].vector, 1, "", soon())[0].text == "Two."
 
@@ -106,7 +106,7 @@ def test_a_collection_that_was_dropped_is_said_so_and_not_asked_for_again(fresh_
     with pytest.raises(ConfigurationError, match="milvus_refused"):
         store.document("0" * 32, soon())
     with pytest.raises(ConfigurationError, match="milvus_refused"):
-        store.write(passages("a.txt", ["One."]), soon())
+        store.write(chunk_rows("a.txt", ["One."]), soon())
 
 
 @pytest.mark.parametrize("other", [Space("text-embedding-v3", 64), Space("text-embedding-v4", 128)])
@@ -117,7 +117,7 @@ def test_vectors_of_two_models_never_meet(settings: MilvusSettings, store: Store
 
 
 def test_what_is_written_is_found_by_meaning(store: Store, name: str) -> None:
-    written = passages(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
+    written = chunk_rows(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
     write(store, written)
     only = equals("document_id", written[0].chunk.document_id)
     hit = store.nearest(written[1].vector, 3, only, soon())[0]
@@ -131,7 +131,7 @@ def test_only_a_server_before_2_5_cannot_search_words(store: Store, milvus_versi
 
 
 def test_what_is_written_is_found_by_its_words(store: Store, name: str, keywords: None) -> None:
-    written = passages(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
+    written = chunk_rows(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
     write(store, written)
     only = equals("document_id", written[0].chunk.document_id)
     assert [found.text for found in store.matching("when does the harbour freeze", 3, only, soon())] == [
@@ -141,11 +141,11 @@ def test_what_is_written_is_found_by_its_words(store: Store, name: str, keywords
 
 
 def test_writing_twice_is_writing_once(store: Store, name: str) -> None:
-    written = passages(name, ["One.", "Two."])
+    written = chunk_rows(name, ["One.", "Two."])
     store.write(written, soon())
     store.write([replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5)) for p in written], soon())
     held = dict(store.places(written[0].chunk.document_id, soon()))
-    assert held == {p.chunk.id: Place(i + 5, 0) for i, p in enumerate(written)}
+    assert held == {p.chunk.id: ChunkPosition(i + 5, 0) for i, p in enumerate(written)}
 
 
 def test_a_strong_read_sees_what_another_client_wrote_or_deleted_just_now(
@@ -154,7 +154,7 @@ def test_a_strong_read_sees_what_another_client_wrote_or_deleted_just_now(
     other = Store(settings, SPACE)
     other.check(soon())
     for i in range(5):
-        (written,) = passages(f"{i} {name}", ["One."])
+        (written,) = chunk_rows(f"{i} {name}", ["One."])
         store.write([written], soon())
         assert list(dict(other.places(written.chunk.document_id, soon()))) == [written.chunk.id]
         assert other.sources([written.chunk.id], soon()) == {written.chunk.id: ""}
@@ -165,7 +165,7 @@ def test_a_strong_read_sees_what_another_client_wrote_or_deleted_just_now(
 
 
 def test_limits_are_bytes_and_what_passes_them_is_cut_at_a_character(store: Store, name: str) -> None:
-    (short,) = passages(name, ["One."])
+    (short,) = chunk_rows(name, ["One."])
     long = replace(
         short, title="题" * 1_000, metadata={"著者": {"tags": ["甲", 1, None, True]}},
         chunk=replace(short.chunk, text="文" * 30_000, location=Location(sheet="表" * 500)),
@@ -177,13 +177,13 @@ def test_limits_are_bytes_and_what_passes_them_is_cut_at_a_character(store: Stor
 
 
 def test_vectors_come_back_as_written(store: Store, name: str) -> None:
-    written = passages(name, ["One.", "Two."])
+    written = chunk_rows(name, ["One.", "Two."])
     store.write(written, soon())
     assert store.vectors([p.chunk.id for p in written], soon()) == {p.chunk.id: p.vector for p in written}
 
 
 def test_deleting_takes_only_what_is_named(store: Store, name: str) -> None:
-    written = passages(name, ["One.", "Two."])
+    written = chunk_rows(name, ["One.", "Two."])
     store.write(written, soon())
     store.delete([written[0].chunk.id, "0" * 32], soon())
     assert list(dict(store.places(written[0].chunk.document_id, soon()))) == [written[1].chunk.id]
@@ -192,7 +192,7 @@ def test_deleting_takes_only_what_is_named(store: Store, name: str) -> None:
 @pytest.mark.parametrize("vector", [(0.0,) * 63, (float("nan"),) * 64, (float("inf"),) * 64])
 def test_a_vector_that_is_wrong_is_never_written(store: Store, name: str, vector: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="vector"):
-        store.write([replace(passages(name, ["One."])[0], vector=vector)], soon())
+        store.write([replace(chunk_rows(name, ["One."])[0], vector=vector)], soon())
 
 
 def test_the_registry_keeps_whole_records(store: Store, name: str) -> None:
@@ -210,7 +210,7 @@ def test_the_registry_keeps_whole_records(store: Store, name: str) -> None:
 
 def test_more_rows_than_one_answer_takes_are_all_read(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.store.store._MOST_ROWS", 16)  # a real answer takes 16,384: too slow to fill here
-    written = passages(name, [f"Sentence number {i}." for i in range(60)])
+    written = chunk_rows(name, [f"Sentence number {i}." for i in range(60)])
     store.write(written, soon())
     assert len(dict(store.places(written[0].chunk.document_id, soon()))) == 60
 
@@ -246,7 +246,7 @@ INJECTIONS = ['x" or key != "', "x' or key != '", 'x\\" or key != \\"', "x\\", '
 
 @pytest.mark.parametrize("value", INJECTIONS)
 def test_no_value_changes_what_a_filter_means(store: Store, name: str, value: str) -> None:
-    written = passages(name, ["Secret."])
+    written = chunk_rows(name, ["Secret."])
     write(store, written)
     for condition in ({"eq": {"key": value}}, {"in": {"key": [value]}}, {"prefix": {"key": value}}):
         assert store.nearest(written[0].vector, 5, compile_filter(condition), soon()) == []
@@ -256,7 +256,7 @@ def test_no_value_changes_what_a_filter_means(store: Store, name: str, value: st
     "odd", ['say "hi".txt', "back\\slash.txt", "tab\tand\nline.txt", "报告 (终稿)+%2B.txt", "🙂.txt"]
 )
 def test_odd_keys_are_found_by_exactly_themselves(store: Store, odd: str) -> None:
-    written = passages(odd, ["Odd."])
+    written = chunk_rows(odd, ["Odd."])
     write(store, written)
     for condition in ({"eq": {"key": odd}}, {"prefix": {"key": odd[:-4]}}):
         hits = store.nearest(written[0].vector, 5, compile_filter(condition), soon())
@@ -264,7 +264,7 @@ def test_odd_keys_are_found_by_exactly_themselves(store: Store, odd: str) -> Non
 
 
 def test_filters_combine(store: Store, name: str) -> None:
-    written = passages(name, ["One.", "Two.", "Three."])
+    written = chunk_rows(name, ["One.", "Two.", "Three."])
     write(store, written)
     mine = {"eq": {"key": name}}
 
@@ -320,12 +320,12 @@ def test_a_server_that_is_not_there_fails_soon_and_names_the_setting() -> None:
 
 def test_writers_side_by_side_lose_nothing(settings: MilvusSettings, store: Store, name: str) -> None:
     names = [f"{i} {name}" for i in range(8)]
-    everything = {name: passages(name, [f"{name} sentence {j}." for j in range(40)]) for name in names}
+    everything = {name: chunk_rows(name, [f"{name} sentence {j}." for j in range(40)]) for name in names}
 
     def write_each(name: str) -> None:
         writer = Store(settings, SPACE)
-        for passage in everything[name]:
-            writer.write([passage], soon())
+        for row in everything[name]:
+            writer.write([row], soon())
 
     threads = [threading.Thread(target=write_each, args=(name,)) for name in names]
     for thread in threads:

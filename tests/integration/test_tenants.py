@@ -15,12 +15,13 @@ from shared.embedding.embedder import Embedder
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import Record
-from shared.records.writing import Streaming
-from shared.retrieval.searching import Mode, Question, Retrieval
-from shared.runtime.auth import EVERYTHING, Gate, Scope
+from shared.records.writing import RecordWriter
+from shared.retrieval.searching import Mode, Retrieval, SearchQuery
+from shared.runtime.auth import EVERYTHING, Authenticator, Scope
 from shared.runtime.settings import IngestionSettings
+from shared.store.expressions import visible_to
 from shared.store.store import Space, Store
-from tests.integration.test_store import SPACE, passages, soon
+from tests.integration.test_store import SPACE, chunk_rows, soon
 
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
@@ -53,47 +54,47 @@ def test_a_tenant_is_what_the_rule_says_or_nobody(
 
 
 def test_a_key_sees_what_it_is_bound_to() -> None:
-    gate = Gate(["free", "one@acme", "both@acme+globex"])
-    assert gate.check("Bearer free", "") == EVERYTHING
-    assert gate.check("", "one") == Scope(frozenset({"acme"}))
-    assert gate.check("Bearer both", "").tenants == frozenset({"acme", "globex"})
+    authenticator = Authenticator(["free", "one@acme", "both@acme+globex"])
+    assert authenticator.authenticate("Bearer free", "") == EVERYTHING
+    assert authenticator.authenticate("", "one") == Scope(frozenset({"acme"}))
+    assert authenticator.authenticate("Bearer both", "").tenants == frozenset({"acme", "globex"})
     for wrong in ("one@acme", "acme", "", "ONE", "one@", "both@acme+globex"):
         with pytest.raises(RequestError, match="unauthorized"):
-            gate.check("", wrong)
+            authenticator.authenticate("", wrong)
 
 
 @pytest.mark.parametrize("entry", ["@acme", "key@", "key@acme+", "key@+", "key@ "])
 def test_an_entry_that_binds_to_nothing_is_refused_at_start(entry: str) -> None:
     with pytest.raises(ValueError, match="API_KEYS"):
-        Gate([entry])
+        Authenticator([entry])
 
 
 def test_a_request_narrows_what_a_key_sees_and_never_widens_it() -> None:
     bound = Scope(frozenset({"acme", "globex"}))
-    assert bound.narrowed(None) == bound
-    assert bound.narrowed("acme").tenants == frozenset({"acme"})
-    assert EVERYTHING.narrowed("acme").tenants == frozenset({"acme"})
+    assert bound.narrow(None) == bound
+    assert bound.narrow("acme").tenants == frozenset({"acme"})
+    assert EVERYTHING.narrow("acme").tenants == frozenset({"acme"})
     for foreign in ("other", "", "ACME", 'acme" or tenant != "'):
         with pytest.raises(RequestError, match="tenant_forbidden") as caught:
-            bound.narrowed(foreign)
+            bound.narrow(foreign)
         assert caught.value.status == 403
 
 
 @pytest.mark.every_milvus
-def test_a_passage_that_changes_its_tenant_stands_exactly_once_and_is_found_under_the_new_one(
+def test_a_chunk_that_changes_its_tenant_stands_exactly_once_and_is_found_under_the_new_one(
     milvus: MilvusSettings,
 ) -> None:
     store = Store(replace(milvus, collection=f"{milvus.collection}_moving"), SPACE)
     store.prepare(soon())
-    written = passages(f"{uuid.uuid4().hex}.txt", [f"Text {i}." for i in range(20)])
+    written = chunk_rows(f"{uuid.uuid4().hex}.txt", [f"Text {i}." for i in range(20)])
     document_id = written[0].chunk.document_id
     for tenant in ("acme", "globex", "", "公司", "acme"):
-        store.write([replace(passage, tenant=tenant) for passage in written], soon())
+        store.write([replace(row, tenant=tenant) for row in written], soon())
         assert len(list(store.places(document_id, soon()))) == 20
         mine = f'document_id == "{document_id}"'
-        assert store._count(store._passages, mine, soon()) == 20
+        assert store._count(store._chunks, mine, soon()) == 20
         for asked in ("acme", "globex", "", "公司"):
-            within = f"({Scope(frozenset({asked})).condition}) and ({mine})"
+            within = f"({visible_to(Scope(frozenset({asked})))}) and ({mine})"
             hits = store.nearest(written[0].vector, 50, within, soon())
             assert len(hits) == (20 if asked == tenant else 0)
 
@@ -114,8 +115,8 @@ class World:
         return Ingestion(bucket, self.embedder, self.store, IngestionSettings(max_deleted_share=1.0), tenancy)
 
     def seen(self, scope: Scope, **fields: Any) -> set[str]:
-        found = self.retrieval.search(Question("the secret plan", top_k=100, **fields), soon(), scope)
-        contexts = [answer.context for answer in found.answers if answer.context]
+        found = self.retrieval.search(SearchQuery("the secret plan", top_k=100, **fields), soon(), scope)
+        contexts = [answer.context for answer in found.items if answer.context]
         for excerpt in (excerpt for context in contexts for excerpt in (*context.before, *context.after)):
             assert excerpt.document_id in {hit.document_id for hit in found.hits}
         return {hit.key for hit in found.hits}
@@ -162,9 +163,9 @@ def test_no_question_of_a_bound_key_reaches_another_tenants_rows(world: World) -
                 assert world.seen(acme, mode=mode, filter=condition, **more) <= {"acme/plan.txt"}
     with pytest.raises(RequestError, match="tenant_forbidden"):
         world.seen(acme, tenant="globex")
-    assert world.store.document(foreign, soon(), acme.condition) is None
-    assert world.store.stretch(foreign, 0, 10, acme.condition, soon()) == ([], 0)
-    page, total = world.store.document_page(acme.condition, 0, 10, soon())
+    assert world.store.document(foreign, soon(), visible_to(acme)) is None
+    assert world.store.stretch(foreign, 0, 10, visible_to(acme), soon()) == ([], 0)
+    page, total = world.store.document_page(visible_to(acme), 0, 10, soon())
     assert ([document.key for document in page], total) == (["acme/plan.txt"], 1)
     # Another rule: every document changes hands, and nothing is bought again.
     bill = world.embedder.embed_query("the secret plan", soon())[1]
@@ -196,8 +197,8 @@ def test_a_change_of_metadata_that_changes_the_tenant_moves_the_document_for_not
 def test_a_record_sent_again_under_another_rule_changes_hands_for_nothing(world: World) -> None:
     record = Record("acme/ticket-1", "The secret plan of a ticket.", {"team": "globex"})
     for tenancy, tenant in ((Tenancy("prefix"), "acme"), (Tenancy("metadata.team"), "globex")):
-        streamed = Streaming(world.embedder, {"": world.store}, tenancy).handle([record], soon())
-        assert streamed.results[0].outcome == "upserted"
-        assert streamed.usage.calls == (1 if tenant == "acme" else 0)
+        written = RecordWriter(world.embedder, {"": world.store}, tenancy).write([record], soon())
+        assert written.results[0].outcome == "upserted"
+        assert written.usage.calls == (1 if tenant == "acme" else 0)
         assert world.seen(Scope(frozenset({tenant}))) == {"acme/ticket-1"}
     assert world.seen(Scope(frozenset({"acme"}))) == set()

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.stack import PROJECT
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.runtime import metrics, tracing
 from shared.runtime.retrying import Deadline
 
@@ -45,11 +46,11 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     ],
 )
 def test_only_what_the_standard_allows_is_taken_over(header: str, valid: bool) -> None:
-    assert (tracing.accepted(header) is not None) == valid
+    assert (tracing.parse_traceparent(header) is not None) == valid
     with tracing.request("test", header) as trace:
         assert (trace.trace_id == TRACE) == valid
         assert trace.span_id != SPAN
-        assert tracing.accepted(trace.parent) == trace
+        assert tracing.parse_traceparent(trace.parent) == trace
 
 
 class Recorder(BaseHTTPRequestHandler):
@@ -92,14 +93,14 @@ def recording(delay: float = 0.0) -> Iterator[tuple[str, list[tuple[dict[str, st
 def settings(base_url: str) -> DashScopeSettings:
     from shared.runtime.settings import DashScopeSettings, Secret
 
-    return DashScopeSettings(api_key=Secret("sk-local"), base_url=f"{base_url}/api/v1", dimension_asked=64)
+    return DashScopeSettings(api_key=Secret("sk-local"), base_url=f"{base_url}/api/v1", requested_dimension=64)
 
 
 def test_every_call_of_a_request_carries_its_trace_and_is_counted_whatever_thread_makes_it() -> None:
     with recording() as (url, came):
         embedder = Embedder(settings(url))
-        with metrics.measured() as meter, tracing.request("test", f"00-{TRACE}-{SPAN}-01"):
-            embedder.embed(["text"] * 35, embedder.wanted(TextType.DOCUMENT), Deadline.after(30)).complete()
+        with metrics.collect() as meter, tracing.request("test", f"00-{TRACE}-{SPAN}-01"):
+            embedder.embed(["text"] * 35, embedder.make_parameters(TextType.DOCUMENT), Deadline.after(30)).complete()
     assert [headers["traceparent"].split("-")[1] for headers, _ in came] == [TRACE] * 4
     values = meter.values()
     assert (values["dashscope_calls"], values["tokens"]) == (4, 28)
@@ -109,7 +110,7 @@ def test_every_call_of_a_request_carries_its_trace_and_is_counted_whatever_threa
 
 def test_numbers_of_one_request_are_not_anothers() -> None:
     metrics.add(tokens=5)
-    with metrics.measured() as meter:
+    with metrics.collect() as meter:
         metrics.add(tokens=1)
     assert meter.values() == {"tokens": 1}
 
@@ -125,22 +126,25 @@ def test_numbers_of_one_request_are_not_anothers() -> None:
 )
 def test_an_event_tells_its_age(event: bytes, known: bool) -> None:
     written = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 90)).encode()
-    age = metrics.age(event % written if b"%s" in event else event)
+    age = metrics.measure_age(event % written if b"%s" in event else event)
     assert age is None if not known else 89 <= (age or 0) < 100
 
 
 ASK = """
 import json, sys
 from shared.runtime import web
-from shared.runtime.auth import Gate
-from shared.embedding.embedder import Embedder, TextType
+from shared.runtime.responses import answer
+from shared.runtime.auth import Authenticator
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.runtime.retrying import Deadline
 from tests.integration.test_tracing import settings
 web.logs.configure("INFO")
 embedder = Embedder(settings(sys.argv[1]))
-application = web.Application("embed", gate=Gate(()), prepare=lambda _: None)
+application = web.Application("embed", authenticator=Authenticator(()), prepare=lambda _: None)
 def ask():
-    return web.answer(len(embedder.embed(["text"], embedder.wanted(TextType.QUERY), Deadline.after(30)).embeddings))
+    parameters = embedder.make_parameters(TextType.QUERY)
+    return answer(len(embedder.embed(["text"], parameters, Deadline.after(30)).embeddings))
 application.flask.post("/ask")(ask)
 import time
 for _ in range(2):

@@ -18,8 +18,9 @@ from local import processes
 from local.stack import PROJECT
 from shared.domain.errors import ConfigurationError, TransientError
 from shared.runtime import logs
-from shared.runtime.auth import Gate
-from shared.runtime.web import Application, answer
+from shared.runtime.auth import Authenticator
+from shared.runtime.responses import answer
+from shared.runtime.web import Application
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ def crash() -> Response:
 
 
 def client(*keys: str, on_event: Any = None, prepare: Any = lambda _: None) -> FlaskClient:
-    application = Application("test", gate=Gate(keys), prepare=prepare, on_event=on_event)
+    application = Application("test", authenticator=Authenticator(keys), prepare=prepare, on_event=on_event)
     application.flask.get("/data")(data)
     application.flask.get("/crash")(crash)
     return application.flask.test_client()
@@ -132,8 +133,9 @@ def test_a_start_that_failed_is_told_once_and_tried_again() -> None:
 
 SERVED = """
 import gc, os, time
-from shared.runtime.auth import Gate
-from shared.runtime.web import Application, answer
+from shared.runtime.auth import Authenticator
+from shared.runtime.responses import answer
+from shared.runtime.web import Application
 
 def prepare(deadline):
     while not os.path.exists("go"):
@@ -143,7 +145,7 @@ def prepare(deadline):
 def garbage():
     return answer({"collected": gc.isenabled(), "left alone": gc.get_freeze_count() > 10_000})
 
-app = Application("served", gate=Gate(()), prepare=prepare).flask
+app = Application("served", authenticator=Authenticator(()), prepare=prepare).flask
 app.get("/garbage")(garbage)
 """
 
@@ -209,7 +211,7 @@ def test_a_crash_is_a_500_without_its_cause(caplog: pytest.LogCaptureFixture) ->
 
 def test_log_lines_are_json_with_the_requests_id(caplog: pytest.LogCaptureFixture) -> None:
     formatter = logs.JsonFormatter()
-    with logs.bound(request_id="r-9", key="a.txt"):
+    with logs.bind(request_id="r-9", key="a.txt"):
         record = logging.getLogger("x").makeRecord(
             "x", logging.INFO, "", 0, "document_indexed", (), None, extra={"chunks": 3}
         )
@@ -227,7 +229,7 @@ def test_no_header_makes_an_event_of_a_call_from_outside(host: str, path: str) -
     called: list[bytes] = []
     application = Application(
         "test",
-        gate=Gate(()),
+        authenticator=Authenticator(()),
         prepare=lambda _: called.append(b""),
         on_event=lambda raw, _: called.append(raw),
         domain="search.example.com",

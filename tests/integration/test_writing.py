@@ -1,4 +1,4 @@
-"""Records become passages: in batches, once, and none stops another."""
+"""Records become chunks: in batches, once, and none stops another."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from shared.embedding.embedder import Embedder
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import BadRecord, Record
-from shared.records.writing import RECORDS, Outcome, Streaming
-from shared.retrieval.searching import Question, Retrieval
+from shared.records.writing import RECORDS, Outcome, RecordWriter
+from shared.retrieval.searching import Retrieval, SearchQuery
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.expressions import equals
 from shared.store.store import Space, Store
 
 if TYPE_CHECKING:
-    from shared.domain.models import Document, Hit
-    from shared.records.writing import Streamed
+    from shared.domain.models import Document, SearchHit
+    from shared.records.writing import WriteResult
     from tests.conftest import DashScope, Oss
 
 
@@ -43,18 +43,18 @@ class World:
     embedder: Embedder
     store: Store
     other: Store
-    streaming: Streaming
+    writer: RecordWriter
 
-    def handle(self, *records: Record | BadRecord) -> Streamed:
-        return self.streaming.handle(records, soon())
+    def write(self, *records: Record | BadRecord) -> WriteResult:
+        return self.writer.write(records, soon())
 
     def outcomes(self, *records: Record | BadRecord) -> list[Outcome]:
-        return [result.outcome for result in self.handle(*records).results]
+        return [result.outcome for result in self.write(*records).results]
 
     def texts(self, id_: str, store: Store | None = None) -> list[str]:
         return [hit.text for hit in self.hits(id_, store or self.store)]
 
-    def hits(self, id_: str, store: Store) -> list[Hit]:
+    def hits(self, id_: str, store: Store) -> list[SearchHit]:
         # A search may be late; never later than a Strong read before it.
         dict(store.places(digest(RECORDS, id_), soon()))
         return store.nearest([1.0] + [0.0] * 511, 10, equals("document_id", digest(RECORDS, id_)), soon())
@@ -73,7 +73,7 @@ def stores(milvus: MilvusSettings) -> dict[str, Store]:
 @pytest.fixture
 def world(dashscope: DashScope, stores: dict[str, Store]) -> World:
     embedder = Embedder(dashscope.settings(call_timeout=5.0))
-    return World(dashscope, embedder, stores[""], stores["other"], Streaming(embedder, stores))
+    return World(dashscope, embedder, stores[""], stores["other"], RecordWriter(embedder, stores))
 
 
 @pytest.fixture
@@ -83,25 +83,25 @@ def name() -> str:
 
 def test_records_are_embedded_in_packed_batches_and_found(world: World, name: str) -> None:
     records = [Record(f"{name}-{i}", f"Buoy {i} blinks every {i + 2} seconds.", {"buoy": i}) for i in range(25)]
-    streamed = world.handle(*records)
-    assert {result.outcome for result in streamed.results} == {Outcome.UPSERTED}
-    assert [result.id for result in streamed.results] == [record.id for record in records]
-    assert (streamed.usage.calls, world.dashscope.usage()["rows"]) == (3, 25)
+    written = world.write(*records)
+    assert {result.outcome for result in written.results} == {Outcome.UPSERTED}
+    assert [result.id for result in written.results] == [record.id for record in records]
+    assert (written.usage.calls, world.dashscope.usage()["rows"]) == (3, 25)
     dict(world.store.places("any", soon()))
-    hit = Retrieval(world.embedder, world.store).search(Question("buoy 17 blinks"), soon()).hits[0]
+    hit = Retrieval(world.embedder, world.store).search(SearchQuery("buoy 17 blinks"), soon()).hits[0]
     assert (hit.key, hit.bucket, hit.metadata) == (f"{name}-17", RECORDS, {"buoy": 17})
 
 
 def test_a_replay_costs_nothing(world: World, name: str) -> None:
     records = [Record(f"{name}-{i}", f"Text {i}.") for i in range(5)]
-    world.handle(*records)
+    world.write(*records)
     world.dashscope.reset()
     assert world.outcomes(*records) == [Outcome.UNCHANGED] * 5
     assert world.dashscope.usage()["calls"] == 0
 
 
 def test_new_text_replaces_the_old_and_new_metadata_is_not_paid_for(world: World, name: str) -> None:
-    world.handle(Record(name, "Old."))
+    world.write(Record(name, "Old."))
     assert world.outcomes(Record(name, "New.")) == [Outcome.UPSERTED]
     assert world.texts(name) == ["New."]
     world.dashscope.reset()
@@ -111,7 +111,7 @@ def test_new_text_replaces_the_old_and_new_metadata_is_not_paid_for(world: World
 
 
 def test_a_delete_removes_and_may_be_repeated(world: World, name: str) -> None:
-    world.handle(Record(name, "Gone soon."))
+    world.write(Record(name, "Gone soon."))
     for _ in range(2):
         assert world.outcomes(Record(name, delete=True)) == [Outcome.DELETED]
     assert world.texts(name) == []
@@ -128,7 +128,7 @@ def test_the_last_record_of_an_id_wins(world: World, name: str) -> None:
 
 def test_a_bad_record_is_recorded_and_stops_nobody(world: World, name: str) -> None:
     world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "match": "POISON"})
-    streamed = world.handle(
+    written = world.write(
         Record(f"{name}-0", "Fine."),
         BadRecord(f"{name}-1", "It lacks a text."),
         Record(f"{name}-2", "POISON."),
@@ -137,27 +137,27 @@ def test_a_bad_record_is_recorded_and_stops_nobody(world: World, name: str) -> N
         Record(f"{name}-5", "Fine too."),
     )
     expected = [Outcome.UPSERTED, *[Outcome.FAILED] * 4, Outcome.UPSERTED]
-    assert [result.outcome for result in streamed.results] == expected
+    assert [result.outcome for result in written.results] == expected
     names = [f"{name}-1", f"{name}-2", f"{name}-3", f"unknown:{name}-4"]
     for i, code in ((1, "bad_record"), (2, "text_refused"), (3, "bad_record"), (4, "bad_record")):
         document = world.document(names[i - 1])
         assert document is not None
         assert document.failure is not None
         assert (document.state, document.failure.code) == (DocumentState.FAILED, code)
-        assert streamed.results[i].reason == document.failure.message
+        assert written.results[i].reason == document.failure.message
         assert "POISON" not in document.failure.message
 
 
 def test_a_record_mended_later_is_no_failure_any_more(world: World, name: str) -> None:
-    world.handle(BadRecord(name, "It lacks a text."))
-    world.handle(Record(name, "Now it has one."))
+    world.write(BadRecord(name, "It lacks a text."))
+    world.write(Record(name, "Now it has one."))
     document = world.document(name)
     assert document is not None
     assert (document.state, document.failure) == (DocumentState.INDEXED, None)
 
 
 def test_an_older_record_that_comes_late_changes_nothing(world: World, name: str) -> None:
-    world.handle(Record(name, "Second.", version=2))
+    world.write(Record(name, "Second.", version=2))
     assert world.outcomes(Record(name, "First.", version=1)) == [Outcome.SUPERSEDED]
     assert world.texts(name) == ["Second."]
     assert world.outcomes(Record(name, delete=True, version=3)) == [Outcome.DELETED]
@@ -167,9 +167,9 @@ def test_an_older_record_that_comes_late_changes_nothing(world: World, name: str
     assert world.texts(name) == ["Fourth."]
 
 
-def test_two_writers_of_one_id_leave_one_passage(world: World, name: str) -> None:
+def test_two_writers_of_one_id_leave_one_chunk(world: World, name: str) -> None:
     world.dashscope.tune(latency_ms=100)
-    threads = [threading.Thread(target=world.handle, args=(Record(name, f"Text {i}."),)) for i in range(6)]
+    threads = [threading.Thread(target=world.write, args=(Record(name, f"Text {i}."),)) for i in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -178,8 +178,8 @@ def test_two_writers_of_one_id_leave_one_passage(world: World, name: str) -> Non
 
 
 def test_a_failed_record_says_that_the_older_one_still_answers(world: World, name: str) -> None:
-    world.handle(Record(name, "It answers."))
-    world.handle(BadRecord(name, "It lacks a text."))
+    world.write(Record(name, "It answers."))
+    world.write(BadRecord(name, "It lacks a text."))
     document = world.document(name)
     assert document is not None
     assert (document.state, document.chunks) == (DocumentState.FAILED, 1)
@@ -188,8 +188,8 @@ def test_a_failed_record_says_that_the_older_one_still_answers(world: World, nam
 
 
 def test_an_unknown_collection_does_not_touch_a_record_of_the_same_id(world: World, name: str) -> None:
-    world.handle(Record(name, "Mine."))
-    world.handle(Record(name, "Elsewhere.", collection="unknown"))
+    world.write(Record(name, "Mine."))
+    world.write(Record(name, "Elsewhere.", collection="unknown"))
     document = world.document(name)
     assert document is not None
     assert document.state is DocumentState.INDEXED
@@ -200,11 +200,11 @@ def test_what_was_paid_for_is_written_before_the_deadline(world: World, name: st
     records = [Record(f"{name}-{i}", f"Text {i}{' HOLE' if i == 25 else ''}.") for i in range(30)]
     world.dashscope.fail({"fault": "black_hole", "match": "HOLE"})
     with pytest.raises(TransientError):
-        world.streaming.handle(records, Deadline.after(6))
+        world.writer.write(records, Deadline.after(6))
     paid = world.dashscope.usage()["rows"]
     assert paid == 20
     world.dashscope.reset()
-    world.handle(*records)
+    world.write(*records)
     assert world.dashscope.usage()["rows"] == 10
 
 
@@ -212,29 +212,29 @@ def test_a_passing_failure_fails_the_event_and_keeps_what_was_paid(world: World,
     records = [Record(f"{name}-{i}", f"Text {i}{' HOPELESS' if i == 15 else ''}.") for i in range(20)]
     world.dashscope.fail({"fault": "status", "code": "InvalidApiKey", "match": "HOPELESS"})
     with pytest.raises(ConfigurationError, match="InvalidApiKey"):
-        world.handle(*records)
+        world.write(*records)
     paid = world.dashscope.usage()["rows"]
     world.dashscope.reset()
-    world.handle(*records)
+    world.write(*records)
     assert world.dashscope.usage()["rows"] == 20 - paid
 
 
 def test_a_milvus_that_is_gone_fails_the_event(dashscope: DashScope, name: str) -> None:
     gone = MilvusSettings(uri=f"http://127.0.0.1:{processes.free_port()}", timeout=0.5)
-    streaming = Streaming(Embedder(dashscope.settings()), {"": Store(gone, Space("text-embedding-v4", 512))})
+    writer = RecordWriter(Embedder(dashscope.settings()), {"": Store(gone, Space("text-embedding-v4", 512))})
     with pytest.raises(TransientError, match="milvus_unavailable"):
-        streaming.handle([Record(name, "Text.")], Deadline.after(3))
+        writer.write([Record(name, "Text.")], Deadline.after(3))
     assert dashscope.usage()["calls"] == 0  # nothing is bought that cannot be kept
 
 
 def test_a_record_may_name_a_listed_collection(world: World, name: str) -> None:
-    world.handle(Record(name, "Elsewhere.", collection="other"))
+    world.write(Record(name, "Elsewhere.", collection="other"))
     assert world.texts(name) == []
     assert world.texts(name, world.other) == ["Elsewhere."]
 
 
 def test_a_reconcile_of_the_bucket_leaves_records_alone(world: World, name: str, oss: Oss) -> None:
-    world.handle(Record(name, "Not from the bucket."))
+    world.write(Record(name, "Not from the bucket."))
     everything = IngestionSettings(max_deleted_share=1.0)
     Ingestion(Bucket(oss.settings()), world.embedder, world.store, everything).reconcile(soon())
     assert world.texts(name) == ["Not from the bucket."]

@@ -1,7 +1,7 @@
 """Processes that die, freeze and come back, in the middle of an ingest, on the real local stack.
 
-The worker is gunicorn's, started as `s.yaml` says; events come from the stand-in of OSS and are delivered again by the
-gateway. A stage is held open by the stand-ins or by a gate in front of Milvus, so that a kill strikes exactly there.
+The worker is gunicorn's, started as `s.yaml` says; events come from the emulator of OSS and are delivered again by the
+gateway. A stage is held open by the emulators or by a gate in front of Milvus, so that a kill strikes exactly there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import requests
 from local import processes, stack
 from local.stack import Plan, Ports, Stack
 from shared.domain.models import DocumentState, ObjectKey
-from shared.embedding.embedder import Embedder, TextType
+from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.store import Space, Store
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60
 BUCKET = "local-documents"
-PASSAGES = b"search__"
+CHUNKS = b"search__"
 MARK = "unmistakable"
 
 
@@ -54,7 +55,7 @@ def soon() -> Deadline:
 
 
 def document(key: str, sections: range, more: str = "") -> bytes:
-    """A text of one passage or more for each section, like no other's."""
+    """A text of one chunk or more for each section, like no other's."""
     words = "of what the keeper of the light wrote into the book on that day, in all the words that he had for it"
     texts = [f"Section {i} of {key} is {MARK}. " + " ".join([f"It tells {i} {words}."] * 12) for i in sections]
     return ("\n\n".join(texts) + more).encode()
@@ -160,7 +161,7 @@ class World:
                 return Hold(lambda: self.dashscope.usage()["faults"], self.dashscope.fail)
             case _:
                 method = "Upsert" if stage.startswith("storing") else "Delete"
-                stop = self.gate.stop(method, PASSAGES, applied=stage.endswith("applied"))
+                stop = self.gate.stop(method, CHUNKS, applied=stage.endswith("applied"))
                 return Hold(stop.reached.is_set, stop.open.set)
 
     def objects(self) -> list[Path]:
@@ -182,7 +183,7 @@ class World:
         vectors = self.store.vectors(list(held), soon())
         embedder = Embedder(self.dashscope.settings())
         texts = [chunk.text for chunk in wanted]
-        own = embedder.embed(texts, embedder.wanted(TextType.DOCUMENT), soon()).complete()
+        own = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), soon()).complete()
         for chunk, embedding in zip(wanted, own, strict=True):
             assert vectors[chunk.id] == pytest.approx(embedding.dense, abs=1e-4)
         assert self.leftovers() == []
@@ -207,7 +208,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def key(world: World) -> Iterator[str]:
-    """A name nobody used before, with the stand-ins as if freshly started."""
+    """A name nobody used before, with the emulators as if freshly started."""
     world.dashscope.reset()
     yield f"{uuid.uuid4().hex[:12]}.txt"
     eventually(world.at_rest)
@@ -288,7 +289,7 @@ def test_a_worker_that_was_frozen_goes_on_as_if_nothing_had_been(world: World, k
 
 def test_a_milvus_that_dies_and_comes_back_ends_with_the_exact_set(world: World, key: str) -> None:
     content = document(key, range(30))
-    stop = world.gate.stop("Upsert", PASSAGES, applied=True)
+    stop = world.gate.stop("Upsert", CHUNKS, applied=True)
     world.oss.put(key, content)
     eventually(stop.reached.is_set)
     world.milvus.kill()

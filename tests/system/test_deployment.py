@@ -245,11 +245,11 @@ def test_each_function_gets_only_the_variables_it_needs() -> None:
 
 
 def test_the_variables_are_settings_the_functions_know() -> None:
-    from shared.runtime import settings as config
+    from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables
 
-    known = {"embed": config.EmbedSettings, "ingest": config.IngestSettings, "search": config.SearchSettings}
+    known = {"embed": EmbedSettings, "ingest": IngestSettings, "search": SearchSettings}
     for name, function in load(DEPLOYMENT, {}).functions.items():
-        settings = {variable for variable, _, _ in config.variables(known[name])}
+        settings = {variable for variable, _, _ in list_variables(known[name])}
         others = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"}
         assert set(function.environment_variables) - settings == {"PYTHONPATH", "LOG_LEVEL", *others}
 

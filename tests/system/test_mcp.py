@@ -132,7 +132,7 @@ def test_a_bound_key_reaches_its_tenants_alone_on_every_route_and_tool(running: 
     assert get(running, "/documents", "bound").json()["total"] == 1
     for path, status in (
         (f"/documents/{foreign}", 404),
-        (f"/documents/{foreign}/passages", 404),
+        (f"/documents/{foreign}/chunks", 404),
         ("/documents?tenant=globex", 403),
         ("/search?q=ferry&tenant=globex", 403),
     ):

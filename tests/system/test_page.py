@@ -130,15 +130,15 @@ class Visit:
 
     def searched(self, **parameters: str) -> Visit:
         self.open(**parameters)
-        expect(self.passages.first).to_be_visible()
+        expect(self.chunks.first).to_be_visible()
         return self
 
     @property
-    def passages(self) -> Locator:
-        return self.page.locator(".passage")
+    def chunks(self) -> Locator:
+        return self.page.locator(".chunk")
 
     def ids(self) -> list[str]:
-        return [str(one) for one in self.passages.evaluate_all("all => all.map(one => one.dataset.id)")]
+        return [str(one) for one in self.chunks.evaluate_all("all => all.map(one => one.dataset.id)")]
 
     def keys(self) -> list[str]:
         """What stands below each title: folder and name."""
@@ -195,7 +195,7 @@ def test_what_was_asked_is_marked_where_the_server_says(visit: Visit, running: S
     visit.searched(q=query, flat="1")
     hits = api(running, query=query, top_k=10)
     assert visit.ids() == [hit["id"] for hit in hits]
-    texts = visit.page.locator(".passage > .text")
+    texts = visit.page.locator(".chunk > .text")
     assert texts.evaluate_all("all => all.map(one => one.textContent)") == [hit["text"] for hit in hits]
     shown = [text.evaluate(MARKS) for text in texts.all()]
     assert shown == [hit["highlights"] for hit in hits]
@@ -203,58 +203,58 @@ def test_what_was_asked_is_marked_where_the_server_says(visit: Visit, running: S
     expect(texts.first.locator("mark").first).to_be_in_viewport()
 
 
-def test_passages_of_one_document_stand_together_with_title_key_place_and_what_each_side_said(visit: Visit) -> None:
+def test_chunks_of_one_document_stand_together_with_title_key_place_and_what_each_side_said(visit: Visit) -> None:
     visit.searched(q=FILTER)
     card = visit.page.locator("#results .card").first
     expect(card.locator("h2")).to_have_text("Aero 3 air monitor: user manual")
     expect(card.locator("> .where")).to_have_text("aero-3-user-manual.pdf")
-    assert 1 < card.locator(".passage").count() <= 3
+    assert 1 < card.locator(".chunk").count() <= 3
     expect(card.locator(".place .where").first).to_have_text("page 3")
     card.locator(".score").first.click()
     expect(card.locator(".sides").first).to_have_text(re.compile(r"meaning 0\.\d+ · words \d+\.\d+"))
-    expect(visit.status).to_have_text(re.compile(r"\d+ passages from 10 documents in \d+ ms · by meaning and words"))
+    expect(visit.status).to_have_text(re.compile(r"\d+ chunks from 10 documents in \d+ ms · by meaning and words"))
 
 
 def test_more_results_go_on_without_doubles_and_come_back_with_the_link(visit: Visit, running: Stack) -> None:
     visit.searched(q=FILTER, flat="1")
     visit.page.locator(".next").click()
-    expect(visit.passages).to_have_count(20)
+    expect(visit.chunks).to_have_count(20)
     wanted = [hit["id"] for hit in api(running, query=FILTER, top_k=20)]
     assert visit.ids() == wanted
     visit.page.reload()
-    expect(visit.passages).to_have_count(20)
+    expect(visit.chunks).to_have_count(20)
     assert visit.ids() == wanted
 
 
 def test_neighbours_open_in_place_and_close_again(visit: Visit, running: Stack) -> None:
     visit.searched(q=FILTER)
     hit = api(running, query=FILTER, top_k=1, context=2)[0]
-    passage = visit.passages.first
-    passage.locator(".open").click()
-    expect(passage.locator(".around")).to_have_count(2)
-    passage.locator(".open").click()
-    expect(passage.locator(".around")).to_have_count(4)
+    chunk = visit.chunks.first
+    chunk.locator(".open").click()
+    expect(chunk.locator(".around")).to_have_count(2)
+    chunk.locator(".open").click()
+    expect(chunk.locator(".around")).to_have_count(4)
     around = [*hit["context"]["before"], *hit["context"]["after"]]
-    shown = passage.locator(".around .text").evaluate_all("all => all.map(one => one.textContent)")
+    shown = chunk.locator(".around .text").evaluate_all("all => all.map(one => one.textContent)")
     assert shown == [neighbour["text"] for neighbour in around]
-    passage.locator(".hide").click()
-    expect(passage.locator(".around")).to_have_count(0)
+    chunk.locator(".hide").click()
+    expect(chunk.locator(".around")).to_have_count(0)
 
 
-def test_notices_mode_and_reranking_are_said_in_words(visit: Visit) -> None:
+def test_warnings_mode_and_reranking_are_said_in_words(visit: Visit) -> None:
     visit.searched(q=FILTER)
     visit.page.locator("#rerank").check()
     expect(visit.status).to_contain_text("reranked")
     assert visit.address["rerank"] == ["1"]
 
-    def noticed(route: Route) -> None:
+    def warn(route: Route) -> None:
         answer = route.fetch().json()
-        notice = {"code": "keywords_unavailable", "message": "m"}
-        route.fulfill(json={**answer, "mode": "dense", "reranked": False, "notices": [notice]})
+        warning = {"code": "keywords_unavailable", "message": "m"}
+        route.fulfill(json={**answer, "mode": "dense", "reranked": False, "warnings": [warning]})
 
-    visit.page.route("**/search", noticed)
+    visit.page.route("**/search", warn)
     visit.page.reload()
-    expect(visit.page.locator(".notice")).to_contain_text("meaning only")
+    expect(visit.page.locator(".warning")).to_contain_text("meaning only")
     expect(visit.status).to_have_text(re.compile(r"by meaning$"))
 
 
@@ -302,7 +302,7 @@ def test_words_alone_are_searched_when_asked_for(visit: Visit) -> None:
     visit.searched(q="kestrel")
     visit.page.locator("#modes label", has_text="Words").click()
     expect(visit.status).to_contain_text("by words")
-    expect(visit.passages).to_have_count(1)
+    expect(visit.chunks).to_have_count(1)
     assert visit.address["mode"] == ["keyword"]
 
 
@@ -310,9 +310,9 @@ def test_a_question_too_long_for_an_address_is_asked_and_kept_all_the_same(visit
     visit.open()
     visit.page.locator("#query").fill("年假" * 900)
     visit.page.keyboard.press("Enter")
-    expect(visit.passages.first).to_be_visible()
+    expect(visit.chunks.first).to_be_visible()
     visit.page.reload()
-    expect(visit.passages.first).to_be_visible()
+    expect(visit.chunks.first).to_be_visible()
 
 
 # --- While one types ---------------------------------------------------------------------------------------------
@@ -329,10 +329,10 @@ def test_results_come_while_typing_and_old_ones_stay_until_newer_come(visit: Vis
             route.continue_()
 
     visit.page.route("**/search", hold)
-    before = visit.passages.count()
+    before = visit.chunks.count()
     visit.page.locator("#query").fill("marmot")
     expect(visit.page.locator("#results .list")).to_have_class(re.compile("stale"))
-    assert visit.passages.count() == before
+    assert visit.chunks.count() == before
     visit.page.locator("#query").fill("kestrel")
     expect(visit.page.locator("#results mark").first).to_have_text("kestrel")
     expect(visit.page.locator("#results .list")).not_to_have_class(re.compile("stale"))
@@ -430,9 +430,9 @@ def test_a_key_is_asked_for_refused_when_wrong_and_kept_for_the_session_only(vis
         visit.page.keyboard.press("Enter")
         if key == "wrong":
             expect(visit.page.locator(".message")).to_contain_text("does not accept")
-    expect(visit.passages.first).to_be_visible()
+    expect(visit.chunks.first).to_be_visible()
     visit.page.reload()
-    expect(visit.passages.first).to_be_visible()
+    expect(visit.chunks.first).to_be_visible()
     assert "right" not in visit.page.evaluate("JSON.stringify({...localStorage}) + document.cookie + location.href")
 
 
@@ -448,7 +448,7 @@ def test_an_error_is_told_with_its_code_and_can_be_tried_again(visit: Visit, sta
     expect(alert).to_contain_text(f"{code} · request-1")
     visit.page.unroute("**/search")
     alert.get_by_role("button").click()
-    expect(visit.passages.first).to_be_visible()
+    expect(visit.chunks.first).to_be_visible()
 
 
 def test_a_service_out_of_reach_is_said_so(visit: Visit) -> None:
@@ -480,7 +480,7 @@ def test_nothing_a_document_says_becomes_markup(visit: Visit) -> None:
 # --- Everybody ---------------------------------------------------------------------------------------------------
 
 
-def test_the_keyboard_alone_leads_from_the_question_to_an_open_passage_and_back(visit: Visit) -> None:
+def test_the_keyboard_alone_leads_from_the_question_to_an_open_chunk_and_back(visit: Visit) -> None:
     visit.open()
     keyboard, box = visit.page.keyboard, visit.page.locator("#query")
     visit.page.locator("#theme").focus()
@@ -488,7 +488,7 @@ def test_the_keyboard_alone_leads_from_the_question_to_an_open_passage_and_back(
     expect(box).to_be_focused()
     keyboard.type(FILTER)
     keyboard.press("Enter")
-    first = visit.passages.first
+    first = visit.chunks.first
     expect(first).to_be_visible()
     keyboard.press("ArrowDown")
     expect(first).to_be_focused()
@@ -502,7 +502,7 @@ def test_the_keyboard_alone_leads_from_the_question_to_an_open_passage_and_back(
     keyboard.press("Escape")
     expect(first.locator(".more")).to_have_attribute("aria-expanded", "false")
     keyboard.press("ArrowDown")
-    expect(visit.passages.nth(1)).to_be_focused()
+    expect(visit.chunks.nth(1)).to_be_focused()
     keyboard.press("Escape")
     expect(box).to_be_focused()
     keyboard.press("Escape")
@@ -607,8 +607,8 @@ def test_every_text_stands_out_from_what_is_behind_it(browser: Browser, running:
         assert visit.page.evaluate(FAINT) == []
         visit.searched(q=FILTER, format="pdf", rerank="1")
         visit.page.locator("#unfold").click()
-        visit.passages.first.locator(".open").click()
-        expect(visit.passages.first.locator(".around")).to_have_count(2)
+        visit.chunks.first.locator(".open").click()
+        expect(visit.chunks.first.locator(".around")).to_have_count(2)
         assert visit.page.evaluate(FAINT) == []
         visit.page.locator("#tab-documents").click()
         expect(visit.page.locator(".reason").first).to_be_visible()

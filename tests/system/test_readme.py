@@ -28,7 +28,7 @@ from ops import deployment
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.models import DocumentState
 from shared.ingestion.bucket import SIDECAR
-from shared.runtime import settings as config
+from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LANGUAGES = {"English": "README.md", "Chinese": "README.zh-CN.md"}
 ADDRESS = "http://127.0.0.1:8000"
 PATIENCE_SECONDS = 60
-FUNCTIONS = {"embed": config.EmbedSettings, "ingest": config.IngestSettings, "search": config.SearchSettings}
+FUNCTIONS = {"embed": EmbedSettings, "ingest": IngestSettings, "search": SearchSettings}
 
 ACCOUNT = "needs an Alibaba Cloud account"
 ITSELF = "is a make target of this project, whose existence is tested instead"
@@ -391,7 +391,7 @@ def settings() -> dict[str, tuple[str, list[str]]]:
     """The default of every setting, and the functions that read it."""
     found: dict[str, tuple[str, list[str]]] = {}
     for name, kind_ in FUNCTIONS.items():
-        for variable, _, default in config.variables(kind_):
+        for variable, _, default in list_variables(kind_):
             found.setdefault(variable, (shown_default(default), []))[1].append(name)
     return found
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from shared.domain.errors import RequestError
 from shared.records.envelopes import BadRecord, Record, parse
 from shared.runtime.settings import RecordSettings
+from tests.events import read as read_event
+from tests.profile import examples
 
 PATHS = RecordSettings()
 ONE = {"id": "r-1", "text": "Tides turn.", "metadata": {"lang": "en"}}
@@ -43,6 +45,12 @@ def kafka(value: Any, key: str | None = None) -> dict[str, Any]:
 
 
 TOPIC = {"TopicOwner": "1", "TopicName": "t", "MessageId": "message-9", "MessageMD5": "x", "PublishTime": 1}
+# What the files of `tests.events` carry.
+TIDE, ENGLISH = "The tide turns twice a day.", {"lang": "en"}
+KAFKA = [
+    Record("tide-17", TIDE, ENGLISH, version=1_793_607_330_291),
+    Record("tide-18", delete=True, version=1_793_607_330_292),
+]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +80,22 @@ def test_known_envelopes(payload: Any, records: list[Record]) -> None:
     found = parse(json.dumps(payload).encode(), PATHS)
     assert [replace(record, version=0) for record in found if isinstance(record, Record)] == records
     assert len(found) == len(records)
+
+
+@pytest.mark.parametrize(
+    ("name", "records"),
+    [
+        ("mns_queue", [Record("tide-17", TIDE, ENGLISH, version=1_793_607_330_250)]),
+        ("mns_topic_json", [Record("tide-17", TIDE, ENGLISH, version=1_793_607_330_250)]),
+        ("mns_topic_stream", [Record("tide-17", TIDE, ENGLISH)]),
+        ("mns_topic_stream_template", [Record("tide-17", TIDE, ENGLISH)]),
+        ("kafka", KAFKA),
+        ("kafka_texts", KAFKA),
+        ("eventbridge_custom", [Record("tide-17", TIDE, ENGLISH, version=1_793_607_330_250)]),
+    ],
+)
+def test_a_whole_event_of_each_source_is_read(name: str, records: list[Record]) -> None:
+    assert list(parse(read_event(name), PATHS)) == records
 
 
 @pytest.mark.parametrize(
@@ -151,7 +175,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_any_json_is_either_read_or_refused(payload: Any) -> None:
     try:
         records = parse(json.dumps(payload).encode(), PATHS)

@@ -10,6 +10,7 @@ import pytest
 from shared.domain.errors import RequestError
 from shared.domain.models import ObjectKey
 from shared.ingestion.events import MAX_EVENT_BYTES, Action, ObjectEvent, Unknown, parse
+from tests.events import read as read_event
 
 
 def record(name: str, key: str, bucket: str = "team-docs") -> dict[str, Any]:
@@ -81,6 +82,27 @@ B_RECORD = record(REMOVED, "b.txt")
 )  # fmt: skip
 def test_known_forms(payload: Any, meaning: tuple[Any, ...]) -> None:
     assert parse(json.dumps(payload).encode()) == meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        (
+            "oss",
+            (
+                ObjectEvent(ObjectKey("team-docs", "handbook/潮汐 guide+1.pdf"), CREATED),
+                ObjectEvent(ObjectKey("team-docs", "handbook/old.txt"), REMOVED),
+            ),
+        ),
+        (
+            "oss_eventbridge",
+            (ObjectEvent(ObjectKey("team-docs", "reports/2026/q3.xlsx"), "ObjectCreated:CompleteMultipartUpload"),),
+        ),
+        ("timer", (Action("reconcile", dry_run=True),)),
+    ],
+)
+def test_a_whole_event_of_each_source_is_understood(name: str, meaning: tuple[Any, ...]) -> None:
+    assert parse(read_event(name)) == meaning
 
 
 @pytest.mark.parametrize("key", ["中文/报告 1.txt", "a+b%2Bc.txt", "🙂", 'quote".txt', "x" * 1023])

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from shared.domain.models import Hit, Location
+from shared.domain.models import Location, SearchHit
 from shared.retrieval.fusion import fuse
 
 
-def found(name: str, score: float, text: str = "") -> Hit:
-    return Hit(name, score, text, "document", "bucket", "key", "title", Location())
+def found(name: str, score: float, text: str = "") -> SearchHit:
+    return SearchHit(name, score, text, "document", "bucket", "key", "title", Location())
 
 
-def side(prefix: str, count: int, text: str) -> list[Hit]:
+def side(prefix: str, count: int, text: str) -> list[SearchHit]:
     return [found(f"{prefix}{rank}", 1 - rank / 1000, text) for rank in range(count)]
 
 
-def order(hits: list[Hit]) -> list[str]:
+def order(hits: list[SearchHit]) -> list[str]:
     return [hit.id for hit in hits]
 
 

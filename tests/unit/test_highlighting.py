@@ -1,4 +1,4 @@
-"""What is highlighted of a passage."""
+"""What is highlighted of a chunk."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from shared.domain.errors import PlatformError, TransientError
 from shared.domain.models import DocumentState
 from shared.ingestion.events import Unknown
 from shared.ingestion.indexing import Outcome, Result
+from shared.runtime import clock
+from shared.runtime.clock import ManualClock
 from shared.runtime.retrying import Deadline
 from tests.fakes import Wire
 from tests.simulation import Gates, World, calm, small_steps, text
@@ -46,7 +48,7 @@ def record(world: World) -> Document:
 
 
 def letters(world: World) -> str:
-    """The passages the index holds, in order, a letter each."""
+    """The chunks the index holds, in order, a letter each."""
     return "".join(row["text"][10] for row in world.rows("a.txt"))
 
 
@@ -123,14 +125,14 @@ def test_a_removal_that_arrives_before_the_upload_it_undoes_is_no_matter(world: 
 
 def test_an_object_removed_while_it_is_indexed_is_gone(world: World) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
-    world.deliver(wire=Behind("milvus.upsert passages", lambda: world.remove("a.txt")))
+    world.deliver(wire=Behind("milvus.upsert chunks", lambda: world.remove("a.txt")))
     assert world.problems() == []
     assert letters(world) == ""
 
 
 def test_an_object_replaced_while_it_is_indexed_is_read_again(world: World) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
-    world.deliver(wire=Behind("milvus.upsert passages", lambda: world.put("a.txt", text("a.txt", "CDE"))))
+    world.deliver(wire=Behind("milvus.upsert chunks", lambda: world.put("a.txt", text("a.txt", "CDE"))))
     assert world.problems() == []
     assert letters(world) == "CDE"
 
@@ -157,7 +159,7 @@ def test_a_poisoned_record_keeps_no_other_of_its_event_waiting(world: World) -> 
 @pytest.mark.parametrize("newer", ["CDE", "", "A!"])
 def test_who_slept_between_buying_and_writing_an_old_version_leaves_the_new_one(world: World, newer: str) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
-    slow = Gates(world, ("milvus.upsert passages", 1))
+    slow = Gates(world, ("milvus.upsert chunks", 1))
     world.put("a.txt", text("a.txt", newer))
     world.deliver()
     slow.go_on()
@@ -181,34 +183,35 @@ def test_a_second_run_in_a_process_equals_the_first_and_that_of_another(world: W
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_a_clock_that_jumps_an_hour_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+def test_a_clock_that_jumps_an_hour_changes_nothing(world: World, hours: int) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
     world.deliver()
     # The bucket's clock and ours, each by itself and both.
-    real = time.time
+    shift = 0
     for moved in ("bucket", "ours", "bucket"):
         if moved == "bucket":
             world.objects.clock += hours * HOUR
         else:
-            monkeypatch.setattr(time, "time", lambda: real() + hours * HOUR)
-        world.put("a.txt", text("a.txt", "CXA"))
-        world.deliver()
-        assert world.problems() == []
-        world.put("a.txt", text("a.txt", "ABC"))
-        world.ingestion().reconcile(calm())
-        assert world.problems() == []
+            shift = hours * HOUR
+        with clock.use(ManualClock(time.time() + shift)):
+            world.put("a.txt", text("a.txt", "CXA"))
+            world.deliver()
+            assert world.problems() == []
+            world.put("a.txt", text("a.txt", "ABC"))
+            world.ingestion().reconcile(calm())
+            assert world.problems() == []
 
 
 # -- safeguards -------------------------------------------------------------------------------------------------------
 
 
-def test_passages_somebody_took_meanwhile_are_missed_and_written_again(world: World) -> None:
+def test_chunks_somebody_took_meanwhile_are_missed_and_written_again(world: World) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
 
     def take_one() -> None:
         world.store.delete([world.rows("a.txt")[0]["id"]], calm())
 
-    with pytest.raises(TransientError, match="passages_missing"):
+    with pytest.raises(TransientError, match="chunks_missing"):
         world.deliver(wire=Behind("dashscope.embed 1", take_one))
     assert record(world).state is not DocumentState.INDEXED
     world.deliver()
@@ -317,7 +320,7 @@ class AtWithdrawal(Wire):
     def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
         answer = apply()
         self._refused |= call.startswith("dashscope")
-        if self._refused and self._happening and call == "milvus.query passages":
+        if self._refused and self._happening and call == "milvus.query chunks":
             happening, self._happening = self._happening, None
             happening()
         return answer
@@ -348,8 +351,8 @@ class Crowd(Wire):
         self.others: list[Gates] = []
 
     def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
-        if call == "milvus.delete passages":
-            self.others.append(Gates(self._world, ("milvus.query passages", 2)))
+        if call == "milvus.delete chunks":
+            self.others.append(Gates(self._world, ("milvus.query chunks", 2)))
         return apply()
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Embedding, Usage
-from shared.embedding import pooling, tokens
-from shared.embedding.embedder import Embedded, Embedder, Output, RefusedText, TextType
-from shared.runtime.retrying import Deadline
-
-if TYPE_CHECKING:
-    from tests.conftest import DashScope
+from shared.embedding import pooling
+from shared.embedding.results import EmbeddingResult, RefusedText
 
 
 def longer_than(characters: int):  # type: ignore[no-untyped-def]
@@ -31,7 +26,7 @@ def test_parts_are_short_enough_and_make_up_the_text(text: str) -> None:
 
 def test_the_mean_is_weighted_by_length_and_of_unit_length() -> None:
     parts = pooling.Parts(("aaa", "b", "c"), (0, 0, 1))
-    embedded = Embedded((Embedding((1.0, 0.0)), Embedding((0.0, 1.0)), Embedding((0.6, 0.8))), Usage())
+    embedded = EmbeddingResult((Embedding((1.0, 0.0)), Embedding((0.0, 1.0)), Embedding((0.6, 0.8))), Usage())
     first, second = pooling.pool(embedded, parts).complete()
     assert math.hypot(*first.dense) == pytest.approx(1)
     assert first.dense[0] / first.dense[1] == pytest.approx(3)
@@ -40,7 +35,7 @@ def test_the_mean_is_weighted_by_length_and_of_unit_length() -> None:
 
 def test_a_refused_part_is_named_by_its_text() -> None:
     refused = (RefusedText(2, "DataInspectionFailed", "No.", "r"),)
-    pooled = pooling.pool(Embedded((None,) * 3, Usage(), refused), pooling.Parts(("a", "b", "c"), (0, 1, 1)))
+    pooled = pooling.pool(EmbeddingResult((None,) * 3, Usage(), refused), pooling.Parts(("a", "b", "c"), (0, 1, 1)))
     with pytest.raises(RequestError, match=r"texts\[1\]"):
         pooled.complete()
 
@@ -48,15 +43,3 @@ def test_a_refused_part_is_named_by_its_text() -> None:
 def test_a_blank_text_is_refused_and_never_shifts_the_others() -> None:
     with pytest.raises(RequestError, match=r"texts\[0\]"):
         pooling.split(["\n" * 300, "hello"], longer_than(90))
-
-
-def test_a_book_is_embedded_in_parts_the_model_takes(dashscope: DashScope) -> None:
-    embedder = Embedder(dashscope.settings())
-    book = "The tide turns twice a day, and the harbour with it. " * 1_500
-    assert tokens.exact(book) > 8_192
-    parts = pooling.split(["short", book], embedder.too_long)
-    wanted = embedder.wanted(TextType.DOCUMENT, output=Output.BOTH)
-    short, long = pooling.pool(embedder.embed(parts.texts, wanted, Deadline.after(60)), parts).complete()
-    assert (len(short.dense), len(long.dense)) == (512, 512)
-    assert long.sparse is not None
-    assert len(set(long.sparse.indices)) == len(long.sparse.indices) > 0

@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import ConfigurationError
-from shared.runtime import settings as config
-from shared.runtime.settings import BucketSettings, DashScopeSettings, EmbedSettings, IngestSettings, SearchSettings
+from shared.runtime.settings import (
+    BucketSettings,
+    DashScopeSettings,
+    EmbedSettings,
+    IngestSettings,
+    SearchSettings,
+    read_settings,
+)
 
 COMPLETE = {
     "DASHSCOPE_API_KEY": "sk-very-secret",
@@ -23,7 +29,7 @@ COMPLETE = {
 
 @pytest.mark.parametrize("kind", [EmbedSettings, IngestSettings, SearchSettings])
 def test_a_complete_environment_is_enough_and_no_secret_shows(kind: type[Any]) -> None:
-    assert "very-secret" not in repr(config.read(kind, COMPLETE))
+    assert "very-secret" not in repr(read_settings(kind, COMPLETE))
 
 
 @pytest.mark.parametrize(
@@ -39,14 +45,14 @@ def test_a_complete_environment_is_enough_and_no_secret_shows(kind: type[Any]) -
 )
 def test_every_missing_variable_is_named_at_once(kind: type[Any], required: list[str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        config.read(kind, {})
+        read_settings(kind, {})
     assert [name for name in required if name not in caught.value.message] == []
 
 
 def test_an_embed_function_without_milvus_takes_no_events_and_starts() -> None:
     environ = {name: value for name, value in COMPLETE.items() if not name.startswith("MILVUS")}
-    assert config.read(EmbedSettings, environ).milvus is None
-    assert config.read(EmbedSettings, COMPLETE).milvus is not None
+    assert read_settings(EmbedSettings, environ).milvus is None
+    assert read_settings(EmbedSettings, COMPLETE).milvus is not None
 
 
 @pytest.mark.parametrize(
@@ -69,15 +75,15 @@ def test_an_embed_function_without_milvus_takes_no_events_and_starts() -> None:
 )
 def test_a_wrong_value_is_named_and_secrets_are_not_repeated(variable: str, value: str, named: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        config.read(SearchSettings, {**COMPLETE, variable: value})
+        read_settings(SearchSettings, {**COMPLETE, variable: value})
     assert named in caught.value.message
     assert "sk-" not in caught.value.message
 
 
 def test_no_api_key_means_no_start() -> None:
     with pytest.raises(ConfigurationError, match="API_KEYS"):
-        config.read(EmbedSettings, {**COMPLETE, "API_KEYS": " , "})
-    assert config.read(EmbedSettings, {**COMPLETE, "API_KEYS": "", "ALLOW_ANONYMOUS": "true"}).access.keys == ()
+        read_settings(EmbedSettings, {**COMPLETE, "API_KEYS": " , "})
+    assert read_settings(EmbedSettings, {**COMPLETE, "API_KEYS": "", "ALLOW_ANONYMOUS": "true"}).access.keys == ()
 
 
 @pytest.mark.parametrize(
@@ -86,16 +92,16 @@ def test_no_api_key_means_no_start() -> None:
 )
 def test_settings_that_do_not_fit_each_other_are_named(kind: type[Any], variable: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=variable):
-        config.read(kind, {**COMPLETE, variable: value})
+        read_settings(kind, {**COMPLETE, variable: value})
 
 
-def test_a_passage_always_fits_the_model() -> None:
+def test_a_chunk_always_fits_the_model() -> None:
     with pytest.raises(ConfigurationError, match="CHUNK_TOKENS must be at most 512"):
-        config.read(IngestSettings, {**COMPLETE, "CHUNK_TOKENS": "600", "EMBEDDING_MODEL": "text-embedding-v2"})
+        read_settings(IngestSettings, {**COMPLETE, "CHUNK_TOKENS": "600", "EMBEDDING_MODEL": "text-embedding-v2"})
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
-    settings = config.read(BucketSettings, {**COMPLETE, "OSS_PREFIX": "", "OSS_TIMEOUT": " "})
+    settings = read_settings(BucketSettings, {**COMPLETE, "OSS_PREFIX": "", "OSS_TIMEOUT": " "})
     assert (settings.prefix, settings.timeout) == ("", 20.0)
 
 
@@ -114,9 +120,9 @@ def test_an_empty_variable_counts_as_unset() -> None:
     ],
 )
 def test_the_network_is_a_setting(changes: dict[str, str], address: str) -> None:
-    assert config.read(DashScopeSettings, {**COMPLETE, **changes}).address == address
+    assert read_settings(DashScopeSettings, {**COMPLETE, **changes}).address == address
 
 
 def test_the_dimension_defaults_to_the_models_own() -> None:
-    assert config.read(DashScopeSettings, COMPLETE).dimension == 1024
-    assert config.read(DashScopeSettings, {**COMPLETE, "EMBEDDING_MODEL": "text-embedding-v2"}).dimension == 1536
+    assert read_settings(DashScopeSettings, COMPLETE).dimension == 1024
+    assert read_settings(DashScopeSettings, {**COMPLETE, "EMBEDDING_MODEL": "text-embedding-v2"}).dimension == 1536

@@ -1,4 +1,4 @@
-"""The DashScope stand-in, seen through the unmodified SDK; through plain HTTP where the SDK cannot say it."""
+"""The DashScope emulator, seen through the unmodified SDK; through plain HTTP where the SDK cannot say it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ import requests
 from dashscope import TextEmbedding, TextReRank
 
 from local.dashscope import Settings, running
+from local.dashscope.emulator import EMBEDDING_PATH
 from local.dashscope.quota import Bucket
-from local.dashscope.stand_in import EMBEDDING_PATH
 from shared.domain.catalog import EMBEDDING_MODELS, RERANK_MODELS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ ONE_TOKEN = " the"
 
 
 class Client:
-    """The SDK pointed at a stand-in, and its control routes."""
+    """The SDK pointed at an emulator, and its control routes."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
@@ -80,15 +80,15 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def stand_in() -> Iterator[str]:
+def emulator() -> Iterator[str]:
     with running(Settings(model="hash", api_keys=("sk-local", "sk-other"))) as base_url:
         yield base_url
 
 
 @pytest.fixture
-def client(stand_in: str) -> Client:
-    """A stand-in as if it had just started."""
-    client = Client(stand_in)
+def client(emulator: str) -> Client:
+    """An emulator as if it had just started."""
+    client = Client(emulator)
     client.control("DELETE", "faults")
     client.tune(latency_ms=0, requests_per_second=0, tokens_per_minute=0)
     client.control("DELETE", "usage")
@@ -599,7 +599,7 @@ def test_the_command_says_where_it_listens_answers_there_and_ends_on_sigterm() -
             assert process.stdout is not None
             line = process.stdout.readline()
             base_url = line.rsplit(" ", 1)[-1].strip()
-            assert line == f"dashscope stand-in (model hash) on {base_url}\n"
+            assert line == f"dashscope emulator (model hash) on {base_url}\n"
             root = base_url.removesuffix("/api/v1")
             assert requests.get(f"{root}/healthz", timeout=5).json() == {"status": "ok", "model": "hash"}
             assert Client(base_url).embed("x", api_key="sk-mine").status_code == 200

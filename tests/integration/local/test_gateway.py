@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from local.gateway import _next_moment
+from local.gateway.timers import next_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -466,7 +466,7 @@ def test_the_notifications_name_an_address_that_takes_events(gateway: Running) -
     ],
 )
 def test_the_next_moment_of_a_timer(expression: str, due: str) -> None:
-    assert _next_moment(expression, datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)).isoformat() == due
+    assert next_moment(expression, datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)).isoformat() == due
 
 
 def test_a_function_that_refuses_to_initialise_stops_the_gateway_with_its_own_sentence(tmp_path: Path) -> None:

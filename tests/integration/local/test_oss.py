@@ -1,4 +1,4 @@
-"""The OSS stand-in, used through the real SDK; raw HTTP only for what the SDK cannot send."""
+"""The OSS emulator, used through the real SDK; raw HTTP only for what the SDK cannot send."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.oss import Notification, Settings, running
+from tests.profile import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -514,7 +515,7 @@ class TestKeys:
         with refused(404, "NoSuchKey"):
             shared_place.get(key)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(keys=st.sets(st.text(st.characters(codec="utf-8") | st.sampled_from("/.%+ a"), min_size=1), max_size=4))
     def test_any_keys_make_the_round_trip_side_by_side(self, shared_place: Place, keys: set[str]) -> None:
         """Sent as they are, since the SDK's HTTP client folds ``.`` and ``..`` segments."""
@@ -945,7 +946,7 @@ class TestCommand:
                 try:
                     assert process.stdout
                     line = process.stdout.readline().strip()
-                    said = f"oss stand-in: bucket {BUCKET} over {re.escape(str(tmp_path))} on (http://127.0.0.1:\\d+)"
+                    said = f"oss emulator: bucket {BUCKET} over {re.escape(str(tmp_path))} on (http://127.0.0.1:\\d+)"
                     found = re.fullmatch(said, line)
                     assert found, line
                     client_of(found[1]).put_object(sdk.PutObjectRequest(bucket=BUCKET, key="k", body=b"x"))
@@ -979,17 +980,17 @@ class TestCommand:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             assert self._complaint(tmp_path, "--port", port) == (
-                f"oss stand-in: port {port} of 127.0.0.1 is taken: stop what uses it, or choose another with --port."
+                f"oss emulator: port {port} of 127.0.0.1 is taken: stop what uses it, or choose another with --port."
             )
 
     def test_a_missing_folder_is_one_sentence(self, tmp_path: Path) -> None:
         folder = tmp_path / "absent"
-        said = f"oss stand-in: {folder} is not a folder: create it, or name another with --root."
+        said = f"oss emulator: {folder} is not a folder: create it, or name another with --root."
         assert self._complaint(folder) == said
 
     @pytest.mark.parametrize("notify", ['[{"events": []}]', "[nonsense", "absent.json"])
     def test_wrong_notifications_are_one_sentence(self, tmp_path: Path, notify: str) -> None:
-        assert self._complaint(tmp_path, "--notify", notify).startswith("oss stand-in: --notify ")
+        assert self._complaint(tmp_path, "--notify", notify).startswith("oss emulator: --notify ")
 
     def _complaint(self, folder: Path, *more: str) -> str:
         done = subprocess.run(self._command(folder, *more), capture_output=True, text=True, timeout=60, check=False)

@@ -177,8 +177,7 @@ def test_docx_gives_headings_by_style_and_tables_row_by_row(tmp_path: Path) -> N
         ("第一段。", under("员工手册")),
         ("Leave", under("员工手册", "Leave")),
         ("Fifteen days\tper year.", under("员工手册", "Leave")),
-        ("名称 | 值", under("员工手册", "Leave")),
-        ("a | 1", under("员工手册", "Leave")),
+        ("名称: a; 值: 1", Location(headings=("员工手册", "Leave"), columns=("名称", "值"))),
         ("附录", under("附录")),
     ]
 
@@ -213,12 +212,19 @@ def test_xlsx_rows_repeat_the_header_and_know_sheet_and_row(tmp_path: Path) -> N
     other = book.create_sheet("Plain")
     other.append([1, 2])
     other.append([3, 4])
+    columns = ("名称", "数量", "单价", "日期", "有效")
     assert passages(write(tmp_path, "a.xlsx", saved(book.save))) == [
         ("2024 年库存", Location(sheet="库存", row=1)),
-        ("名称: 螺丝; 数量: 20; 单价: 1.5; 日期: 2024-03-01; 有效: TRUE", Location(sheet="库存", row=4)),
-        ("名称: Nut; 单价: 2; 日期: 2024-03-01 08:30:00; 有效: FALSE", Location(sheet="库存", row=5)),
-        ("1; 2", Location(sheet="Plain", row=1)),
-        ("3; 4", Location(sheet="Plain", row=2)),
+        (
+            "名称: 螺丝; 数量: 20; 单价: 1.5; 日期: 2024-03-01; 有效: TRUE",
+            Location(sheet="库存", row=4, columns=columns),
+        ),
+        (
+            "名称: Nut; 单价: 2; 日期: 2024-03-01 08:30:00; 有效: FALSE",
+            Location(sheet="库存", row=5, columns=columns),
+        ),
+        ("1 | 2", Location(sheet="Plain", row=1)),
+        ("3 | 4", Location(sheet="Plain", row=2)),
     ]
 
 
@@ -235,13 +241,13 @@ def test_csv_records_repeat_the_header_whatever_delimits_them(
     tmp_path: Path, name: str, text: str, encoding: str
 ) -> None:
     assert passages(write(tmp_path, name, text.encode(encoding))) == [
-        ("名称: 螺丝; 说明: 长, 硬", Location(row=2)),
-        ("名称: Nut; 说明: two lines", Location(row=3)),
+        ("名称: 螺丝; 说明: 长, 硬", Location(row=2, columns=("名称", "说明"))),
+        ("名称: Nut; 说明: two lines", Location(row=3, columns=("名称", "说明"))),
     ]
 
 
 def test_csv_without_a_header_loses_no_record(tmp_path: Path) -> None:
-    assert texts(write(tmp_path, "a.csv", "1,张三\n2,李四\n")) == ["1; 张三", "2; 李四"]
+    assert texts(write(tmp_path, "a.csv", "1,张三\n2,李四\n")) == ["1 | 张三", "2 | 李四"]
 
 
 def test_json_lists_are_records_with_their_prose_first(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import DocumentError
 from shared.parsing import FORMATS, parse
+from tests.profile import examples
 from tests.unit.parsing.files import pdf_of, saved, write
 from tests.unit.parsing.test_formats import HTML, word_file
 
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 
 _SETTINGS = settings(
-    max_examples=120,
-    deadline=None,
-    derandomize=True,
+    max_examples=examples(120),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

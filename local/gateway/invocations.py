@@ -1,8 +1,8 @@
-"""Asynchronous invocation as Function Compute does it: accepted at once, delivered later, retried, kept when it failed.
+"""Asynchronous invocations as Function Compute handles them: accepted at once, delivered later, retried.
 
-What counts as failed is decided as there: a function says so with status 404 *and* the header ``x-fc-status``. The same
-404 without the header is a success, and the event is gone. A crash, a timeout and a 5xx are failures too. The queue is
-memory: it outlives a function's process, not this one.
+A function reports a failure as in the cloud: with status 404 *and* the header ``x-fc-status``. The same 404 without the
+header is a success, and the event is gone. A crash, a timeout and a 5xx are failures too. The queue is in memory: it
+survives a restart of the function's process, not one of the gateway.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import aiohttp
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.instance import Instance
+    from local.gateway.instance import Instance
 
 _log = logging.getLogger(__name__)
 
@@ -57,11 +57,11 @@ class Outcome:
     body: bytes = b""
 
 
-class Delivery:
-    """The queue in front of one function.
+class Invocations:
+    """The queue of asynchronous invocations of one function.
 
     Attributes:
-        delivered: events the function took.
+        delivered: events the function processed.
         failed: events given up.
         last_error: why the latest attempt failed; empty if none did.
     """
@@ -77,12 +77,12 @@ class Delivery:
         self._failures = failures
         self._retry_seconds = retry_seconds
         self._pending: set[asyncio.Task[None]] = set()
-        self._under_way = 0
+        self._in_progress = 0
 
     @property
     def queued(self) -> int:
-        """Events accepted and neither delivered, given up, nor being worked on: those that wait for a retry too."""
-        return len(self._pending) - self._under_way
+        """Events accepted and neither delivered, given up, nor being processed; events that wait for a retry count."""
+        return len(self._pending) - self._in_progress
 
     def accept(self, event: Event) -> None:
         """Deliver ``event`` as soon as the function has a place for it."""
@@ -91,7 +91,7 @@ class Delivery:
         task.add_done_callback(self._pending.discard)
 
     async def close(self) -> None:
-        """Give up what is still queued."""
+        """Drop what is still queued."""
         if self._pending:
             _log.warning("%s: %d events were still queued and are lost", self._instance.name, len(self._pending))
         for task in self._pending:
@@ -116,11 +116,11 @@ class Delivery:
 
     async def _attempt(self, event: Event, attempt: int) -> Outcome:
         async with self._instance as instance:
-            self._under_way += 1
+            self._in_progress += 1
             try:
                 return await self._post(instance, event, attempt)
             finally:
-                self._under_way -= 1
+                self._in_progress -= 1
 
     async def _post(self, instance: Instance, event: Event, attempt: int) -> Outcome:
         headers = {
@@ -140,18 +140,18 @@ class Delivery:
             return Outcome(0, f"the connection failed: {error or type(error).__name__}")
 
     def _keep(self, event: Event, outcome: Outcome, attempts: int) -> None:
-        """Write what the failure destination would get."""
+        """Write the record that the failure destination would get."""
         folder = self._failures / self._instance.name
         folder.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC)
         file = folder / f"{now:%Y%m%dT%H%M%S%f}-{event.request_id}.json"
-        # Written beside and moved, so that whoever watches the folder never reads half a file.
+        # Written under another name and renamed, so that a reader of the folder never sees half a file.
         part = file.with_suffix(".part")
         part.write_text(json.dumps(self._record(event, outcome, attempts, now), ensure_ascii=False), "utf-8")
         part.rename(file)
 
     def _record(self, event: Event, outcome: Outcome, attempts: int, now: datetime) -> dict[str, Any]:
-        """The shape of https://help.aliyun.com/zh/functioncompute/fc/result-callback; ``condition`` is our own word."""
+        """The shape of https://help.aliyun.com/zh/functioncompute/fc/result-callback; ``condition`` is made up."""
         context = self._instance.headers(event.request_id, "/invoke")
         arn = f"acs:fc:{context['x-fc-region']}:{context['x-fc-account-id']}:functions/{self._instance.name}"
         return {
@@ -169,9 +169,9 @@ class Delivery:
 
 
 def _judge(response: aiohttp.ClientResponse, body: bytes) -> Outcome:
-    said = response.headers.get("x-fc-status", "")
-    if said and said != "200":
-        return Outcome(response.status, f"the function failed with x-fc-status {said}", body)
+    reported = response.headers.get("x-fc-status", "")
+    if reported and reported != "200":
+        return Outcome(response.status, f"the function failed with x-fc-status {reported}", body)
     if response.status >= 500:
         return Outcome(response.status, f"the function answered {response.status}", body)
     return Outcome(response.status, "", body)

@@ -36,7 +36,7 @@ RERANK_PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
 Call = EmbeddingCall | RerankCall
 
 
-class StandIn:
+class Emulator:
     """The aiohttp application and what it remembers."""
 
     def __init__(self, settings: Settings) -> None:

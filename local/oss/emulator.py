@@ -1,4 +1,4 @@
-"""The stand-in itself: the routes, and what becomes of one request."""
+"""The emulator itself: the routes, and what becomes of one request."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Delivery:
     mode: Mode
 
 
-class StandIn:
+class Emulator:
     """The protocol over one folder. Create and use it inside a running event loop."""
 
     def __init__(self, settings: Settings, folder: Folder) -> None:
@@ -125,7 +125,7 @@ class StandIn:
             raise Refusal("NoSuchBucket")
         operation = self._operations.get(name)
         if operation is None:
-            raise Refusal("MethodNotAllowed", f"The OSS stand-in does not offer {name}.")
+            raise Refusal("MethodNotAllowed", f"The OSS emulator does not offer {name}.")
         return await operation(replace(call, fault=self._faults.strike(call.request.method, call.key)))
 
     def _authorize(self, call: Call) -> None:

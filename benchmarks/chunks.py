@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 _FILLER: Final = " so"
 
 
-def passages(count: int, size: int) -> list[str]:
+def make_chunks(count: int, size: int) -> list[str]:
     """``count`` texts that DashScope bills ``size`` tokens each; equal in every run."""
     sentences = questions()
-    return [_passage(sentences, size) for _ in range(count)]
+    return [_make_chunk(sentences, size) for _ in range(count)]
 
 
 def dealt(texts: Sequence[str], count: int) -> list[list[str]]:
@@ -26,8 +26,8 @@ def dealt(texts: Sequence[str], count: int) -> list[list[str]]:
     return [list(texts[start : start + length]) for start in range(0, length * count, length)]
 
 
-def _passage(sentences: Iterator[str], size: int) -> str:
+def _make_chunk(sentences: Iterator[str], size: int) -> str:
     text = next(sentences)
-    while tokens.exact(longer := f"{text} {next(sentences)}") <= size:
+    while tokens.count(longer := f"{text} {next(sentences)}") <= size:
         text = longer
-    return text + _FILLER * (size - tokens.exact(text))
+    return text + _FILLER * (size - tokens.count(text))

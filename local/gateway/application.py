@@ -1,0 +1,177 @@
+"""The HTTP side of the gateway: public routes, Function Compute's API, triggers and the gateway's own state."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from local.gateway.errors import BodyTooLargeError, api_error, platform_error
+from local.gateway.exchange import CONNECTION_HEADERS, Exchange, read_body
+from local.gateway.invocations import MAX_EVENT_BYTES, Event
+from local.gateway.publishing import NotPublishableError, envelope
+from ops.deployment import HttpTrigger, OssTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.gateway.gateway import Gateway
+    from local.gateway.instance import Instance
+    from ops.deployment import Route, Trigger
+
+API: Final = "/2023-03-30/functions/{function}/invocations"
+
+
+def application(gateway: Gateway, *, pass_client_headers: bool) -> web.Application:
+    """The web application in front of the gateway's functions.
+
+    Args:
+        pass_client_headers: pass on ``x-fc-*`` headers that clients send, with priority over the gateway's own. The
+            cloud does not document whether it drops them, so functions are tested both ways.
+    """
+    handlers = _Handlers(gateway, pass_client_headers=pass_client_headers)
+    application = web.Application(client_max_size=0)
+    application.add_routes(
+        [
+            web.get("/gateway/status", handlers.status),
+            web.get("/gateway/notifications", handlers.notifications),
+            web.post("/gateway/triggers/{function}/{trigger}", handlers.trigger),
+            web.post("/gateway/publish/{function}/{trigger}", handlers.publish),
+            web.post(API, handlers.invoke),
+            web.route("*", "/{path:.*}", handlers.route),
+        ]
+    )
+    return application
+
+
+class _Handlers:
+    """One method per route."""
+
+    def __init__(self, gateway: Gateway, *, pass_client_headers: bool) -> None:
+        self._gateway = gateway
+        self._pass_client_headers = pass_client_headers
+        self._routes = sorted((route for _, route in gateway.deployment.routes()), key=_precedence)
+
+    async def status(self, _: web.Request) -> web.Response:
+        return web.json_response({"functions": self._gateway.status()})
+
+    async def notifications(self, request: web.Request) -> web.Response:
+        wanted = [
+            {
+                "url": str(request.url.with_path(f"/gateway/triggers/{function.function_name}/{trigger.trigger_name}")),
+                "events": trigger.trigger_config.events,
+                "prefix": trigger.trigger_config.filter.key.prefix,
+                "suffix": trigger.trigger_config.filter.key.suffix,
+            }
+            for function in self._gateway.deployment.functions.values()
+            for trigger in function.triggers_of(OssTrigger)
+        ]
+        return web.json_response(wanted)
+
+    async def trigger(self, request: web.Request) -> web.Response:
+        found = self._find_trigger(request)
+        if found is None:
+            return _trigger_not_found(request)
+        return await self._enqueue(found[0], request)
+
+    async def publish(self, request: web.Request) -> web.Response:
+        found = self._find_trigger(request)
+        if found is None:
+            return _trigger_not_found(request)
+        instance, trigger = found
+
+        def wrap(message: bytes) -> bytes:
+            return envelope(trigger, message, instance.name, instance.function.region)
+
+        try:
+            return await self._enqueue(instance, request, wrap)
+        except NotPublishableError as error:
+            return platform_error(409, "TriggerDisabled", str(error))
+
+    async def invoke(self, request: web.Request) -> web.StreamResponse:
+        instance = self._gateway.instances.get(request.match_info["function"])
+        if instance is None:
+            return api_error(404, "FunctionNotFound", f"there is no function {request.match_info['function']}")
+        kind = request.headers.get("x-fc-invocation-type", "Sync")
+        if kind == "Async":
+            return await self._enqueue(instance, request)
+        if kind != "Sync":
+            return api_error(400, "InvalidArgument", f"X-Fc-Invocation-Type is Sync or Async, not {kind}")
+        return await self._forward(instance, request, "/invoke", "/invoke")
+
+    async def route(self, request: web.Request) -> web.StreamResponse:
+        route = next((route for route in self._routes if _matches(route, request)), None)
+        instance = self._gateway.instances.get(route.function_name) if route else None
+        if instance is None:
+            return platform_error(404, "RouteNotFound", f"no route of the deployment leads to {request.path}")
+        triggers = instance.function.triggers_of(HttpTrigger)
+        if not any(request.method in trigger.trigger_config.methods for trigger in triggers):
+            message = f"no http trigger of {instance.name} allows {request.method}"
+            return platform_error(405, "MethodNotAllowed", message)
+        return await self._forward(instance, request, request.raw_path, "/http-invoke")
+
+    def _find_trigger(self, request: web.Request) -> tuple[Instance, Trigger] | None:
+        instance = self._gateway.instances.get(request.match_info["function"])
+        for trigger in instance.function.triggers if instance else ():
+            if instance and trigger.trigger_name == request.match_info["trigger"]:
+                return instance, trigger
+        return None
+
+    async def _enqueue(
+        self, instance: Instance, request: web.Request, wrap: Callable[[bytes], bytes] = bytes
+    ) -> web.Response:
+        """Accept an asynchronous invocation; ``wrap`` makes the event of the request's body."""
+        try:
+            payload = b"".join([block async for block in read_body(request, MAX_EVENT_BYTES)])
+        except BodyTooLargeError as error:
+            return platform_error(413, "EntityTooLarge", str(error))
+        event = Event(wrap(payload))
+        self._gateway.enqueue(instance.name, event)
+        return web.Response(status=202, headers={"x-fc-request-id": event.request_id})
+
+    async def _forward(
+        self, instance: Instance, request: web.Request, path: str, control_path: str
+    ) -> web.StreamResponse:
+        """Pass one request to the function, once it has a free place."""
+        timeout = instance.function.timeout
+        async with AsyncExitStack() as place:
+            try:
+                async with asyncio.timeout(timeout):
+                    await place.enter_async_context(instance)
+            except TimeoutError:
+                return platform_error(429, "ResourceExhausted", f"{instance.name} had no free place for {timeout} s")
+            headers = self._headers(instance, request, control_path)
+            return await Exchange(self._gateway.session, instance, request).run(path, headers)
+
+    def _headers(self, instance: Instance, request: web.Request, control_path: str) -> dict[str, str]:
+        platform = instance.headers(str(uuid.uuid4()), control_path)
+        client = {
+            name.lower(): value
+            for name, value in request.headers.items()
+            if name.lower() not in CONNECTION_HEADERS
+            and (self._pass_client_headers or not name.lower().startswith("x-fc-"))
+        }
+        if control_path == "/invoke":
+            client["content-type"] = "application/octet-stream"
+            return {**client, **platform}
+        return {**platform, **client}
+
+
+def _trigger_not_found(request: web.Request) -> web.Response:
+    return platform_error(404, "TriggerNotFound", f"there is no {request.path} in this deployment")
+
+
+def _precedence(route: Route) -> tuple[bool, int]:
+    """Exact paths first, then the longest."""
+    return route.path.endswith("/*"), -len(route.path)
+
+
+def _matches(route: Route, request: web.Request) -> bool:
+    if route.methods and request.method not in route.methods:
+        return False
+    if route.path.endswith("/*"):
+        return request.path.startswith(route.path[:-1])
+    return request.path == route.path

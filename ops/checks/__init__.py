@@ -1,0 +1,28 @@
+"""What is wrong with a deployment though it is well-formed: one rule per function, one sentence per problem.
+
+Limits are those of https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits; the reasons are given with
+the rules. Nothing here calls the cloud.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ops.checks.deployments import RULES as DEPLOYMENT_RULES
+from ops.checks.functions import ENVIRONMENT_BYTES
+from ops.checks.functions import RULES as FUNCTION_RULES
+from ops.checks.triggers import RULES as TRIGGER_RULES
+
+if TYPE_CHECKING:
+    from ops.deployment import Deployment
+
+__all__ = ["ENVIRONMENT_BYTES", "problems"]
+
+
+def problems(deployment: Deployment) -> list[str]:
+    """Every problem as one sentence that names its place; empty when there is none."""
+    rules = (*FUNCTION_RULES, *TRIGGER_RULES)
+    return [
+        *(f"{name}: {problem}" for name, it in deployment.functions.items() for rule in rules for problem in rule(it)),
+        *(problem for rule in DEPLOYMENT_RULES for problem in rule(deployment)),
+    ]

@@ -1,0 +1,211 @@
+"""A PDF open in pdfium, and in pypdf where pdfium cannot open it."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from shared.parsing import pdf_fonts
+from shared.parsing.encoding import clean
+from shared.parsing.pdf_forms import Entry, Form
+from shared.parsing.pdf_words import Reader, Word
+from shared.parsing.refusal import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# pdfium keeps global state and is not thread-safe, not even for different documents:
+# https://pypdfium2.readthedocs.io/en/stable/python_api.html. Held for one page at a time, so documents take turns.
+_PDFIUM: Final = Lock()
+_PASSWORD_ERROR: Final = 4  # FPDF_ERR_PASSWORD in fpdfview.h
+# pypdf unpacks in Python, slowly; a broken file larger than this is not worth the function's deadline.
+_FALLBACK_BYTES: Final = 32 << 20
+_IMAGE: Final = 3  # FPDF_PAGEOBJ_IMAGE
+_MOST_OBJECTS: Final = 1_000
+_MOST_BOOKMARKS: Final = 5_000
+_DEEPEST_BOOKMARK: Final = 10
+_TITLE_BYTES: Final = 2_048
+_ENCRYPTED: Final = "The PDF is protected with a password; remove it and upload it again."
+
+
+class Page(Struct):
+    """What one page holds.
+
+    Attributes:
+        text: text without places, of a parser that gives none; then the words are empty.
+        words: words of the page itself.
+        drawn: words of the page with its annotations.
+        entries: annotations.
+        has_images: whether a page without words shows pictures.
+        width: in points.
+        is_whole: false where the page has more characters than are read.
+    """
+
+    words: list[Word] = []
+    drawn: list[Word] = []
+    entries: list[Entry] = []
+    text: str = ""
+    has_images: bool = False
+    width: float = 0.0
+    is_whole: bool = True
+
+
+class Bookmark(Struct, frozen=True):
+    """An entry of the outline: its page, counted from 1, and its depth, 1 for the outermost."""
+
+    title: str
+    page: int
+    level: int
+
+
+def open_file(path: Path) -> Pdfium | Pypdf:
+    """The document at ``path``.
+
+    Raises:
+        DocumentError: ``encrypted``, ``broken_file``.
+    """
+    with _PDFIUM:
+        pypdfium2 = _library()
+        try:
+            return Pdfium(pypdfium2.PdfDocument(path), pypdfium2.raw)
+        except pypdfium2.PdfiumError as error:
+            if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
+                raise refusal("encrypted", _ENCRYPTED) from None
+    if path.stat().st_size > _FALLBACK_BYTES:
+        raise refusal("broken_file", "The PDF is damaged and could not be opened.")
+    return Pypdf(path)
+
+
+_fonts: list[object] = []
+
+
+@cache
+def _library() -> Any:
+    """pdfium with the one font it may use."""
+    # Imported here: loading pdfium takes as long as parsing a short document.
+    import pypdfium2
+    from pypdfium2 import raw
+
+    _fonts.append(pdf_fonts.install(raw))
+    return pypdfium2
+
+
+class Pdfium:
+    """A document open in pdfium; every call takes the lock."""
+
+    def __init__(self, document: Any, raw: Any) -> None:
+        self._document = document
+        self._raw = raw
+        self._reader = Reader(raw)
+        self._form: Form | None = None
+        self.pages: int = len(document)
+
+    def title(self) -> str:
+        with _PDFIUM:
+            return clean(str(self._document.get_metadata_value("Title"))).strip()
+
+    def attachments(self) -> int:
+        """How many files are attached."""
+        with _PDFIUM:
+            return max(0, self._raw.FPDFDoc_GetAttachmentCount(self._document.raw))
+
+    def bookmarks(self) -> Iterator[Bookmark]:
+        """The outline, as far as its entries name a page of this document."""
+        raw, document = self._raw, self._document.raw
+        buffer = ctypes.create_string_buffer(_TITLE_BYTES)
+        open_ = [(raw.FPDFBookmark_GetFirstChild(document, None), 1)]
+        with _PDFIUM:
+            for _ in range(_MOST_BOOKMARKS):
+                if not open_:
+                    return
+                mark, level = open_.pop()
+                if not mark:
+                    continue
+                open_.append((raw.FPDFBookmark_GetNextSibling(document, mark), level))
+                if level < _DEEPEST_BOOKMARK:
+                    open_.append((raw.FPDFBookmark_GetFirstChild(document, mark), level + 1))
+                size = raw.FPDFBookmark_GetTitle(mark, buffer, _TITLE_BYTES)
+                target = raw.FPDFBookmark_GetDest(document, mark)
+                page = raw.FPDFDest_GetDestPageIndex(document, target) if target else -1
+                if 2 < size <= _TITLE_BYTES and page >= 0:
+                    title = clean(buffer.raw[: size - 2].decode("utf-16-le", "replace"))
+                    yield Bookmark(title, page + 1, level)
+
+    def page(self, number: int) -> Page:
+        """The page ``number``, counted from 1."""
+        with _PDFIUM:
+            page = self._document[number - 1]
+            try:
+                return self._read(page)
+            finally:
+                page.close()
+
+    def _read(self, page: Any) -> Page:
+        found = Page(width=self._raw.FPDF_GetPageWidthF(page.raw))
+        found.words, found.is_whole = self._words(page)
+        if self._raw.FPDFPage_GetAnnotCount(page.raw) > 0:
+            if self._form is None:
+                self._form = Form(self._raw, self._handle())
+            found.entries, is_drawn = self._form.entries(page.raw)
+            if is_drawn and self._raw.FPDFPage_Flatten(page.raw, 0) == 1:
+                found.drawn, _ = self._words(page)
+        if not found.words and not found.drawn:
+            found.has_images = self._has_images(page)
+        return found
+
+    def _handle(self) -> Any:
+        """pdfium's form, which knows what a field inherits."""
+        self._document.init_forms()
+        form = self._document.formenv
+        return form.raw if form else None
+
+    def _words(self, page: Any) -> tuple[list[Word], bool]:
+        layer = page.get_textpage()
+        try:
+            return self._reader.words(layer.raw)
+        finally:
+            layer.close()
+
+    def _has_images(self, page: Any) -> bool:
+        raw = self._raw
+        count = min(raw.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)
+        kinds = (raw.FPDFPageObj_GetType(raw.FPDFPage_GetObject(page.raw, index)) for index in range(count))
+        return any(kind == _IMAGE for kind in kinds)
+
+    def close(self) -> None:
+        with _PDFIUM:
+            self._document.close()
+
+
+class Pypdf:
+    """A document pdfium cannot open, read by a parser that forgives more."""
+
+    def __init__(self, path: Path) -> None:
+        # Imported here: only a damaged file needs a second parser.
+        from pypdf import PdfReader
+
+        self._reader = PdfReader(path)
+        if self._reader.is_encrypted:
+            raise refusal("encrypted", _ENCRYPTED)
+        self.pages: int = len(self._reader.pages)
+
+    def title(self) -> str:
+        metadata = self._reader.metadata
+        return clean(str(metadata.title or "")).strip() if metadata else ""
+
+    def attachments(self) -> int:
+        return 0
+
+    def bookmarks(self) -> Iterator[Bookmark]:
+        return iter(())
+
+    def page(self, number: int) -> Page:
+        return Page(text=self._reader.pages[number - 1].extract_text())
+
+    def close(self) -> None:
+        self._reader.close()

@@ -1,0 +1,124 @@
+"""Running headers and footers of a PDF: lines at the same place of neighbouring pages."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from shared.parsing.pdf_layout import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Pages before and after one that are compared with it; left and right pages may differ.
+REACH: Final = 2
+_DEEPEST: Final = 4
+_SAME_PLACE: Final = 4.0
+# A page that repeats more of what stands between header and footer is a form that was filled in again.
+_FORM: Final = 0.3
+_MOST_KEYS: Final = 2_000
+_DIGITS: Final = re.compile("[0-9]+")
+_NUMBER_ONLY: Final = re.compile(
+    r"\W*(?:(?:page|seite|p\.|s\.|pág(?:ina|\.)|pagina|strona|sida|side|стр(?:аница|\.)|第|ページ)\s*)?[0-9]+\s*"
+    r"(?:(?:/|of|von|de|di|sur|из|z|av|页|頁|ページ)?\s*[,，]?\s*(?:[/|]|of|von|de|di|sur|共|总|out of)?\s*[0-9]*)"
+    r"\s*(?:页|頁|ページ|쪽)?\W*",
+    re.IGNORECASE,
+)
+_LONGEST_NUMBER: Final = 40
+
+
+class Sheet(Struct):
+    """The rows of one page.
+
+    Attributes:
+        index: texts of segments by their height on the page, in steps of `_SAME_PLACE`.
+    """
+
+    number: int
+    rows: list[Row]
+    index: dict[int, list[str]]
+
+
+def sheet(number: int, rows: list[Row]) -> Sheet:
+    """The page ``number`` with its ``rows``."""
+    index: dict[int, list[str]] = {}
+    for row in rows:
+        for part in row.segments:
+            index.setdefault(round(part.middle / _SAME_PLACE), []).append(part.text)
+    return Sheet(number, rows, index)
+
+
+class Furniture:
+    """Removes running headers and footers; each distinct one stays where it is first seen."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def clear(self, page: Sheet, others: Sequence[Sheet]) -> list[Row]:
+        """The rows of ``page`` without what it shares with ``others``, pages near it."""
+        order = sorted(range(len(page.rows)), key=lambda place: -page.rows[place].middle)
+        edges = [self._edge(page, order, others), self._edge(page, order[::-1], others)]
+        marked = {place: hits for edge in edges for place, hits in edge.items()}
+        if not marked or self._is_form(page, marked, others):
+            return page.rows
+        kept: list[Row] = []
+        for place, row in enumerate(page.rows):
+            hits = marked.get(place, {})
+            rest = [part for index, part in enumerate(row.segments) if self._stays(hits, index, part.text)]
+            if rest:
+                kept.append(Row(rest))
+        return kept
+
+    def _edge(self, page: Sheet, order: Sequence[int], others: Sequence[Sheet]) -> dict[int, dict[int, bool]]:
+        """Of rows from the edge inwards, those that repeat: by segment, whether it is a number that counts pages."""
+        found: dict[int, dict[int, bool]] = {}
+        for place in order[: min(_DEEPEST, max(1, len(order) - 1))]:
+            row = page.rows[place]
+            hits = {
+                index: counts
+                for index, part in enumerate(row.segments)
+                if (counts := _repeats(part.text, part.middle, page, others)) is not None
+            }
+            if not hits:
+                break
+            found[place] = hits
+        return found
+
+    def _is_form(self, page: Sheet, marked: dict[int, dict[int, bool]], others: Sequence[Sheet]) -> bool:
+        inner = [part for place, row in enumerate(page.rows) if place not in marked for part in row.segments]
+        same = sum(1 for part in inner if _repeats(part.text, part.middle, page, others) is not None)
+        return same >= 2 and same > _FORM * len(inner)
+
+    def _stays(self, hits: dict[int, bool], index: int, text: str) -> bool:
+        if index not in hits:
+            return True
+        if hits[index] and len(text) <= _LONGEST_NUMBER and _NUMBER_ONLY.fullmatch(text):
+            return False
+        key = _DIGITS.sub("#", text)
+        if key in self._seen:
+            return False
+        if len(self._seen) < _MOST_KEYS:
+            self._seen.add(key)
+        return True
+
+
+def _repeats(text: str, middle: float, page: Sheet, others: Sequence[Sheet]) -> bool | None:
+    """Whether numbers in ``text`` count pages; None where no other page has the like at its place."""
+    shape = _DIGITS.sub("#", text)
+    place = round(middle / _SAME_PLACE)
+    for other in others:
+        for near in (place, place - 1, place + 1):
+            for candidate in other.index.get(near, ()):
+                if candidate == text:
+                    return False
+                if _DIGITS.sub("#", candidate) == shape and _counts(text, candidate, other.number - page.number):
+                    return True
+    return None
+
+
+def _counts(text: str, other: str, pages: int) -> bool:
+    """Whether every number that differs differs by the distance of the pages."""
+    pairs = zip(_DIGITS.findall(text), _DIGITS.findall(other), strict=True)
+    return all(one == two or int(two[:9]) - int(one[:9]) == pages for one, two in pairs)

@@ -1,0 +1,90 @@
+"""The characters of a PDF: what its fonts say, made ordinary characters."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+from unicodedata import normalize as _normalize
+
+# Characters that stand for others because of how a font was made: ligatures, radicals, compatibility ideographs.
+_ODD: Final = re.compile("[\ufffd\u2e80-\u2fdf\ue000-\uf8ff\uf900-\ufaff\ufb00-\ufb06\U0002f800-\U0002fa1f]")
+# U+2E80 to U+2EF3, which Unicode gives no compatibility form, in order; U+2E9A is not assigned.
+# https://www.unicode.org/Public/UNIDATA/EquivalentUnifiedIdeograph.txt
+_SUPPLEMENT: Final = (
+    "々厂乛乚乙亻冂几刀刂卜㔾小小尢尣尢尣巳幺彑彐忄心扌攵　旡日月歹母民氵氺灬爫爫丬牛犭王疋目示礻竹糸纟罓罒网网网羊羊羊耂"
+    "聿肀月臼艹艹艹虎衤覀西见角角讠贝足车辶辶辶阝钅長镸长门阜阝雨青韦页风飞食食飠饣首马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟"
+)
+_RADICALS: Final = {
+    **{chr(0x2E80 + place): character for place, character in enumerate(_SUPPLEMENT)},
+    # NFKC gives forms that are seldom used today.
+    "\u2f3e": "户",
+    "\u2fad": "青",
+}
+_BULLETS: Final = "•"
+# Symbol and Wingdings at U+F000: https://www.unicode.org/Public/MAPPINGS/VENDORS/ADOBE/symbol.txt
+_SYMBOLS: Final = {0xFC: "✓", 0xFE: "☑", 0xA8: "☐", 0x6F: "☐", 0xFD: "☒", 0xE0: "→", 0xE8: "→", 0xAE: "→"}
+_BULLET_CODES: Final = frozenset(
+    {0x6C, 0x6E, 0x71, 0x75, 0x76, 0x77, 0x7F, 0x9F, 0xA0, 0xA7, 0xB7, 0xD8, 0x2D, 0xF0, 0x78}
+)
+# A soft hyphen within a word of small letters; elsewhere fonts use it for the hyphen.
+_SOFT_HYPHEN: Final = re.compile("(?<=[a-zß-ÿ])\u00ad(?=[a-zß-ÿ])|\u00ad$")
+# Most TrueType fonts begin with three glyphs that are no characters, then the space: code minus 29.
+_SHIFTS: Final = (0, 29, 28, 30, 31, 27)
+_LAST_CODE: Final = 0x7E
+_FEWEST_LETTERS: Final = 4
+_LETTERS_OF_TEXT: Final = 0.5
+_SMALL_LETTERS: Final = 0.6
+_VOWELS_FROM: Final = 0.22
+_VOWELS_TO: Final = 0.6
+
+
+def normalize(text: str) -> str:
+    """``text`` with ligatures, radicals, compatibility ideographs and private-use symbols as ordinary characters."""
+    if text.isascii():
+        return text
+    text = _SOFT_HYPHEN.sub("", text).replace("\u00ad", "-")
+    return _ODD.sub(lambda match: _ordinary(match.group()), text)
+
+
+@cache
+def _ordinary(character: str) -> str:
+    if known := _RADICALS.get(character):
+        return known
+    code = ord(character)
+    if code == 0xFFFD:
+        return ""
+    if 0xE000 <= code <= 0xF8FF:
+        return _symbol(code)
+    return _normalize("NFKC", character)
+
+
+def _symbol(code: int) -> str:
+    """A symbol of the private use area: fonts of symbols put theirs at U+F000; other codes tell nothing."""
+    low = code & 0xFF
+    if code >> 8 != 0xF0:
+        return _BULLETS if low in _BULLET_CODES else ""
+    return _SYMBOLS.get(low, _BULLETS if low in _BULLET_CODES or low > 0x7E else "")
+
+
+def guess_shift(text: str) -> int | None:
+    """What to add to the glyph numbers in ``text`` to get characters; None where nothing makes words of them."""
+    return next((shift for shift in _SHIFTS if _is_likely(unshift(text, shift))), None)
+
+
+def unshift(text: str, shift: int) -> str:
+    """``text`` with ``shift`` added to each code."""
+    return "".join(chr(ord(character) + shift) if ord(character) + shift <= _LAST_CODE else "" for character in text)
+
+
+def _is_likely(text: str) -> bool:
+    """Whether ``text`` has small letters and vowels as words have."""
+    letters = [character for character in text if character.isalpha()]
+    shown = len("".join(text.split()))
+    if len(letters) < max(_FEWEST_LETTERS, _LETTERS_OF_TEXT * shown):
+        return False
+    if any(ord(character) < 0x20 for character in text):
+        return False
+    small = sum(1 for character in letters if character.islower())
+    vowels = sum(1 for character in letters if character.lower() in "aeiouy")
+    return small >= _SMALL_LETTERS * len(letters) and _VOWELS_FROM <= vowels / len(letters) <= _VOWELS_TO

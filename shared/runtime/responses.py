@@ -1,0 +1,89 @@
+"""JSON answers, and what an error becomes over HTTP: its status, its stable code and a sentence."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+from flask import Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from shared.domain.errors import PlatformError, RequestError, TransientError
+from shared.runtime.request import request_id
+
+log = logging.getLogger(__name__)
+
+# Function Compute takes 32 MB at most. https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    """``content`` as a JSON response."""
+    return Response(msgspec.json.encode(content), status, mimetype="application/json")
+
+
+def answer_error(error: Exception) -> Response:
+    """The answer to a request that failed; what went wrong is logged."""
+    if isinstance(error, PlatformError):
+        _log_error(error)
+        response = answer(_body_of(error), status_of(error))
+        if isinstance(error, TransientError):
+            response.headers["Retry-After"] = str(max(1, round(error.retry_after or 1)))
+        return response
+    if isinstance(error, RequestEntityTooLarge):
+        return answer(_body("body_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes."), 413)
+    if isinstance(error, HTTPException):
+        return _answer_http_error(error)
+    log.error("request_crashed", exc_info=error)
+    return answer(_body("internal_error", "The request could not be handled; the log says why."), 500)
+
+
+def answer_failed_event(error: Exception) -> Response:
+    """The answer to an event that failed, which makes Function Compute deliver it again."""
+    if isinstance(error, PlatformError):
+        _log_error(error)
+        content = _body_of(error)
+    else:
+        log.error("event_crashed", exc_info=error)
+        content = _body("internal_error", "The event could not be handled; the log says why.")
+    # Without this header Function Compute records success and never retries: the document would be lost.
+    response = answer(content, 404)
+    response.headers["x-fc-status"] = "404"
+    return response
+
+
+def status_of(error: PlatformError) -> int:
+    """The HTTP status that tells a caller what kind of error this is."""
+    if isinstance(error, RequestError):
+        return error.status
+    return 503 if isinstance(error, TransientError) else 502
+
+
+def _answer_http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status == 404:
+        return answer(_body("not_found", f"There is nothing at {request.method} {request.path[:200]}."), 404)
+    if status == 405:
+        response = answer(_body("method_not_allowed", f"{request.method} is not allowed here."), 405)
+        response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        return response
+    return answer(_body(f"http_{status}", error.name), status)
+
+
+def _body(code: str, message: str, upstream_id: str = "") -> dict[str, Any]:
+    error = {"code": code, "message": message, "request_id": request_id()}
+    return {"error": {**error, "upstream_request_id": upstream_id} if upstream_id else error}
+
+
+def _body_of(error: PlatformError) -> dict[str, Any]:
+    return _body(error.code, error.message, error.request_id)
+
+
+def _log_error(error: PlatformError) -> None:
+    level = logging.INFO if isinstance(error, RequestError) else logging.WARNING
+    log.log(
+        level,
+        "request_failed",
+        extra={"code": error.code, "reason": error.message, "upstream_request_id": error.request_id},
+    )

@@ -1,0 +1,28 @@
+"""Settings: one frozen object for each function, in groups by concern; `shared.runtime.environment` reads them.
+
+To add a setting, add a field with its `Setting` to its group, and its line to `.env.example` and the docs.
+"""
+
+from shared.runtime.environment import Secret, list_variables, read_settings
+from shared.runtime.settings.access import AccessSettings, TenantSettings
+from shared.runtime.settings.content import IngestionSettings, RecordSettings
+from shared.runtime.settings.dashscope import DashScopeSettings, RerankSettings
+from shared.runtime.settings.functions import EmbedSettings, IngestSettings, SearchSettings
+from shared.runtime.settings.storage import BucketSettings, MilvusSettings
+
+__all__ = [
+    "AccessSettings",
+    "BucketSettings",
+    "DashScopeSettings",
+    "EmbedSettings",
+    "IngestSettings",
+    "IngestionSettings",
+    "MilvusSettings",
+    "RecordSettings",
+    "RerankSettings",
+    "SearchSettings",
+    "Secret",
+    "TenantSettings",
+    "list_variables",
+    "read_settings",
+]

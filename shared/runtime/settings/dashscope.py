@@ -1,0 +1,127 @@
+"""How to reach DashScope, with which models and which share of the quota. Times are seconds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from shared.domain.catalog import EMBEDDING_MODELS, RERANK_MODELS, EmbeddingModel, RerankModel
+from shared.runtime.environment import Secret, Setting
+
+# Where DashScope answers, by network. Keys belong to a region: a wrong pair is refused with 401.
+# https://help.aliyun.com/zh/model-studio/regions
+NETWORKS = {
+    "public": "https://dashscope.aliyuncs.com/api/v1",
+    "singapore": "https://dashscope-intl.aliyuncs.com/api/v1",
+    "virginia": "https://dashscope-us.aliyuncs.com/api/v1",
+    "hongkong": "https://cn-hongkong.dashscope.aliyuncs.com/api/v1",
+    # Through a PrivateLink endpoint with its custom domain switched on, from a VPC in Beijing.
+    "internal": "https://vpc-cn-beijing.dashscope.aliyuncs.com/api/v1",
+    # The owner's own internal host.
+    "internal-inc": "https://dashscope.aliyuncs-inc.com/api/v1",
+    "workspace": "https://{workspace}.{region}.maas.aliyuncs.com/api/v1",
+}
+
+
+class DashScopeSettings(Struct, frozen=True, kw_only=True):
+    """How to reach DashScope, with which model and which share of the account's quota."""
+
+    api_key: Annotated[
+        Secret, Setting("DASHSCOPE_API_KEY", "Key of DashScope (Model Studio), of the region the network names.")
+    ]
+    network: Annotated[
+        Literal["public", "singapore", "virginia", "hongkong", "internal", "internal-inc", "workspace"],
+        Setting("DASHSCOPE_NETWORK", "Which address of DashScope to call."),
+    ] = "public"
+    base_url: Annotated[
+        str, Setting("DASHSCOPE_BASE_URL", "Address that overrides the network's, ending in /api/v1.")
+    ] = ""
+    workspace: Annotated[str, Setting("DASHSCOPE_WORKSPACE", "Workspace id, for keys that belong to one.")] = ""
+    region: Annotated[str, Setting("DASHSCOPE_REGION", "Region of the workspace's own address.")] = "cn-beijing"
+    model_name: Annotated[str, Setting("EMBEDDING_MODEL", "Embedding model.")] = "text-embedding-v4"
+    requested_dimension: Annotated[
+        int, Meta(ge=0), Setting("EMBEDDING_DIMENSION", "Vector size; 0 takes the model's default.")
+    ] = 0
+    concurrency: Annotated[
+        int,
+        Meta(ge=1, le=64),
+        Setting("EMBEDDING_CONCURRENCY", "Calls to DashScope under way at once in one instance."),
+    ] = 16
+    call_timeout: Annotated[
+        float,
+        Meta(gt=0, le=300),
+        Setting("DASHSCOPE_TIMEOUT", "Seconds one call may take before it is given up and retried."),
+    ] = 20.0
+    requests_per_second: Annotated[
+        float,
+        Meta(ge=0),
+        Setting("QUOTA_REQUESTS_PER_SECOND", "The account's quota; 0 takes the documented one of the model."),
+    ] = 0.0
+    tokens_per_minute: Annotated[
+        int,
+        Meta(ge=0),
+        Setting("QUOTA_TOKENS_PER_MINUTE", "The account's quota; 0 takes the documented one of the model."),
+    ] = 0
+    quota_share: Annotated[
+        float,
+        Meta(gt=0, le=1),
+        Setting("QUOTA_SHARE", "Part of the account's quota that one instance of this function may use."),
+    ] = 1.0
+    max_cost: Annotated[
+        float,
+        Meta(ge=0),
+        Setting("MAX_COST_CNY", "What one instance may spend on DashScope before it stops, in CNY; 0 is no limit."),
+    ] = 0.0
+
+    def __post_init__(self) -> None:
+        key = self.api_key.reveal()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("DASHSCOPE_API_KEY holds a space, a line break or another character no key has")
+        if self.model_name not in EMBEDDING_MODELS:
+            raise ValueError(f"EMBEDDING_MODEL must be one of {', '.join(EMBEDDING_MODELS)}, not {self.model_name!r}")
+        if self.requested_dimension and self.requested_dimension not in self.model.dimensions:
+            allowed = ", ".join(map(str, self.model.dimensions))
+            raise ValueError(
+                f"EMBEDDING_DIMENSION must be one of {allowed} for {self.model_name}, not {self.requested_dimension}"
+            )
+        if self.base_url and not self.base_url.startswith(("http://", "https://")):
+            raise ValueError("DASHSCOPE_BASE_URL must start with https:// (or http:// inside a VPC)")
+        if self.network == "workspace" and not self.workspace and not self.base_url:
+            raise ValueError("DASHSCOPE_WORKSPACE is needed when DASHSCOPE_NETWORK is workspace")
+
+    @property
+    def model(self) -> EmbeddingModel:
+        """Limits and price of the model."""
+        return EMBEDDING_MODELS[self.model_name]
+
+    @property
+    def dimension(self) -> int:
+        """Vector size in use."""
+        return self.requested_dimension or self.model.default_dimension
+
+    @property
+    def address(self) -> str:
+        """Base URL in use."""
+        url = self.base_url or NETWORKS[self.network].format(workspace=self.workspace, region=self.region)
+        return url.rstrip("/")
+
+
+class RerankSettings(Struct, frozen=True, kw_only=True):
+    """Which model orders what a search found, and how much of it."""
+
+    model_name: Annotated[str, Setting("RERANK_MODEL", "Rerank model.")] = "qwen3-rerank"
+    # Never more than a search finds at least, so that the same candidates are reranked whatever page is asked for.
+    documents: Annotated[
+        int, Meta(ge=1, le=50), Setting("RERANK_DOCUMENTS", "Chunks reranked, the best of those found.")
+    ] = 30
+    by_default: Annotated[bool, Setting("RERANK_DEFAULT", "Whether a request is reranked by default.")] = False
+
+    def __post_init__(self) -> None:
+        if self.model_name not in RERANK_MODELS:
+            raise ValueError(f"RERANK_MODEL must be one of {', '.join(RERANK_MODELS)}, not {self.model_name!r}")
+
+    @property
+    def model(self) -> RerankModel:
+        """Limits and price of the model."""
+        return RERANK_MODELS[self.model_name]

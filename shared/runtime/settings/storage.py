@@ -1,0 +1,49 @@
+"""How to reach what holds the data: Milvus and the OSS bucket. Times are seconds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from shared.runtime.environment import Secret, Setting
+
+COLLECTION_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
+
+
+class MilvusSettings(Struct, frozen=True, kw_only=True):
+    """How to reach Milvus, and the name of the collections there."""
+
+    uri: Annotated[str, Setting("MILVUS_URI", "Address of Milvus, such as http://host:19530.")]
+    token: Annotated[Secret, Setting("MILVUS_TOKEN", "user:password, or an API key.")] = Secret("")
+    database: Annotated[str, Setting("MILVUS_DATABASE", "Database; empty takes the default one.")] = ""
+    collection: Annotated[
+        str,
+        Meta(pattern=f"^{COLLECTION_NAME}$"),
+        Setting("MILVUS_COLLECTION", "Name in front of the collections: letters, digits and underscores."),
+    ] = "search"
+    timeout: Annotated[float, Meta(gt=0, le=300), Setting("MILVUS_TIMEOUT", "Seconds one call may take.")] = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.uri.startswith(("http://", "https://", "tcp://")):
+            raise ValueError("MILVUS_URI must be an address such as http://host:19530 (a file cannot be shared)")
+
+
+class BucketSettings(Struct, frozen=True, kw_only=True):
+    """Which objects are indexed, and how to reach them."""
+
+    bucket: Annotated[str, Setting("OSS_BUCKET", "Bucket whose documents are indexed.")]
+    prefix: Annotated[str, Setting("OSS_PREFIX", "Only keys that start with this are indexed.")] = ""
+    suffix: Annotated[str, Setting("OSS_SUFFIX", "Only keys that end with this are indexed.")] = ""
+    region: Annotated[str, Setting("OSS_REGION", "Region of the bucket.")] = "cn-beijing"
+    endpoint: Annotated[str, Setting("OSS_ENDPOINT", "Address of OSS; empty takes the region's internal one.")] = ""
+    timeout: Annotated[float, Meta(gt=0, le=300), Setting("OSS_TIMEOUT", "Seconds without a byte from OSS.")] = 20.0
+    access_key_id: Annotated[
+        str, Setting("ALIBABA_CLOUD_ACCESS_KEY_ID", "Set by Function Compute from the function's role.")
+    ]
+    access_key_secret: Annotated[
+        Secret, Setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "Set by Function Compute from the function's role.")
+    ]
+    security_token: Annotated[
+        Secret, Setting("ALIBABA_CLOUD_SECURITY_TOKEN", "Set by Function Compute from the function's role.")
+    ] = Secret("")

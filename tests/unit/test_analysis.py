@@ -1,0 +1,122 @@
+"""What is written one way is found when it is looked for another way, and Milvus can split the tokens at spaces."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.language import numerals
+from shared.language.analysis import analyze, analyze_query, join_tokens
+
+PAIRS = [
+    # numbers
+    ("1,280.50", "1280.50"), ("1280.5", "1,280.50"), ("1.280,50 €", "1280.50"), ("1 280,50", "1280.50"),
+    ("1’280.50", "1280.50"), ("¥1,234.50", "1234.5"), ("00417", "417"), ("123 456 789", "123456789"), ("7.5 %", "7.5%"),
+    # units
+    ("25kg", "25 kg"), ("25㎏", "25 kg"), ("2 TB", "2TB"), ("300 元", "300元"), ("90℃", "90 °C"),
+    # dates
+    ("2026年5月8日", "2026-05-08"), ("2026/5/8", "20260508"), ("2026.05.08", "8 May 2026"),
+    ("May 8, 2026", "2026-05-08"), ("08.05.2026", "2026-05-08"),
+    ("二〇二六年五月八日", "2026-05-08"), ("5月8日", "五月八日"),
+    ("2026年5月", "2026-05"),
+    # Chinese numerals
+    ("三百元", "300元"), ("第十七条", "第17条"), ("一千二百八十元", "1280元"), ("两百五十", "250"),
+    ("百分之十五", "15%"),
+    ("3.5万元", "35000元"), ("三万五千", "35000"), ("第三章", "第3章"), ("三百零五", "305"), ("三百五", "350"),
+    # codes
+    ("GB/T 19001-2016", "19001"), ("ABC-12345", "12345"), ("ABC-12345", "ABC12345"),
+    ("ＡＢＣ－１２３４５", "abc-12345"),
+    ("6234-5678", "5678"), ("XR2000", "XR-2000"), ("SO20261127", "20261127"), ("USB\u2011C", "usb-c"),
+    ("v4.0.1", "4.0.1"),
+    # identifiers
+    ("maxRetryCount", "max_retry_count"), ("max-retry-count", "maxRetryCount"), ("userId", "user id"),
+    ("HttpClientTimeoutConfig", "http client timeout"), ("XMLHttpRequest", "xml http request"), ("C++", "c++"),
+    # words
+    ("e-mail", "email"), ("Wi-Fi", "wifi"), ("rooms", "room"), ("batteries", "battery"), ("running", "run"),
+    ("O’Brien", "OBrien"), ("Straße", "STRASSE"), ("naïve café", "naive cafe"), ("crème brûlée", "creme brulee"),
+    # characters
+    ("ﬁne", "fine"), ("infor\u00admation", "information"), ("zero\u200bwidth", "zerowidth"), ("停車位", "停车"),
+    ("發票", "发票"), ("用⼾⼿册", "用户手册"), ("⻓沙", "长沙"), ("ｶﾀｶﾅ", "カタカナ"), ("３００", "300"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), [*PAIRS, *((other, one) for one, other in PAIRS)])
+def test_each_form_finds_the_other(one: str, other: str) -> None:
+    assert set(analyze_query(other)) & set(analyze(f"before {one} after")) - set(analyze("before after"))
+
+
+def test_a_number_is_not_found_by_another() -> None:
+    assert "80" not in analyze("1,280.50")
+    assert "1280_5" not in analyze("12,805")
+    assert not set(analyze_query("第17条")) & set(analyze("第十八条 第7条")) - {"第", "条", "第十"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(("十", 10), ("十七", 17), ("一百二十", 120), ("一万零三", 10_003), ("二〇二六", 2026), ("叁佰", 300)),
+        *(("三亿五千万", 350_000_000), ("两千零八", 2008), ("一万亿", 10**12), ("十二万", 120_000)),
+    ],
+)
+def test_chinese_numerals_have_values(text: str, value: int) -> None:
+    assert numerals.parse_numeral(text) == value
+
+
+def test_words_without_a_subject_are_left_out_of_queries_unless_they_are_all() -> None:
+    assert analyze_query("What is the price of the room?") == ["pric", "room"]
+    assert analyze_query("怎么报销住宿费") == ["报销", "销住", "住宿", "宿费"]
+    assert analyze_query("谁") == ["谁"]
+
+
+@given(st.text())
+def test_every_tokenizer_keeps_the_tokens_whole(text: str) -> None:
+    tokens = analyze(text)
+    assert " ".join(tokens).split() == tokens
+    assert all(re.fullmatch(r"\w+", token) for token in tokens)
+
+
+@given(st.text(), st.integers(0, 60))
+def test_joined_tokens_fit_and_are_not_cut(text: str, size: int) -> None:
+    joined = join_tokens(analyze(text), size)
+    assert len(joined.encode()) <= size
+    assert joined.split() == analyze(text)[: len(joined.split())]
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "1",
+        "1,",
+        "1 ",
+        "a-",
+        "a_",
+        "Aa",
+        "万",
+        "一二",
+        "2026-",
+        "2026-05-0",
+        "may ",
+        "第",
+        "字",
+        ".",
+        "-",
+        "é",
+        "1.2.",
+        "A1b",
+    ],
+)
+def test_no_text_takes_more_than_its_length_worth_of_time(unit: str) -> None:
+    def measure(characters: int) -> float:
+        text = (unit * characters)[:characters]
+        runs = []
+        for _ in range(3):
+            started = time.process_time()
+            analyze(text)
+            runs.append(time.process_time() - started)
+        return min(runs)
+
+    assert measure(100_000) <= 20 * max(measure(10_000), 0.005)
