@@ -14,6 +14,7 @@ _LONGEST_LINES = 400
 _FENCES = {"---": ("---", "..."), "+++": ("+++",)}
 _FIELD = re.compile(r"([\"']?[^\s:#\[{>|,-][^:#]{0,100}):(?:\s+(.*))?$")
 _BLOCK_SCALAR = re.compile(r"[|>][+-]?[0-9]?")
+_ENTRY = re.compile(r"\"[^\"]*+\"|'[^']*+'|[^,\s\"'][^,]*+")
 _TITLES = frozenset({"title", "标题"})
 _LONGEST_VALUE_CHARACTERS = 2_000
 
@@ -87,7 +88,7 @@ def _joined(name: str, values: list[str], separator: str) -> Iterator[tuple[str,
 
 def _value(text: str) -> str:
     if text.startswith("[") and text.endswith("]"):
-        return ", ".join(_unquoted(entry.strip()) for entry in text[1:-1].split(","))
+        return ", ".join(map(_unquoted, _ENTRY.findall(text[1:-1])))
     return _unquoted(text.split(" #", 1)[0].rstrip() if text[:1] not in "\"'" else text)
 
 

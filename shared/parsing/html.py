@@ -32,9 +32,8 @@ _CHARSET = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.
 # What pages call these encodings is smaller than what they use: https://encoding.spec.whatwg.org/#names-and-labels
 _SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "big5": "cp950", "shift_jis": "cp932", "iso-8859-1": "cp1252"}
 
-_STRUCTURE = "h1, h2, h3, h4, h5, h6, pre, table, dl, details, form, section, article, figure, hr, main"
+_STRUCTURE = ("h1", "h2", "h3", "h4", "h5", "h6", "pre", "table", "dl", "details", "form", "section", "article", "figure", "hr")
 _STRUCTURE_IN_ROW = "table, h1, h2, h3, h4, h5, h6, pre"
-_STRUCTURE_INSIDE = {"dl": f"{_STRUCTURE}, dl dl", "details": f"{_STRUCTURE}, blockquote"}
 _HEADING_OR_CODE = "h1, h2, h3, h4, h5, h6, pre"
 _GROUPS = {"thead": 0, "tbody": 1, "tfoot": 2}
 _CONTENT = frozenset({"main", "article", "blockquote", "figure"})
@@ -189,7 +188,7 @@ class _Walk:
             return self._code(node)
         if name == "li":
             return self._item(node)
-        if name in ("dl", "details") and node.css_first(_STRUCTURE_INSIDE[name]) is None:
+        if name in ("dl", "details") and not _has_structure(node, name):
             return self._group(node, name)
         if name == "table" and not _is_layout(node):
             return html_table.blocks(_rows(node), self._outline.location, self._copies)
@@ -207,7 +206,7 @@ class _Walk:
             yield self._outline.block(text.strip("\n"), BlockKind.CODE)
 
     def _item(self, node: LexborNode) -> Iterator[Block] | None:
-        if node.css_first(_STRUCTURE) is not None:
+        if _has_structure(node, "li"):
             return None
         lines = list(item_lines(node, self._numbers, ""))
         if sum(map(len, lines)) > _LONGEST_ITEM_CHARACTERS and node.css_first("ul, ol") is not None:
@@ -231,6 +230,13 @@ class _Walk:
         yield from self._line(text, BlockKind.ITEM if self._items else BlockKind.TEXT)
 
 
+def _has_structure(node: LexborNode, name: str) -> bool:
+    """Whether parts of a page are inside ``node``, so that it is more than an item; ``name`` is its tag."""
+    others = ", ".join(tag for tag in _STRUCTURE if tag != name)
+    # A selector finds the node itself too.
+    return node.css_first(others) is not None or (name in _STRUCTURE and len(node.css(name)) > 1)
+
+
 def _is_layout(node: LexborNode) -> bool:
     """Whether a table only arranges parts of the page: what it holds is read cell after cell."""
     if node.attributes.get("role") in ("presentation", "none") or node.css_first(_HEADING_OR_CODE) is not None:
@@ -239,7 +245,7 @@ def _is_layout(node: LexborNode) -> bool:
     cells = [cell for row, _, _ in rows for cell in row.iter(include_text=False) if cell.tag in ("td", "th")]
     if any(cell.tag == "th" for cell in cells):
         return False
-    if len(cells) <= len(rows) or node.css_first("table") is not None:
+    if len(cells) <= len(rows) or len(node.css("table")) > 1:
         return True
     return any(_is_long(cell) for cell in cells)
 

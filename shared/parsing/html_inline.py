@@ -121,7 +121,7 @@ def _select(node: LexborNode) -> str:
 
 
 def _textarea(node: LexborNode) -> str:
-    return BREAK + (node.text_content or "").replace("\n", BREAK) + BREAK
+    return BREAK + node.text().replace("\n", BREAK) + BREAK
 
 
 def _button(node: LexborNode) -> str | None:

@@ -58,17 +58,22 @@ def blocks(rows: Sequence[Row], location: Location, copies: Copies) -> Iterator[
     """The rows of a table, each with the labels of its columns; a row of one cell over all columns stands alone."""
     width = max((sum(cell.columns for cell in row.cells) for row in rows if len(row.cells) > 1), default=1)
     banners = [len(row.cells) == 1 and row.cells[0].columns >= max(2, width) for row in rows]
+    first = banners.index(False) if False in banners else len(rows)
+    for row in rows[:first]:
+        if row.cells[0].text:
+            yield Block(row.cells[0].text, location, kind=BlockKind.ROW)
+    rows, banners = rows[first:], banners[first:]
     labelled = [row for row, banner in zip(rows, banners, strict=True) if not banner]
     count = _header_rows(labelled)
     grid = _grid(labelled, count, copies)
-    if count == 0:
-        banners_kept = any(cell.header for row in rows for cell in row.cells)
-        if banners_kept and all(_is_record(row) for row in labelled):
-            yield from _records(rows, banners, grid, location)
-            return
-        yield from _rendered(list(_all(rows, banners, grid)), 0 if banners_kept else None, location)
-        return
-    yield from _sections(rows, banners, grid, count, location)
+    if count:
+        yield from _sections(rows, banners, grid, count, location)
+    elif labelled and all(map(_is_record, labelled)):
+        yield from _records(rows, banners, grid, location)
+    else:
+        # Labels in the first column, and no others: the first row is no header.
+        has_labels = any(cell.header for row in labelled for cell in row.cells)
+        yield from _rendered(list(_all(rows, banners, grid)), 0 if has_labels else None, location)
 
 
 def _header_rows(rows: Sequence[Row]) -> int:

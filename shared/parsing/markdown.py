@@ -6,14 +6,13 @@ markdown-it keeps a whole text in memory, so that a file is parsed part by part.
 from __future__ import annotations
 
 import re
-from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.models import Block, BlockKind, ParsedDocument
+from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing import front_matter, markdown_parts, table
 from shared.parsing.encoding import decode, split_lines
-from shared.parsing.markdown_inline import parser, text_of
+from shared.parsing.markdown_inline import check_box, excess_cells, parser, text_of
 from shared.parsing.outline import Outline
 
 if TYPE_CHECKING:
@@ -63,13 +62,15 @@ def _references(path: Path, limits: Limits) -> dict[str, Any]:
 def _with_fields(fields: front_matter.Fields, title: str, blocks: Iterator[Block]) -> Iterator[Block]:
     """``blocks`` after the title, unless the first heading repeats it, and the other fields of the front matter."""
     first = next(blocks, None)
-    if title and (first is None or not first.heading or first.text != title):
-        yield Outline().heading(1, title)
-    if first is not None and first.heading:
-        yield first
+    heading = first if first is not None and first.heading else None
+    if title and (heading is None or heading.text != title):
+        heading = Outline().heading(1, title)
+        yield heading
+    elif heading is not None:
+        yield heading
         first = None
     if text := front_matter.text_of(fields):
-        yield Block(text, kind=BlockKind.ROW)
+        yield Block(text, heading.location if heading and title else Location(), kind=BlockKind.ROW)
     if first is not None:
         yield first
     yield from blocks
@@ -103,7 +104,8 @@ class _Reader:
             token = tokens[at]
             end = _end(tokens, at)
             if token.type == "inline":
-                yield from self._text(mark + text_of(token), kind)
+                text = text_of(token)
+                yield from self._text(mark + (check_box(text) if kind is BlockKind.ITEM else text), kind)
                 mark = ""
             elif token.type == "heading_open":
                 yield from self._heading(token, tokens[at + 1])
@@ -151,8 +153,11 @@ class _Reader:
         for token in tokens:
             if token.type == "tr_open":
                 grid.append([])
+                row = token
             elif token.type == "inline":
                 grid[-1].append(text_of(token))
+            elif token.type == "tr_close" and len(grid) > 1 and row.map:
+                grid[-1] += excess_cells(self._lines[row.map[0]], len(grid[0]))
         header_rows = 1 if any(grid[0]) else 0
         for row in table.render(grid, header_rows=header_rows):
             yield row.block(self._outline.location)
@@ -202,7 +207,8 @@ def _item_lines(tokens: Sequence[Token], mark: str, indent: str) -> Iterator[str
             depth -= 1
         elif token.type == "inline":
             for line in text_of(token).split("\n"):
-                yield indent + "  " * depth + (marks.pop() if marks else "") + line
+                shown = check_box(line) if marks else line
+                yield indent + "  " * depth + (marks.pop() if marks else "") + shown
                 marks.clear()
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LONGEST_INLINE_CHARACTERS = 4_096
 _LONGEST_MATH_CHARACTERS = 1_000
 _SOFT_BREAK = "\x00"
+_SPACES = re.compile(r"[ \t]{2,}")
+_BOX = re.compile(r"\[([ xX])\](?=\s)")
 _FOOTNOTE = re.compile(r"\[\^([^\]\s\[]{1,100})\]")
 # CommonMark does not close emphasis between Chinese punctuation and a Chinese character, though writers expect it.
 _CJK = r"\u2e80-\u9fff\uac00-\ud7a3\uff00-\uffef"
@@ -55,7 +57,26 @@ def parser() -> MarkdownIt:
 def text_of(token: Token) -> str:
     """The text of an inline token as a reader sees it; a hard line break is a line break."""
     rendered = _render(token.children or ())
-    return "\n".join(join_all(line.split(_SOFT_BREAK)) for line in rendered.split("\n")).strip()
+    text = "\n".join(join_all(line.split(_SOFT_BREAK)) for line in rendered.split("\n")).strip()
+    return _SPACES.sub(" ", text) if "  " in text else text
+
+
+def excess_cells(line: str, columns: int) -> list[str]:
+    """The cells of a table row that has more than its header, which renderers leave out."""
+    from markdown_it.rules_block.table import escapedSplit
+
+    if line.count("|") < columns:
+        return []
+    cells = escapedSplit(line.strip(" \t>"))
+    cells = cells[not cells[0].strip() :]
+    cells = cells[: len(cells) - (not cells[-1].strip())] if cells else cells
+    return [text_of(parser().parseInline(cell.strip())[0]) for cell in cells[columns:]]
+
+
+def check_box(text: str) -> str:
+    """A text that begins an item, with ``[x]`` as the box that is shown."""
+    match = _BOX.match(text)
+    return f"{'☐' if match[1] == ' ' else '☑'}{text[match.end():]}" if match else text
 
 
 def _render(tokens: Sequence[Token]) -> str:

@@ -22,9 +22,8 @@ _STARTS_BLOCK = re.compile(r"[^\s\-*+0-9<>|]")
 _DELIMITERS = frozenset("|-: \t>")
 _CJK = r"\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 # As Chinese editors show it; in Latin script "#word" is a tag or a directive, and "#12" an issue.
-_UNSPACED_HEADING = re.compile(
-    rf"( {{0,3}})(#{{1,6}})(?=[{_CJK}（【《“]|[0-9]{{1,4}}(?:[.．、][0-9]{{1,4}})*+[.．、]?[ \t]*[{_CJK}A-Za-z]|(?<=##)[A-Z0-9])"
-)
+_NUMBER = rf"[0-9]{{1,4}}(?:[.．、][0-9]{{1,4}})*+(?:[.．、][ \t]*\S|[ \t]*[{_CJK}]|(?<=[.．][0-9])[ \t])"
+_UNSPACED_HEADING = re.compile(rf"( {{0,3}})(#{{1,6}})(?=[{_CJK}（【《“]|{_NUMBER}|(?<=##)[A-Z0-9])")
 _TAG = re.compile(r"#[^\s#]")
 _FOOTNOTE = re.compile(r" {0,3}\[\^[^\]\s]{1,100}\]:")
 _LABEL = re.compile(r" {0,3}\[((?:[^\[\]\\\n]|\\.){1,200}+)\]:[ \t]*\S")
@@ -132,9 +131,10 @@ class _State:
             self._table = [self._previous, line]
         elif _FOOTNOTE.match(line):
             # As a definition of a link it would vanish where it is one word.
-            return line.replace("[", "\\[", 1)
+            escaped = line.replace("[", "\\[", 1)
+            return f"\n{escaped}" if self._previous.strip() else escaped
         elif _is_heading(line):
-            return _UNSPACED_HEADING.sub(r"\1\2 ", line, count=1)
+            return _UNSPACED_HEADING.sub(r"\1\2 ", line, count=1).rstrip("# ")
         return line
 
 
