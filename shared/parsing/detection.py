@@ -1,8 +1,8 @@
 """Which encoding a text file is in, and the text of lines in files that mix several.
 
 UTF-8 is checked strictly over the whole file, because a file may be ASCII for a megabyte and GB18030 after it. Where
-UTF-8 fails, the lines around the failure that are not UTF-8 are decoded by each candidate, and the one whose characters
-are the most common in its language wins; charset-normalizer is asked when none is convincing.
+UTF-8 fails, the lines around the failure that are not UTF-8 are decoded by each candidate, and the one that gives the
+most common characters of its language wins; charset-normalizer is asked when none is convincing.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def detect(path: Path) -> tuple[str, bool]:
 
 
 def read_line(line: bytes, encoding: str) -> str:
-    """The text of a line of a file whose lines are in UTF-8, in ``encoding``, or in yet another encoding."""
+    """The text of a line of a file that mixes lines in UTF-8, in ``encoding``, and in other encodings."""
     if line.isascii():
         return line.decode("ascii")
     try:
@@ -136,7 +136,7 @@ def _foreign(sample: bytes) -> bytes:
 
 
 def _wide(head: bytes) -> str:
-    """UTF-16 without a mark, told by the zero bytes of its ASCII characters or by common Chinese ones."""
+    """UTF-16 without a mark, recognized by the zero bytes of its ASCII characters or by common Chinese ones."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
     half = max(1, len(head) // 2)
     if odd > 0.2 * half and even < 0.02 * half + 1:
@@ -152,7 +152,7 @@ def _wide(head: bytes) -> str:
 
 
 def _is_binary(head: bytes) -> bool:
-    controls = len(head) - len(head.translate(None, bytes({*range(9), 11, *range(14, 27), *range(28, 32)})))
+    controls = len(head) - len(head.translate(None, bytes({*range(8), 11, *range(14, 27), *range(28, 32)})))
     return controls > 0.1 * len(head)
 
 

@@ -66,7 +66,7 @@ def decode(path: Path, *, pages: bool = False) -> Iterator[str]:
     held = ""
     for text in _decoded(path):
         # An escape sequence may go on in the next stretch.
-        cut = text.rfind("\x1b", max(0, len(text) - _LONGEST_ESCAPE_CHARACTERS))
+        cut = text.find("\x1b", max(0, len(text) - _LONGEST_ESCAPE_CHARACTERS))
         ready, held = (held + text, "") if cut < 0 else (held + text[:cut], text[cut:])
         yield _cleaned(ready, pages=pages)
     yield _cleaned(held, pages=pages)

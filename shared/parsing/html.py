@@ -18,7 +18,7 @@ from shared.parsing.markup import reduce
 from shared.parsing.outline import Outline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from selectolax.lexbor import LexborNode
@@ -32,7 +32,23 @@ _CHARSET = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.
 # What pages call these encodings is smaller than what they use: https://encoding.spec.whatwg.org/#names-and-labels
 _SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "big5": "cp950", "shift_jis": "cp932", "iso-8859-1": "cp1252"}
 
-_STRUCTURE = ("h1", "h2", "h3", "h4", "h5", "h6", "pre", "table", "dl", "details", "form", "section", "article", "figure", "hr")
+_STRUCTURE = (
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "pre",
+    "table",
+    "dl",
+    "details",
+    "form",
+    "section",
+    "article",
+    "figure",
+    "hr",
+)
 _STRUCTURE_IN_ROW = "table, h1, h2, h3, h4, h5, h6, pre"
 _HEADING_OR_CODE = "h1, h2, h3, h4, h5, h6, pre"
 _GROUPS = {"thead": 0, "tbody": 1, "tfoot": 2}
@@ -80,7 +96,7 @@ def read(source: str, limits: Limits, outline: Outline, warnings: list[str]) -> 
 
 
 def _declared(path: Path) -> str:
-    """The encoding the page names, when its first bytes agree; a page saved anew as UTF-8 often keeps its old label."""
+    """The encoding the page names, when its first bytes agree; a page that was converted to UTF-8 may keep its old label."""
     with path.open("rb") as stream:
         head = stream.read(1 << 16)
     match = _CHARSET.search(head[:_PRESCAN_BYTES])
@@ -139,7 +155,8 @@ class _Walk:
         if self._copies.exhausted:
             self._warnings.append("Merged cells of its tables cover too many cells; some were read once only.")
 
-    def _open(self, node: LexborNode) -> Iterator[Block]:  # returns whether to go on inside
+    def _open(self, node: LexborNode) -> Generator[Block, None, bool]:
+        """The blocks that end where ``node`` begins, or that it is; returns whether to go on inside."""
         name = node.tag or ""
         text = inline(node)
         if text is not None:
@@ -257,7 +274,9 @@ def _is_long(cell: LexborNode) -> bool:
 
 def _own_rows(node: LexborNode) -> Iterator[tuple[LexborNode, int, bool]]:
     """The rows of a table, not of tables inside it, with the number of their group and whether that is the head."""
-    groups = [child for child in node.iter(include_text=False) if child.tag in _GROUPS and "hidden" not in child.attributes]
+    groups = [
+        child for child in node.iter(include_text=False) if child.tag in _GROUPS and "hidden" not in child.attributes
+    ]
     groups.sort(key=lambda group: _GROUPS[group.tag or ""])
     for number, group in enumerate(groups):
         for row in group.iter(include_text=False):
@@ -277,7 +296,10 @@ def _cells(row: LexborNode) -> Iterator[html_table.Cell]:
         if cell.tag in ("td", "th") and "hidden" not in cell.attributes:
             spans = cell.attributes
             yield html_table.Cell(
-                text_of(cell), _span(spans.get("rowspan"), 65_534), _span(spans.get("colspan"), 1_000) or 1, cell.tag == "th"
+                text_of(cell),
+                _span(spans.get("rowspan"), 65_534),
+                _span(spans.get("colspan"), 1_000) or 1,
+                cell.tag == "th",
             )
 
 

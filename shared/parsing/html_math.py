@@ -32,7 +32,9 @@ def _text(node: LexborNode) -> str:
         return (node.text_content or "").strip()
     if name in ("annotation", "annotation-xml", "mphantom"):
         return ""
-    children = [child for child in node.iter(include_text=True) if child.tag != _TEXT or (child.text_content or "").strip()]
+    children = [
+        child for child in node.iter(include_text=True) if child.tag != _TEXT or (child.text_content or "").strip()
+    ]
     return _element(name, [_text(child) for child in children])
 
 

@@ -150,14 +150,15 @@ class _Reader:
 
     def _table(self, tokens: Sequence[Token]) -> Iterator[Block]:
         grid: list[list[str]] = []
+        line: int | None = None
         for token in tokens:
             if token.type == "tr_open":
                 grid.append([])
-                row = token
+                line = token.map[0] if token.map else None
             elif token.type == "inline":
                 grid[-1].append(text_of(token))
-            elif token.type == "tr_close" and len(grid) > 1 and row.map:
-                grid[-1] += excess_cells(self._lines[row.map[0]], len(grid[0]))
+            elif token.type == "tr_close" and len(grid) > 1 and line is not None:
+                grid[-1] += excess_cells(self._lines[line], len(grid[0]))
         header_rows = 1 if any(grid[0]) else 0
         for row in table.render(grid, header_rows=header_rows):
             yield row.block(self._outline.location)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Some rules take time that grows with the square of a paragraph's length, so that a long one is parsed in pieces.
 _LONGEST_INLINE_CHARACTERS = 4_096
+# Where more than one character in ten is a bracket, each of which is sought a partner.
+_LONGEST_BRACKETS_CHARACTERS = 256
 _LONGEST_MATH_CHARACTERS = 1_000
 _SOFT_BREAK = "\x00"
 _SPACES = re.compile(r"[ \t]{2,}")
@@ -26,7 +28,9 @@ _BOX = re.compile(r"\[([ xX])\](?=\s)")
 _FOOTNOTE = re.compile(r"\[\^([^\]\s\[]{1,100})\]")
 # CommonMark does not close emphasis between Chinese punctuation and a Chinese character, though writers expect it.
 _CJK = r"\u2e80-\u9fff\uac00-\ud7a3\uff00-\uffef"
-_LEFT_EMPHASIS = re.compile(rf"\*\*(?=\S)([^*\n]{{1,300}}?[^*\s])\*\*(?=[{_CJK}])|(?<=[{_CJK}])\*\*(?=\S)([^*\n]{{1,300}}?[^*\s])\*\*")
+_LEFT_EMPHASIS = re.compile(
+    rf"\*\*(?=\S)([^*\n]{{1,300}}?[^*\s])\*\*(?=[{_CJK}])|(?<=[{_CJK}])\*\*(?=\S)([^*\n]{{1,300}}?[^*\s])\*\*"
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]{0,40})")
 _ALT = re.compile(r"""\salt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 # What is left out between these tags.
@@ -36,7 +40,7 @@ _FORMATTING = _SILENT | frozenset(
     "a abbr acronym address b bdi bdo big blockquote br button center cite code data dd del details dfn div dl dt em "
     "figcaption figure font h1 h2 h3 h4 h5 h6 hr i iframe img input ins kbd label li mark nobr ol p picture pre q rb "
     "rtc ruby s samp section select small source span strike strong sub summary sup svg table tbody td th thead time "
-    "tr tt u ul var video wbr".split()
+    "tr tt u ul var video wbr".split()  # noqa: SIM905 - ninety names are read more easily so
 )
 
 
@@ -50,7 +54,7 @@ def parser() -> MarkdownIt:
     markdown.inline.ruler.before("escape", "math", _math)
     markdown.block.ruler.before("fence", "math_block", _math_block, {"alt": ["paragraph", "blockquote", "list"]})
     # Where a link leads does not matter, and an image with a `data:` address is an image.
-    markdown.validateLink = lambda _: True  # type: ignore[method-assign]
+    markdown.validateLink = lambda _: True  # type: ignore[method-assign,assignment]
     return markdown
 
 
@@ -76,7 +80,7 @@ def excess_cells(line: str, columns: int) -> list[str]:
 def check_box(text: str) -> str:
     """A text that begins an item, with ``[x]`` as the box that is shown."""
     match = _BOX.match(text)
-    return f"{'☐' if match[1] == ' ' else '☑'}{text[match.end():]}" if match else text
+    return f"{'☐' if match[1] == ' ' else '☑'}{text[match.end() :]}" if match else text
 
 
 def _render(tokens: Sequence[Token]) -> str:
@@ -134,20 +138,23 @@ def _parse_inline(state: StateCore) -> None:
 
 
 def _pieces(content: str) -> Sequence[str]:
-    longest = _LONGEST_INLINE_CHARACTERS
+    crowded = content.count("[") * 10 > len(content)
+    longest = _LONGEST_BRACKETS_CHARACTERS if crowded else _LONGEST_INLINE_CHARACTERS
     if len(content) <= longest:
         return (content,)
     pieces = []
     start = 0
     while len(content) - start > longest:
-        end = max(content.rfind("\n", start, start + longest), content.rfind(" ", start + longest // 2, start + longest))
+        end = max(
+            content.rfind("\n", start, start + longest), content.rfind(" ", start + longest // 2, start + longest)
+        )
         end = end + 1 if end > start else start + longest
         pieces.append(content[start:end])
         start = end
     return [*pieces, content[start:]]
 
 
-def _math(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - the signature of a rule
+def _math(state: StateInline, silent: bool) -> bool:
     """``$x_1$`` and ``$$x$$`` as they are; a price such as $5 is no formula."""
     source, start = state.src, state.pos
     if source[start] != "$":
@@ -167,7 +174,7 @@ def _math(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - the signa
     return True
 
 
-def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - as above
+def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Lines between two lines that are ``$$``."""
 
     def line(number: int) -> str:
@@ -175,7 +182,9 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool: 
 
     if line(start).strip() != "$$" or state.is_code_block(start):
         return False
-    last = next((number for number in range(start + 1, min(end, start + 200)) if line(number).strip().endswith("$$")), 0)
+    last = next(
+        (number for number in range(start + 1, min(end, start + 200)) if line(number).strip().endswith("$$")), 0
+    )
     if not last:
         return False
     if not silent:

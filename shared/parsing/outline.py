@@ -37,5 +37,5 @@ class Outline:
         """A block of the section now open."""
         return Block(text, self.location, kind=kind)
 
-    # The parsers of docx and pdf call it so.
+    # The parsers of docx and pdf still call it so.
     passage = block

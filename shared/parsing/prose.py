@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # Nobody wraps wider by hand: a longer line is a whole paragraph. In columns, a Chinese character taking two.
 WIDEST_WRAPPED_COLUMNS = 120
+# Nobody wraps narrower either: such lines are a list, an address, a poem.
+_NARROWEST_WRAPPED_COLUMNS = 32
 # A wrapped line ends where the next word did not fit; one that leaves more of the width empty ended on purpose.
 _FILLED = 0.75
 
@@ -23,6 +25,7 @@ _MARKER = re.compile(
 )
 _INDENT = re.compile(r"\u3000|\t| {4}")
 _SENTENCE_END = re.compile(r"[。！？；!?…]+[”’」』）)]*|[.;][”’\"')]*(?=\s)|\n")
+_ENDS_SENTENCE = re.compile(r"[。！？；!?.;:：](?=\s{0,100}\Z)")
 _HYPHENATED = re.compile(r"[a-z]{2}-$")
 
 
@@ -69,7 +72,10 @@ def unwrap(lines: Sequence[str]) -> list[str]:
     A line goes on in the next one when it fills the width and the next starts neither an item nor an indent.
     """
     full = max((columns(line.rstrip()) for line in lines), default=0)
-    wrapped = full <= WIDEST_WRAPPED_COLUMNS
+    # Lines that all end a sentence are sentences, and records of a log may be of one width.
+    wrapped = _NARROWEST_WRAPPED_COLUMNS <= full <= WIDEST_WRAPPED_COLUMNS and not all(
+        map(_ENDS_SENTENCE.search, lines)
+    )
     groups: list[list[str]] = []
     goes_on = False
     for line in lines:

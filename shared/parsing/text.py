@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import decode, split_lines
 from shared.parsing.prose import WIDEST_WRAPPED_COLUMNS, columns, unwrap
@@ -18,9 +20,17 @@ if TYPE_CHECKING:
 _INDENT = "\u3000"
 _PAGE_BREAK = "\x0c"
 _CHUNK_BYTES = 1 << 20
-_ITEM = re.compile(r"\s*(?:[-*+•●▪◦‣·–—]\s|\(?[0-9]{1,3}[.)、．]\s?(?![0-9])|[（(][一二三四五六七八九十]{1,3}[）)]|[a-z][.)]\s)")
-_QUESTION = re.compile(r"\s*(?:Q(?:uestion)?[ 0-9]{0,6}|F(?:rage)?[ 0-9]{0,6}|问题?[ 0-9]{0,6}|問題?[ 0-9]{0,6})[:：.、]\s*\S", re.IGNORECASE)
-_ANSWER = re.compile(r"\s*(?:A(?:nswer)?[ 0-9]{0,6}|A(?:ntwort)?[ 0-9]{0,6}|答案?[ 0-9]{0,6}|解答[ 0-9]{0,6})[:：.、]\s*\S", re.IGNORECASE)
+_ITEM = re.compile(
+    r"\s*(?:[-*+•●▪◦‣·–—]\s|\(?[0-9]{1,3}[.)、．]\s?(?![0-9])|[（(][一二三四五六七八九十]{1,3}[）)]|[a-z][.)]\s)"
+)
+_QUESTION = re.compile(
+    r"\s*(?:Q(?:uestion)?[ 0-9]{0,6}|F(?:rage)?[ 0-9]{0,6}|问题?[ 0-9]{0,6}|問題?[ 0-9]{0,6})[:：.、]\s*\S",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(
+    r"\s*(?:A(?:nswer)?[ 0-9]{0,6}|A(?:ntwort)?[ 0-9]{0,6}|答案?[ 0-9]{0,6}|解答[ 0-9]{0,6})[:：.、]\s*\S",
+    re.IGNORECASE,
+)
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -32,16 +42,14 @@ def _blocks(path: Path, longest: int) -> Iterator[Block]:
     """Blocks of each page; a question and its answer in two paragraphs are one block."""
     asked: Block | None = None
     for block in _paragraphs(path, longest):
+        if asked is not None and asked.location == block.location and _ANSWER.match(block.text):
+            yield replace(asked, text=f"{asked.text}\n{block.text}")
+            asked = None
+            continue
         if asked is not None:
-            if asked.location == block.location and _ANSWER.match(block.text):
-                text = f"{asked.text}\n{block.text}"
-                asked, block = None, Block(text, block.location, kind=BlockKind.ROW, keys=asked.keys)
-            else:
-                yield asked
-                asked = None
-        if block.kind is BlockKind.ROW and _is_question(block.text):
-            asked = block
-        else:
+            yield asked
+        asked = block if block.kind is BlockKind.ROW and "\n" not in block.text else None
+        if asked is None:
             yield block
     if asked is not None:
         yield asked
@@ -74,12 +82,12 @@ def _has_pages(path: Path) -> bool:
 
 
 def _shaped(gathered: list[str], location: Location) -> Iterator[Block]:
-    """Lines that end on purpose stay lines of one block (an address) unless each is a paragraph, an item or an answer."""
+    """Lines that end on purpose stay lines of one block unless each is a paragraph, an item or an answer."""
     if any(columns(line) > WIDEST_WRAPPED_COLUMNS for line in gathered):
         lines = [line.strip() for line in gathered]
         grouped = _paired(lines) if any(map(_QUESTION.match, lines)) else ([line] for line in lines)
     else:
-        lines = unwrap(gathered)
+        lines = [line for run in _runs(gathered) for line in unwrap(run)]
         grouped = _paired(lines) if any(map(_QUESTION.match, lines)) else _items(lines)
     for group in grouped:
         text = "\n".join(group)
@@ -87,6 +95,17 @@ def _shaped(gathered: list[str], location: Location) -> Iterator[Block]:
             yield Block(text, location, kind=BlockKind.ROW, keys=group[0][:200])
         else:
             yield Block(text, location, kind=BlockKind.ITEM if _ITEM.match(text) and len(lines) > 1 else BlockKind.TEXT)
+
+
+def _runs(lines: list[str]) -> Iterator[list[str]]:
+    """The lines up to each that begins a question or an answer, which no line before it runs into."""
+    run: list[str] = []
+    for line in lines:
+        if run and (_QUESTION.match(line) or _ANSWER.match(line)):
+            yield run
+            run = []
+        run.append(line)
+    yield run
 
 
 def _paired(lines: list[str]) -> Iterator[list[str]]:
@@ -114,7 +133,3 @@ def _items(lines: list[str]) -> Iterator[list[str]]:
             group = []
         group.append(line)
     yield group
-
-
-def _is_question(text: str) -> bool:
-    return "\n" not in text and _QUESTION.match(text) is not None

@@ -34,7 +34,9 @@ def test_a_name_is_the_same_name_however_its_accents_were_typed() -> None:
     assert compile_filter({"exists": "metadata.gro\u0308ße"}) == 'exists metadata["größe"]'
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a-b", "1a", 'a"', "a]", "a\\", "a\n", "\u0301a", "x" * 65, "a\u200bb", "，"])
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a-b", "1a", 'a"', "a]", "a\\", "a\n", "\u0301a", "x" * 65, "a\u200bb", "，"]
+)
 def test_other_names_are_refused_in_metadata_and_in_a_filter(name: str) -> None:
     with pytest.raises(ValueError, match="the name"):
         metadata.check({name: 1})
