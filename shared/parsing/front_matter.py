@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LINES = 400
 _FENCES = {"---": ("---", "..."), "+++": ("+++",)}
-_FIELD = re.compile(r"([\"']?[^\s:#\[{>|,-][^:#]{0,100}):(?:\s+(.*))?$")
+_FIELD = re.compile(r"\A([\"']?[^\s:#\[{>|,-][^:#]{0,100}):(?:\s+(.*))?$")
 _BLOCK_SCALAR = re.compile(r"[|>][+-]?[0-9]?")
 _ENTRY = re.compile(r"\"[^\"]*+\"|'[^']*+'|[^,\s\"'][^,]*+")
 _TITLES = frozenset({"title", "标题"})

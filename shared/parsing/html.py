@@ -96,7 +96,7 @@ def read(source: str, limits: Limits, outline: Outline, warnings: list[str]) -> 
 
 
 def _declared(path: Path) -> str:
-    """The encoding the page names, when its first bytes agree; a page that was converted to UTF-8 may keep its old label."""
+    """The encoding the page names, when its first bytes agree; converted pages may keep an old label."""
     with path.open("rb") as stream:
         head = stream.read(1 << 16)
     match = _CHARSET.search(head[:_PRESCAN_BYTES])

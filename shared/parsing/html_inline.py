@@ -28,7 +28,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹�
 _EXPONENT = re.compile(r"[+\-−]?(?:[0-9]{1,3}|n)")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _WIDE_BREAK = re.compile(r"(?<=[\u2e80-\u9fff\uff00-\uffef])[ \t]*\n\s*(?=[\u2e80-\u9fff\uff00-\uffef])")
-_FILE_NAME = re.compile(r"\S{1,200}\.(?:jpe?g|png|gif|webp|svg|bmp|avif|tiff?)", re.IGNORECASE)
+_FILE_NAME = re.compile(r"\A\S{1,200}\.(?:jpe?g|png|gif|webp|svg|bmp|avif|tiff?)", re.IGNORECASE)
 _VALUED = frozenset(
     {"", "text", "search", "email", "tel", "url", "number", "date", "time", "month", "week", "datetime-local", "range"}
     | {"color", "datetime"}

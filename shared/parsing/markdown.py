@@ -28,7 +28,7 @@ _LONGEST_ITEM_CHARACTERS = 1_200
 _MOST_LABELS = 100_000
 _HEADING_ID = re.compile(r"[ \t]\{#[\w:.-]{1,100}\}$")
 _OPEN_TABLE = re.compile(r"<(/?)table(?=[\s>])", re.IGNORECASE)
-_BARE_ROW = re.compile(r"\s*<(?:tr|td|th|tbody|thead|tfoot)[\s>]", re.IGNORECASE)
+_BARE_ROW = re.compile(r"\A\s*<(?:tr|td|th|tbody|thead|tfoot)[\s>]", re.IGNORECASE)
 _SIMPLE = frozenset({"paragraph_open", "paragraph_close", "inline", "list_item_open", "list_item_close"}) | {
     f"{kind}_list_{end}" for kind in ("bullet", "ordered") for end in ("open", "close")
 }
