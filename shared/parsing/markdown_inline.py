@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # Some rules take time that grows with the square of a paragraph's length, so that a long one is parsed in pieces.
 _LONGEST_INLINE_CHARACTERS = 4_096
-# Where more than one character in ten is a bracket, each of which is sought a partner.
-_LONGEST_BRACKETS_CHARACTERS = 256
+# Each bracket is sought a partner: the more brackets among the characters, the shorter a piece.
+_CROWDED_CHARACTERS = ((1 / 3, 64), (1 / 10, 256))
 _LONGEST_MATH_CHARACTERS = 1_000
 _SOFT_BREAK = "\x00"
 _SPACES = re.compile(r"[ \t]{2,}")
@@ -137,13 +137,16 @@ def _parse_inline(state: StateCore) -> None:
         if token.type == "inline":
             children: list[Token] = []
             for piece in _pieces(token.content):
-                state.md.inline.parse(piece, state.md, state.env, children)
+                # A list for each piece: some rules run over the whole list.
+                parsed: list[Token] = []
+                state.md.inline.parse(piece, state.md, state.env, parsed)
+                children += parsed
             token.children = children
 
 
 def _pieces(content: str) -> Sequence[str]:
-    crowded = content.count("[") * 10 > len(content)
-    longest = _LONGEST_BRACKETS_CHARACTERS if crowded else _LONGEST_INLINE_CHARACTERS
+    brackets = content.count("[") / max(1, len(content))
+    longest = next((most for share, most in _CROWDED_CHARACTERS if brackets > share), _LONGEST_INLINE_CHARACTERS)
     if len(content) <= longest:
         return (content,)
     pieces = []

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # A part ends at the first good place after this size, at any line that is not indented after the second.
-SOFT_CHARACTERS = 1 << 14
-HARD_CHARACTERS = 1 << 17
+SOFT_CHARACTERS = 1 << 13
+HARD_CHARACTERS = 1 << 15
 
 _FENCE = re.compile(r"\A(?:[ \t>]|[-*+][ \t]|[0-9]{1,9}[.)][ \t])*+(`{3,}+|~{3,}+)([^`]*)$")
 _HEADING = re.compile(r"\A {0,3}#{1,6}(?:[ \t]|$)")
