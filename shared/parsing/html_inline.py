@@ -125,7 +125,7 @@ def _textarea(node: LexborNode) -> str:
 
 
 def _button(node: LexborNode) -> str | None:
-    """A button is a control, but for one that opens the section whose heading it is."""
+    """A button is a control, except in a heading, where it opens the section."""
     above = node.parent
     for _ in range(3):
         if above is not None and above.tag in _NAMED_BY_BUTTONS:

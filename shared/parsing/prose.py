@@ -9,9 +9,9 @@ from unicodedata import east_asian_width
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# Nobody wraps wider by hand: a longer line is a whole paragraph. In columns, a Chinese character taking two.
+# Text is not wrapped wider by hand: a longer line is a whole paragraph. In columns, a Chinese character taking two.
 WIDEST_WRAPPED_COLUMNS = 120
-# Nobody wraps narrower either: such lines are a list, an address, a poem.
+# Text is not wrapped narrower either: such lines are a list, an address, a poem.
 _NARROWEST_WRAPPED_COLUMNS = 32
 # A wrapped line ends where the next word did not fit; one that leaves more of the width empty ended on purpose.
 _FILLED = 0.75
@@ -32,7 +32,7 @@ _HYPHENATED = re.compile(r"[a-z]{2}-$")
 def columns(line: str) -> int:
     """Width of ``line`` on a fixed grid, East Asian wide characters taking two columns.
 
-    Of a line wider than any wrapped one only that is said, since counting would cost more than reading.
+    A line wider than any wrapped one is not counted: that would cost more than reading it.
     """
     if line.isascii() or len(line) > WIDEST_WRAPPED_COLUMNS:
         return len(line)
@@ -88,7 +88,7 @@ def unwrap(lines: Sequence[str]) -> list[str]:
 
 
 def pieces(text: str, longest: int) -> Iterator[str]:
-    """``text`` in stretches of at most ``longest`` characters, cut behind a sentence, else a space, else anywhere."""
+    """``text`` in stretches of at most ``longest`` characters, cut after a sentence, else a space, else anywhere."""
     start = 0
     while len(text) - start > longest:
         window = text[start : start + longest]
