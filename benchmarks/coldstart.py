@@ -34,7 +34,9 @@ from ops.deployment import load
 from shared.domain.models import Chunk, Location
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import MilvusSettings
-from shared.store.store import ChunkRow, Space, Store
+from shared.store.rows import ChunkRow
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -164,7 +166,7 @@ def _fill(milvus: str) -> None:
     store.prepare(until)
     chunks = [Chunk(f"{i:032x}", "d" * 32, i, f"chunk {i} of the sea", Location(0, 9)) for i in range(200)]
     vector = (1.0, *[0.0] * (_DIMENSION - 1))
-    store.write([ChunkRow(chunk, vector, "bucket", "key", "title", "txt", 0) for chunk in chunks], until)
+    store.chunks.write([ChunkRow(chunk, vector, "bucket", "key", "title", "txt", 0) for chunk in chunks], until)
 
 
 def _ways(folder: Path, function: str, settings: Mapping[str, str]) -> Iterator[Arm]:

@@ -33,7 +33,7 @@ _SLOW_START_SECONDS: Final = 5.0
 
 
 class ContestError(RuntimeError):
-    """A client could not run; the message is the last it said."""
+    """A client could not run; the message is its last line."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ class Result:
         inside = [(moment, rows) for moment, rows in self.curve if start <= moment <= end]
         if len(inside) < 2:
             raise ContestError("the run was over before its slow start was")
-        (began, before), (ended, behind) = inside[0], inside[-1]
-        return (behind - before) / (ended - began)
+        (began, before), (ended, after) = inside[0], inside[-1]
+        return (after - before) / (ended - began)
 
 
 class Contest:
@@ -257,5 +257,5 @@ class _Child:
         line = self.popen.stdout.readline()
         if not line:
             lines = self.log.read_text("utf-8", "replace").strip().splitlines()
-            raise ContestError(f"{self.log.stem} ended: {lines[-1] if lines else 'it said nothing'}")
+            raise ContestError(f"{self.log.stem} ended: {lines[-1] if lines else 'it printed nothing'}")
         return line

@@ -50,9 +50,9 @@ _ENGLISH = _Language(
         ),
         "verb": ("replaced", "inspected", "delayed", "approved", "measured", "cooled", "registered", "returned"),
         "object": ("gearbox", "invoice", "water sample", "licence", "container", "blade", "timetable", "sensor"),
-        "place": ("near the harbour", "in hall four", "at the depot", "on the ridge", "behind the dam", "in Porto"),
+        "place": ("near the harbour", "in hall four", "at the depot", "on the ridge", "below the dam", "in Porto"),
         "reason": (
-            "nobody objected to the cost",
+            "no party objected to the cost",
             "the reading stayed below the limit",
             "the contract was renewed in autumn",
             "a second opinion is still awaited",

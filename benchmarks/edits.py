@@ -1,4 +1,4 @@
-"""What one inserted sentence costs: the share of a document's chunks that are embedded anew, ours and the peers'.
+"""What one inserted sentence costs: the share of a document's chunks that are embedded again, ours and the peers'.
 
 Run as ``python -m benchmarks.edits NAME`` this is one contender in a process of its own, which for a peer belongs to
 the environment that `benchmarks.peers` makes: an `Edits` in JSON on stdin, a `Bill` in JSON on stdout. Every edit
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _KEY: Final = "handbook.txt"
 _PATIENCE_SECONDS: Final = 600
 _SENTENCES_PER_PARAGRAPH: Final = (3, 9)
-_INSERTED: Final = "Nobody had expected this remark, which was added {place} long after the rest. "
+_INSERTED: Final = "No reader had expected this remark, which was added {place} long after the rest. "
 
 
 class ContenderError(RuntimeError):
-    """A contender could not run; the message is the last it said."""
+    """A contender could not run; the message is its last line."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def bill(contender: str, asked: Edits, python: str = sys.executable) -> Bill:
         check=False, capture_output=True, text=True, timeout=_PATIENCE_SECONDS,
     )  # fmt: skip
     if done.returncode:
-        raise ContenderError(f"{contender} ended: {(done.stderr.strip() or 'it said nothing').splitlines()[-1]}")
+        raise ContenderError(f"{contender} ended: {(done.stderr.strip() or 'it printed nothing').splitlines()[-1]}")
     return Bill(**json.loads(done.stdout.splitlines()[-1]))
 
 

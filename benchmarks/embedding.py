@@ -6,7 +6,7 @@ for DashScope has the documented quota of text-embedding-v4 and takes 150 ms for
 It and every client run in processes of their own.
 
 The ceiling for rows of T tokens is min(requests/s x 10, tokens/s / T). Figures of a whole run count from the first call
-to the last answer, slow start included; a share "past the slow start" is the slope of the rows billed behind it.
+to the last answer, slow start included; a share "past the slow start" is the slope of the rows billed after it.
 20,000 chunks would take five minutes at the ceiling: 4,000 take one, and the slow start weighs five times as much.
 Chunks of 300 tokens are bound by the tokens of the quota, those of 60 by its requests: the ones next to the peers
 are short, so that clients that send one call after the other come near the quota at all.
@@ -48,7 +48,7 @@ _REFUSALS: Final = (
     {"fault": "status", "code": "ModelServingError", "probability": 0.0125},
     {"fault": "reset", "probability": 0.0125},
 )
-# ... and of these one in four is dropped behind the work: its answer is lost, and the bill stands.
+# ... and of these one in four is dropped after the work: its answer is lost, and the bill stands.
 _LOSSES: Final = (
     {"fault": "status", "code": "Throttling.RateQuota", "probability": 0.0125},
     {"fault": "status", "code": "InternalError", "probability": 0.0125},
@@ -66,7 +66,7 @@ class Size:
         refused: short chunks under faults before the work.
         lost: short chunks under faults some of which lose an answer.
         chunks_per_document: short chunks in each of 32 documents next to the peers.
-        cpu_rows: chunks whose CPU time is counted, in each round.
+        cpu_rows: chunks that are embedded in each round of counting CPU time.
         rounds: of the CPU time.
     """
 

@@ -23,7 +23,7 @@ _DIMENSION: Final = 256
 _SENTENCES: Final = 120
 _WARM_UP: Final = 3
 _PATIENCE_SECONDS: Final = 300
-# A server goes on building its index behind the last row.
+# A server goes on building its index after the last row.
 _SETTLE_SECONDS: Final = 15
 
 

@@ -5,7 +5,7 @@ Run as ``python -m benchmarks.ingestion``, or with the names of some parts only:
 ``burst``   200 documents at once, in a fresh stack each round, against the pure waiting time of the same calls: calls x
             latency / documents that one instance of ingest handles at once. What the stack needs to warning files, to
             load a parser first used and to index chunks counts as ours.
-``edits``   One sentence inserted into a document of 500 chunks: the share embedded anew, ours and two peers'.
+``edits``   One sentence inserted into a document of 500 chunks: the share embedded again, ours and two peers'.
 ``growth``  Time of a document into 100,000 chunks against 1,000 on a real Milvus 2.3.5; into 20,000 on Milvus Lite.
 ``storm``   1,000 documents while every call of DashScope is refused for a while.
 ``large``   A text file of 1 GB (``--megabytes`` for another size) in one process, by its peak memory, over as many
@@ -118,16 +118,16 @@ def _edits(_: argparse.Namespace) -> list[Figure]:
     ours = bill("ours", asked)
     figures = [
         plain("edited document: chunks", ours.chunks, ""),
-        at_most("one sentence inserted: embedded anew, mean", ours.mean * 100, "%", _MOST_AGAIN),
-        at_most("one sentence inserted: embedded anew, worst", ours.worst * 100, "%", _MOST_AGAIN_WORST),
+        at_most("one sentence inserted: embedded again, mean", ours.mean * 100, "%", _MOST_AGAIN),
+        at_most("one sentence inserted: embedded again, worst", ours.worst * 100, "%", _MOST_AGAIN_WORST),
     ]
     for name in ("langchain", "llama-index"):
         _say(f"one sentence at each of {_PLACES} places, {name}")
         theirs = bill(name, asked, python)
         figures += [
             plain(f"{name}: chunks", theirs.chunks, ""),
-            plain(f"{name}: embedded anew, mean", theirs.mean * 100, "%"),
-            plain(f"{name}: embedded anew, worst", theirs.worst * 100, "%"),
+            plain(f"{name}: embedded again, mean", theirs.mean * 100, "%"),
+            plain(f"{name}: embedded again, worst", theirs.worst * 100, "%"),
         ]
     return figures
 
@@ -177,7 +177,7 @@ def _large(options: argparse.Namespace) -> list[Figure]:
         at_least(f"{name}: ingested", float(last.done), "", 1),
         at_most(f"{name}: peak memory of the instance", last.peak / 2**20, "MiB", _INSTANCE_MIB),
         at_most(f"{name}: rows billed / chunks", found.billed[-1] / max(1, last.chunks), "x", 1),
-        at_most(f"{name}: most seconds behind a deadline", max(lap.overtime for lap in found.laps), "s", 0),
+        at_most(f"{name}: most seconds after a deadline", max(lap.overtime for lap in found.laps), "s", 0),
         plain(f"{name}: invocations of {options.deadline:g} s", len(found.laps), ""),
         plain(f"{name}: chunks", last.chunks, ""),
         plain(f"{name}: time", sum(lap.seconds for lap in found.laps), "s"),

@@ -37,9 +37,9 @@ class Lap:
     """What one invocation did.
 
     Attributes:
-        done: whether the document was whole in the index behind it.
+        done: whether the document was whole in the index after it.
         code: why it was not.
-        overtime: seconds behind the deadline at which it ended; negative when before.
+        overtime: seconds after the deadline at which it ended; negative when before.
         peak: most resident bytes of the process so far.
         chunks: chunks of the whole document, once it is done.
     """
@@ -57,7 +57,7 @@ class Ingested:
     """What became of the file.
 
     Attributes:
-        billed: rows billed at the emulator behind each lap.
+        billed: rows billed at the emulator after each lap.
     """
 
     laps: tuple[Lap, ...]
@@ -84,9 +84,9 @@ def ingested(parts: Parts, size: int, deadline: float, say: Callable[[str], None
             laps.append(Lap(**json.loads(line)))
             billed.append(int(parts.usage()["rows"]))
             say(f"lap {len(laps)}: {laps[-1]}, {billed[-1]:,} rows billed")
-        said = process.stderr.read()
+        errors = process.stderr.read()
     if process.returncode:
-        raise RuntimeError(f"the instance ended: {(said.strip() or 'it said nothing').splitlines()[-1]}")
+        raise RuntimeError(f"the instance ended: {(errors.strip() or 'it printed nothing').splitlines()[-1]}")
     return Ingested(tuple(laps), tuple(billed))
 
 
@@ -110,8 +110,8 @@ def _peak() -> int:
 
 def main(instance: str, seconds: float) -> None:
     """Be the instance."""
-    told = json.loads(instance)
-    parts = Parts(**{**told, "folder": Path(told["folder"])})
+    fields = json.loads(instance)
+    parts = Parts(**{**fields, "folder": Path(fields["folder"])})
     ingestion = parts.ingestion(parts.store("large", _DIMENSION), _DIMENSION)
     key = parts.bucket().key(_KEY)
     for _ in range(_MOST_LAPS):

@@ -59,12 +59,12 @@ class Run:
 
 
 def _load(bed: Testbed, function: str, path: str, bodies: Iterator[dict[str, object]], seconds: float) -> Run:
-    run, told = Run(), bed.function(function)
+    run, state = Run(), bed.function(function)
     lock, ends = threading.Lock(), time.monotonic() + seconds
     taken = threading.Lock()
 
     def client() -> None:
-        connection = HTTPConnection("127.0.0.1", told["port"], timeout=60)
+        connection = HTTPConnection("127.0.0.1", state["port"], timeout=60)
         while time.monotonic() < ends:
             with taken:
                 body = json.dumps(next(bodies))
@@ -89,7 +89,7 @@ def _load(bed: Testbed, function: str, path: str, bodies: Iterator[dict[str, obj
     for each in clients:
         each.start()
     while any(each.is_alive() for each in clients):
-        run.resident.append(_resident(told["pid"]))
+        run.resident.append(_resident(state["pid"]))
         time.sleep(_LOOK_SECONDS)
     run.seconds = time.monotonic() - began
     return run

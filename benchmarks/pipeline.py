@@ -16,7 +16,9 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import BucketSettings, DashScopeSettings, IngestionSettings, MilvusSettings, Secret
-from shared.store.store import ChunkRow, Space, Store
+from shared.store.rows import ChunkRow
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,7 +129,7 @@ def fill(store: Store, texts: Iterator[str], rows: int, dimension: int) -> None:
     deadline = Deadline.after(_FILL_SECONDS)
     for start in range(0, rows, _FILL_ROWS):
         vectors = random.standard_normal((min(_FILL_ROWS, rows - start), dimension), dtype=np.float32)
-        store.write([_filler(start + i, next(texts), v.tolist()) for i, v in enumerate(vectors)], deadline)
+        store.chunks.write([_filler(start + i, next(texts), v.tolist()) for i, v in enumerate(vectors)], deadline)
 
 
 def _filler(number: int, text: str, vector: list[float]) -> ChunkRow:

@@ -74,7 +74,7 @@ def main() -> int:
     """Measure each set and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="a set in BEIR's layout, or a folder of sets")
-    parser.add_argument("--queries", type=Path, help="a further set whose questions are asked of the same corpus")
+    parser.add_argument("--queries", type=Path, help="a further set of questions for the same corpus")
     parser.add_argument("--model", choices=tuple(_UNDER_WAY), default="use", help="the local model")
     options = parser.parse_args()
     if options.data is None:

@@ -31,7 +31,8 @@ from benchmarks.report import Figure, at_least, at_most, plain, report
 from benchmarks.testbed import MeasurementError, Testbed, testbed
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import MilvusSettings
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 from tests import milvus_server
 
 if TYPE_CHECKING:

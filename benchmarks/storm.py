@@ -44,7 +44,7 @@ class Weathered:
     """What was left when the storm was over.
 
     Attributes:
-        exact: documents whose chunks in the index are those of their text, by a reconcile's comparison.
+        exact: documents with exactly the chunks of their text in the index, by a reconcile's comparison.
         billed: rows billed.
         needed: chunks there are, counted apart from the ingestion.
         refused: calls refused, by code.

@@ -1,6 +1,6 @@
 """A local stack of its own for a measurement: fresh folders, free ports, nothing of the caller's settings.
 
-Unless a measurement asks for meaning, the encoder behind the DashScope emulator is the one that only hashes, so that
+Unless a measurement asks for meaning, the encoder of the DashScope emulator is the one that only hashes, so that
 its CPU time is not what is measured.
 """
 
@@ -162,10 +162,10 @@ def testbed(
     model: str = "hash",  # noqa: PT028 - a bed for tests is no test
     environ: Mapping[str, str] | None = None,  # noqa: PT028
 ) -> Iterator[Testbed]:
-    """A stack whose DashScope emulator waits ``latency`` seconds with every answer and knows no quota.
+    """A stack with a DashScope emulator that waits ``latency`` seconds with every answer and has no quota.
 
     Args:
-        model: the local model behind the emulator.
+        model: the local model of the emulator.
         environ: settings beside the stack's own; a DASHSCOPE_API_KEY among them means the real DashScope.
     """
     with TemporaryDirectory(prefix="benchmark-") as name:

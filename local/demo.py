@@ -107,7 +107,7 @@ def _introduce(plan: Plan, running: Stack) -> None:
 
 
 def _try_embedding(running: Stack) -> None:
-    """One short call, so that a wrong key or network is told at once and not document by document.
+    """One short call, so that a wrong key or network is reported once and not for every document.
 
     Raises:
         StartError: DashScope refuses; the message says why.
@@ -118,7 +118,7 @@ def _try_embedding(running: Stack) -> None:
 
 
 def _put_samples(plan: Plan, bucket: Bucket) -> bool:
-    """Put the samples into the bucket, unless it is somebody's own and holds documents already."""
+    """Put the samples into the bucket, unless it is the user's own and holds documents already."""
     sources = {path.name: path for path in sorted((PROJECT / "samples").iterdir()) if path.is_file()}
     prefix = os.environ.get("OSS_PREFIX", "")
     present = {state.key.key for state in bucket.documents(Deadline.after(60))}
@@ -215,7 +215,7 @@ def _serve(plan: Plan, running: Stack) -> None:
         console.print(f"Copy files into {plan.bucket}, or delete some: the index follows. Ctrl-C ends.")
     known = {document["id"]: document for document in _documents(running)}
     summary = Summary(plan.data / "logs")
-    # Where nobody looks, a table drawn anew every second would only fill a file.
+    # In a file, a table drawn every second would only take space.
     with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
         while True:
             time.sleep(_POLL_SECONDS * 2)
@@ -232,8 +232,8 @@ def _news(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     for id_, document in now.items():
         if document["updated"] != before.get(id_, {}).get("updated") and document["state"] != "pending":
             failure = document["failure"]
-            said = failure["message"] if failure else f"{document['chunks']} chunks"
-            yield f"{document['state']} {document['key']}: {said}"
+            outcome = failure["message"] if failure else f"{document['chunks']} chunks"
+            yield f"{document['state']} {document['key']}: {outcome}"
     yield from (f"removed {before[id_]['key']}" for id_ in before.keys() - now.keys())
 
 

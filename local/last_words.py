@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 64 * 1024
 _MOST_CHARACTERS = 300
-# Gunicorn goes on for a few lines about its own end; what was said longer before has another cause.
+# Gunicorn goes on for a few lines about its own end; earlier lines have another cause.
 _LINES_OF_THE_END = 20
 # The first line of a traceback that is not indented names the exception.
 _EXCEPTION = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)*(\S.*)$", re.MULTILINE)

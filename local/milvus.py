@@ -1,4 +1,4 @@
-"""Milvus on one machine: the Milvus Lite engine behind its own gRPC server, made safe for several writers.
+"""Milvus on one machine: the Milvus Lite engine with its own gRPC server, made safe for several writers.
 
 Milvus Lite loses acknowledged rows when two writers of one collection meet a flush, hides them from a read that meets
 one, scans unflushed rows slowly, and cuts Chinese into words with the Python jieba. A real server has none of these
@@ -45,7 +45,7 @@ _READS = frozenset({"Search", "HybridSearch", "Query"})
 
 
 class _Turns:
-    """Lets one changing call in at a time, reads not beside it, and flushes what it touched once calm returns.
+    """Admits one changing call at a time and no reads with it, and flushes what it touched once no call waits.
 
     A write may flush, too; and between a flush's first step and its last the rows stand nowhere. Reads of all
     collections wait, which is as good as it gets in one process of Python.
@@ -90,7 +90,7 @@ class _Turns:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody reads meanwhile; who comes now waits, so that readers after readers keep no writer out."""
+        """No reads meanwhile; new readers wait, so that a stream of readers cannot block a writer for ever."""
         with self._changed:
             self._changing = True
             self._changed.wait_for(lambda: not self._reading)

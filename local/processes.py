@@ -1,9 +1,10 @@
-"""Child processes with one line that says they are ready, a log file, and a sure end."""
+"""Child processes with one line when they are ready, a log file, and a certain end."""
 
 from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"https?://[^\s,]+")
 _END_SECONDS = 20
+_PORTS = range(10_000, 32_000)
+_TRIES = 100
 
 
 class StartError(Exception):
@@ -27,10 +30,16 @@ class StartError(Exception):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nothing listens on at the moment.
+
+    It is chosen at random below the range that the system takes ports of connections from, so that neither a connection
+    nor another process that looks for a port at the same time takes it before it is used.
+    """
+    for port in (*(_PORTS.start + secrets.randbelow(len(_PORTS)) for _ in range(_TRIES)), 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise OSError("no port of 127.0.0.1 is free")
 
 
 def taken(port: int) -> bool:
@@ -45,7 +54,7 @@ class Process:
     """A running child.
 
     Attributes:
-        address: the URL it said it serves.
+        address: the URL it printed.
         log: file that holds what it printed.
     """
 
@@ -71,7 +80,7 @@ def start(
     """Run ``python -m module`` and wait for the line that names its address.
 
     Raises:
-        StartError: it ended or said nothing within ``seconds``; the message repeats its last words.
+        StartError: it ended or printed no address within ``seconds``; the message repeats its last words.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
@@ -85,8 +94,8 @@ def start(
     address = _await_address(popen, log, seconds)
     if address is None:
         Process(name, popen, "", log).stop()
-        time.sleep(0.1)  # what it said last may still be on its way to the log
-        raise StartError(f"{name} did not start: {last_words(log) or 'it said nothing'} (see {log})")
+        time.sleep(0.1)  # its last output may still be on its way to the log
+        raise StartError(f"{name} did not start: {last_words(log) or 'it printed nothing'} (see {log})")
     return Process(name, popen, address, log)
 
 
@@ -97,7 +106,7 @@ def _await_address(popen: subprocess.Popen[bytes], log: Path, seconds: float) ->
     def copy() -> None:
         # Reads to the end, so that the child never blocks on a full pipe.
         assert popen.stdout is not None
-        with log.open("ab") as file:
+        with popen.stdout, log.open("ab") as file:
             for line in popen.stdout:
                 file.write(line)
                 file.flush()

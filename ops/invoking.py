@@ -80,8 +80,8 @@ def _client(region: str, environ: Mapping[str, str]) -> Any:
     )
 
 
-def _refusal(content: Mapping[str, Any], said: str) -> InvocationError:
+def _refusal(content: Mapping[str, Any], message: str) -> InvocationError:
     error = content.get("error")
     if isinstance(error, dict):
         return InvocationError(str(error.get("code", "")), str(error.get("message", "")))
-    return InvocationError("not_called", f"Function Compute could not be asked: {said}")
+    return InvocationError("not_called", f"Function Compute could not be asked: {message}")

@@ -24,7 +24,7 @@ from functions.search.shapes import (
 )
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from shared.domain.models import Document, Failure, SparseVector, Usage
-from shared.retrieval.searching import SearchWarning
+from shared.retrieval.result import SearchWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +127,7 @@ def describe(root: Path) -> dict[str, Any]:
     """The description.
 
     Args:
-        root: the project, whose README has the examples.
+        root: the project, with the README that has the examples.
     """
     readme = (root / "README.md").read_text("utf-8")
     bodies: dict[str, list[Any]] = {}

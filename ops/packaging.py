@@ -151,7 +151,7 @@ def stage(root: Path, name: str, folder: Path) -> None:
         target = folder / module.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(module, target)
-        if (data := module.with_suffix(".json")).is_file():  # what a module reads lies beside it under its name
+        if (data := module.with_suffix(".json")).is_file():  # the data of a module has its name
             shutil.copyfile(data, target.with_suffix(".json"))
 
 
@@ -238,7 +238,7 @@ def _file(root: Path, module: str) -> Path | None:
 
 
 def _finished(folder: Path) -> Package:
-    """The folder with its allow-list and fixed times and modes, and its zip beside it."""
+    """The folder with its allow-list and fixed times and modes, and its zip in the same folder."""
     (folder / ".fcignore").write_text(ALLOWED, "utf-8")
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else _FILE_MODE & 0o777)

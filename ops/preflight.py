@@ -20,7 +20,8 @@ from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -70,7 +71,7 @@ def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[s
     Args:
         deployment: as ``s.yaml`` renders with ``environ``.
         environ: all variables, those of the file included.
-        file: those of the ``.env`` file, each of which somebody meant.
+        file: those of the ``.env`` file, which were all set on purpose.
     """
     yield from _declared(deployment)
     yield from _names(deployment, environ, file)
@@ -155,7 +156,7 @@ def _dashscope(settings: DashScopeSettings) -> Iterator[tuple[Verdict, str]]:
 def _milvus(settings: SearchSettings) -> Iterator[tuple[Verdict, str]]:
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     store, until = Store(settings.milvus, space), Deadline.after(_PATIENCE_SECONDS)
-    yield Verdict.OK, f"{settings.milvus.uri} took the token; its version is {store.version(until)}"
+    yield Verdict.OK, f"{settings.milvus.uri} took the token; its version is {store.read_server_version(until)}"
     if not store.server_has_keywords(until):
         yield Verdict.WARNING, "before 2.5 it cannot search by words: hybrid questions become dense; upgrade it"
     name = settings.milvus.collection

@@ -1,7 +1,7 @@
 """The RAM roles a deployment needs, each with the least its function does: read from ``s.yaml``, so never out of step.
 
 Nothing here calls the cloud. The roles are printed as documents, or as commands of the official ``aliyun`` command line
-(https://github.com/aliyun/aliyun-cli), which the deployer reads before running them; whoever holds the permission to
+(https://github.com/aliyun/aliyun-cli), which the deployer reads before running them; a user with the permission to
 create roles should see what is created. Actions and resource names are those of
 https://help.aliyun.com/zh/functioncompute/fc/security/policies-and-sample-policies, of OSS, SLS and MNS.
 """

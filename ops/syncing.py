@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ops.deployment import Function
 
-# How often the bar moves; each round compares bucket and index anew.
+# How often the bar moves; each round compares bucket and index again.
 _ROUND_SECONDS = 20
 _COLUMNS = (TextColumn("Syncing"), BarColumn(), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
 
@@ -91,5 +91,5 @@ def _what_keeps(report: Mapping[str, Any]) -> str:
     waiting = len(report["unfinished"]) + report["left"]
     return (
         f"{waiting} documents wait for something that has not passed yet: GET /documents?state=pending says for what. "
-        "Mend it and sync again; what is done stays done."
+        "Fix it and sync again; what is done stays done."
     )

@@ -2,7 +2,7 @@
 
 The lock says who needs whom (uv's ``# via`` comments), so what only a part we never call needs can stay at home. Wheels
 are fetched for the runtime (x86-64, glibc of Debian 12, Python 3.11) whatever machine builds, each checked against its
-hash; tests, type stubs, headers and command lines stay behind; what remains is compiled. Unchecked-hash ``.pyc`` files
+hash; tests, type stubs, headers and command lines are left out; the rest is compiled. Unchecked-hash ``.pyc`` files
 (https://peps.python.org/pep-0552/) are never compared with their source: Python does not even look at it.
 """
 
@@ -52,7 +52,7 @@ class WheelError(RuntimeError):
 
 
 def needed(lock: str, without: Collection[str] = ()) -> str:
-    """The part of a lock that is left when ``without`` and `NEVER_IMPORTED` go, with what nobody else needs."""
+    """The part of a lock that is left when ``without`` and `NEVER_IMPORTED` go, with what only they need."""
     pins = _pins(lock)
     gone = (NEVER_IMPORTED | set(without)) & pins.keys()
     while orphans := {name for name, pin in pins.items() if name not in gone and gone.issuperset(_wanting(pin))}:
@@ -132,7 +132,7 @@ def _download(lock: str, shelf: Path) -> None:
             text=True,
         )
     if done.returncode:
-        raise WheelError(next(iter(reversed(done.stderr.strip().splitlines())), "pip said nothing"))
+        raise WheelError(next(iter(reversed(done.stderr.strip().splitlines())), "pip printed nothing"))
 
 
 def prepared(wheel: Path, shelf: Path) -> Path:
@@ -167,7 +167,7 @@ def unpack(wheel: Path, target: Path) -> None:
 
 
 def _place(path: PurePosixPath) -> PurePosixPath | None:
-    """Where a wheel's file goes below the import path; ``None`` if it stays behind."""
+    """Where a wheel's file goes below the import path; ``None`` if it is left out."""
     parts = path.parts
     if parts[0].endswith(".data"):  # libraries may be there; scripts, headers and manuals are not for import
         return PurePosixPath(*parts[2:]) if parts[1] in ("purelib", "platlib") else None

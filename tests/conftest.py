@@ -1,4 +1,4 @@
-"""The real parts tests run against, on loopback: a DashScope server, Milvus Lite behind its server, an OSS server."""
+"""The real parts tests run against, on loopback: a DashScope server, a Milvus Lite server, an OSS server."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ class DashScope:
 
     def fail(self, *rules: dict[str, Any]) -> None:
         """Put fault rules in force."""
-        requests.put(self._control("faults"), json=list(rules), timeout=5).raise_for_status()
+        requests.put(self._control("faults"), json=list(rules), timeout=60).raise_for_status()
 
     def tune(self, **settings: float) -> None:
         """Change latency or quota."""
-        requests.put(self._control("settings"), json=settings, timeout=5).raise_for_status()
+        requests.put(self._control("settings"), json=settings, timeout=60).raise_for_status()
 
     def usage(self) -> dict[str, Any]:
         """What was called and billed since the last reset."""
-        return dict(requests.get(self._control("usage"), timeout=5).json())
+        return dict(requests.get(self._control("usage"), timeout=60).json())
 
     def reset(self) -> None:
         """Forget faults, quota, latency and counters."""
-        requests.delete(self._control("faults"), timeout=5).raise_for_status()
-        requests.delete(self._control("usage"), timeout=5).raise_for_status()
+        requests.delete(self._control("faults"), timeout=60).raise_for_status()
+        requests.delete(self._control("usage"), timeout=60).raise_for_status()
         self.tune(latency_ms=0, requests_per_second=0, tokens_per_minute=0)
 
     def _control(self, what: str) -> str:
@@ -99,13 +99,13 @@ def process(name: str, arguments: Sequence[str]) -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-# Every Milvus the contract is kept by: Lite behind its server, a real server, and one given from outside.
+# Every Milvus that must pass: the Lite server, a real server, and one given from outside.
 MILVUSES = ["lite", "server", *(["given"] if os.environ.get("MILVUS_TEST_URI") else [])]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(profile())
-    config.addinivalue_line("markers", "every_milvus: a law of every Milvus, not only of Lite")
+    config.addinivalue_line("markers", "every_milvus: a test of every Milvus, not only of Lite")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -168,17 +168,17 @@ def given_milvus() -> Iterator[MilvusSettings]:
 
     uri, token = os.environ["MILVUS_TEST_URI"], os.environ.get("MILVUS_TEST_TOKEN", "")
     yield MilvusSettings(uri=uri, token=Secret(token))
-    client = MilvusClient(uri, token=token, timeout=10)
-    for name in client.list_collections(timeout=10):
+    client = MilvusClient(uri, token=token, timeout=60)
+    for name in client.list_collections(timeout=60):
         if name.startswith(RUN):
-            for alias in client.list_aliases(name, timeout=10)["aliases"]:
-                client.drop_alias(alias, timeout=10)
-            client.drop_collection(name, timeout=10)
+            for alias in client.list_aliases(name, timeout=60)["aliases"]:
+                client.drop_alias(alias, timeout=60)
+            client.drop_collection(name, timeout=60)
 
 
 @pytest.fixture(scope="session")
 def any_milvus(request: pytest.FixtureRequest) -> Iterator[MilvusSettings]:
-    """The Milvus a test runs on. The real one ends with its last test: it is busy even when nobody asks it."""
+    """The Milvus a test runs on. The real one ends with its last test: it is busy even without requests."""
     kind = getattr(request, "param", "lite")
     if kind == "server":
         with real_milvus() as settings:
@@ -192,15 +192,15 @@ def milvus_version(any_milvus: MilvusSettings) -> tuple[int, int]:
     """What the Milvus says it is; Lite counts on from 2.5."""
     from pymilvus import MilvusClient
 
-    client = MilvusClient(any_milvus.uri, token=any_milvus.token.reveal(), timeout=10)
-    major, minor = re.findall(r"\d+", client.get_server_version(timeout=10))[:2]
+    client = MilvusClient(any_milvus.uri, token=any_milvus.token.reveal(), timeout=60)
+    major, minor = re.findall(r"\d+", client.get_server_version(timeout=60))[:2]
     client.close()
     return int(major), int(minor)
 
 
 @pytest.fixture
 def keywords(milvus_version: tuple[int, int]) -> None:
-    """For laws about search by words."""
+    """For tests of search by words."""
     if milvus_version < (2, 5):
         pytest.skip(f"Milvus {'.'.join(map(str, milvus_version))} has no BM25; 2.5 and later have")
 
@@ -249,16 +249,16 @@ class Oss:
         for path in self.folder.iterdir():
             if not path.name.startswith("."):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        requests.delete(f"{self.endpoint}/control/faults", timeout=5).raise_for_status()
+        requests.delete(f"{self.endpoint}/control/faults", timeout=60).raise_for_status()
 
     def fail(self, *rules: dict[str, Any]) -> None:
         """Put fault rules in force."""
-        requests.put(f"{self.endpoint}/control/faults", json={"rules": list(rules)}, timeout=5).raise_for_status()
+        requests.put(f"{self.endpoint}/control/faults", json={"rules": list(rules)}, timeout=60).raise_for_status()
 
     def _object(self, method: str, key: str, headers: dict[str, str] | None = None, **options: Any) -> None:
         url = f"{self.endpoint}/{self.bucket}/{quote(key, safe='')}"
         signed = {"Authorization": "OSS test:unverified", **(headers or {})}
-        requests.request(method, url, headers=signed, timeout=10, **options).raise_for_status()
+        requests.request(method, url, headers=signed, timeout=60, **options).raise_for_status()
 
 
 @pytest.fixture(scope="session")

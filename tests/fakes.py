@@ -2,7 +2,7 @@
 
 `Bucket`, `Embedder` and `Store` run as they are down to the call of the vendor's SDK, which a `Wire` carries to an
 object of this process. `test_fakes` holds them to the same laws as the real ones. A wire may do to a call whatever a
-network does; nothing is repeated behind the caller's back, so that every call is one step.
+network does; nothing is repeated without the caller, so that every call is one step.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from shared.domain.models import Embedding
+from shared.embedding.calls import ModelCalls
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.failures import RefusedError
 from shared.embedding.results import Answer
 from shared.ingestion.bucket import Bucket, ChangedError, _MissingError
 from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
-from shared.store.store import Space, Store
+from shared.store.client import Client
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,7 +59,7 @@ class Wire:
         return apply()
 
     def lag(self) -> int:
-        """How many changes a read that is not Strong is behind."""
+        """How many changes a read that is not Strong misses."""
         return 0
 
 
@@ -86,8 +89,8 @@ class Objects:
     def put(self, name: str, content: bytes | str, **headers: str) -> None:
         self.clock += 1
         data = content.encode() if isinstance(content, str) else content
-        said = {name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)}
-        self.held[name] = StoredObject(data, self.clock, said)
+        metadata = {name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)}
+        self.held[name] = StoredObject(data, self.clock, metadata)
 
     def remove(self, name: str) -> None:
         self.clock += 1
@@ -237,7 +240,7 @@ class FakeClient(DashScopeClient):
 
 
 class _InTurn:
-    """An executor that runs calls one behind the other, here."""
+    """An executor that runs calls one after the other, here."""
 
     def map(self, function: Callable[..., Any], *items: Iterable[Any]) -> Iterator[Any]:
         return map(function, *items)
@@ -251,7 +254,10 @@ class FakeEmbedder(Embedder):
             api_key=Secret("sk-fake"), requested_dimension=DIMENSION,
             requests_per_second=float(_NO_QUOTA), tokens_per_minute=60 * _NO_QUOTA,
         )  # fmt: skip
-        super().__init__(settings, FakeClient(settings, model, wire or Wire()))
+        client = FakeClient(settings, model, wire or Wire())
+        super().__init__(settings, client)
+        # No call is skipped for lack of time: simulated deadlines have none left, so that nothing is repeated.
+        self._calls = ModelCalls(settings.model, self._share, client.budget, settings.call_timeout)
 
     @cached_property
     def _pool(self) -> Any:
@@ -319,16 +325,23 @@ class FakeStore(Store):
     """`Store` before an index in memory: its collections stand, and it knows no search by words."""
 
     def __init__(self, index: Index, wire: Wire | None = None) -> None:
-        super().__init__(MilvusSettings(uri="http://fake"), SPACE)
-        self._index = index
-        self._wire = wire or Wire()
-        self._ready = True
-        self._keywords = False
+        super().__init__(MilvusSettings(uri="http://fake"), SPACE, FakeMilvusClient(index, wire or Wire()))
+        self._is_ready = True
+        self._has_keywords = False
 
-    def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
+
+class FakeMilvusClient(Client):
+    """`Client` of an index in memory, over a wire that tests control."""
+
+    def __init__(self, index: Index, wire: Wire) -> None:
+        super().__init__(MilvusSettings(uri="http://fake"))
+        self._index = index
+        self._wire = wire
+
+    def call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         deadline.timeout(self._settings.timeout)
         name = arguments[0]
-        what = "records" if name == self._documents else "chunks"
+        what = "records" if "_documents" in name else "chunks"
         return self._wire.carry(
             f"milvus.{method} {what}", lambda: getattr(self, f"_on_{method}")(*arguments, **options)
         )
@@ -349,11 +362,6 @@ class FakeStore(Store):
 
     def _lag(self, consistency_level: str) -> int:
         return 0 if consistency_level == "Strong" else self._wire.lag()
-
-    @property
-    def chunk_collection(self) -> str:
-        """The name of the collection of chunks, for those who look at the index past the store."""
-        return self._chunks
 
 
 def _moment(seconds: int) -> dt.datetime:

@@ -1,7 +1,7 @@
-"""Requests nobody should send, in any number, against the running functions: ``make fuzz N=50000``.
+"""Malformed requests, in any number, against the running functions: ``make fuzz N=50000``.
 
 Two fifths are made by schemathesis from the description (what it allows, and what it does not), the rest here: the bad
-input a list of ours names, put together at random. Every answer must be one the description knows, none a 5xx; behind
+input a list of ours names, put together at random. Every answer must be one the description knows, none a 5xx; after
 every hundred a good request must be served as ever. Requests go to the functions' own ports, past the gateway, which
 would hide the worst of them. The same seed plays the same requests.
 """
@@ -75,7 +75,7 @@ class Client:
     """Sends requests as they are, over one kept connection per function.
 
     Attributes:
-        lost: kept connections that were closed without a word, and behind which request.
+        lost: kept connections that were closed without a word, and after which request.
     """
 
     def __init__(self, ports: Mapping[str, int]) -> None:
@@ -91,7 +91,7 @@ class Client:
             try:
                 return self._send(connection, request)
             except (OSError, http.client.HTTPException) as error:
-                self.lost.append(f"{error!r} behind {self._before.get(request.function)}")
+                self.lost.append(f"{error!r} after {self._before.get(request.function)}")
         port = self._ports[request.function]
         return self._send(http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS), request)
 
@@ -435,7 +435,7 @@ class Game:
         self.verdicts = Verdicts()
 
     def play(self, request: Request) -> None:
-        """Send one request; behind every hundred, good ones too."""
+        """Send one request; after every hundred, good ones too."""
         verdicts = self.verdicts
         started = time.perf_counter()
         try:

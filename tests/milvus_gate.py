@@ -1,4 +1,4 @@
-"""A gate in front of a Milvus, where calls can be stopped before or behind their effect."""
+"""A gate in front of a Milvus, where calls can be stopped before or after their effect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RECONNECT = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_b
 
 @dataclass
 class Stop:
-    """A call to come that stops at the gate, and whose answer nobody gets.
+    """A future call that stops at the gate, and the answer to which is lost.
 
     Attributes:
         method: its name, such as ``Upsert``.

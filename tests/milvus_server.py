@@ -5,7 +5,7 @@ nothing but loopback, and this process forwards one port of the tests' loopback 
 before the namespace is entered and stays where it was made. That way the tests stay where the other local servers are,
 in one pytest. Where the machine forbids namespaces the server binds as it does, and the tests warn of it.
 
-The process ends with whoever started it, and its data end with it.
+The process ends with the one that started it, and its data end with it.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def install() -> None:
                 check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS,
             )  # fmt: skip
         except subprocess.CalledProcessError as error:
-            said = str(error.stderr).strip().splitlines() or ["pip said nothing"]
-            raise UnavailableError(f"pip could not install {_REQUIREMENTS.name}: {said[-1]}") from None
+            output = str(error.stderr).strip().splitlines() or ["pip printed nothing"]
+            raise UnavailableError(f"pip could not install {_REQUIREMENTS.name}: {output[-1]}") from None
         except subprocess.TimeoutExpired:
             raise UnavailableError(f"pip took more than {_INSTALL_SECONDS} s for {_REQUIREMENTS.name}") from None
         ready.write_bytes(wanted)
@@ -144,7 +144,7 @@ def main() -> None:
 def _isolated() -> bool:
     """Enter a network namespace with loopback only; False where the machine does not allow it."""
     unshare = getattr(ctypes.CDLL(None), "unshare", None)
-    # Whoever is not root may own a network as root of a user namespace.
+    # A user other than root may own a network as root of a user namespace.
     if unshare is None or (unshare(_CLONE_NEWNET) and unshare(_CLONE_NEWUSER | _CLONE_NEWNET)):
         return False
     with socket.socket() as any_socket:
@@ -171,7 +171,7 @@ def _served(data: Path) -> Iterator[Any]:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_END_SECONDS)
         server.stop()
-        # The one file it writes elsewhere, whatever it is told.
+        # The one file it writes elsewhere, whatever its settings.
         (_SERVER_IDS / f"server_id_{process.pid}").unlink(missing_ok=True)
         with suppress(OSError):
             _SERVER_IDS.rmdir()
@@ -195,8 +195,8 @@ def _healthy(url: str) -> bool:
 def _check(server: Any) -> None:
     """Raises: SystemExit: the server has ended; the message has its last line."""
     if server.server_proc.poll() is not None:
-        said = Path(server.config.base_data_dir, "logs", "milvus-stderr.log").read_text("utf-8", "replace")
-        raise SystemExit(f"the server ended: {said.strip().splitlines()[-1:]}")
+        output = Path(server.config.base_data_dir, "logs", "milvus-stderr.log").read_text("utf-8", "replace")
+        raise SystemExit(f"the server ended: {output.strip().splitlines()[-1:]}")
 
 
 async def _forward(listener: socket.socket, server: Any, parent: int) -> None:
@@ -205,7 +205,7 @@ async def _forward(listener: socket.socket, server: Any, parent: int) -> None:
         try:
             await asyncio.gather(_pump(reader, back), _pump(there, writer))
         finally:
-            # A server that is told to end waits for its callers to hang up.
+            # A server that is asked to end waits for its callers to hang up.
             back.transport.abort()
 
     async with await asyncio.start_server(serve, sock=listener):

@@ -1,10 +1,10 @@
 """Each safeguard of the system, taken out by itself: some test must turn red, or nothing guards it.
 
     python -m tests.safeguards            all of them
-    python -m tests.safeguards sweep      those whose name holds the word, or one of several
+    python -m tests.safeguards sweep      those with the word in their name, or one of several
 
 A safeguard is a text in a file, and what stands there without it. The tree is copied, the tests are seen green once,
-and then one safeguard at a time is taken out and its tests are run. Whoever rewords a safeguard changes its text here
+and then one safeguard at a time is taken out and its tests are run. A change of the text of a safeguard is made here
 too: `test_safeguards` fails otherwise.
 """
 
@@ -74,6 +74,8 @@ class Safeguard:
         )
 
 
+_ISOLATION = "tests/unit/parsing/test_isolation.py::"
+_OUTCOME = f"{_ISOLATION}test_each_end_of_a_parser_has_its_own_outcome"
 _HISTORIES, _SIMULATION = "tests/unit/test_histories.py::", "tests/unit/test_simulation.py::"
 _EMBEDDING, _STORE, _INGESTION = (
     "tests/integration/test_embedder.py::",
@@ -114,7 +116,7 @@ SAFEGUARDS = (
     Safeguard(
         "Strong reads",
         "a decision follows what was true a moment ago",
-        "shared/store/store.py",
+        "shared/store/client.py",
         """fields: list[str], deadline: Deadline, consistency: str = "Strong\"""",
         """fields: list[str], deadline: Deadline, consistency: str = "Bounded\"""",
         (f"{_HISTORIES}test_reads_that_come_late_decide_nothing",),
@@ -123,7 +125,7 @@ SAFEGUARDS = (
         "sweep",
         "chunks of an older version go on answering",
         _INDEXING,
-        "store.delete(gone, self.deadline)",
+        "store.chunks.delete(gone, self.deadline)",
         "pass",
         (f"{_HISTORIES}test_a_version_that_comes_back_is_the_one_that_stays",),
     ),
@@ -132,7 +134,8 @@ SAFEGUARDS = (
         "a document cannot be found while it is replaced",
         _INDEXING,
         "            for window in self._windows(path):\n                present =",
-        "            store.delete([id_ for id_, _ in store.places(document_id, self.deadline)], self.deadline)\n"
+        "            store.chunks.delete("
+        "[id_ for id_, _ in store.chunks.read_positions(document_id, self.deadline)], self.deadline)\n"
         "            for window in self._windows(path):\n                present =",
         (f"{_HISTORIES}test_a_document_stays_readable_while_it_is_replaced",),
     ),
@@ -155,7 +158,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "the record is written first",
-        "nobody knows what a dead process bought",
+        "what a dead process embedded is not known",
         _INDEXING,
         "        self._record(DocumentState.PENDING)\n        try:",
         "        try:",
@@ -165,27 +168,27 @@ SAFEGUARDS = (
         "the record's fingerprint is compared",
         "a record is believed whatever the index holds",
         _USE_CASE,
-        "return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint",
-        "return _finished(record)",
+        " and self._store.chunks.compute_fingerprint(record.id, deadline) == record.fingerprint",
+        "",
         (f"{_SIMULATION}test_a_reconcile_sees_as_many_chunks_of_another_version",),
     ),
     Safeguard(
         "upsert",
         "writing twice stores twice",
-        "shared/store/store.py",
-        'self._call("upsert", deadline, self._chunks,',
-        'self._call("insert", deadline, self._chunks,',
+        "shared/store/chunks.py",
+        'self._client.call("upsert", deadline, self.name,',
+        'self._client.call("insert", deadline, self.name,',
         # Milvus Lite replaces a row whatever the call, a real server does not.
         (f"{_STORE}test_writing_twice_is_writing_once[server]",),
     ),
     Safeguard(
         "deterministic chunk ids",
-        "every replay buys and writes everything anew",
+        "every replay embeds and writes everything again",
         "shared/ingestion/chunking.py",
-        "yield Chunk(digest(document_id, text, str(seen[key]), profile),",
-        'yield Chunk(__import__("uuid").uuid4().hex,',
+        "id_ = digest(document_id, context, text, str(seen[key]), profile)",
+        'id_ = __import__("uuid").uuid4().hex',
         (
-            f"{_SIMULATION}test_without_faults_nothing_is_bought_but_what_is_needed",
+            f"{_SIMULATION}test_without_faults_nothing_is_embedded_but_what_is_needed",
             f"{_HISTORIES}test_a_second_run_in_a_process_equals_the_first_and_that_of_another",
         ),
     ),
@@ -286,7 +289,7 @@ SAFEGUARDS = (
     Safeguard(
         "timeout of Milvus",
         "one silent connection holds a worker for minutes",
-        "shared/store/store.py",
+        "shared/store/client.py",
         "(*arguments, timeout=seconds, **options)",
         "(*arguments, **options)",
         (f"{_STORE}test_a_server_that_falls_silent_costs_its_timeout_and_no_more",),
@@ -318,18 +321,50 @@ SAFEGUARDS = (
     Safeguard(
         "a parser's CPU time",
         "one file keeps an instance busy until the function ends",
-        "shared/parsing/isolation.py",
-        "    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))\n",
+        "shared/parsing/worker.py",
+        "    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.RLIM_INFINITY))\n",
         "",
-        ("tests/unit/parsing/test_isolation.py::test_a_file_that_takes_too_long_is_refused_as_too_slow",),
+        (f"{_OUTCOME}[compute-DocumentError too_slow-at once]",),
+    ),
+    Safeguard(
+        "a parser's CPU time is counted for each file",
+        "a process that has read many files refuses the next one as too slow",
+        "shared/parsing/worker.py",
+        "    used = int(usage.ru_utime + usage.ru_stime) + 1\n",
+        "    used = 1\n",
+        (f"{_ISOLATION}test_cpu_time_is_counted_for_each_file",),
     ),
     Safeguard(
         "a parser's memory",
         "one file takes the instance's memory, and the instance",
-        "shared/parsing/isolation.py",
-        "    resource.setrlimit(resource.RLIMIT_AS, (limits.max_memory_bytes, limits.max_memory_bytes))\n",
+        "shared/parsing/worker.py",
+        "    resource.setrlimit(resource.RLIMIT_AS, (allowed, memory))\n",
         "",
-        ("tests/unit/parsing/test_isolation.py::test_a_file_that_takes_too_much_memory_is_refused",),
+        (f"{_ISOLATION}test_a_limit_smaller_than_before_counts_for_the_next_file",),
+    ),
+    Safeguard(
+        "a parser process whose memory grew is replaced",
+        "what earlier files left behind makes a good file fail as too complex",
+        "shared/parsing/isolation.py",
+        "is_spent=has_grown)",
+        "is_spent=False)",
+        (f"{_ISOLATION}test_a_process_is_replaced_once_its_memory_grew",),
+    ),
+    Safeguard(
+        "only documented errors refuse a document",
+        "a fault of this program condemns documents for good",
+        "shared/parsing/refusal.py",
+        "    except bad_file_errors as error:\n",
+        "    except BaseException as error:\n",
+        (f"{_OUTCOME}[type-error-InternalError internal_error-at once]",),
+    ),
+    Safeguard(
+        "a file's text is bounded by its size",
+        "a small file is billed as 600 MB of text",
+        "shared/parsing/document.py",
+        "        if characters > most:\n",
+        "        if False:\n",
+        (f"{_ISOLATION}test_text_beyond_the_bound_for_the_files_size_is_left_out_with_a_warning",),
     ),
     # -- what the services say
     Safeguard(
@@ -342,7 +377,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "the answer's rows are put in order",
-        "a good answer is thrown away and bought again",
+        "a good answer is thrown away and billed again",
         "shared/embedding/dashscope.py",
         'sorted(output["embeddings"], key=lambda row: row["text_index"])',
         'list(output["embeddings"])',
@@ -362,8 +397,8 @@ SAFEGUARDS = (
     Safeguard(
         "no wrong vector is written",
         "NaN in the index spoils every search",
-        "shared/store/store.py",
-        "if len(row.vector) != self._space.dimension or not all(map(math.isfinite, row.vector)):",
+        "shared/store/chunks.py",
+        "if len(row.vector) != self._dimension or not all(map(math.isfinite, row.vector)):",
         "if False:",
         (f"{_STORE}test_a_vector_that_is_wrong_is_never_written",),
     ),
@@ -393,7 +428,7 @@ SAFEGUARDS = (
         (f"{_EMBEDDING}test_a_refused_text_is_found_and_the_others_succeed",),
     ),
     Safeguard(
-        "a spoilt answer is bought twice at most",
+        "a spoilt answer is billed twice at most",
         "a broken service is paid six times over",
         "shared/embedding/embedder.py",
         "error.soon = ledger.add_unusable(rows, error.usage)",
@@ -421,7 +456,7 @@ class Colour(StrEnum):
 
     @property
     def guards(self) -> bool:
-        """Whether somebody noticed."""
+        """Whether a test noticed."""
         return self in (Colour.RED, Colour.HANGS)
 
 
@@ -449,7 +484,7 @@ class Copy:
     def run(self, tests: Iterable[str]) -> Colour:
         """Run tests, each by itself until it fails."""
         command = [sys.executable, "-m", "pytest", "-x", "--no-header", f"--timeout={_TEST_SECONDS}", *tests]
-        # Compiled files are told apart by their second and size: one safeguard may look like the next.
+        # Compiled files are distinguished by their second and size: one safeguard may look like the next.
         environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         with (self.root.parent / "output").open("wb") as output:
             running = subprocess.Popen(
@@ -479,9 +514,9 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Take out one safeguard after the other; 1 if nobody noticed for some."""
+    """Take out one safeguard after the other; 1 if no test noticed for some."""
     parser = argparse.ArgumentParser(prog="python -m tests.safeguards", description="Take out each safeguard.")
-    parser.add_argument("words", nargs="*", default=[""], help="only those whose name holds one of them")
+    parser.add_argument("words", nargs="*", default=[""], help="only those with one of them in their name")
     words = parser.parse_args(arguments).words
     chosen = [one for one in SAFEGUARDS if any(word in one.name for word in words)]
     console = Console(stderr=True)

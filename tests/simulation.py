@@ -18,13 +18,13 @@ acknowledged  a process that reports success left its key exact, unless another 
 readable    while one process replaces a document, it never has no chunks, and never those of three versions.
 charges     rows billed are at most ``needed + 2 * largest * disturbances``, for each key. Needed: what each version
             adds to the one before, and all of one that is refused. A disturbance is a fault, or a change or a second
-            process while one is at work: it may cost one process what it bought (at most the largest version), and
-            the index what an outdated process swept (as much again). Without disturbances nothing is bought but what
-            is needed. This holds because within one invocation a process buys a version once: what it bought of a good
-            version is only swept by a process at another version, which a change brought about; what it bought of a
-            refused one it sweeps itself, and finding somebody else at the same version then, it lets the refusal stand
-            instead of buying again. (Two processes that both did buy again undid each other's chunks for five
-            rounds: seed 4149.)
+            process while one is at work: it may cost one process what it embedded (at most the largest version), and
+            the index what an outdated process swept (as much again). Without disturbances nothing is embedded but what
+            is needed. This holds because within one invocation a process embeds a version once: what it embedded of a
+            good version is only swept by a process at another version, which a change brought about; what it embedded
+            of a refused one it sweeps itself, and finding another process at the same version then, it keeps the
+            refusal instead of embedding again. (Two processes that both did embed again undid each other's chunks for
+            five rounds: seed 4149.)
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ from shared.ingestion import chunking, indexing
 from shared.ingestion.bucket import SIDECAR, document_of
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
+from shared.runtime.clock import ManualClock, use
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
-from shared.store.expressions import equals
-from shared.store.fingerprints import fingerprint
+from shared.store.expressions import select_document
 from tests.fakes import BUCKET, REFUSED, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects, Wire, vector_of
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ Result = TypeVar("Result")
 CHUNK_TOKENS = 32
 # So few that documents of five chunks take several windows.
 WINDOW = 2
+_START = 1_800_000_000.0  # of the simulated clock
 # How often Function Compute repeats a failed event at most; `s.yaml` asks for as many.
 REPETITIONS = 3
 _SETTINGS = IngestionSettings(chunk_tokens=CHUNK_TOKENS, sync_concurrency=1, max_deleted_share=1.0)
@@ -104,8 +105,9 @@ def chunks_of(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "object")
         path.write_bytes(content)
-        blocks = parsing.parse(path, key).blocks
-        return tuple(chunking.chunk(blocks, ObjectKey(bucket, key).document_id, profile, size))
+        parsed = parsing.parse(path, key)
+        document_id = ObjectKey(bucket, key).document_id
+        return tuple(chunking.chunk(parsed.blocks, document_id, profile, size, parsed.title))
 
 
 def _texts(key: str, content: bytes) -> Counter[str]:
@@ -127,7 +129,7 @@ class Patience:
 
 
 class Moment(Deadline, frozen=True):
-    """A deadline that passes when a call hangs. Nobody waits for anything, so nothing is repeated within a call."""
+    """A deadline that passes when a call hangs. There is no waiting, so nothing is repeated within a call."""
 
     patience: Patience = msgspec.field(default_factory=Patience)
 
@@ -200,7 +202,7 @@ class World:
     def rows(self, key: str) -> list[dict[str, Any]]:
         """The chunks the index holds of a document, in order."""
         id_ = self.key(key).document_id
-        rows = self.index.rows(self.store.chunk_collection).values()
+        rows = self.index.rows(self.store.chunks.name).values()
         return sorted((row for row in rows if row["document_id"] == id_), key=lambda row: (row["ordinal"], row["id"]))
 
     def good(self, key: str) -> bool:
@@ -211,16 +213,14 @@ class World:
     def problems(self) -> list[str]:
         """What is wrong at rest."""
         ids = {self.key(key).document_id for key in self.keys}
-        strangers = [
-            row for row in self.index.rows(self.store.chunk_collection).values() if row["document_id"] not in ids
-        ]
+        strangers = [row for row in self.index.rows(self.store.chunks.name).values() if row["document_id"] not in ids]
         found = [f"{len(strangers)} chunks are of no document"] if strangers else []
         return found + [f"{key}: {problem}" for key in self.keys for problem in self.wrong(key)]
 
     def wrong(self, key: str) -> list[str]:
         """What is wrong with one document."""
         state, rows = self.state(key), self.rows(key)
-        record = self.store.document(self.key(key).document_id, calm())
+        record = self.store.registry.read(self.key(key).document_id, calm())
         if state is None or record is None:
             chunks = [f"{len(rows)} chunks of a document without record or object"] if rows else []
             return chunks + ([f"record {record}, state {state}"] if (record, state) != (None, None) else [])
@@ -249,7 +249,7 @@ class World:
             found.append(f"chunks say {[(row['modified'], row['metadata']) for row in rows]}, the bucket {state}")
         if (record.state, record.indexed_version) != (DocumentState.INDEXED, state.version):
             found.append(f"the record is {record.state} and answers from {record.indexed_version!r}")
-        if record.fingerprint != fingerprint(self.store.places(record.id, calm())):
+        if record.fingerprint != self.store.chunks.compute_fingerprint(record.id, calm()):
             found.append("the fingerprint is not that of what the index holds")
         return found
 
@@ -267,7 +267,8 @@ class World:
 
     def search(self, key: str) -> list[str]:
         """The texts a search finds of a document."""
-        hits = self.store.nearest(vector_of("?"), 100, equals("document_id", self.key(key).document_id), calm())
+        within = select_document(self.key(key).document_id)
+        hits = self.store.chunks.search_dense(vector_of("?"), 100, within, calm())
         return [hit.text for hit in hits]
 
 
@@ -388,7 +389,7 @@ class Verdict:
     needed: int
     reconciled: bool
 
-    def told(self) -> str:
+    def report(self) -> str:
         """What happened, for people."""
         return "\n  ".join((f"seed {self.seed}:", *self.trace))
 
@@ -485,7 +486,7 @@ class Simulation:
             raise Killed
 
     def ended(self, process: Process, outcome: str) -> None:
-        """Called by a process whose invocation has ended; others go on."""
+        """Called by a process after its invocation has ended; others go on."""
         self.trace.append(f"{process.name} {outcome}")
         self.active.remove(process)
         if not self.violations:
@@ -503,7 +504,7 @@ class Simulation:
     # -- what happens -------------------------------------------------------------------------------------------------
 
     def _change(self) -> None:
-        """Somebody does something to the bucket; its event is published."""
+        """A user changes the bucket; the event is published."""
         self.changes_left -= 1
         draw = self.random.choice
         name = draw(self.names)
@@ -517,11 +518,11 @@ class Simulation:
             what, event = f"remove {name}", "ObjectRemoved:DeleteObject"
             self.world.remove(name)
         else:
-            said = draw(('{"team": "harbour"}', '{"team": "office"}', "[broken", ""))
+            metadata = draw(('{"team": "harbour"}', '{"team": "office"}', "[broken", ""))
             beside = name + SIDECAR
-            what, event = f"beside {name}: {said or 'removed'}", "ObjectCreated:PutObject"
-            if said:
-                self.world.put(beside, said.encode())
+            what, event = f"sidecar of {name}: {metadata or 'removed'}", "ObjectCreated:PutObject"
+            if metadata:
+                self.world.put(beside, metadata.encode())
             else:
                 self.world.remove(beside)
             self._publish(ObjectEvent(self.world.key(beside), event))
@@ -536,13 +537,13 @@ class Simulation:
         state = self.world.state(name)
         content = self.world.objects.held[name].content if state else b""
         wanted = _texts(name, content) if state and not state.problem else Counter()
-        bought = Counter({text: count for text, count in wanted.items() if REFUSED not in text})
+        embedded = Counter({text: count for text, count in wanted.items() if REFUSED not in text})
         good = state is None or self.world.good(name)
-        # What is refused is bought for nothing: all of it, should the version before never have been seen.
-        self.needed[name] += (bought - (self._held.get(name, Counter()) if good else Counter())).total()
-        self.largest[name] = max(self.largest[name], bought.total())
+        # What is refused is embedded for nothing: all of it, should the version before never have been seen.
+        self.needed[name] += (embedded - (self._held.get(name, Counter()) if good else Counter())).total()
+        self.largest[name] = max(self.largest[name], embedded.total())
         if good:
-            self._held[name] = bought
+            self._held[name] = embedded
         for process in self.active:
             if name in process.found:
                 process.found[name].good &= self.world.good(name)
@@ -764,7 +765,7 @@ def _named(delivery: Delivery) -> str:
 
 
 def _ignoring(apply: Callable[[], Any]) -> None:
-    """Let a call happen whose caller will not hear of it."""
+    """Let a call happen without an answer to its caller."""
     with suppress(Exception):
         apply()
 
@@ -782,9 +783,16 @@ def small_steps() -> Iterator[None]:
         logging.getLogger("shared").setLevel(level)
 
 
+@contextmanager
+def simulated() -> Iterator[None]:
+    """Small steps on a clock that advances only by sleeping: no result depends on the speed of the machine."""
+    with small_steps(), use(ManualClock(_START)):
+        yield
+
+
 def simulate(seed: int) -> Verdict:
     """Run one seed."""
-    with small_steps():
+    with simulated():
         return Simulation(seed).run()
 
 
@@ -793,7 +801,7 @@ def _simulate_all(seeds: Sequence[int]) -> list[Verdict]:
 
 
 def _brief(verdict: Verdict) -> Verdict:
-    """Without the trace where nobody will read it."""
+    """Without the trace where it is not needed."""
     if verdict.violations:
         return verdict
     return Verdict(verdict.seed, (), (), verdict.steps, verdict.billed, verdict.needed, verdict.reconciled)
@@ -814,7 +822,7 @@ def main() -> None:
             verdicts += some
     bad = [verdict for verdict in verdicts if verdict.violations]
     for verdict in bad[:_SHOWN]:
-        Console(highlight=False, markup=False).print(verdict.told())
+        Console(highlight=False, markup=False).print(verdict.report())
     steps, billed = sum(verdict.steps for verdict in verdicts), sum(verdict.billed for verdict in verdicts)
     needed = sum(verdict.needed for verdict in verdicts)
     report(

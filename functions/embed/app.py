@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from shared.domain.models import Embedding
     from shared.embedding.parameters import EmbeddingParameters
     from shared.embedding.results import EmbeddingResult
-    from shared.records.writing import WriteResult
+    from shared.records.results import WriteResult
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
 
@@ -53,7 +53,8 @@ def open_collections() -> dict[str, Store]:
     """The collections that records may name; none without a Milvus and a client for it."""
     if settings.milvus is None or find_spec("pymilvus") is None:
         return {}
-    from shared.store.store import Space, Store  # late, as everything that only records need: most deployments get none
+    from shared.store.schema import Space
+    from shared.store.store import Store  # late, as all that only records need: most who embed send none
 
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     more = {name: replace(settings.milvus, collection=name) for name in settings.records.collections}

@@ -13,7 +13,8 @@ from shared.ingestion.converging import Ingestion
 from shared.runtime.auth import Authenticator
 from shared.runtime.settings import IngestSettings
 from shared.runtime.web import Application, read_settings_or_exit
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from shared.runtime.retrying import Deadline

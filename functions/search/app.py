@@ -21,7 +21,6 @@ from functions.search.shapes import (
     render_result,
 )
 from shared.domain.errors import NotFoundError, RequestError
-from shared.domain.models import DocumentState
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
@@ -32,8 +31,9 @@ from shared.runtime.request import deadline, read_body, request_id, scope
 from shared.runtime.responses import answer
 from shared.runtime.settings import SearchSettings
 from shared.runtime.web import Application, read_settings_or_exit
-from shared.store.expressions import all_of, compile_filter, equals, visible_to
-from shared.store.store import Space, Store
+from shared.store.expressions import select_documents, select_tenants
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from shared.domain.models import Chunk, Document
@@ -89,15 +89,12 @@ def search_by_link() -> Response:
 def documents() -> Response:
     """The documents' states."""
     asked: ListRequest = convert(dict(request.args), ListRequest, from_text=True)
-    deleted = equals("state", DocumentState.DELETED.value)
-    condition = all_of(
-        visible_to(scope().narrow(asked.tenant)),
-        equals("state", asked.state.value) if asked.state else f"not ({deleted})",
-        compile_filter({"prefix": {"key": asked.prefix}}) if asked.prefix else "",
-    )
+    condition = select_documents(scope().narrow(asked.tenant).tenants, asked.state, asked.prefix)
     until = deadline()
-    page, total = store.document_page(condition, asked.offset, asked.limit, until) if store.check(until) else ([], 0)
-    return answer({"documents": page, "total": total, "request_id": request_id()})
+    found: tuple[list[Document], int] = ([], 0)
+    if store.check(until):
+        found = store.registry.read_page(condition, asked.offset, asked.limit, until)
+    return answer({"documents": found[0], "total": found[1], "request_id": request_id()})
 
 
 @app.get("/documents/<document_id>")
@@ -144,14 +141,14 @@ def _document(document_id: str) -> Document:
     until = deadline()
     known = None
     if _ID.fullmatch(document_id) and store.check(until):
-        known = store.document(document_id, until, visible_to(scope()))
+        known = store.registry.read(document_id, until, select_tenants(scope().tenants))
     if known is None:
         raise NotFoundError("document_not_found", "There is no such document; GET /documents lists them.")
     return known
 
 
 def _chunks(document_id: str, asked: ChunksRequest) -> tuple[list[Chunk], int]:
-    return store.stretch(document_id, asked.offset, asked.limit, visible_to(scope()), deadline())
+    return store.chunks.read_range(document_id, asked.offset, asked.limit, select_tenants(scope().tenants), deadline())
 
 
 def _json(text: str) -> Any:
@@ -175,19 +172,19 @@ def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"document": record, **render_chunks(asked.id, found, total, request_id())}
 
 
-def _told_hits(found: dict[str, Any]) -> str:
+def _render_hits(found: dict[str, Any]) -> str:
     hits = found["hits"] if "hits" in found else [hit for group in found["groups"] for hit in group["hits"]]
-    return "\n\n".join(map(_told_hit, hits)) or "Nothing was found."
+    return "\n\n".join(map(_render_hit, hits)) or "Nothing was found."
 
 
-def _told_hit(hit: dict[str, Any]) -> str:
+def _render_hit(hit: dict[str, Any]) -> str:
     about, place = hit["document"], hit["location"]
     named = [f"{name} {place[name]}" for name in ("page", "sheet", "row") if place[name]]
     where = ", ".join([about["key"], *named, *place["headings"]])
     return f"[{about['title']} ({where}); document {about['id']}]\n{hit['text']}"
 
 
-def _told_document(found: dict[str, Any]) -> str:
+def _render_document(found: dict[str, Any]) -> str:
     record, shown = found["document"], found["chunks"]
     head = f"[{record.title} ({record.key}); {record.state.value}; {len(shown)} of {found['total']} chunks]"
     return "\n\n".join([head, *(chunk["text"] for chunk in shown)])
@@ -205,7 +202,7 @@ endpoint = mcp.Endpoint(
             SearchRequest,
             {"hits": _LIST_OF_OBJECTS, "groups": _LIST_OF_OBJECTS, "mode": {"type": "string"}},
             _search_tool,
-            _told_hits,
+            _render_hits,
         ),
         mcp.Tool(
             "get_document",
@@ -214,7 +211,7 @@ endpoint = mcp.Endpoint(
             DocumentRequest,
             {"document": {"type": "object"}, "chunks": _LIST_OF_OBJECTS, "total": {"type": "integer"}},
             _document_tool,
-            _told_document,
+            _render_document,
         ),
     ],
 )

@@ -1,7 +1,6 @@
-"""The Model Context Protocol, by which language models call search: one message in, one answer out, nothing kept.
+"""The Model Context Protocol, with which language models call search: one message in, one answer out, no state.
 
-Streamable HTTP without sessions or streams, by a few lines of our own, since the official package would double a cold
-start.
+Streamable HTTP without sessions or streams. The official package would double a cold start.
 https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 """
 
@@ -31,7 +30,7 @@ class Tool(Struct, frozen=True):
         takes: its arguments, with their meanings.
         gives: the fields of its answer, with their JSON schemas.
         call: from the arguments to the answer.
-        told: the answer as text, for models that read nothing else.
+        render: makes the answer's text, for models that read nothing else.
     """
 
     name: str
@@ -40,9 +39,9 @@ class Tool(Struct, frozen=True):
     takes: type[Struct]
     gives: Mapping[str, Any]
     call: Callable[[dict[str, Any]], dict[str, Any]]
-    told: Callable[[dict[str, Any]], str]
+    render: Callable[[dict[str, Any]], str]
 
-    def described(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """The tool as ``tools/list`` shows it."""
         (reference,), parts = msgspec.json.schema_components([self.takes], ref_template="#/$defs/{name}")
         own = parts.pop(str(reference["$ref"]).rpartition("/")[2])
@@ -68,7 +67,7 @@ class Endpoint:
     """Answers messages: thread-safe, one per process."""
 
     def __init__(self, name: str, instructions: str, tools: list[Tool]) -> None:
-        self._about = {"name": name, "version": "1"}
+        self._about = {"name": name, "version": "2"}
         self._instructions = instructions
         self._tools = {tool.name: tool for tool in tools}
 
@@ -80,32 +79,32 @@ class Endpoint:
         """
         id_: Any = None
         try:
-            message = _message(raw)
+            message = _parse(raw)
             id_ = message.get("id")
             if "id" not in message or "method" not in message:  # a notification, or an answer to what we never ask
                 return None, 202
             if version and version not in VERSIONS:
-                said = {"supported": list(VERSIONS), "requested": version[:40]}
-                raise _ProtocolError(UNSUPPORTED_VERSION, "This protocol version is not supported.", said)
-            return {"jsonrpc": "2.0", "id": id_, "result": self._result(message)}, 200
+                versions = {"supported": list(VERSIONS), "requested": version[:40]}
+                raise _ProtocolError(UNSUPPORTED_VERSION, "This protocol version is not supported.", versions)
+            return {"jsonrpc": "2.0", "id": id_, "result": self._dispatch(message)}, 200
         except _ProtocolError as error:
             status = 400 if error.body["code"] in (PARSE_ERROR, INVALID_REQUEST, UNSUPPORTED_VERSION) else 200
             return {"jsonrpc": "2.0", "id": id_, "error": error.body}, status
 
-    def _result(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _dispatch(self, message: dict[str, Any]) -> dict[str, Any]:
         params = message.get("params") or {}
         match message["method"]:
             case "initialize":
-                return self._initialized(params)
+                return self._initialize(params)
             case "ping":
                 return {}
             case "tools/list":
-                return {"tools": [tool.described() for tool in self._tools.values()]}
+                return {"tools": [tool.describe() for tool in self._tools.values()]}
             case "tools/call":
-                return self._called(params)
+                return self._call_tool(params)
         raise _ProtocolError(METHOD_NOT_FOUND, "There is no such method; tools are all there is here.")
 
-    def _initialized(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _initialize(self, params: dict[str, Any]) -> dict[str, Any]:
         wanted = params.get("protocolVersion")
         return {
             # The version asked for, or else the newest here: then it is for the client to go on or not.
@@ -115,7 +114,7 @@ class Endpoint:
             "instructions": self._instructions,
         }
 
-    def _called(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _call_tool(self, params: dict[str, Any]) -> dict[str, Any]:
         name, arguments = params.get("name"), params.get("arguments") or {}
         tool = self._tools.get(name) if isinstance(name, str) else None
         if tool is None:
@@ -127,10 +126,10 @@ class Endpoint:
         except PlatformError as error:
             # For the model to read, which may then ask better; the protocol itself worked.
             return {"content": [_text(str(error))], "isError": True}
-        return {"content": [_text(tool.told(answer))], "structuredContent": answer, "isError": False}
+        return {"content": [_text(tool.render(answer))], "structuredContent": answer, "isError": False}
 
 
-def _message(raw: bytes) -> dict[str, Any]:
+def _parse(raw: bytes) -> dict[str, Any]:
     try:
         message = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -1,20 +1,28 @@
-"""The page for people, and the headers under which it comes."""
+"""The page for people: one document joined from the files in ``page/``, and the headers under which it is sent."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from functools import cache
 from pathlib import Path
 
+_FOLDER = Path(__file__).with_name("page")
+_PART = re.compile(r"@@([\w.]+)@@")
+
 
 @cache
 def read() -> tuple[str, dict[str, str]]:
-    """The page and its headers: it runs its own script and nothing a document may say, and speaks to us alone."""
-    text = Path(__file__).with_name("page.html").read_text("utf-8")
+    """Return the page and its headers.
+
+    The Content-Security-Policy lets it run its own script and nothing that a document may contain, and connect to this
+    function alone.
+    """
+    text = _PART.sub(lambda part: _read_part(part[1]), (_FOLDER / "page.html").read_text("utf-8"))
     policy = (
-        f"default-src 'none'; script-src {_hashes(text, 'script')}; style-src {_hashes(text, 'style')}; "
+        f"default-src 'none'; script-src {_hash(text, 'script')}; style-src {_hash(text, 'style')}; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return text, {
@@ -24,8 +32,16 @@ def read() -> tuple[str, dict[str, str]]:
     }
 
 
-def _hashes(page: str, tag: str) -> str:
-    """What stands between ``tag``s, as a Content-Security-Policy names it."""
+def _read_part(name: str) -> str:
+    text = (_FOLDER / name).read_text("utf-8")
+    if not name.endswith(".json"):
+        return f"\n{text}"
+    # Within a script element "</" could end it.
+    return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+
+
+def _hash(page: str, tag: str) -> str:
+    """Return the hash of what each ``tag`` without attributes contains, as a Content-Security-Policy names it."""
     contents = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
     digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
     return " ".join(f"'sha256-{digest}'" for digest in digests)

@@ -9,11 +9,12 @@ from msgspec import Meta, Struct
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Document, DocumentState, Usage
-from shared.retrieval.searching import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, SearchQuery, SearchWarning
+from shared.retrieval.query import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, SearchQuery
+from shared.retrieval.result import SearchWarning
 
 if TYPE_CHECKING:
     from shared.domain.models import Chunk
-    from shared.retrieval.searching import ResultGroup, ResultItem, SearchResult
+    from shared.retrieval.result import ResultGroup, ResultItem, SearchResult
 
 MAX_CHUNKS = 500
 
@@ -38,7 +39,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     offset: Annotated[
         int,
         Meta(
-            description=f"How many to leave out before; with top_k at most {MAX_REACH}.",
+            description=f"Number of hits (or groups) to skip; with top_k at most {MAX_REACH}.",
             extra_json_schema={"minimum": 0, "maximum": MAX_REACH - 1},
         ),
     ] = 0
@@ -54,11 +55,13 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = None
     min_score: Annotated[float | None, Meta(description="The least score of a chunk, or of a group's best.")] = None
-    context: Annotated[int, Meta(ge=0, le=5, description="Neighbours wanted before and behind each chunk.")] = 0
+    context: Annotated[
+        int, Meta(ge=0, le=5, description="Neighbouring chunks to return before and after each hit (0-5).")
+    ] = 0
     group_by: Annotated[Literal["document"] | None, Meta(description="Show chunks of one document together.")] = None
     group_size: Annotated[int, Meta(ge=1, le=10, description="Chunks of one group at most.")] = 3
     rerank: Annotated[bool | None, Meta(description="Whether a model reads the best once more and orders them.")] = None
-    tenant: Annotated[str | None, Meta(description="Whose documents alone to search.")] = None
+    tenant: Annotated[str | None, Meta(description="Search the documents of this tenant only.")] = None
 
     def to_query(self) -> SearchQuery:
         """The question as `shared.retrieval.searching` takes it."""
@@ -83,8 +86,8 @@ class ListRequest(Struct, frozen=True, forbid_unknown_fields=True):
     state: Annotated[
         DocumentState | None, Meta(description="Only documents in this state; else all but the deleted.")
     ] = None
-    prefix: Annotated[str, Meta(description="Only documents whose keys begin so.")] = ""
-    tenant: Annotated[str | None, Meta(description="Whose documents alone to list.")] = None
+    prefix: Annotated[str, Meta(description="List only documents with keys that begin like this.")] = ""
+    tenant: Annotated[str | None, Meta(description="List the documents of this tenant only.")] = None
     limit: Annotated[int, Meta(ge=1, le=1000, description="Documents wanted.")] = 100
     offset: Annotated[int, Meta(ge=0, le=1 << 31, description="How many documents to leave out before.")] = 0
 
@@ -123,7 +126,7 @@ class ChunkItem(TypedDict):
 
 
 class ContextItem(TypedDict):
-    """What stands before and behind a chunk."""
+    """Neighbouring chunks of a hit."""
 
     before: list[ChunkItem]
     after: list[ChunkItem]
@@ -141,7 +144,7 @@ class DocumentItem(TypedDict):
 
 
 class ScoresItem(TypedDict):
-    """What each side said of a chunk; null where it did not find it."""
+    """Scores by each method; null where the method did not find the chunk."""
 
     dense: Annotated[float | None, Meta(description="The cosine, -1 to 1.")]
     keyword: Annotated[float | None, Meta(description="BM25, positive.")]

@@ -3,7 +3,7 @@
     POST   /api/v1/services/embeddings/text-embedding/text-embedding
     POST   /api/v1/services/rerank/text-rerank/text-rerank
     GET    /healthz             which model answers
-    GET    /control/usage       what was accepted, refused and billed; DELETE starts counting anew
+    GET    /control/usage       what was accepted, refused and billed; DELETE resets the counters
     PUT    /control/faults      a list of rules (see Rule); GET shows them, DELETE removes them
     PUT    /control/settings    latency and quota, at run time (see Tuning)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 async def _serve_until_told(settings: Settings) -> None:
     stop = asyncio.Event()
-    for told in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(told, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
     def announce(base_url: str) -> None:
         print(f"dashscope emulator (model {settings.model}) on {base_url}", flush=True)

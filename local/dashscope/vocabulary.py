@@ -58,7 +58,7 @@ class Vocabulary:
 
     @staticmethod
     def _as_inside_a_sentence(run: str) -> str:
-        # An English word behind a space is another token than at the start of a line; digits and Chinese take none.
+        # An English word after a space is another token than at the start of a line; digits and Chinese take none.
         return f" {run}" if run[0].isalpha() and not "\u3400" <= run[0] <= "\u9fff" else run
 
 

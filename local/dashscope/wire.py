@@ -69,7 +69,7 @@ async def strike(request: web.Request, rule: Rule) -> web.StreamResponse:
 
 
 def _reset(request: web.Request) -> web.Response:
-    """Drop the connection with a TCP reset; what is returned reaches nobody."""
+    """Drop the connection with a TCP reset; what is returned is not sent."""
     transport = request.transport
     if transport is not None:
         # Lingering for 0 seconds makes the kernel send a reset instead of an orderly end.
@@ -136,7 +136,7 @@ async def _drip(request: web.Request, body: bytes) -> web.StreamResponse:
 
 
 async def _malform(_: web.Request, body: bytes) -> web.StreamResponse:
-    """A whole response whose body is not JSON."""
+    """A whole response with a body that is not JSON."""
     return respond(body[: len(body) // 2])
 
 

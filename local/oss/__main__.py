@@ -30,8 +30,8 @@ def main() -> None:
 
 async def _serve_until_told(settings: Settings) -> None:
     stop = asyncio.Event()
-    for told in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(told, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
     def announce(endpoint: str) -> None:
         print(f"oss emulator: bucket {settings.bucket} over {settings.root} on {endpoint}", flush=True)

@@ -19,7 +19,7 @@ _DRIP_SECONDS = 0.2
 
 
 def asked_range(call: Call, size: int) -> tuple[int, int] | None:
-    """First byte asked for and the one behind the last, or ``None`` for the whole object.
+    """First byte asked for and the exclusive end, or ``None`` for the whole object.
 
     OSS ignores a range that does not lie within the object, unless the request asks for the standard behaviour
     (https://www.alibabacloud.com/help/en/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).

@@ -68,7 +68,7 @@ class Courier:
 
     def _start(self, target: Notification, event: ObjectEvent) -> None:
         task = asyncio.create_task(self._deliver(target, event))
-        self._running.add(task)  # a task nobody holds may be collected
+        self._running.add(task)  # a task without a reference may be collected
         task.add_done_callback(self._running.discard)
 
     async def _deliver(self, target: Notification, event: ObjectEvent) -> None:

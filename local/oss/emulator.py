@@ -108,7 +108,7 @@ class Emulator:
             response = await self._carry_out(Call.of(request, request_id))
         except Refusal as refusal:
             response = wire.refuse(request, request_id, refusal)
-        except ConnectionError as error:  # the client went away: nobody will read this
+        except ConnectionError as error:  # the client went away and will not read this
             response = wire.refuse(request, request_id, Refusal("IncompleteBody", str(error)))
         except OSError as error:
             _log.exception("the disk failed a request")

@@ -1,7 +1,7 @@
 """A plain folder as a bucket.
 
 Where an object lies says ``Layout``, what is remembered of it ``Records``. A file that was put there by hand is hashed
-once, when somebody asks for it: its ETag is the MD5 of its content.
+once, when it is first asked for: its ETag is the MD5 of its content.
 
 One process serves a folder; a file system that folds case or normalises Unicode folds keys with it.
 """
@@ -137,10 +137,10 @@ class Folder:
         return change
 
     def unannounced(self) -> dict[str, Identity | None]:
-        """Files whose state nobody has reported yet, with that state; ``None`` where a file is gone.
+        """Files with a state that was not reported yet, with that state; ``None`` where a file is gone.
 
         Raises:
-            OSError: the folder cannot be read, so that nothing can be said about what is gone.
+            OSError: the folder cannot be read, so that what is gone is not known.
         """
         now = self._layout.scan()
         with self._lock:

@@ -1,6 +1,6 @@
 """Where an object lies: keys and paths of a plain folder.
 
-A key whose segments are ordinary file names is an ordinary file: ``a/报告.pdf`` lies at ``a/报告.pdf``, so that files
+A key made of ordinary file names is an ordinary file: ``a/报告.pdf`` lies at ``a/报告.pdf``, so that files
 may be copied in and out by hand. A key that a folder cannot hold lies in ``.oss/objects`` under a hash of the key, with
 the key itself in its record. These are: segments that are empty, longer than 255 bytes, hold a NUL or start with a dot
 (so also ``.`` and ``..``), a name already taken by a directory, a file in the place of a directory (keys ``a`` and
@@ -36,7 +36,7 @@ _NAME_BYTES: Final = 255  # NAME_MAX of Linux and macOS file systems
 
 
 class Layout:
-    """The files behind the keys; knows nothing of what they hold.
+    """The files of the keys; independent of their content.
 
     Raises:
         NotADirectoryError: ``root`` is not a directory.
@@ -50,7 +50,7 @@ class Layout:
         self.records = self.hidden / "records"
         self._objects = self.hidden / "objects"
         self._drafts = self.hidden / "drafts"
-        shutil.rmtree(self._drafts, ignore_errors=True)  # what a killed process left behind
+        shutil.rmtree(self._drafts, ignore_errors=True)  # what a killed process left
         for directory in (self._drafts, self._objects, self.records):
             directory.mkdir(parents=True, exist_ok=True)
 
@@ -189,7 +189,7 @@ def _is_key(path: str) -> bool:
     try:
         path.encode()
     except UnicodeEncodeError:
-        _log.warning("left out a file whose name is not UTF-8: %r", path)
+        _log.warning("left out a file with a name that is not UTF-8: %r", path)
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""An emulator that listens: until it is told to stop, or in a thread of this process."""
+"""An emulator that listens: until it is stopped, or in a thread of this process."""
 
 from __future__ import annotations
 

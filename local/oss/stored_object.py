@@ -69,7 +69,7 @@ class Change:
     Attributes:
         now: the new version, or ``None`` after a removal.
         size_before: bytes of the version it replaced, 0 if there was none.
-        etag_before: ETag of that version, empty if there was none or nobody ever asked for it.
+        etag_before: ETag of that version, empty if there was none or it was never asked for.
     """
 
     key: str

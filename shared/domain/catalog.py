@@ -53,7 +53,7 @@ class RerankModel(Struct, frozen=True):
 
     Attributes:
         documents_per_call: chunks allowed in one request.
-        tokens_per_document: tokens read of one chunk; what is behind them is ignored.
+        tokens_per_document: tokens read of one chunk; the rest of it is ignored.
         tokens_per_call: tokens allowed in one request, the query counted with each chunk.
     """
 

@@ -5,6 +5,7 @@
     │   └── NotFoundError          what was asked for does not exist (404)
     ├── DocumentError         this document cannot be indexed as it is: recorded on the document, acknowledged
     ├── TransientError        try the same again later: a 503 over HTTP, a retried event otherwise
+    │   └── InternalError          this program failed, or a library it uses: a later release may not
     └── ConfigurationError    the deployment is wrong: refuse to start; the message names the setting
 
 Every message is written for the person who reads it and never holds a key, a text or a vector.
@@ -63,7 +64,7 @@ class TransientError(PlatformError):
     """A remote service failed in a way that passes; the same call may succeed later.
 
     Attributes:
-        retry_after: seconds the service asked us to wait, if it said so.
+        retry_after: seconds the service asked us to wait, if it gave any.
         soon: whether repeating it at once makes sense; otherwise it is left to a later request.
     """
 
@@ -73,6 +74,16 @@ class TransientError(PlatformError):
         super().__init__(code, message, request_id=request_id)
         self.retry_after = retry_after
         self.soon = soon
+
+
+class InternalError(TransientError):
+    """This program or a library failed, which says nothing about the document or request it worked on.
+
+    It is transient because nothing may be condemned for it; repeating it at once is useless.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message, soon=False)
 
 
 class ConfigurationError(PlatformError):

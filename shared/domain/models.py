@@ -71,11 +71,11 @@ class ObjectState:
 
 
 class Location(Struct, frozen=True):
-    """Where in its document a chunk stands.
+    """Place of a chunk in its document.
 
     Attributes:
         start: offset of its first character in the document's extracted text.
-        end: offset behind its last character.
+        end: exclusive end offset.
         page: page or slide, counted from 1.
         sheet: name of the worksheet.
         row: row of the sheet, or record of a csv or jsonl file, counted from 1.
@@ -163,7 +163,7 @@ class Chunk(Struct, frozen=True):
 
 
 class DocumentState(StrEnum):
-    """How far a document has come; a record that was deleted is remembered, lest an older one bring it back."""
+    """Processing state. Deleted records keep a tombstone so that a late older version cannot restore them."""
 
     PENDING = "pending"
     INDEXED = "indexed"
@@ -205,8 +205,8 @@ class Document(Struct, frozen=True):
         attempts: tries spent on this version.
         order: of a record, its version number; an older record that comes late is left out.
         fingerprint: digest of the chunks' ids and places, to see whether the index still holds exactly them.
-        tenant: whose the document is, or empty.
-        tenant_from: the rule that said so.
+        tenant: the tenant that owns the document, or empty.
+        tenant_from: the rule that gave the tenant.
         updated: when this record was written, seconds since the epoch.
     """
 
@@ -273,8 +273,8 @@ class SearchHit(Struct, frozen=True):
     Attributes:
         score: higher is better; comparable within one response only.
         ordinal: position in the document, counted from 0.
-        metadata: what the document's owner said about it.
-        tenant: whose the document is, or empty.
+        metadata: given by the document's owner.
+        tenant: the tenant that owns the document, or empty.
     """
 
     id: str

@@ -42,7 +42,7 @@ class Estimate(Struct, frozen=True):
     """Tokens that a call will use.
 
     Attributes:
-        likely: a close guess; plans the quota, and is charged for a call whose answer is lost.
+        likely: a close guess; plans the quota, and is charged where the answer is lost.
         at_most: an upper bound; reserved from the budget.
     """
 

@@ -1,7 +1,7 @@
 """How many tokens DashScope will count in a text.
 
 Three answers of rising price: a bound that needs nothing, an estimate that is close, and the exact count with the
-Qwen vocabulary that ships inside the DashScope SDK (half a second and 65 MB to load, hence only when it decides).
+Qwen vocabulary that ships inside the DashScope SDK (half a second and 65 MB to load, so only when it decides).
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.ingestion.indexing import Attempt, Outcome, Pipeline, Result
 from shared.runtime import logs
 from shared.runtime.retrying import Deadline
-from shared.store.expressions import equals
-from shared.store.fingerprints import EMPTY_FINGERPRINT, fingerprint
+from shared.store.expressions import select_bucket
+from shared.store.fingerprints import EMPTY_FINGERPRINT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from shared.ingestion.bucket import Bucket
     from shared.ingestion.events import Event
     from shared.runtime.settings import IngestionSettings
-    from shared.store.store import DocumentFingerprint, Store
+    from shared.store.chunks import DocumentFingerprint
+    from shared.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -167,9 +168,10 @@ class Ingestion:
         """
         listed = {state.key.document_id: state for state in self._bucket.documents(deadline)}
         known = {
-            document.id: document for document in self._store.documents(equals("bucket", self._bucket.name), deadline)
+            document.id: document
+            for document in self._store.registry.read_all(select_bucket(self._bucket.name), deadline)
         }
-        census = self._store.census(self._bucket.name, deadline)
+        census = self._store.chunks.read_fingerprints(self._bucket.name, deadline)
         stale = [
             state.key for id_, state in listed.items() if not self._settled(known.get(id_), state, census.get(id_))
         ]
@@ -232,7 +234,7 @@ class Ingestion:
     def _converge_to(
         self, key: ObjectKey, state: ObjectState | None, known: Failure | None, deadline: Deadline
     ) -> Result:
-        record = self._store.document(key.document_id, deadline)
+        record = self._store.registry.read(key.document_id, deadline)
         if state is None:
             return self._remove(key, record, deadline)
         if record and self._stands(record, state, deadline):
@@ -250,7 +252,7 @@ class Ingestion:
         is_of = (record.version, record.modified, record.sidecar_etag, record.model, record.tenant_from)
         if is_of != (state.version, state.modified, state.sidecar_etag, self._embedder.profile, self._tenancy.rule):
             return False
-        return _finished(record) and fingerprint(self._store.places(record.id, deadline)) == record.fingerprint
+        return _finished(record) and self._store.chunks.compute_fingerprint(record.id, deadline) == record.fingerprint
 
     def _settled(self, record: Document | None, state: ObjectState, found: DocumentFingerprint | None) -> bool:
         """Whether a listing and a census give no reason to look at a document."""
@@ -261,11 +263,11 @@ class Ingestion:
         return _finished(record) and record.fingerprint == (found.fingerprint if found else EMPTY_FINGERPRINT)
 
     def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
-        held = [id_ for id_, _ in self._store.places(key.document_id, deadline)]
+        held = [id_ for id_, _ in self._store.chunks.read_positions(key.document_id, deadline)]
         if not held and record is None:
             return Result(key.key, Outcome.UNCHANGED)
-        self._store.delete(held, deadline)
-        self._store.forget([key.document_id], deadline)
+        self._store.chunks.delete(held, deadline)
+        self._store.registry.delete([key.document_id], deadline)
         return Result(key.key, Outcome.REMOVED)
 
 

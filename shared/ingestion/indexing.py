@@ -26,7 +26,7 @@ from shared.ingestion import chunking
 from shared.ingestion.bucket import ChangedError
 from shared.runtime import clock, workspace
 from shared.store.fingerprints import EMPTY_FINGERPRINT, ChunkPosition, ChunkSet, FingerprintBuilder
-from shared.store.store import ChunkRow
+from shared.store.rows import ChunkRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -140,14 +140,14 @@ class Attempt:
             raise DocumentError("broken_metadata", self.state.problem, stage="loading")
         store, document_id = self.pipeline.store, self.state.key.document_id
         # Without a record nothing was ever attempted, so nothing can be held.
-        self.held = ChunkSet(store.places(document_id, self.deadline) if self.previous else ())
+        self.held = ChunkSet(store.chunks.read_positions(document_id, self.deadline) if self.previous else ())
         with workspace.folder() as folder:
             path = folder / "object"
             self.pipeline.bucket.download(
                 self.state, path, self.pipeline.settings.max_file_bytes, self.deadline.minus(_RESERVE_SECONDS)
             )
             for window in self._windows(path):
-                present = self.held.hold([chunk.id for chunk in window])
+                present = self.held.contains([chunk.id for chunk in window])
                 self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])
                 self.rewrite = self.rewrite or any(self._moved(window))
             # Rows that only moved are rewritten last: until then a version that fails can be told from the one before.
@@ -159,17 +159,17 @@ class Attempt:
         self.stage = "storing"
         store = self.pipeline.store
         present, gone = 0, list[str]()
-        for some in batched(store.places(self.state.key.document_id, self.deadline), _IDS_AT_ONCE):
+        for some in batched(store.chunks.read_positions(self.state.key.document_id, self.deadline), _IDS_AT_ONCE):
             ids = [id_ for id_, _ in some]
-            wanted = self.wanted.hold(ids)
+            wanted = self.wanted.contains(ids)
             present += sum(wanted)
             gone += [id_ for id_, keep in zip(ids, wanted, strict=True) if not keep]
-        store.delete(gone, self.deadline)
+        store.chunks.delete(gone, self.deadline)
         if present < len(self.wanted):
             raise TransientError("chunks_missing", "Another worker removed chunks meanwhile; it is done again.")
 
     def _moved(self, chunks: Sequence[Chunk]) -> list[bool]:
-        return self.held.moved([(chunk.id, self._position(chunk)) for chunk in chunks])
+        return self.held.find_moved([(chunk.id, self._position(chunk)) for chunk in chunks])
 
     def _position(self, chunk: Chunk) -> ChunkPosition:
         return ChunkPosition(chunk.ordinal, chunk.location.start, self.row_digest)
@@ -206,9 +206,9 @@ class Attempt:
     def _rewrite(self, chunks: Sequence[Chunk]) -> None:
         """Write chunks whose place or document changed, with the vectors they have; those are not bought again."""
         self.stage = "storing"
-        vectors = self.pipeline.store.vectors([chunk.id for chunk in chunks], self.deadline)
+        vectors = self.pipeline.store.chunks.read_vectors([chunk.id for chunk in chunks], self.deadline)
         kept = [self._row(chunk, vectors[chunk.id]) for chunk in chunks if chunk.id in vectors]
-        self.pipeline.store.write(kept, self.deadline)
+        self.pipeline.store.chunks.write(kept, self.deadline)
         self._embed([chunk for chunk in chunks if chunk.id not in vectors])
 
     def _embed(self, chunks: Sequence[Chunk]) -> None:
@@ -233,7 +233,7 @@ class Attempt:
         paid = [(chunk, vector) for chunk, vector in zip(chunks, embedded.embeddings, strict=True) if vector]
         self.embedded += len(paid)
         self.stage = "storing"
-        self.pipeline.store.write([self._row(chunk, vector.dense) for chunk, vector in paid], self.deadline)
+        self.pipeline.store.chunks.write([self._row(chunk, vector.dense) for chunk, vector in paid], self.deadline)
         self.stage = "embedding"
         if embedded.refused:
             first = embedded.refused[0]
@@ -267,7 +267,7 @@ class Attempt:
         withdrawn = self._withdrawn()
         # Recorded first: whoever comes after a crash finds what was paid for, and sees that it must still go.
         self._record(DocumentState.FAILED, failure)
-        self.pipeline.store.delete(withdrawn, self.deadline)
+        self.pipeline.store.chunks.delete(withdrawn, self.deadline)
         return replace(self._result(Outcome.FAILED), failure=failure)
 
     def _withdrawn(self) -> list[str]:
@@ -275,7 +275,7 @@ class Attempt:
         versions: defaultdict[str, tuple[FingerprintBuilder, list[str]]] = defaultdict(
             lambda: (FingerprintBuilder(), [])
         )
-        for id_, place in self.pipeline.store.places(self.state.key.document_id, self.deadline):
+        for id_, place in self.pipeline.store.chunks.read_positions(self.state.key.document_id, self.deadline):
             tally, ids = versions[place.row_digest]
             tally.add(id_, place)
             ids.append(id_)
@@ -316,7 +316,7 @@ class Attempt:
             failure=failure,
             updated=clock.time(),
         )
-        self.pipeline.store.record([document], self.deadline)
+        self.pipeline.store.registry.write([document], self.deadline)
 
     def _result(self, outcome: Outcome) -> Result:
         chunks = len(self.wanted) if outcome is Outcome.INDEXED else 0

@@ -148,13 +148,19 @@ def _dense(run: str) -> Iterator[str]:
     run = run if run.isalnum() else _NOT_WORD.sub("", run)
     if len(run) == 1:
         yield run
-    for place in range(len(run) - 1):
-        yield run[place : place + 2]
+    written = 0
     for match in _NUMERALS.finditer(run):
         before, counted = run[: match.start()], run[match.end() : match.end() + 1]
         if _is_number(match.group(), before, counted):
+            yield from _pairs(run, written, match.end() - 1)
+            written = match.end() - 1
             value = numerals.parse_numeral(match.group())
             yield from _write_number(str(value), "%" if before.endswith("百分之") else counted)
+    yield from _pairs(run, written, len(run) - 1)
+
+
+def _pairs(run: str, start: int, end: int) -> Iterator[str]:
+    return (run[place : place + 2] for place in range(start, end))
 
 
 def _is_number(numeral: str, before: str, counted: str) -> bool:

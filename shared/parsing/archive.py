@@ -6,6 +6,7 @@ import posixpath
 import zipfile
 import zlib
 from copy import copy
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -43,8 +44,12 @@ class Event(Struct, frozen=True):
     attributes: dict[str, str] = {}
 
 
+# What `zipfile` and `expat` raise for a damaged container or part.
+ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, expat.ExpatError)
+
+
 class Archive:
-    """A zip container whose parts are unpacked within ``limits.max_unpacked_bytes`` altogether.
+    """A zip container of parts, unpacked within ``limits.max_unpacked_bytes`` altogether.
 
     Parts are found whatever slashes and case their entries are written with, as Office finds them.
 
@@ -111,6 +116,11 @@ class Archive:
                     yield data
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
             raise refusal("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
+
+    def size(self, name: str) -> int:
+        """Bytes a part says that it unpacks to; 0 when it is missing."""
+        member = self._members.get(self.resolve(name))
+        return member.file_size if member else 0
 
     @property
     def unpacked(self) -> int:
@@ -243,7 +253,8 @@ class _XmlReader:
             raise refusal("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
         local = _local(name)
         if not self._only or local in self._only:
-            self._events.append(Event("open", local, {_attribute(key): value for key, value in attributes.items()}))
+            named = {_attribute(key): value for key, value in attributes.items()} if attributes else attributes
+            self._events.append(Event("open", local, named))
 
     def _close(self, name: str) -> None:
         self._depth -= 1
@@ -260,10 +271,13 @@ def _plain_name(name: str) -> str:
     return name.replace("\\", "/").lstrip("/")
 
 
+# Few names occur in a file, each very often.
+@lru_cache(maxsize=4096)
 def _local(name: str) -> str:
     return name.rpartition(" ")[2]
 
 
+@lru_cache(maxsize=4096)
 def _attribute(name: str) -> str:
     space, _, local = name.rpartition(" ")
     return f"r:{local}" if space.endswith("/relationships") else local

@@ -66,7 +66,9 @@ def read_chart(archive: Archive, part: str, at: Location, warnings: list[str]) -
     if title := " ".join(reader.title.split()):
         yield Block(title, at)
     for group in _grouped(reader.series):
-        yield from (row.block(at) for row in render(_rows(group, reader.axis), header_rows=1))
+        header, *rows = _rows(group, reader.axis)
+        named = [header] if any(header) else []
+        yield from (row.block(at) for row in render([*named, *rows], header_rows=len(named)))
     yield from (Block(text, at) for text in reader.other_titles if text != reader.axis)
     for kind, target in archive.relations(part).values():
         if kind == "chartUserShapes":

@@ -52,7 +52,7 @@ def _records(path: Path, limits: Limits) -> Iterator[list[str]]:
     sample = sample[1:] if named else sample
     delimiter = named[1] if named else _delimiter(sample)
     has_escapes = _has_escapes(sample, delimiter)
-    whole = chain(sample, reading)
+    whole: Iterator[str] = chain(sample, reading)
     if has_escapes:
         whole = (_unescaped(line, delimiter) for line in _joined(whole, limits.max_line_characters))
     records = csv.reader((f"{line}\n" for line in whole), delimiter=delimiter)
@@ -107,7 +107,7 @@ def _unescaped(line: str, delimiter: str) -> str:
 
 
 def _joined(whole: Iterator[str], longest: int) -> Iterator[str]:
-    """Lines, those whose end is escaped joined with the next one."""
+    """Lines, those that end in an escape joined with the next one."""
     kept = ""
     for line in whole:
         kept += line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import import_module
 from itertools import chain, islice
 from pathlib import PurePosixPath
@@ -21,38 +22,49 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# Raised by one whenever parsing reads something else than before, so that documents read before can be read again.
+PARSER_REVISION = 2
 # A title stands near the top: more blocks than this are not read ahead to find one.
 _BLOCKS_BEFORE_TITLE = 8
+# Sentences about one document; a file must not fill the registry with them.
+_MOST_WARNINGS = 100
+_LONGEST_WARNING_CHARACTERS = 500
 _MODULES = {"txt": "text", "md": "markdown"}
 
 
-def parse(path: Path, key: str, limits: Limits = Limits()) -> ParsedDocument:  # noqa: B008 - frozen
-    """The title and text of the file at ``path``, an object whose name in the bucket is ``key``.
+def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") -> ParsedDocument:  # noqa: B008 - frozen
+    """The title and text of the file at ``path``, the object ``key`` of the bucket.
 
     The title is the first heading near the top, else the document's own property, else the key's stem. Blocks are
     read as they are asked for; each has text that encodes to UTF-8, at most ``limits.max_block_characters`` long.
 
+    Args:
+        path: the file.
+        key: name of the object.
+        limits: what reading it may cost.
+        module: name of a module that reads the file in place of that of its format; tests of the bounds name one that
+            only computes or allocates. It has ``parse(path, limits)`` and, as every format's module may, the tuple
+            ``BAD_FILE_ERRORS`` of what it raises for a bad file.
+
     Raises:
-        DocumentError: at once or while blocks are read, and nothing else whatever the bytes: ``unsupported_format``,
-            ``format_mismatch``, ``empty_document``, ``encrypted``, ``needs_ocr``, ``too_large``, ``too_many_pages``,
-            ``too_deep``, ``broken_file``.
+        DocumentError: at once or while blocks are read: ``unsupported_format``, ``format_mismatch``,
+            ``empty_document``, ``encrypted``, ``needs_ocr``, ``too_large``, ``too_many_pages``, ``too_deep``,
+            ``too_complex``, ``broken_file``. Any other error says nothing about the file.
         OSError: the file cannot be opened.
     """
     size = path.stat().st_size
-    if size == 0:
-        raise refusal("empty_document", "The file is empty.")
-    if size > limits.max_bytes:
-        raise refusal("too_large", f"The file is larger than {limits.max_bytes // (1 << 20)} MiB.")
-    with refusing():
-        name = format_of(path, key)
-        # Imported by name: a parser's module loads with the first file of its format.
-        module = import_module(f"shared.parsing.{_MODULES.get(name, name)}")
-        document: ParsedDocument = module.parse(path, limits)
-        blocks = _bounded(document.blocks, limits)
+    format_ = format_of(path, key, limits)
+    # Imported by name: a parser's module loads with the first file of its format.
+    reader = import_module(module or f"shared.parsing.{_MODULES.get(format_, format_)}")
+    errors: tuple[type[BaseException], ...] = getattr(reader, "BAD_FILE_ERRORS", ())
+    with refusing(*errors):
+        document: ParsedDocument = reader.parse(path, limits)
+        blocks = _bounded(document, size, limits)
         first = list(islice(blocks, _BLOCKS_BEFORE_TITLE))
     if not first:
         raise refusal("empty_document", "The file holds no text.")
-    return ParsedDocument(_title(first, document.title, key), _refusing(chain(first, blocks)))
+    title = _title(first, document.title, key)
+    return ParsedDocument(title, _refusing(chain(first, blocks), errors), format_, document.warnings)
 
 
 def _title(first: list[Block], declared: str, key: str) -> str:
@@ -61,27 +73,60 @@ def _title(first: list[Block], declared: str, key: str) -> str:
     return title[:LONGEST_TITLE_CHARACTERS]
 
 
-def _refusing(blocks: Iterator[Block]) -> Iterator[Block]:
-    with refusing():
+def _refusing(blocks: Iterator[Block], errors: tuple[type[BaseException], ...]) -> Iterator[Block]:
+    with refusing(*errors):
         yield from blocks
 
 
-def _bounded(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
-    """Clean blocks of bounded length, as many as the bound on a document's text allows."""
+def _bounded(document: ParsedDocument, size: int, limits: Limits) -> Iterator[Block]:
+    """Clean blocks of bounded length, as many as a file of ``size`` bytes may yield."""
+    most = max(limits.min_characters, limits.characters_per_byte * size)
     characters = 0
+    for block in _cut(document.blocks, limits):
+        characters += len(block.text)
+        if characters > limits.max_characters:
+            raise refusal("too_large", f"The document holds more than {limits.max_characters:,} characters.")
+        if characters > most:
+            document.warnings.append(_left_out(block, most, size))
+            break
+        yield block
+    document.warnings[:] = [text[:_LONGEST_WARNING_CHARACTERS] for text in document.warnings[:_MOST_WARNINGS]]
+
+
+def _cut(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
+    longest = limits.max_block_characters
     for block in blocks:
-        for text in pieces(clean(block.text), limits.max_block_characters):
+        whole, location, keys = clean(block.text), _clean(block.location), block.keys and clean(block.keys)
+        for piece in (whole,) if len(whole) <= longest else pieces(whole, longest):
+            text = piece.strip("\n")
             if not text.strip():
                 continue
-            characters += len(text)
-            if characters > limits.max_characters:
-                raise refusal("too_large", f"The document holds more than {limits.max_characters} characters.")
-            yield replace(block, text=text.strip("\n"), location=_clean(block.location))
+            # Most blocks are clean: a copy of each would be a tenth of the time for a large table.
+            is_same = text == block.text and location is block.location and keys == block.keys
+            yield block if is_same else replace(block, text=text, location=location, keys=keys)
+
+
+def _left_out(block: Block, most: int, size: int) -> str:
+    place = block.location
+    steps = (("page", place.page), ("row", place.row))
+    where = " ".join(f"{name} {number}" for name, number in steps if number is not None)
+    return (
+        f"The file of {size:,} bytes holds more than {most:,} characters of text, the most for its size; "
+        f"the text {f'from {where} on' if where else 'after them'} was left out."
+    )
 
 
 def _clean(location: Location) -> Location:
     """``location`` with names that encode to UTF-8, as texts do."""
-    if location.sheet is None and not location.headings:
+    if location.sheet is None and not location.headings and not location.columns:
         return location
     sheet = None if location.sheet is None else clean(location.sheet)
-    return replace(location, sheet=sheet, headings=tuple(clean(title) for title in location.headings))
+    headings, columns = _clean_all(location.headings), _clean_all(location.columns)
+    if (sheet, headings, columns) == (location.sheet, location.headings, location.columns):
+        return location
+    return replace(location, sheet=sheet, headings=headings, columns=columns)
+
+
+@lru_cache(maxsize=8)  # every row of a table has the same
+def _clean_all(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(clean(name) for name in names)

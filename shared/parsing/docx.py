@@ -9,7 +9,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from shared.domain.models import ParsedDocument, digest
-from shared.parsing.archive import Archive
+from shared.parsing.archive import ARCHIVE_ERRORS, Archive
 from shared.parsing.inclusion import Inclusion
 from shared.parsing.numbering import Numbering
 from shared.parsing.outline import Outline
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _NOTES = ("footnotes", "endnotes", "comments")
 _EMBEDDED = frozenset({"package", "oleObject"})
+
+
+BAD_FILE_ERRORS = ARCHIVE_ERRORS
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:

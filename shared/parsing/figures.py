@@ -16,6 +16,9 @@ _LONGEST_FIGURE = 40
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}(?: ?年度?| ?г\.?)?")
 _DATE = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})(?:[-/.月]([0-9]{1,2}))?日?月?")
+# A date that is written in another order is followed by one that begins with the year.
+_IN_BRACKETS = re.compile(r"\(([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?\)$")
+_TIME = re.compile(r"[0-9]{1,2}[:：h][0-9]{2}(?:\s?[-–~至]\s?[0-9]{1,2}[:：h][0-9]{2})?")
 _WHOLE = re.compile(r"[0-9]{1,6}(?: ?[月日周号季天]|[月]份)?")
 _UNITS = _split(
     """
@@ -64,6 +67,8 @@ def is_series(labels: list[str]) -> bool:
         return False
     if all(map(is_year, labels)) or all(map(is_date, labels)):
         return len(set(labels)) == len(labels)
+    if all(_TIME.fullmatch(label) for label in labels):
+        return len(set(labels)) == len(labels)
     if not all(_WHOLE.fullmatch(label) for label in labels):
         return False
     numbers = [int(re.sub(r"\D", "", label)) for label in labels]
@@ -72,7 +77,7 @@ def is_series(labels: list[str]) -> bool:
 
 
 def _date(text: str) -> date | None:
-    match = _DATE.match(text) if len(text) <= _LONGEST_FIGURE else None
+    match = (_DATE.match(text) or _IN_BRACKETS.search(text)) if len(text) <= _LONGEST_FIGURE else None
     if match is None:
         return None
     year, month, day = (int(part or 1) for part in match.groups())

@@ -3,70 +3,46 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from shared.domain.errors import DocumentError
-from shared.parsing.archive import Archive
+from shared.parsing import package
 from shared.parsing.limits import Limits
 from shared.parsing.refusal import refusal
+from shared.parsing.signatures import foreign, foreign_extension, foreign_package
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shared.domain.errors import DocumentError
+
 # Extension -> format. csv covers tab-separated files: the delimiter is found, not believed.
 FORMATS: dict[str, str] = {
-    "txt": "txt",
-    "text": "txt",
-    "log": "txt",
-    "md": "md",
-    "markdown": "md",
-    "html": "html",
-    "htm": "html",
+    **dict.fromkeys(("txt", "text", "log"), "txt"),
+    **dict.fromkeys(("md", "markdown", "mdown", "mkd"), "md"),
+    **dict.fromkeys(("html", "htm", "xhtml"), "html"),
     "pdf": "pdf",
-    "docx": "docx",
-    "docm": "docx",
-    "dotx": "docx",
-    "dotm": "docx",
-    "pptx": "pptx",
-    "pptm": "pptx",
-    "ppsx": "pptx",
-    "ppsm": "pptx",
-    "potx": "pptx",
-    "potm": "pptx",
-    "xlsx": "xlsx",
-    "xlsm": "xlsx",
-    "xltx": "xlsx",
-    "xltm": "xlsx",
-    "csv": "csv",
-    "tsv": "csv",
+    **dict.fromkeys(("docx", "docm", "dotx", "dotm"), "docx"),
+    **dict.fromkeys(("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), "pptx"),
+    **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm"), "xlsx"),
+    **dict.fromkeys(("csv", "tsv", "tab"), "csv"),
     "json": "json",
-    "jsonl": "jsonl",
+    **dict.fromkeys(("jsonl", "ndjson"), "jsonl"),
 }
-_BINARY = frozenset({"pdf", "docx", "pptx", "xlsx"})
-# Read piece by piece by code of ours, in constant memory.
-_STREAMED = frozenset({"txt", "md", "csv", "jsonl"})
+# First bytes that `decide` wants: an archive names its first entries in them.
+HEAD_BYTES = 8192
 
-_HEAD_BYTES = 1024  # Acrobat accepts a PDF header anywhere in the first 1,024 bytes
-_ZIP = b"PK\x03\x04"
+_OFFICE = frozenset({"docx", "pptx", "xlsx"})
+_BINARY = _OFFICE | {"pdf"}
+_PDF_HEAD_BYTES = 1024  # Acrobat accepts a PDF header anywhere in the first 1,024 bytes
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_OFFICE_ENTRIES = (b"[Content_Types].xml", b"_rels", b"word", b"ppt", b"xl/", b"xl\\", b"docProps", b"customXml")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _PAGE = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL
+    rb"(?:\xef\xbb\xbf)?\s{0,999}(?:<!--.{0,500}?-->\s{0,999})?<(?:!doctype\s{1,99}html|html)[\s>]",
+    re.IGNORECASE | re.DOTALL,
 )
-# Formats people rename by mistake; read as text they would fill the index with noise.
-_FOREIGN = {
-    b"\x89PNG\r\n\x1a\n": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"\x1f\x8b\x08": "a gzip archive",
-    b"Rar!\x1a\x07": "a RAR archive",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"\x7fELF": "a program",
-    b"SQLite format 3\x00": "a database",
-    b"{\\rtf": "a rich text file",
-}
 
 
 def extension(key: str) -> str:
@@ -79,65 +55,99 @@ def is_supported(key: str) -> bool:
     return extension(key) in FORMATS
 
 
-def is_streamed(path: Path, key: str) -> bool:
-    """Whether ``path`` is plain text by its name and its first bytes, so that reading it needs no library's care."""
-    if FORMATS.get(extension(key)) not in _STREAMED:
-        return False
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
-    return b"%PDF-" not in head and not head.startswith((_ZIP, _OLE)) and not _PAGE.match(head)
+def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str:  # noqa: B008 - frozen
+    """The format of an object as far as its name and first bytes tell, before it is fetched.
 
+    Args:
+        key: name of the object.
+        size: bytes it has.
+        head: its first ``HEAD_BYTES`` bytes, or all of them.
+        limits: which sizes are read.
 
-def format_of(path: Path, key: str) -> str:
-    """Name of the format ``path`` is in.
+    Returns:
+        A value of ``FORMATS``; empty where only the whole file can tell.
 
     Raises:
-        DocumentError: ``unsupported_format``, ``format_mismatch``, ``encrypted``, ``broken_file``.
+        DocumentError: ``empty_document``, ``too_large``, ``unsupported_format``, ``format_mismatch``.
     """
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+    if size == 0:
+        raise refusal("empty_document", "The file is empty.")
+    if size > limits.max_bytes:
+        raise refusal("too_large", f"The file is larger than {limits.max_bytes // (1 << 20)} MiB.")
     hint = FORMATS.get(extension(key), "")
-    if recognised := _recognised(path, head, hint):
-        return recognised
-    if not hint:
-        known = ", ".join(FORMATS)
-        raise refusal("unsupported_format", f"This kind of file is not supported; supported are {known}.")
-    if hint in _BINARY:
-        raise refusal("format_mismatch", f"The name says {hint}, but the content is something else.")
-    for signature, name in _FOREIGN.items():
-        if head.startswith(signature):
-            raise refusal("format_mismatch", f"The name says {hint}, but the content is {name}.")
+    if _is_pdf(head, hint):
+        return "pdf"
+    if head.startswith(_ZIP):
+        return _packed(head, hint, key)
+    if head.startswith(_OLE):
+        if hint in _OFFICE:  # the container of an encrypted file
+            return ""
+        raise _old()
+    if _PAGE.match(head):
+        return "html"
+    if fault := _unread(key, hint, foreign(head, is_text=hint not in ("", *_BINARY))):
+        raise fault
     return hint
 
 
-def _recognised(path: Path, head: bytes, hint: str) -> str:
-    if b"%PDF-" in head and (hint in ("", "pdf") or head.lstrip().startswith(b"%PDF-")):
-        return "pdf"
-    if head.startswith(_ZIP):
-        return _office(path, hint)
+def _packed(head: bytes, hint: str, key: str) -> str:
+    if kind := foreign_package(head):
+        raise _unread(key, hint, kind) or _unsupported(kind)
+    if not hint and not any(name in head for name in _OFFICE_ENTRIES):
+        raise _unsupported(("a zip archive", "Unpack it and upload the files it holds."))
+    return hint if hint in _OFFICE else ""
+
+
+def _unread(key: str, hint: str, kind: tuple[str, str] | None) -> DocumentError | None:
+    """Why a file with content of another ``kind``, or of none that is known, is not read."""
+    if not hint:
+        return _unsupported(kind or foreign_extension(extension(key)))
+    if kind:
+        return refusal("format_mismatch", f"The name says {hint}, but the content is {kind[0]}. {kind[1]}")
+    if hint in _BINARY:
+        return refusal("format_mismatch", f"The name says {hint}, but the content is something else.")
+    return None
+
+
+def _unsupported(kind: tuple[str, str] | None) -> DocumentError:
+    known = ", ".join(dict.fromkeys(FORMATS.values()))
+    if not kind:
+        return refusal("unsupported_format", f"This kind of file is not supported; supported are {known}.")
+    return refusal("unsupported_format", f"The file is {kind[0]}, which is not supported. {kind[1]}")
+
+
+def _is_pdf(head: bytes, hint: str) -> bool:
+    start = head[:_PDF_HEAD_BYTES]
+    return b"%PDF-" in start and (hint in ("", "pdf") or start.lstrip().startswith(b"%PDF-"))
+
+
+def format_of(path: Path, key: str, limits: Limits = Limits()) -> str:  # noqa: B008 - frozen
+    """Name of the format ``path`` is in.
+
+    Raises:
+        DocumentError: as `decide`, ``encrypted``, ``broken_file``.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
     if head.startswith(_OLE):
         raise _ole(path)
-    return "html" if _PAGE.match(head) else ""
+    decided = decide(key, path.stat().st_size, head, limits)
+    return _office(path, key) if head.startswith(_ZIP) and decided != "pdf" else decided
 
 
-def _office(path: Path, hint: str) -> str:
-    try:
-        with Archive(path, Limits()) as archive:
-            family = archive.family()
-    except DocumentError:
-        if hint:
-            raise
-        return ""
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        raise refusal("broken_file", "The file is damaged: its zip container cannot be opened.") from None
-    if family:
-        return family
-    if hint:
-        raise refusal("format_mismatch", f"The name says {hint}, but the content is another zip archive.")
-    return ""
+def _office(path: Path, key: str) -> str:
+    hint = FORMATS.get(extension(key), "")
+    name, parts = package.recognise(path)
+    if name in _OFFICE:
+        return name
+    if name:
+        kind = ("a binary workbook (xlsb)", "Save it as xlsx.")
+    else:
+        kind = foreign_package("\n".join(parts).encode(errors="replace")) or ("another zip archive", "Unpack it first.")
+    raise _unread(key, hint, kind) or _unsupported(kind)
 
 
-def _ole(path: Path) -> Exception:
+def _ole(path: Path) -> DocumentError:
     """Word 97 to 2003 files, and the container that modern Office puts around an encrypted file."""
     before = b""
     with path.open("rb") as stream:
@@ -145,6 +155,10 @@ def _ole(path: Path) -> Exception:
             if _ENCRYPTED_PACKAGE in before + data:
                 return refusal("encrypted", "The file is protected with a password; remove it and upload it again.")
             before = data[-len(_ENCRYPTED_PACKAGE) :]
+    return _old()
+
+
+def _old() -> DocumentError:
     return refusal(
         "unsupported_format", "Office files from before 2007 are not supported; save it as docx, pptx or xlsx."
     )

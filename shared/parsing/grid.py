@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from shared.parsing.header import Across, Down
+
 # Word allows 63 columns.
 MAX_SPAN = 64
 # A longer text merged over rows is content, not a label, and stands in its first row only.
@@ -24,16 +26,10 @@ class Cell(Struct):
 
 
 class Grid:
-    """Places the cells of one table, row by row.
+    """Places the cells of one table, row by row, and says of each text whether a merged cell repeats it there."""
 
-    A cell merged over rows counts for each of them. One merged over columns labels each of them in the header, that is
-    in the first rows as long as they hold such cells, and stands once in the rows below.
-    """
-
-    def __init__(self, width: int = 0) -> None:
-        self._width = width
+    def __init__(self) -> None:
         self._above: dict[int, str] = {}
-        self._in_header = True
 
     def place(self, cells: list[Cell], before: int = 0) -> list[str]:
         """The texts of a row by column.
@@ -43,12 +39,8 @@ class Grid:
         """
         row = [""] * min(before, MAX_SPAN)
         for cell in cells:
-            span = max(1, min(cell.span, MAX_SPAN))
             column = len(row)
-            text = self._above.get(column, "") if cell.continues else cell.text
+            text = Down(self._above.get(column, "")) if cell.continues else cell.text
             self._above[column] = text if len(text) <= _LONGEST_REPEATED else ""
-            is_spread = self._in_header and len(cells) > 1
-            row += [text, *([text if is_spread else ""] * (span - 1))]
-        self._in_header = self._in_header and any(cell.span > 1 for cell in cells)
-        self._width = max(self._width, len(row))
+            row += [text, *([Across(text)] * (max(1, min(cell.span, MAX_SPAN)) - 1))]
         return row

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # How far down the header is sought, and how many rows below it are looked at.
 _ROWS_SOUGHT, _ROWS_BELOW = 40, 50
 _DEEPEST_HEADER = 4
-_ENOUGH = 1.5
+_ENOUGH, _PLAIN = 1.5, 3.0
 _LONGEST_LABEL_CHARACTERS = 300
 
 
@@ -55,7 +55,7 @@ class Line(Struct):
 
 
 class Header(Struct, frozen=True):
-    """Where a header is among the lines it was sought in, and what it says.
+    """A header: its place among the lines it was sought in, and its labels.
 
     Attributes:
         start: index of its first line.
@@ -73,17 +73,25 @@ def own_cells(cells: Iterable[str]) -> int:
     return sum(1 for cell in cells if cell and type(cell) is str)
 
 
-def find_header(lines: Sequence[Line]) -> Header | None:
-    """The header of the table that ``lines`` begin with, notes above it included; ``None`` when there is none."""
+def find_header(lines: Sequence[Line], *, is_new: bool = True) -> Header | None:
+    """The header of the table that ``lines`` begin with, notes above it included; ``None`` when there is none.
+
+    Args:
+        lines: the first lines of the table.
+        is_new: false where they may as well continue the table above, so that only a plain header counts.
+    """
     widest = max((own_cells(line.cells) for line in lines), default=0)
     if widest < 2:
-        return _single_column(lines)
+        return _single_column(lines) if is_new else None
     above = 0
     for start, line in enumerate(lines[:_ROWS_SOUGHT]):
         size = own_cells(line.cells)
         if size >= 2 or line.declared:
             header = header_at(lines, start, _depth(lines, start))
-            if line.declared or (_covers(header, lines) and _score(header, lines) + _before(above, size) >= _ENOUGH):
+            if any(part.declared for part in lines[start : header.end]) or (
+                _covers(header, lines)
+                and _score(header, lines) + _before(above, size) >= (_ENOUGH if is_new else _PLAIN)
+            ):
                 return header
             above = max(above, size)
     return None
@@ -117,13 +125,13 @@ def _depth(lines: Sequence[Line], start: int) -> int:
     depth = 1
     while depth < _DEEPEST_HEADER and start + depth + 1 < len(lines):
         above, below = lines[start + depth - 1].cells, lines[start + depth].cells
-        if not _goes_on(above, below) and not (depth == 1 and _is_unmerged_group(lines, start)):
+        if not goes_on(above, below) and not (depth == 1 and _is_unmerged_group(lines, start)):
             break
         depth += 1
     return depth
 
 
-def _goes_on(above: list[str], below: list[str]) -> bool:
+def goes_on(above: list[str], below: list[str]) -> bool:
     """Whether merged cells make both lines parts of one header."""
     pairs = list(zip(above, below, strict=False))
     if any(isinstance(under, Down) and under == over for over, under in pairs if over):
@@ -174,7 +182,9 @@ def _covers(header: Header, lines: Sequence[Line]) -> bool:
 
 
 def _score(header: Header, lines: Sequence[Line]) -> float:
-    body = [line for line in lines[header.end : header.end + _ROWS_BELOW] if own_cells(line.cells) >= 2]
+    repeated = [line.cells for line in lines[header.start : header.end]]
+    below = lines[header.end : header.end + _ROWS_BELOW]
+    body = [line for line in below if own_cells(line.cells) >= 2 and line.cells not in repeated]
     labels = list(header.labels)
     values = [[line.cells[place] for line in body if place < len(line.cells) and line.cells[place]] for place in
               range(len(labels))]  # fmt: skip
@@ -259,6 +269,45 @@ def _look_score(header: Header, lines: Sequence[Line]) -> float:
     body = lines[header.end : header.end + _ROWS_BELOW]
     marked = sum(line.marked for line in body)
     return 3.0 if lines[header.start].marked and 2 * marked < max(1, len(body)) else 0.0
+
+
+def mask(line: Line, first: int, end: int) -> Line:
+    """The line with nothing outside the columns from ``first`` up to ``end``."""
+    cells = [cell if first <= place < end else "" for place, cell in enumerate(line.cells)]
+    return Line(line.number, cells, line.marked, line.declared)
+
+
+def side_by_side(lines: Sequence[Line]) -> list[tuple[Header, list[Line]]]:
+    """The tables that stand next to each other, an empty column between them; empty when there is only one.
+
+    Columns with an empty one among them may be one table: two have a label in common, or not the same rows.
+    """
+    groups = _column_groups(lines)
+    if len(groups) < 2 or any(end - first < 2 for first, end in groups):
+        return []
+    found: list[tuple[Header, list[Line]]] = []
+    for first, end in groups:
+        masked = [mask(line, first, end) for line in lines]
+        header = find_header(masked)
+        if header is None or header.end - header.start > 1:
+            return []
+        found.append((header, masked))
+    labels = [label for header, _ in found for label in header.labels if label]
+    rows = [[place for place, line in enumerate(masked) if own_cells(line.cells)] for _, masked in found]
+    extents = {(places[0], places[-1]) for places in rows}
+    return found if len(set(labels)) < len(labels) or len(extents) > 1 else []
+
+
+def _column_groups(lines: Sequence[Line]) -> list[tuple[int, int]]:
+    """Runs of columns that hold something, each (first, one after the last)."""
+    used = sorted({place for line in lines for place, cell in enumerate(line.cells) if cell and type(cell) is str})
+    groups: list[tuple[int, int]] = []
+    for place in used:
+        if groups and groups[-1][1] == place:
+            groups[-1] = (groups[-1][0], place + 1)
+        else:
+            groups.append((place, place + 1))
+    return groups
 
 
 def is_form_column(cells: Sequence[str]) -> bool:

@@ -1,163 +1,155 @@
 """A parser in a process of its own, so that no file can take the instance with it.
 
-Libraries for PDF, Excel or HTML cannot be told how much memory or time they may use, and a crash of theirs ends the
-process. What is not plain text is therefore read by a child with a bound on its memory and its CPU time, which sends
-blocks back as it reads them. Children are forked from a server process that has loaded the parsers and nothing else:
-a fork of the function itself would inherit locks of gRPC's threads.
-https://docs.python.org/3.11/library/multiprocessing.html#contexts-and-start-methods
+Libraries for PDF, Excel or HTML take no bound on memory or time, and a crash of theirs ends the process; a line of JSON
+may unfold to a thousand times its size. Every file is therefore read by a process of `pool`, which sends blocks as it
+reads them and waits while they are not taken.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import resource
+import logging
 import signal
-from functools import cache
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from shared.domain.errors import DocumentError, PlatformError, TransientError
+from shared.domain.errors import InternalError, PlatformError, TransientError
 from shared.domain.models import Block, ParsedDocument
-from shared.parsing.document import parse
-from shared.parsing.formats import is_streamed
-from shared.parsing.refusal import refusal
-from shared.runtime import workspace
+from shared.parsing import messages
+from shared.parsing.pool import shared_pool
+from shared.parsing.refusal import refusal, too_complex
+from shared.parsing.worker import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from multiprocessing.connection import Connection
+    from pathlib import Path
 
     from shared.parsing.limits import Limits
+    from shared.parsing.pool import Pool, Process
     from shared.runtime.retrying import Deadline
 
-# Loaded once, by the server; a child then starts in milliseconds.
-_PRELOADED = [
-    "shared.parsing.isolation",
-    *(f"shared.parsing.{name}" for name in ("docx", "html", "json", "pdf", "pptx", "xlsx")),
-    *("pypdfium2", "python_calamine", "selectolax.lexbor"),
-]
-_BLOCKS_PER_MESSAGE = 64
-_MEBIBYTE = 1 << 20
+log = logging.getLogger(__name__)
 
-
-class _Began(msgspec.Struct, tag="began"):
-    title: str
-
-
-class _Read(msgspec.Struct, tag="read"):
-    blocks: list[Block]
-
-
-class _Refused(msgspec.Struct, tag="refused"):
-    code: str
-    message: str
-
-
-class _Ended(msgspec.Struct, tag="ended"):
-    pass
-
-
-_Message = _Began | _Read | _Refused | _Ended
-_encode = msgspec.msgpack.Encoder().encode
-_decoder: msgspec.msgpack.Decoder[_Message] = msgspec.msgpack.Decoder(_Message)
+# A process that crashed is taken to have run out of memory when it held this share of what it may: a buffer that could
+# not be doubled held a third.
+_MUCH = 0.3
+# A process that was killed at this share would have reached its own limit next.
+_NEARLY_ALL = 0.9
+# Codes of the refusals through a limit: the work before may have left the process in any state.
+_LIMITS = "too_"
+_KILLED = "parser_killed"
+# Signals that end a process because the instance ends.
+_ENDINGS = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
 
 
 def warm_up() -> None:
-    """Start the server and let it load the parsers, so that the first document does not wait for it."""
-    _processes().Process(target=_nothing, daemon=True).start()
+    """Start a parser process, so that the first document does not wait for it."""
+    shared_pool().warm_up()
 
 
-@cache
-def _processes() -> Any:
-    """How to start processes by the server, which starts with the first of them."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    # Where the server listens: by itself it would choose a folder whose path may be too long, and that nobody clears.
-    multiprocessing.current_process()._config["tempdir"] = str(workspace.for_sockets())  # type: ignore[attr-defined]  # noqa: SLF001
-    return context
-
-
-def parse_bounded(path: Path, key: str, limits: Limits, deadline: Deadline) -> ParsedDocument:
+def parse_bounded(path: Path, key: str, limits: Limits, deadline: Deadline, *, module: str = "") -> ParsedDocument:
     """As `parse`, within ``limits.max_memory_bytes`` and the CPU time that ``limits`` allow a file of this size.
 
+    A small document is read whole at once; of a large one the process waits until its text is taken. The process is
+    free again once all blocks are read or the iterator is closed.
+
     Raises:
-        DocumentError: as `parse`, and ``too_slow``; at once or while blocks are read.
+        DocumentError: as `parse`, ``too_slow`` and ``too_complex``; at once or while blocks are read.
+        InternalError: a parser failed in a way that says nothing about the file.
         TransientError: ``deadline_exceeded``; ``parser_killed``: the machine ended the parser, perhaps for memory.
     """
-    if is_streamed(path, key):
-        return parse(path, key, limits)
-    messages = _messages(path, key, limits, deadline)
-    began = next(messages)  # a file that is refused at once is refused here
-    return ParsedDocument(getattr(began, "title", ""), _blocks(messages))
+    warnings: list[str] = []
+    answer = _read(messages.Request(str(path), key, limits, module), deadline, warnings)
+    began = next(answer)  # a file that is refused at once is refused here
+    if not isinstance(began, messages.Began):
+        raise TypeError(type(began))
+    return ParsedDocument(began.title, _blocks(answer), began.format, warnings)
 
 
-def _blocks(messages: Iterator[_Message]) -> Iterator[Block]:
-    for message in messages:
-        if isinstance(message, _Read):
+def _blocks(answer: Iterator[messages.Message]) -> Iterator[Block]:
+    for message in answer:
+        if isinstance(message, messages.Read):
             yield from message.blocks
 
 
-def _messages(path: Path, key: str, limits: Limits, deadline: Deadline) -> Iterator[_Message]:
-    """What a child says, until it has said all; it ends with whoever listens."""
-    processes = _processes()
-    receiving, sending = processes.Pipe(duplex=False)
-    child = processes.Process(target=_work, args=(sending, str(path), key, limits), daemon=True)
-    child.start()
-    sending.close()
+def _read(request: messages.Request, deadline: Deadline, warnings: list[str]) -> Iterator[messages.Message]:
+    """The messages about a file until its end, which is not among them."""
+    pool = shared_pool()
+    process, received = _begin(pool, request, deadline)
+    is_taken = True
     try:
-        while not isinstance(message := _received(receiving, child, deadline), _Ended):
-            if isinstance(message, _Refused):
-                raise refusal(message.code, message.message)
-            yield message
+        while True:
+            match received[-1]:
+                case messages.Ended(found, has_grown):
+                    warnings += found
+                    is_taken = False
+                    _release(pool, process, is_spent=has_grown)
+                case messages.Refused(code, message, has_grown):
+                    is_taken = False
+                    _release(pool, process, is_spent=has_grown or code.startswith(_LIMITS))
+                    raise refusal(code, message)
+                case messages.Crashed(error, place):
+                    raise _crash(error, place)
+            yield from received
+            if not is_taken:
+                return
+            received = _next(process, request, deadline)
     finally:
-        child.kill()
-        child.join()
-        receiving.close()
+        if is_taken:
+            pool.drop(process)
 
 
-def _received(receiving: Connection, child: Any, deadline: Deadline) -> _Message:
-    if not receiving.poll(max(0.0, deadline.remaining())):
-        raise TransientError("deadline_exceeded", "No time is left to read the document; try again.")
+def _begin(pool: Pool, request: messages.Request, deadline: Deadline) -> tuple[Process, list[messages.Message]]:
+    """A process of the pool, and the first messages of its answer.
+
+    One that had read files before and has ended without a word is replaced: the machine may have ended it while it was
+    idle, as when an instance was frozen.
+    """
+    while True:
+        process = pool.take(deadline)
+        try:
+            process.request(request)
+            return process, _next(process, request, deadline)
+        except BaseException as error:
+            is_new = process.files == 1
+            pool.drop(process)
+            if is_new or not (isinstance(error, OSError) or getattr(error, "code", "") == _KILLED):
+                raise
+
+
+def _next(process: Process, request: messages.Request, deadline: Deadline) -> list[messages.Message]:
     try:
-        return _decoder.decode(receiving.recv_bytes())
+        return process.receive(deadline)
     except EOFError:
-        child.join()
-        raise _death(child.exitcode) from None
+        raise _outcome(process, request.limits) from None
 
 
-def _death(exit_code: int) -> PlatformError:
-    if exit_code == -signal.SIGXCPU:
-        return refusal("too_slow", "The file takes longer to read than a file of its size may.")
-    if exit_code == -signal.SIGKILL:
-        return TransientError("parser_killed", "The machine ended the parser, perhaps for memory; it is tried again.")
-    return refusal("broken_file", "The file is damaged, or needs more memory than it may: its parser crashed.")
+def _release(pool: Pool, process: Process, *, is_spent: bool) -> None:
+    if is_spent:
+        pool.drop(process)
+    else:
+        pool.give_back(process)
 
 
-# -- in the child -----------------------------------------------------------------------------------------------------
+def _outcome(process: Process, limits: Limits) -> PlatformError:
+    """What it means for the document that the process has ended."""
+    death = process.death()
+    if death is None:
+        return _killed()
+    usable = max(1, min(limits.max_memory_bytes, process.memory) - death.base)
+    if death.status == -signal.SIGXCPU:
+        return refusal("too_slow", "Reading the file takes longer than a file of its size may; split it.")
+    if death.status == -signal.SIGKILL:
+        return too_complex() if death.grown >= _NEARLY_ALL * usable else _killed()
+    if death.status in _ENDINGS:
+        return _killed()
+    if death.status == OUT_OF_MEMORY or death.has_failed_allocation or death.grown >= _MUCH * usable:
+        return too_complex()
+    return _crash(f"exit {death.status}", death.place)
 
 
-def _nothing() -> None:
-    pass
+def _killed() -> TransientError:
+    return TransientError(_KILLED, "The machine ended the parser, perhaps for memory; it is tried again.")
 
 
-def _work(sending: Connection, path: str, key: str, limits: Limits) -> None:
-    _bound(Path(path).stat().st_size, limits)
-    try:
-        document = parse(Path(path), key, limits)
-        sending.send_bytes(_encode(_Began(document.title)))
-        while blocks := list(islice(document.blocks, _BLOCKS_PER_MESSAGE)):
-            sending.send_bytes(_encode(_Read(blocks)))
-        sending.send_bytes(_encode(_Ended()))
-    except DocumentError as error:
-        sending.send_bytes(_encode(_Refused(error.code, error.message)))
-
-
-def _bound(size: int, limits: Limits) -> None:
-    seconds = limits.max_seconds + limits.seconds_per_mebibyte * (size // _MEBIBYTE)
-    resource.setrlimit(resource.RLIMIT_AS, (limits.max_memory_bytes, limits.max_memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    # A crash must not leave the document's text in a file.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _crash(error: str, place: str) -> InternalError:
+    log.error("parser_crashed", extra={"error": error, "place": place})
+    return InternalError("internal_error", f"A parser failed ({error}); the log has the place. It is tried again.")

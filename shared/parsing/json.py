@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shared.domain.models import Block, Location, ParsedDocument
+from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import decode_whole
-from shared.parsing.record import decoded, readable, title_of
+from shared.parsing.record import block_of, decoded, decoded_all, readable, title_of
 from shared.parsing.refusal import refusal
+from shared.parsing.table import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
 
     from shared.parsing.limits import Limits
 
+# Names of fields that become headings, outermost first; deeper ones stay in the text.
+_DEEPEST_HEADINGS, _LONGEST_HEADING = 4, 100
+
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
-    """The values of a JSON file; ``row`` counts the items when it is a list.
+    """The values of a JSON file; ``row`` counts the items when it is a list, or the values when it holds several.
 
     Raises:
         DocumentError: ``too_large``, ``too_deep``, ``broken_file``.
@@ -27,32 +31,71 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         return ParsedDocument("", iter(()))
     if sum(text.count(mark) for mark in "[{,") > limits.max_values:
         raise refusal("too_large", f"The file holds more than {limits.max_values} values; as jsonl it would stream.")
+    value = _value(text)
+    warnings: list[str] = []
+    return ParsedDocument(title_of(value), _Reader(limits.max_nesting, warnings).blocks(value, ()), warnings=warnings)
+
+
+def _value(text: str) -> Any:
+    """The file's value; of several, one after the other, a list of them."""
     try:
-        value = decoded(text)
+        return decoded(text)
+    except ValueError:
+        pass
+    try:
+        return decoded_all(text)
     except ValueError:
         raise refusal("broken_file", "The file is not valid JSON.") from None
-    return ParsedDocument(title_of(value), _blocks(value, limits.max_nesting))
 
 
-def _blocks(value: object, max_nesting: int) -> Iterator[Block]:
-    if isinstance(value, list):
-        for row, item in enumerate(value, start=1):
-            yield Block(readable(item, max_nesting), Location(row=row))
-    else:
-        yield from _fields(value, max_nesting)
+class _Reader:
+    """Turns a value into blocks."""
 
+    def __init__(self, max_nesting: int, warnings: list[str]) -> None:
+        self._max_nesting = max_nesting
+        self._warnings = warnings
 
-def _fields(value: object, max_nesting: int) -> Iterator[Block]:
-    """A flat object is one record; one that holds lists or objects is a document, read field by field."""
-    if not isinstance(value, dict):
-        yield Block(readable(value, max_nesting))
-        return
-    nested = {name: field for name, field in value.items() if isinstance(field, (dict, list))}
-    flat = {name: field for name, field in value.items() if name not in nested}
-    yield Block(readable(flat, max_nesting))
-    for name, field in nested.items():
-        if isinstance(field, list) and any(isinstance(item, dict) for item in field):
-            for row, item in enumerate(field, start=1):
-                yield Block(readable(item, max_nesting), Location(row=row, headings=(str(name),)))
+    def blocks(self, value: object, headings: tuple[str, ...]) -> Iterator[Block]:
+        if isinstance(value, list):
+            yield from self._items(value, headings)
+        elif isinstance(value, dict):
+            yield from self._fields(value, headings)
         else:
-            yield Block(readable({name: field}, max_nesting))
+            yield Block(readable(value, self._max_nesting, self._warnings), Location(headings=headings))
+
+    def _items(self, items: list[Any], headings: tuple[str, ...]) -> Iterator[Block]:
+        if len(items) > 1 and all(_is_flat_list(item) for item in items):
+            yield from (row.block(Location(row=row.number, headings=headings)) for row in render(items))
+            return
+        for row, item in enumerate(items, start=1):
+            yield self._record(item, Location(row=row, headings=headings))
+
+    def _record(self, value: object, at: Location) -> Block:
+        return block_of(value, at, self._max_nesting, self._warnings)
+
+    def _fields(self, value: dict[str, Any], headings: tuple[str, ...]) -> Iterator[Block]:
+        """A flat object is one record; one that holds lists or objects is a document, read field by field."""
+        at = Location(headings=headings)
+        nested = {name: field for name, field in value.items() if isinstance(field, (dict, list))}
+        yield self._record({name: field for name, field in value.items() if name not in nested}, at)
+        for name, field in nested.items():
+            if len(headings) < _DEEPEST_HEADINGS and _holds_records(field):
+                yield from self.blocks(field, (*headings, " ".join(name[:_LONGEST_HEADING].split())))
+            else:
+                text = readable({name: field}, self._max_nesting, self._warnings)
+                yield Block(text, at, kind=BlockKind.ROW, keys=name[:_LONGEST_HEADING])
+
+
+def _is_flat_list(value: object) -> bool:
+    return (
+        isinstance(value, list) and 0 < len(value) < 100 and not any(isinstance(item, (dict, list)) for item in value)
+    )
+
+
+def _holds_records(value: object) -> bool:
+    """Whether a field is a list of objects or rows, or an object that holds one."""
+    if isinstance(value, list):
+        return any(isinstance(item, dict) for item in value) or (len(value) > 1 and all(map(_is_flat_list, value)))
+    return isinstance(value, dict) and any(
+        isinstance(field, list) and any(isinstance(item, dict) for item in field) for field in value.values()
+    )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.domain.models import Block, Location, ParsedDocument
+from shared.domain.models import Location, ParsedDocument
 from shared.parsing.encoding import lines
-from shared.parsing.record import decoded, readable
+from shared.parsing.record import block_of, decoded
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
 
@@ -22,15 +23,16 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: while read: ``broken_file`` naming the first line that is not JSON, ``too_deep``, ``too_large``.
     """
-    return ParsedDocument("", _blocks(path, limits))
+    warnings: list[str] = []
+    return ParsedDocument("", _blocks(path, limits, warnings), warnings=warnings)
 
 
-def _blocks(path: Path, limits: Limits) -> Iterator[Block]:
+def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
     for row, line in enumerate(lines(path, limits.max_line_characters, cut=False), start=1):
         if row > limits.max_rows:
             raise refusal("too_large", f"The file has more than {limits.max_rows} records.")
         if line.strip():
-            yield Block(readable(_record(line, row), limits.max_nesting), Location(row=row))
+            yield block_of(_record(line, row), Location(row=row), limits.max_nesting, warnings)
 
 
 def _record(line: str, row: int) -> object:

@@ -33,7 +33,10 @@ _WORDS = _split(
     step stock store street student subject subtotal sum summary supplier surname symbol system target task tax
     team tel telephone temperature term terms text time title to topic total town track trainer type unit units
     updated url user username value variant vat vehicle vendor venue version visitor volume warehouse warranty
-    weight width year zip zone abteilung adresse alter anzahl art artikel auftrag bemerkung beruf beschreibung
+    weight width year zip zone frage antwort réponse pregunta
+    respuesta domanda risposta vraag antwoord begriff erklärung thema bereich begin
+    beginn ende verfügbar maschine standort hersteller modell bestellnummer artikelnummer ansprechpartner
+    abteilung adresse alter anzahl art artikel auftrag bemerkung beruf beschreibung
     betrag bestand bezeichnung datei dauer einheit farbe firma gewicht gruppe kategorie kennzahl kosten kunde
     kundennummer land lager lieferant menge monat nachname name nummer ort preis produkt rabatt rolle stadt
     stelle straße strasse stück summe tag telefon titel typ umsatz verantwortlich vorname wert wohnort zeit

@@ -1,4 +1,4 @@
-"""What a document may cost before it is refused: an instance has 512 MB of memory and a deadline."""
+"""What a document may cost before it is refused or cut: its process has a part of the instance's memory."""
 
 from __future__ import annotations
 
@@ -25,10 +25,15 @@ class Limits(Struct, frozen=True):
         max_cells: cells of the rectangle a worksheet spans, which calamine lays out whole at about 32 bytes each.
         max_rows: rows or records read from one table.
         max_characters: characters of text one document may yield.
+        characters_per_byte: characters of text a file may yield for each of its bytes; what is beyond is left out. A
+            table of 20,000 rows has 2.4 as xlsx and 1.4 as csv, and a workbook that repeats long shared texts 64,
+            measured.
+        min_characters: characters a file may yield however small it is.
         max_line_characters: characters of one jsonl or csv line, which cannot be cut without changing its meaning.
         max_block_characters: longest block yielded; longer text is cut at a sentence or a space.
-        max_memory_bytes: address space of the process that reads the file, libraries and interpreter included.
-        max_seconds: CPU time for reading any file that is not plain text.
+        max_memory_bytes: address space of the process that reads the file, libraries and interpreter included. Four
+            of these and the function fit into 2,048 MiB.
+        max_seconds: CPU time for reading any file.
         seconds_per_mebibyte: CPU time a file may take for its size; ordinary ones take a tenth.
     """
 
@@ -43,8 +48,10 @@ class Limits(Struct, frozen=True):
     max_cells: int = 4_000_000
     max_rows: int = 5_000_000
     max_characters: int = 1536 * _MEBIBYTE
+    characters_per_byte: int = 16
+    min_characters: int = 2 * _MEBIBYTE
     max_line_characters: int = 4 * _MEBIBYTE
     max_block_characters: int = 16_384
-    max_memory_bytes: int = 512 * _MEBIBYTE
+    max_memory_bytes: int = 384 * _MEBIBYTE
     max_seconds: int = 15
     seconds_per_mebibyte: int = 1

@@ -114,6 +114,11 @@ class Runs:
         elif not self.read_control(event):
             self._enter(event.name, event.attributes, paragraph)
 
+    def end_paragraph(self) -> None:
+        """Forget fields that are still without a result: one that never ends must not hide the rest of the text."""
+        self._fields = [field for field in self._fields if field.has_result]
+        self._in_instruction = False
+
     def read_control(self, event: Event) -> bool:
         """Take an event that may open or describe a content control; whether it did."""
         if event.kind == "close":

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from itertools import count
+from itertools import count, groupby
 from typing import TYPE_CHECKING, Final
 
 from shared.domain.models import Block, ParsedDocument
 from shared.parsing.encoding import clean
+from shared.parsing.pdf_columns import arrange
 from shared.parsing.pdf_file import open_file
 from shared.parsing.pdf_furniture import REACH, Furniture, Sheet, sheet
 from shared.parsing.pdf_headings import Headings
-from shared.parsing.pdf_layout import Row, arrange, is_plain, rows, segments
-from shared.parsing.pdf_paragraphs import Paragraph, from_text, paragraphs
-from shared.parsing.pdf_tables import Table, split
+from shared.parsing.pdf_layout import Row, arrange_vertical, is_plain, is_vertical, rows, segments
+from shared.parsing.pdf_paragraphs import Paragraph, from_text, join, paragraphs
+from shared.parsing.pdf_tables import Table, split, take
 from shared.parsing.pdf_typed import notes, place, typed
 from shared.parsing.pdf_words import readable
 from shared.parsing.refusal import refusal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from shared.parsing.limits import Limits
     from shared.parsing.pdf_file import Page, Pdfium, Pypdf
+    from shared.parsing.pdf_layout import Segment
+    from shared.parsing.pdf_words import Word
 
 _PRODUCER_TITLE: Final = re.compile(
     r"(?:microsoft (?:word|powerpoint|excel) - .*|untitled.*|\(?anonymous\)?|\(?unspecified\)?|无标题"
@@ -56,7 +59,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 
 class _Reading:
-    """One document while it is read; holds a few pages, of which a running header can be told."""
+    """One document while it is read; holds a few pages, enough to recognise a running header."""
 
     def __init__(self, document: Pdfium | Pypdf, warnings: list[str]) -> None:
         self._document = document
@@ -105,20 +108,31 @@ class _Reading:
         """The rows of a page, and what belongs after them."""
         page = self._document.page(number)
         self._note(number, page)
+        values = typed(page.words, page.drawn, page.entries)
         if page.text or not is_plain(page.words):
-            lines = page.text or "\n".join(row.text for row in rows(segments(page.words)))
+            lines = page.text or _lines(page.words)
             after: list[Paragraph | Table] = list(from_text(clean(lines), self._hyphenated))
             found = []
         else:
             after = []
-            found = arrange(page.words)
+            found = self._arranged(page, values)
             self._width = max(self._width, page.width)
         for row in found:
             self._remember(row.text)
-        found = place(found, typed(page.words, page.drawn, page.entries))
-        text = "\n".join(row.text for row in found)
+        found = place(found, values)
+        text = "\n".join(
+            [row.text for row in found] + [cell for row in found for line in row.grid or () for cell in line]
+        )
         after += [Paragraph(note, []) for note in notes(page.entries, text)]
         return sheet(number, found), after
+
+    def _arranged(self, page: Page, values: list[Segment]) -> list[Row]:
+        """The rows of a page; those of ruled tables, and the values in them, as one row each."""
+        tables = take(page.words, values, page.rules, lambda lines: join(lines, self._hyphenated))
+        found = arrange(page.words)
+        for row in found if tables else ():
+            row.grid = tables.get(id(row.segments[0].words[0]))
+        return found
 
     def _remember(self, text: str) -> None:
         if "-" in text and len(self._hyphenated) < _MOST_HYPHENATED:
@@ -167,6 +181,13 @@ class _Reading:
         if self._has_fields and not self._pictures:
             return refusal("empty_document", "The PDF has form fields or notes, but none of them holds text.")
         return refusal("needs_ocr", "The PDF has no text layer: it holds pictures of text. Run it through OCR first.")
+
+
+def _lines(words: list[Word]) -> str:
+    """The lines of a page in the order in which they are drawn, or from right to left where they are vertical."""
+    found = arrange_vertical(words) if is_vertical(words) else rows(segments(words))
+    groups = groupby(found, key=lambda row: row.segments[0].upright)
+    return "\n\n".join("\n".join(row.text for row in group) for _, group in groups)
 
 
 def _named(pages: list[int]) -> str:

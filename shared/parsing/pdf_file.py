@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from shared.parsing import pdf_fonts
+from shared.parsing import pdf_fonts, pdf_rules
 from shared.parsing.encoding import clean
 from shared.parsing.pdf_forms import Entry, Form
-from shared.parsing.pdf_words import Reader, Word
-from shared.parsing.refusal import refusal
+from shared.parsing.pdf_rules import Rules
+from shared.parsing.pdf_words import Reader, Word, has_cells
+from shared.parsing.refusal import refusal, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ class Page(Struct):
         entries: annotations.
         has_images: whether a page without words shows pictures.
         width: in points.
+        rules: lines drawn on it, where its words may be cells of a table.
         is_whole: false where the page has more characters than are read.
     """
 
@@ -52,6 +54,7 @@ class Page(Struct):
     text: str = ""
     has_images: bool = False
     width: float = 0.0
+    rules: Rules = Rules()
     is_whole: bool = True
 
 
@@ -72,7 +75,7 @@ def open_file(path: Path) -> Pdfium | Pypdf:
     with _PDFIUM:
         pypdfium2 = _library()
         try:
-            return Pdfium(pypdfium2.PdfDocument(path), pypdfium2.raw)
+            return Pdfium(pypdfium2.PdfDocument(path), pypdfium2.raw, pypdfium2.PdfiumError)
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
                 raise refusal("encrypted", _ENCRYPTED) from None
@@ -98,21 +101,23 @@ def _library() -> Any:
 class Pdfium:
     """A document open in pdfium; every call takes the lock."""
 
-    def __init__(self, document: Any, raw: Any) -> None:
+    def __init__(self, document: Any, raw: Any, error: type[Exception]) -> None:
         self._document = document
         self._raw = raw
+        self._error = error
         self._reader = Reader(raw)
         self._form: Form | None = None
         self.pages: int = len(document)
 
     def title(self) -> str:
+        """The title in the metadata."""
         with _PDFIUM:
             return clean(str(self._document.get_metadata_value("Title"))).strip()
 
     def attachments(self) -> int:
         """How many files are attached."""
         with _PDFIUM:
-            return max(0, self._raw.FPDFDoc_GetAttachmentCount(self._document.raw))
+            return max(0, int(self._raw.FPDFDoc_GetAttachmentCount(self._document.raw)))
 
     def bookmarks(self) -> Iterator[Bookmark]:
         """The outline, as far as its entries name a page of this document."""
@@ -138,7 +143,7 @@ class Pdfium:
 
     def page(self, number: int) -> Page:
         """The page ``number``, counted from 1."""
-        with _PDFIUM:
+        with _PDFIUM, refusing(self._error):
             page = self._document[number - 1]
             try:
                 return self._read(page)
@@ -154,6 +159,8 @@ class Pdfium:
             found.entries, is_drawn = self._form.entries(page.raw)
             if is_drawn and self._raw.FPDFPage_Flatten(page.raw, 0) == 1:
                 found.drawn, _ = self._words(page)
+        if has_cells(found.words):
+            found.rules = pdf_rules.read(self._raw, page.raw)
         if not found.words and not found.drawn:
             found.has_images = self._has_images(page)
         return found
@@ -178,6 +185,7 @@ class Pdfium:
         return any(kind == _IMAGE for kind in kinds)
 
     def close(self) -> None:
+        """Close the file."""
         with _PDFIUM:
             self._document.close()
 
@@ -189,23 +197,32 @@ class Pypdf:
         # Imported here: only a damaged file needs a second parser.
         from pypdf import PdfReader
 
-        self._reader = PdfReader(path)
-        if self._reader.is_encrypted:
-            raise refusal("encrypted", _ENCRYPTED)
-        self.pages: int = len(self._reader.pages)
+        # pdfium has found the file damaged, and on such files pypdf raises errors of any kind.
+        with refusing(Exception):
+            self._reader = PdfReader(path)
+            if self._reader.is_encrypted:
+                raise refusal("encrypted", _ENCRYPTED)
+            self.pages: int = len(self._reader.pages)
 
     def title(self) -> str:
-        metadata = self._reader.metadata
-        return clean(str(metadata.title or "")).strip() if metadata else ""
+        """The title in the metadata."""
+        with refusing(Exception):
+            metadata = self._reader.metadata
+            return clean(str(metadata.title or "")).strip() if metadata else ""
 
     def attachments(self) -> int:
+        """How many files are attached."""
         return 0
 
     def bookmarks(self) -> Iterator[Bookmark]:
+        """The outline, which is not read here."""
         return iter(())
 
     def page(self, number: int) -> Page:
-        return Page(text=self._reader.pages[number - 1].extract_text())
+        """The page ``number``, counted from 1."""
+        with refusing(Exception):
+            return Page(text=self._reader.pages[number - 1].extract_text())
 
     def close(self) -> None:
+        """Close the file."""
         self._reader.close()

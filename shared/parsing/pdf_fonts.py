@@ -1,8 +1,8 @@
-"""The one font pdfium may use for text whose font is named in a PDF but not embedded in it.
+"""The one font pdfium may use for text in a font that is named in a PDF but not embedded in it.
 
-pdfium drops a text object whose box is empty, and a single character of a font it cannot find has no box. So it gets a
-font in which each code point has the same box. It is handed over in memory: pdfium reads no font of the machine, whose
-Chinese fonts take seconds and tens of megabytes to load, and the text does not depend on what is installed.
+pdfium drops a text object with an empty box, and a single character of a font it cannot find has no box. So it gets a
+font in which each code point has the same box. It is handed over in memory: pdfium reads no font of the machine.
+Chinese fonts take seconds and tens of megabytes to load, and the text must not depend on what is installed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import struct
 from functools import cache
 from typing import Any, Final
 
-# Windows character sets: Symbol (what pdfium takes a font with Identity for), Shift-JIS, Hangul, Johab, GB2312, Big5, Greek, Hebrew, Arabic, Cyrillic, Thai, Eastern Europe.
+# Windows character sets: Symbol (what pdfium takes a font with glyph numbers for), Shift-JIS, Hangul, Johab, GB2312,
+# Big5, Greek, Hebrew, Arabic, Cyrillic, Thai, Eastern Europe.
 # https://learn.microsoft.com/openspecs/windows_protocols/ms-wmf/0d0b32ac-a836-4bd2-a112-b6000a1b4fc9
 _CHARACTER_SETS: Final = frozenset({2, 128, 129, 130, 134, 136, 161, 177, 178, 204, 222, 238})
 _NAME: Final = b"Box"

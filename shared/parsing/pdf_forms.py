@@ -21,7 +21,7 @@ _FREE_TEXT: Final = 3
 _NOT_SHOWN: Final = 0x02 | 0x20
 _PUSH_BUTTON, _CHECK_BOX, _RADIO, _COMBO, _LIST, _TEXT, _SIGNATURE = range(1, 8)
 _PASSWORD: Final = 1 << 13
-_MOST_ANNOTATIONS: Final = 10_000
+_MOST_ANNOTATIONS: Final = 2_000
 _MOST_OPTIONS: Final = 1_000
 _CHECKED, _UNCHECKED = "☑", "☐"
 
@@ -88,7 +88,7 @@ class Form:
         raw, form = self._raw, self._handle
         kind = raw.FPDFAnnot_GetFormFieldType(form, annotation) if form else 0
         if kind in (_CHECK_BOX, _RADIO):
-            return _CHECKED if raw.FPDFAnnot_IsChecked(form, annotation) else _UNCHECKED, True
+            return _CHECKED if self._is_checked(annotation) else _UNCHECKED, True
         if kind in (_PUSH_BUTTON, _SIGNATURE):
             return "", False
         if kind == _TEXT and raw.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:
@@ -97,6 +97,13 @@ class Form:
             return chosen, False
         text = self._string(raw.FPDFAnnot_GetFormFieldValue, form, annotation) if form else ""
         return _tidy(text or self._string(raw.FPDFAnnot_GetStringValue, annotation, b"V")), False
+
+    def _is_checked(self, annotation: Any) -> bool:
+        if self._raw.FPDFAnnot_IsChecked(self._handle, annotation):
+            return True
+        # A button without an appearance for its state has only the name of the state.
+        state = self._string(self._raw.FPDFAnnot_GetStringValue, annotation, b"AS")
+        return state not in {"", "Off"}
 
     def _chosen(self, annotation: Any) -> str:
         raw, form = self._raw, self._handle

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 REACH: Final = 2
 _DEEPEST: Final = 4
 _SAME_PLACE: Final = 4.0
+# In sizes of the font, from a header or footer to the text.
+_APART: Final = 1.8
 # A page that repeats more of what stands between header and footer is a form that was filled in again.
 _FORM: Final = 0.3
 _MOST_KEYS: Final = 2_000
@@ -45,7 +47,7 @@ def sheet(number: int, rows: list[Row]) -> Sheet:
     """The page ``number`` with its ``rows``."""
     index: dict[int, list[str]] = {}
     for row in rows:
-        for part in row.segments:
+        for part in row.segments if row.grid is None else ():
             index.setdefault(round(part.middle / _SAME_PLACE), []).append(part.text)
     return Sheet(number, rows, index)
 
@@ -68,7 +70,7 @@ class Furniture:
             hits = marked.get(place, {})
             rest = [part for index, part in enumerate(row.segments) if self._stays(hits, index, part.text)]
             if rest:
-                kept.append(Row(rest))
+                kept.append(Row(rest, row.grid))
         return kept
 
     def _edge(self, page: Sheet, order: Sequence[int], others: Sequence[Sheet]) -> dict[int, dict[int, bool]]:
@@ -76,6 +78,8 @@ class Furniture:
         found: dict[int, dict[int, bool]] = {}
         for place in order[: min(_DEEPEST, max(1, len(order) - 1))]:
             row = page.rows[place]
+            if row.grid is not None:
+                break
             hits = {
                 index: counts
                 for index, part in enumerate(row.segments)
@@ -84,7 +88,14 @@ class Furniture:
             if not hits:
                 break
             found[place] = hits
-        return found
+        return found if self._is_apart(page, order, len(found)) else {}
+
+    def _is_apart(self, page: Sheet, order: Sequence[int], count: int) -> bool:
+        """Whether white space parts the first ``count`` rows of ``order`` from the next."""
+        if not 0 < count < len(order):
+            return False
+        last, following = page.rows[order[count - 1]], page.rows[order[count]]
+        return abs(last.middle - following.middle) >= _APART * max(last.size, following.size)
 
     def _is_form(self, page: Sheet, marked: dict[int, dict[int, bool]], others: Sequence[Sheet]) -> bool:
         inner = [part for place, row in enumerate(page.rows) if place not in marked for part in row.segments]

@@ -1,4 +1,4 @@
-"""Headings of a PDF, told by its outline, else by the size and weight of their font."""
+"""Headings of a PDF, found by its outline, else by the size and weight of their font."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _LARGER: Final = 1.15
 _LONGEST: Final = 120
 _MOST_LINES: Final = 3
 # A page on which more of the paragraphs would be headings is a poster or a form.
-_MOST_SHARE: Final = 0.5
+_MOST_SHARE: Final = 0.7
 _LETTERS: Final = re.compile(r"[^\W\d_]{2}|[\u3400-\u9fff\uac00-\ud7a3\u3040-\u30ff]")
 _SENTENCE_END: Final = (".", "。", "；", ";", "，", ",", "、", ":", "：")
-# Levels of headings told by their font lie below those of the outline.
+# Levels of headings found by their font lie below those of the outline.
 _BELOW_OUTLINE: Final = 100
 _LARGEST: Final = 800
 
@@ -48,13 +48,10 @@ class Headings:
                 location = Location(page=page, headings=self._outline.path)
                 yield from (row.block(location) for row in render(part.grid, header_rows=part.header_rows))
             elif level:
-                yield self._at(self._outline.heading(level, part.text), page)
+                block = self._outline.heading(level, part.text)
+                yield replace(block, location=replace(block.location, page=page))
             else:
-                block = self._at(self._outline.passage(part.text), page)
-                yield replace(block, kind=part.kind)
-
-    def _at(self, block: Block, page: int) -> Block:
-        return replace(block, location=replace(block.location, page=page))
+                yield Block(part.text, Location(page=page, headings=self._outline.path), kind=part.kind)
 
     def _count(self, parts: Sequence[Paragraph | Table]) -> None:
         for part in parts:

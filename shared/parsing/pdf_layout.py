@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from itertools import groupby, pairwise
-from operator import attrgetter
-from statistics import median
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from shared.parsing.pdf_words import BROKEN, Word
-from shared.parsing.prose import columns as width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 # A gap wider than this, in sizes of the font, may part two columns or two cells; a space of justified text is less.
 _GAP: Final = 1.0
-# Left edges that differ by less, in points, are those of one column.
-_EDGE: Final = 3.0
-_MOST_GUTTERS: Final = 6
-_MOST_SEGMENTS: Final = 4_000
-_FEWEST_LINES: Final = 3
-_WIDTH_OF_PROSE: Final = 12
-_FILLED: Final = 0.7
-_RUNNING: Final = 0.3
+_TELLING: Final = 4
 _RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _WIDE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
-
-_LEFT, _RIGHT, _TOP, _BOTTOM, _SIZE = map(attrgetter, ("left", "right", "top", "bottom", "size"))
 
 
 class Segment(Struct):
@@ -43,61 +30,78 @@ class Segment(Struct):
     top: float
     size: float
     number: int
+    upright: bool = True
     typed: bool = False
     composed: str = ""
 
     @property
     def text(self) -> str:
+        """The words with the spaces between them."""
         if not self.composed:
             self.composed = compose(self.words)
         return self.composed
 
     @property
     def middle(self) -> float:
+        """Height of its middle on the page."""
         return (self.bottom + self.top) / 2
 
     @property
     def bold(self) -> bool:
+        """Whether all its words are bold."""
         return all(word.bold for word in self.words)
 
 
 class Row(Struct):
-    """Segments beside one another."""
+    """Segments beside one another.
+
+    Attributes:
+        grid: cells of a ruled table, of which the only segment is the frame.
+    """
 
     segments: list[Segment]
+    grid: list[list[str]] | None = None
 
     @property
     def text(self) -> str:
+        """The words with the spaces between them."""
         if len(self.segments) == 1:
             return self.segments[0].text
         return " ".join(segment.text for segment in self.segments)
 
     @property
     def left(self) -> float:
-        return min(map(_LEFT, self.segments))
+        """Its left edge."""
+        return min([segment.left for segment in self.segments])
 
     @property
     def right(self) -> float:
-        return max(map(_RIGHT, self.segments))
+        """Its right edge."""
+        return max([segment.right for segment in self.segments])
 
     @property
     def top(self) -> float:
-        return max(map(_TOP, self.segments))
+        """Its upper edge."""
+        return max([segment.top for segment in self.segments])
 
     @property
     def bottom(self) -> float:
-        return min(map(_BOTTOM, self.segments))
+        """Its lower edge."""
+        return min([segment.bottom for segment in self.segments])
 
     @property
     def middle(self) -> float:
+        """Height of its middle on the page."""
         return self.segments[0].middle
 
     @property
     def size(self) -> float:
-        return max(map(_SIZE, self.segments))
+        """The largest size of its font."""
+        return max([segment.size for segment in self.segments])
 
     @property
     def bold(self) -> bool:
+        """Whether all its words are bold."""
         return all(segment.bold for segment in self.segments)
 
 
@@ -112,9 +116,16 @@ def is_plain(words: Sequence[Word]) -> bool:
     return 20 * odd <= len(words)
 
 
-def arrange(words: Sequence[Word]) -> list[Row]:
-    """The rows of a page in reading order."""
-    return rows(_by_columns(segments(words)))
+def is_vertical(words: Sequence[Word]) -> bool:
+    """Whether most of ``words`` are Chinese, Japanese or Korean written from top to bottom."""
+    vertical = sum(1 for word in words if not word.upright and _WIDE.search(word.text))
+    return 2 * vertical > len(words)
+
+
+def arrange_vertical(words: Sequence[Word]) -> list[Row]:
+    """The lines of a page written from top to bottom, from right to left."""
+    found = segments(words)
+    return [Row([segment]) for segment in sorted(found, key=lambda segment: -segment.right)]
 
 
 def segments(words: Sequence[Word]) -> list[Segment]:
@@ -125,7 +136,9 @@ def segments(words: Sequence[Word]) -> list[Segment]:
         if last is not None and word.line == last.number and _goes_on(last, word):
             _extend(last, word)
         else:
-            found.append(Segment([word], word.left, word.bottom, word.right, word.top, word.size, word.line))
+            found.append(
+                Segment([word], word.left, word.bottom, word.right, word.top, word.size, word.line, word.upright)
+            )
     return found
 
 
@@ -144,6 +157,9 @@ def _extend(segment: Segment, word: Word) -> None:
 
 
 def _goes_on(segment: Segment, word: Word) -> bool:
+    if not (segment.upright and word.upright):
+        # A word of one letter does not tell its direction.
+        return not segment.upright and (not word.upright or len(word.text) < _TELLING)
     gap = word.left - segment.words[-1].right
     return word.glued or -word.size < gap < _GAP * max(word.size, segment.size)
 
@@ -160,76 +176,10 @@ def rows(found: Iterable[Segment]) -> list[Row]:
 
 
 def _is_beside(first: Segment, second: Segment) -> bool:
+    if not (first.text and second.text):
+        return False  # the frame of a table
     same = abs(first.middle - second.middle) < 0.4 * min(first.size, second.size)
-    return same and second.left > first.right - 0.3 * first.size
-
-
-def _by_columns(found: list[Segment]) -> list[Segment]:
-    """``found`` with the lines of columns that are drawn row by row put column by column."""
-    if not 2 * _FEWEST_LINES <= len(found) <= _MOST_SEGMENTS:
-        return found
-    gutters = ((_split(found, gutter), gutter) for gutter in _gutters(found))
-    best = max(gutters, key=lambda entry: entry[0][0], default=((0, []), 0.0))
-    if not best[0][0]:
-        return found
-    return [segment for part in best[0][1] for segment in (_by_columns(part) if len(part) < len(found) else part)]
-
-
-def _gutters(found: list[Segment]) -> list[float]:
-    """Places where a column may begin."""
-    start = min(segment.left for segment in found)
-    width = max(segment.right for segment in found) - start
-    edges = Counter(round(segment.left / _EDGE) for segment in found if segment.left > start + 0.15 * width)
-    return [edge * _EDGE for edge, count in edges.most_common(_MOST_GUTTERS) if count >= 2]
-
-
-def _split(found: list[Segment], gutter: float) -> tuple[int, list[list[Segment]]]:
-    """How many segments the ``gutter`` puts in order, and all segments in parts that are read one after the other."""
-    parts: list[list[Segment]] = []
-    gained = 0
-    ordered = sorted(enumerate(found), key=lambda entry: (-round(entry[1].middle / 2), entry[1].left))
-    crossing = [segment.left < gutter - 2 * _EDGE and segment.right > gutter - 1 for _, segment in ordered]
-    for crosses, entries in groupby(zip(crossing, ordered, strict=True), key=lambda entry: entry[0]):
-        band = [entry for _, entry in entries]
-        left = [entry for entry in band if entry[1].left < gutter - 2 * _EDGE]
-        right = [entry for entry in band if entry[1].left >= gutter - 2 * _EDGE]
-        if crosses or not _are_columns(band, left, right, gutter):
-            parts.append([segment for _, segment in sorted(band, key=lambda entry: entry[0])])
-        else:
-            parts += [[segment for _, segment in left], [segment for _, segment in right]]
-            gained += len(band)
-    return gained, parts
-
-
-_Numbered = tuple[int, Segment]
-
-
-def _are_columns(
-    band: Sequence[_Numbered], left: Sequence[_Numbered], right: Sequence[_Numbered], gutter: float
-) -> bool:
-    """Whether both sides of ``gutter`` are running text that was drawn row by row."""
-    if min(len(left), len(right)) < _FEWEST_LINES:
-        return False
-    sides = [entry[1].left >= gutter - 2 * _EDGE for entry in sorted(band, key=lambda entry: entry[0])]
-    switches = sum(1 for one, other in pairwise(sides) if one != other)
-    if switches < min(len(left), len(right)):
-        return False
-    return _is_prose([segment for _, segment in left]) and _is_prose([segment for _, segment in right])
-
-
-def _is_prose(found: Sequence[Segment]) -> bool:
-    edge = Counter(round(segment.left / _EDGE) for segment in found).most_common(1)[0][0] * _EDGE
-    lines = [segment for segment in found if abs(segment.left - edge) <= 2 * _EDGE]
-    if len(lines) < _FEWEST_LINES:
-        return False
-    texts = [segment.text for segment in lines]
-    if median(width_of(text) for text in texts) < _WIDTH_OF_PROSE:
-        return False
-    widths = sorted(segment.right - segment.left for segment in lines)
-    full = widths[len(widths) * 9 // 10]
-    if median(widths) < _FILLED * full:
-        return False
-    return share_running(texts) >= _RUNNING
+    return same and first.upright and second.upright and second.left > first.right - 0.3 * first.size
 
 
 def share_running(texts: Sequence[str]) -> float:

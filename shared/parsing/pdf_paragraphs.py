@@ -123,7 +123,7 @@ class _Judge:
         return bool(near) and sum(runs_on(a, b) for a, b in near) >= _RUNNING * len(near)
 
     def _has_room(self, first: Row, second: Row) -> bool:
-        """Whether the first word of ``second`` would have fitted behind ``first``."""
+        """Whether the first word of ``second`` would have fitted after ``first``."""
         word = second.segments[0].words[0]
         needed = word.right - word.left
         if len(word.text) > 1 and not word.text.isascii():

@@ -1,17 +1,22 @@
-"""Tables of a PDF page: rows whose segments stand in columns."""
+"""Tables of a PDF page: rows with segments that stand in columns."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from shared.parsing.pdf_layout import compose
+from shared.parsing.pdf_rules import grids
+from shared.parsing.pdf_words import Word
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shared.parsing.pdf_layout import Row, Segment
+    from shared.parsing.pdf_rules import Rules
 
 _LARGEST_PITCH: Final = 3.2
 _FEWEST_ROWS: Final = 3
@@ -19,6 +24,7 @@ _FEWEST_COLUMNS: Final = 3
 # Lines closer than this share of the usual pitch of rows continue the cells above them.
 _CONTINUES: Final = 0.8
 _LONGEST_CELL: Final = 120
+_Cells = list[list[str]]
 
 
 class Table(Struct):
@@ -28,11 +34,48 @@ class Table(Struct):
     header_rows: int | None = None
 
 
+def take(words: list[Word], values: list[Segment], rules: Rules, join: Callable[[list[str]], str]) -> dict[int, _Cells]:
+    """Take the words of ruled tables out of ``words`` and ``values``, leaving one empty word for each.
+
+    Returns:
+        the cells of each table, by the identity of the word that stands for it.
+    """
+    found: dict[int, _Cells] = {}
+    for grid in grids(rules):
+        inside = [word for word in words if word.text and grid.holds((word.left + word.right) / 2, word.middle)]
+        typed = [part for part in values if grid.holds((part.left + part.right) / 2, part.middle)]
+        sorted_ = grid.sort([*inside, *(word for part in typed for word in part.words)]) if inside else None
+        if sorted_ is None:
+            continue
+        frame = Word("", *grid.box, inside[0].size, -2 - len(found))
+        known = set(map(id, inside))
+        at = next(place for place, word in enumerate(words) if id(word) in known)
+        words[:] = [*words[:at], frame, *(word for word in words[at:] if id(word) not in known)]
+        values[:] = [part for part in values if part not in typed]
+        found[id(frame)] = [[join(_printed(cell)) for cell in row] for row in sorted_]
+    return found
+
+
+def _printed(words: list[Word]) -> list[str]:
+    """The lines of one cell."""
+    lines: list[str] = []
+    for _, line in groupby(words, key=lambda word: word.line):
+        lines.append(compose(line))
+    return lines
+
+
 def split(rows: Sequence[Row]) -> Iterator[list[Row] | Table]:
     """``rows`` in stretches of text and tables."""
     text: list[Row] = []
     index = 0
     while index < len(rows):
+        if (grid := rows[index].grid) is not None:
+            if text:
+                yield text
+                text = []
+            yield Table(grid)
+            index += 1
+            continue
         end = _end(rows, index)
         table = _table(rows[index:end]) if end - index >= 2 else None
         if table is None:
@@ -66,6 +109,8 @@ def _has_cells(row: Row) -> bool:
 
 def _follows(first: Row, second: Row) -> bool:
     pitch = first.middle - second.middle
+    if first.grid is not None or second.grid is not None:
+        return False
     return 0 < pitch < _LARGEST_PITCH * max(first.size, second.size) and not any(s.typed for s in second.segments)
 
 
@@ -81,7 +126,9 @@ def _is_part(rows: Sequence[Row], start: int, index: int) -> bool:
 def _table(rows: Sequence[Row]) -> Table | None:
     columns = _columns(rows)
     marked = rows[0].bold and not any(row.bold for row in rows[1:])
-    if len(columns) < (2 if marked else _FEWEST_COLUMNS) or len(rows) < (2 if marked and len(columns) > 2 else _FEWEST_ROWS):
+    if len(columns) < (2 if marked else _FEWEST_COLUMNS) or len(rows) < (
+        2 if marked and len(columns) > 2 else _FEWEST_ROWS
+    ):
         return None
     grid: list[list[str]] = []
     for row in rows:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _SLACK: Final = 3.0
 _LABEL_ABOVE: Final = 1.5
 _USUAL_SIZE: Final = 10.0
+_MIDDLE: Final = attrgetter("middle")
 
 
 def typed(before: Sequence[Word], after: Sequence[Word], entries: Sequence[Entry]) -> list[Segment]:
@@ -30,17 +33,25 @@ def typed(before: Sequence[Word], after: Sequence[Word], entries: Sequence[Entry
         entries: the annotations.
     """
     drawn = _added(before, after)
+    order = {id(word): place for place, word in enumerate(drawn)}
+    by_height = sorted(drawn, key=_MIDDLE)
+    heights = [word.middle for word in by_height]
+    used: set[int] = set()
     found: list[Segment] = []
     for entry in entries:
         if entry.is_note:
             continue
-        inside = [word for word in drawn if _is_inside(word, entry)]
         if not entry.text:
             continue
-        drawn = [word for word in drawn if not _is_inside(word, entry)]
+        start = bisect_left(heights, entry.bottom - _SLACK)
+        end = bisect_right(heights, entry.top + _SLACK)
+        within = {id(word) for word in by_height[start:end] if _is_inside(word, entry)}
+        inside = [word for word in by_height[start:end] if id(word) in within - used]
+        inside.sort(key=lambda word: order[id(word)])
+        used |= within
         shown = " ".join(map(compose, (part.words for part in segments(inside))))
         found.append(_segment(entry, _best(entry, shown)))
-    found += (replace(segment, typed=True) for segment in segments(drawn))
+    found += (replace(segment, typed=True) for segment in segments([word for word in drawn if id(word) not in used]))
     return sorted(found, key=lambda segment: (-segment.top, segment.left))
 
 
@@ -115,10 +126,10 @@ def _distance(row: Row, segment: Segment) -> float:
 
 def _above(rows: Sequence[Row], segment: Segment) -> tuple[Row, int] | None:
     for row in rows:
-        if not -_SLACK <= row.bottom - segment.top < _LABEL_ABOVE * row.size:
-            continue
         for index, other in enumerate(row.segments):
-            if not other.typed and other.left < segment.right and segment.left < other.right:
+            if other.typed or not -_SLACK <= other.bottom - segment.top < _LABEL_ABOVE * other.size:
+                continue
+            if other.left < segment.right and segment.left < other.right:
                 return row, index
     return None
 
@@ -135,7 +146,7 @@ def _insert(rows: list[Row], segment: Segment) -> None:
 
 
 def notes(entries: Sequence[Entry], text: str) -> Iterator[str]:
-    """Texts of notes that are not on the page, whose text is ``text``."""
+    """Texts of notes that are not in ``text``, that of the page."""
     seen = _squeeze(text)
     for entry in entries:
         if entry.is_note and (squeezed := _squeeze(entry.text)) and squeezed not in seen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -57,6 +57,7 @@ class Word(Struct):
 
     @property
     def middle(self) -> float:
+        """Height of its middle on the page."""
         return (self.bottom + self.top) / 2
 
 
@@ -169,7 +170,7 @@ def _without_shadows(words: list[Word]) -> Iterator[Word]:
 
 
 def readable(words: list[Word]) -> list[Word]:
-    """``words`` without runs of glyph numbers that cannot be told to be text; a symbol between words stays."""
+    """``words`` without runs of glyph numbers that make no words; a symbol between words stays."""
     unmapped = [word for word in words if not word.mapped]
     if not unmapped:
         return words
@@ -185,3 +186,10 @@ def readable(words: list[Word]) -> list[Word]:
         if mapped or not (most or sum(len(word.text) for word in found) >= _LONG_RUN):
             kept += found
     return kept
+
+
+def has_cells(words: list[Word]) -> bool:
+    """Whether a line has a gap that may part two cells."""
+    return any(
+        first.line == second.line and second.left - first.right > first.size for first, second in pairwise(words)
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.domain.models import Block, Location, ParsedDocument
-from shared.parsing.archive import Archive
+from shared.parsing.archive import ARCHIVE_ERRORS, Archive
 from shared.parsing.chart import read_chart
 from shared.parsing.diagram import read_diagram
 from shared.parsing.refusal import refusal
@@ -28,6 +28,9 @@ _LEFT_OUT = frozenset({"sldNum", "dt", "sldImg"})
 # The same on every slide: given once.
 _REPEATED = frozenset({"ftr", "hdr"})
 _EMBEDDED = frozenset({"package", "oleObject"})
+
+
+BAD_FILE_ERRORS = ARCHIVE_ERRORS
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
+from shared.domain.models import Block, BlockKind
+from shared.parsing.labels import is_key_label
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from shared.domain.models import Location
 
 # Fields that hold what a record says, in reading order; the rest describe it.
 _PROSE = (
@@ -26,10 +33,19 @@ _PROSE = (
     "答案",
 )
 _TITLES = frozenset(_PROSE[:2])
+_PROSE_KEYS = frozenset(_PROSE[:4])
+# A list of so many numbers is a vector, which says nothing to a reader.
+_VECTOR_NUMBERS = 100
+_VECTOR_WARNING = f"Lists of {_VECTOR_NUMBERS} numbers and more (such as embeddings) were left out."
+# Each value repeats the names above it, so what is repeated must be short.
+_LONGEST_NAME_CHARACTERS, _LONGEST_PATH_CHARACTERS = 100, 120
+_LONGEST_KEY_CHARACTERS, _MOST_KEYS, _FIRST_FIELDS = 150, 3, 2
+# Comments and commas that JSON does not have but editors and programs allow; strings are matched to be passed over.
+_EXTENSIONS = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\Z))|//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|,(?=\s{0,100}[}\]])', re.DOTALL)
 
 
 def decoded(text: str) -> Any:
-    """The value of a JSON text.
+    """The value of a JSON text; NaN and Infinity, comments and a comma after the last item are accepted.
 
     Raises:
         DocumentError: ``too_deep``.
@@ -40,22 +56,67 @@ def decoded(text: str) -> Any:
 
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise ValueError from error
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        pass
+    except RecursionError:
+        raise _too_deep() from None
+    try:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return json.loads(_EXTENSIONS.sub(lambda match: match[1] or " ", text))
+    except RecursionError:
+        raise _too_deep() from None
 
 
-def readable(value: object, max_nesting: int) -> str:
+def decoded_all(text: str) -> list[Any]:
+    """The values of a text that holds one after the other, each on a line or not.
+
+    Raises:
+        DocumentError: ``too_deep``.
+        ValueError: the text is not a sequence of JSON values.
+    """
+    decoder = json.JSONDecoder()
+    values: list[Any] = []
+    place = _next(text, 0)
+    try:
+        while place < len(text):
+            value, place = decoder.raw_decode(text, place)
+            values.append(value)
+            place = _next(text, place)
+    except RecursionError:
+        raise _too_deep() from None
+    return values
+
+
+def _next(text: str, place: int) -> int:
+    while place < len(text) and text[place] in " \t\r\n,":
+        place += 1
+    return place
+
+
+def block_of(value: object, at: Location, max_nesting: int, warnings: list[str]) -> Block:
+    """A record as one block: its text, and the fields that identify it."""
+    return Block(readable(value, max_nesting, warnings), at, kind=BlockKind.ROW, keys=_keys(value))
+
+
+def readable(value: object, max_nesting: int, warnings: list[str]) -> str:
     """``value`` as text: its prose fields as they are, then ``path: value`` line by line.
+
+    Args:
+        value: what was decoded.
+        max_nesting: levels that may be inside one another.
+        warnings: takes a sentence when a vector is left out.
 
     Raises:
         DocumentError: ``too_deep`` beyond ``max_nesting`` levels.
     """
     if not isinstance(value, dict):
-        return "\n".join(_lines(value, "", max_nesting))
+        return "\n".join(_lines(value, "", max_nesting, warnings))
     names = {str(name).lower(): name for name in value}
     prose = [names[name] for name in _PROSE if isinstance(value.get(names.get(name, "")), str)]
     rest = {name: field for name, field in value.items() if name not in prose}
-    return "\n".join([*(value[name] for name in prose), *_lines(rest, "", max_nesting)]).strip()
+    return "\n".join([*(value[name] for name in prose), *_lines(rest, "", max_nesting, warnings)]).strip()
 
 
 def title_of(value: object) -> str:
@@ -65,27 +126,68 @@ def title_of(value: object) -> str:
     return next((field for name, field in value.items() if name.lower() in _TITLES and isinstance(field, str)), "")
 
 
-def _lines(value: object, path: str, depth: int) -> Iterator[str]:
+def _keys(value: object) -> str:
+    """The fields that identify a record: names, numbers, titles, questions; else its first short ones."""
+    if not isinstance(value, dict):
+        return ""
+    fields = {
+        str(name): _shown(field) for name, field in value.items() if isinstance(field, (str, int)) and field != ""
+    }
+    named = [name for name in fields if name.lower() in _PROSE_KEYS or is_key_label(name)]
+    short = [name for name in fields if name.lower() not in _PROSE and len(fields[name]) <= _LONGEST_KEY_CHARACTERS]
+    chosen = named[:_MOST_KEYS] or short[:_FIRST_FIELDS]
+    return "; ".join(
+        text if name.lower() in _PROSE else f"{name[:_LONGEST_NAME_CHARACTERS]}: {text}"
+        for name in chosen
+        if (text := fields[name][:_LONGEST_KEY_CHARACTERS])
+    )
+
+
+def _lines(value: object, path: str, depth: int, warnings: list[str]) -> Iterator[str]:
     if depth < 0:
-        raise refusal("too_deep", "The record nests its values too deeply to be read.")
+        raise _too_deep()
     if isinstance(value, dict):
         for name, field in value.items():
-            yield from _lines(field, f"{path}.{name}" if path else str(name), depth - 1)
+            yield from _lines(field, _joined(path, str(name)), depth - 1, warnings)
     elif isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value):
-        yield from _line(", ".join(_shown(item) for item in value if item is not None), path)
+        if _is_vector(value):
+            warnings += [] if _VECTOR_WARNING in warnings else [_VECTOR_WARNING]
+        else:
+            yield from _line(", ".join(_shown(item) for item in value if item is not None), path)
     elif isinstance(value, list):
         for number, item in enumerate(value, start=1):
-            yield from _lines(item, f"{path}[{number}]", depth - 1)
+            yield from _lines(item, f"{path}[{number}]", depth - 1, warnings)
     elif value is not None:
         yield from _line(_shown(value), path)
 
 
+def _is_vector(value: list[Any]) -> bool:
+    return len(value) >= _VECTOR_NUMBERS and all(
+        isinstance(item, (int, float)) and not isinstance(item, bool) for item in value
+    )
+
+
+def _joined(path: str, name: str) -> str:
+    """The path to a value: as many of the last names as the bound allows."""
+    short = " ".join(name[:_LONGEST_NAME_CHARACTERS].split())
+    joined = f"{path}.{short}" if path else short
+    while len(joined) > _LONGEST_PATH_CHARACTERS and "." in joined:
+        joined = joined.partition(".")[2]
+    return joined
+
+
 def _line(text: str, path: str) -> Iterator[str]:
-    if text.strip():
+    if text := " ".join(text.split()) if path else text.strip():
         yield f"{path}: {text}" if path else text
 
 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return str(value)
+
+
+def _too_deep() -> Exception:
+    return refusal("too_deep", "The record nests its values too deeply to be read.")

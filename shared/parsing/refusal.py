@@ -1,4 +1,7 @@
-"""Refusing a document: every way a parser fails ends as one ``DocumentError`` of the stage ``parsing``."""
+"""Refusing a document: an error that a parser is documented to raise for a bad file is a ``DocumentError``.
+
+Every other error passes through: it says something about this program and nothing about the file.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,28 @@ def refusal(code: str, message: str) -> DocumentError:
     return DocumentError(code, message, stage="parsing")
 
 
+def too_complex() -> DocumentError:
+    """The error for a document that needs more memory than it may use."""
+    message = "Reading the file needs more memory than a file may use; split it, or save it in a simpler format."
+    return refusal("too_complex", message)
+
+
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Turn whatever a parser raises on hostile bytes into a ``DocumentError``.
+def refusing(*bad_file_errors: type[BaseException]) -> Iterator[None]:
+    """Turn what a parser raises for a bad file into a ``DocumentError``.
 
     The original error is dropped from the chain: parser messages quote the document, and log lines must not.
+
+    Args:
+        bad_file_errors: the classes that the parser is documented to raise for a damaged file.
     """
     try:
         yield
-    except (DocumentError, KeyboardInterrupt, SystemExit, GeneratorExit):
+    except DocumentError:
         raise
     except RecursionError:
         raise refusal("too_deep", "The document nests its parts too deeply to be read.") from None
     except MemoryError:
-        raise refusal("too_large", "The document needs more memory than this instance has.") from None
-    # A panic in calamine's Rust code derives from BaseException, and no list of what five parsers raise is complete.
-    except BaseException as error:  # noqa: BLE001
-        message = f"The file is damaged and could not be read ({type(error).__name__})."
-        raise refusal("broken_file", message) from None
+        raise too_complex() from None
+    except bad_file_errors as error:
+        raise refusal("broken_file", f"The file is damaged and could not be read ({type(error).__name__}).") from None

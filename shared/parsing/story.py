@@ -1,12 +1,11 @@
 """A story of a Word document: its body, a header, a note. Paragraphs, lists and tables become blocks.
 
-A table that only frames content (one cell, one column, one row of long cells) is read as what it frames.
+A table of one column is read as what it frames; for others see `layout`.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -16,34 +15,29 @@ from shared.domain.models import Block, BlockKind, Location
 from shared.parsing.chart import read_chart
 from shared.parsing.diagram import read_diagram
 from shared.parsing.equation import STARTS, Equation
-from shared.parsing.grid import Cell, Grid
+from shared.parsing.layout import TableCell, TableRow, lay_out
 from shared.parsing.numbering import is_on
 from shared.parsing.paragraph import Paragraph, Runs
 from shared.parsing.refusal import refusal
-from shared.parsing.table import render
 from shared.parsing.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from shared.parsing.archive import Archive, Event
+    from shared.parsing.layout import Entry
     from shared.parsing.limits import Limits
     from shared.parsing.numbering import Numbering
     from shared.parsing.outline import Outline
     from shared.parsing.styles import Styles
 
 _ROOTS = frozenset({"footnote", "endnote", "comment"})
-# A row alone is a table while its cells are this short altogether; a longer one is a layout.
-_LONGEST_SINGLE_ROW = 300
 # Words that stand around a page number; nothing is left to read when the number is gone.
 _PAGE_WORDS = re.compile(
     r"(?:page|pages|seite|seiten|página|pagina|stránka|strana|sida|side|of|von|de|di|van|af|av|sur|第|页|頁|共|ページ|쪽)",
     re.IGNORECASE,
 )
 _LETTERS = re.compile(r"\w")
-
-# A heading level (0: none) and a block, whose section is not known yet.
-Entry = tuple[int, Block]
 
 
 class Context(Struct):
@@ -62,34 +56,6 @@ class Context(Struct):
     warnings: list[str]
     include: Callable[[str], Iterator[Block]]
     sections: dict[tuple[str, str], tuple[str, ...]] = {}
-
-
-class _Cell(Struct):
-    entries: list[Entry] = []
-    span: int = 1
-    continues: bool = False
-    size: int = 0
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(block.text.split()) for _, block in self.entries)
-
-    def is_rich(self, longest: int) -> bool:
-        """Whether it holds more than a value: an inner table, or a text with headings."""
-        has_headings = any(level for level, _ in self.entries) and len(self.entries) > 3
-        has_rows = any(block.kind is BlockKind.ROW for _, block in self.entries)
-        return has_rows or has_headings or self.size > longest
-
-
-class _Row(Struct):
-    cells: list[_Cell] = []
-    before: int = 0
-    is_header: bool = False
-    is_deleted: bool = False
-
-    @property
-    def entries(self) -> list[Entry]:
-        return [entry for cell in self.cells for entry in cell.entries]
 
 
 class Story:
@@ -166,6 +132,7 @@ class Story:
                 # Bounded memory: what is there so far becomes a block of its own.
                 yield 0, Block("".join(paragraph.parts))
                 paragraph.parts, paragraph.size = [], 0
+        self._runs.end_paragraph()
         yield from self._close(paragraph, in_cell=in_cell)
 
     def _close(self, paragraph: Paragraph, *, in_cell: bool) -> Iterator[Entry]:
@@ -232,44 +199,10 @@ class Story:
         if width == 1:
             yield from self._content(events, "tbl")
         else:
-            yield from self._data(self._rows(events), width)
+            yield from lay_out(self._rows(events), width, self._longest)
 
-    def _data(self, rows: Iterator[_Row], width: int) -> Iterator[Entry]:
-        """A table of several columns, or one whose columns are not counted."""
-        top = [row for row in (next(rows, None), next(rows, None)) if row is not None]
-        if not top:
-            return
-        if len(top) == 1 and _is_layout(top[0]):
-            yield from top[0].entries
-            return
-        while top[-1].is_header and (row := next(rows, None)) is not None:
-            top.append(row)
-        header_rows = next((number for number, row in enumerate(top) if not row.is_header), 0)
-        aside: dict[int, list[Entry]] = {}
-        placed = self._placed(chain(top, rows), width or sum(cell.span for cell in top[0].cells), aside)
-        for line in render(placed, header_rows=header_rows or None):
-            for number in [number for number in aside if number < line.number]:
-                yield from aside.pop(number)
-            yield 0, line.block(Location())
-            yield from aside.pop(line.number, [])
-        for entries in aside.values():
-            yield from entries
-
-    def _placed(self, rows: Iterable[_Row], width: int, aside: dict[int, list[Entry]]) -> Iterator[list[str]]:
-        """The texts of rows by column; what is no value goes ``aside``, by the number of its row."""
-        grid = Grid(width)
-        for number, row in enumerate(rows, start=1):
-            is_frame = len(row.cells) == 1 and (width == 1 or len(row.entries) > 1)
-            cells = []
-            for cell in row.cells:
-                is_aside = is_frame or cell.is_rich(self._longest)
-                if is_aside and cell.entries:
-                    aside.setdefault(number, []).extend(cell.entries)
-                cells.append(Cell("" if is_aside else cell.text, cell.span, cell.continues))
-            yield grid.place(cells, row.before)
-
-    def _rows(self, events: Iterator[Event]) -> Iterator[_Row]:
-        """The rows of a table whose first row has just opened."""
+    def _rows(self, events: Iterator[Event]) -> Iterator[TableRow]:
+        """The rows of a table, from inside its first row on."""
         row = self._row(events)
         while True:
             if row.cells and not row.is_deleted:
@@ -284,8 +217,8 @@ class Story:
                 return
             row = self._row(events)
 
-    def _row(self, events: Iterator[Event]) -> _Row:
-        row = _Row()
+    def _row(self, events: Iterator[Event]) -> TableRow:
+        row = TableRow()
         size = 0
         for event in events:
             if event.kind == "close" and event.name == "tr":
@@ -302,7 +235,7 @@ class Story:
                 self._runs.read_control(event)
         return row
 
-    def _set_row(self, row: _Row, event: Event) -> None:
+    def _set_row(self, row: TableRow, event: Event) -> None:
         value = event.attributes.get("val", "1")
         if event.name == "tblHeader":
             row.is_header = is_on(value)
@@ -313,8 +246,8 @@ class Story:
         else:
             self._runs.read_control(event)
 
-    def _cell(self, events: Iterator[Event]) -> _Cell:
-        cell = _Cell()
+    def _cell(self, events: Iterator[Event]) -> TableCell:
+        cell = TableCell()
         for event in events:
             if event.kind == "close" and event.name == "tc":
                 break
@@ -322,6 +255,7 @@ class Story:
             if event.kind == "open" and event.name == "gridSpan" and value.isdecimal():
                 cell.span = int(value[:3])
             elif event.kind == "open" and event.name == "vMerge":
+                cell.is_merged = True
                 cell.continues = value != "restart"
             elif event.kind == "open":
                 self._fill(cell, event, events)
@@ -329,20 +263,13 @@ class Story:
                 self._runs.read_control(event)
         return cell
 
-    def _fill(self, cell: _Cell, event: Event, events: Iterator[Event]) -> None:
+    def _fill(self, cell: TableCell, event: Event, events: Iterator[Event]) -> None:
         found = self._paragraph(events, in_cell=True) if event.name == "p" else self._element(event, events)
         for entry in found:
             cell.entries.append(entry)
             cell.size += len(entry[1].text)
             if cell.size > self._context.limits.max_line_characters:
                 return
-
-
-def _is_layout(row: _Row) -> bool:
-    """Whether the only row of a table frames content rather than values."""
-    entries = row.entries
-    is_plain = all(len(cell.entries) <= 1 for cell in row.cells) and len(row.cells) > 1
-    return not is_plain or sum(len(block.text) for _, block in entries) > _LONGEST_SINGLE_ROW
 
 
 def _equation(event: Event, events: Iterator[Event]) -> str:

@@ -92,7 +92,7 @@ def _pictured(table: dict[int, str], character: str) -> str:
 
 
 def _guess(character: str) -> str:
-    """A private character whose font is not known: writers of bullets and signs mean Symbol or Wingdings."""
+    """A private character of an unknown font: writers of bullets and signs mean Symbol or Wingdings."""
     code = ord(character) - _PRIVATE_OFFSET
     if code in _SYMBOL and code not in _WINGDINGS:
         return _SYMBOL[code]

@@ -20,9 +20,12 @@ from shared.parsing.header import (
     Header,
     Line,
     find_header,
+    goes_on,
     header_at,
     is_form_column,
+    mask,
     own_cells,
+    side_by_side,
 )
 from shared.parsing.labels import is_key_label, is_label_word
 
@@ -92,14 +95,23 @@ def render(rows: Iterable[Sequence[object]], *, header_rows: int | None = None) 
 
 def render_lines(lines: Iterable[Line]) -> Iterator[Row]:
     """The rows of a sheet that may hold several tables; lines that are empty or missing part them."""
-    layout: _Layout | None = None
+    layout: _Layout | _SideBySide | None = None
     for window, is_begun in _windows(lines):
         for part, begins in _parts(window, is_begun=is_begun):
             if not begins:
                 yield from _rows(part, layout)
                 continue
-            header = find_header(part)
-            if header is None and layout is not None and _continues(part, layout.labels):
+            may_continue = layout is not None and _continues(part, layout.labels)
+            if not may_continue and (tables := side_by_side(part)):
+                if layout is not None:
+                    yield from layout.rest()
+                layout = _SideBySide([_Layout(*table) for table in tables])
+                for above, masked in tables:
+                    yield from _rows(masked[: above.start], None)
+                yield from _rows(part[min(above.end for above, _ in tables) :], layout)
+                continue
+            header = find_header(part, is_new=not may_continue)
+            if header is None and may_continue:
                 yield from _rows(part, layout)
                 continue
             if layout is not None:
@@ -117,7 +129,13 @@ def _windows(lines: Iterable[Line]) -> Iterator[tuple[list[Line], bool]]:
     is_begun = False
     for line in lines:
         is_empty = not any(line.cells)
-        if window and (is_empty or line.number > window[-1].number + 1):
+        is_parted = window and (is_empty or line.number > window[-1].number + 1)
+        # A header may stand apart from its rows, and a table may leave every other line empty.
+        if is_parted and len(window) == 1 and own_cells(window[0].cells) > 1 and not is_empty:
+            is_parted = line.number > window[0].number + 2
+        elif is_parted and is_empty and len(window) == 1 and own_cells(window[0].cells) > 1:
+            is_parted = line.number > window[0].number + 1
+        if is_parted:
             yield window, is_begun
             window, is_begun = [], False
         elif len(window) >= _WINDOW:
@@ -136,6 +154,8 @@ def _parts(window: list[Line], *, is_begun: bool) -> Iterator[tuple[list[Line], 
     for place in range(1, len(window)):
         if _begins_table(window, place):
             end = place - 1 if own_cells(window[place - 1].cells) == 1 and place - 1 > start else place
+            while end > start and goes_on(window[end - 1].cells, window[end].cells):
+                end -= 1
             if end > start:
                 yield window[start:end], not (is_begun and start == 0)
                 start = end
@@ -184,7 +204,7 @@ def _form_row(line: Line) -> Row:
     return Row(line.number, "; ".join(filter(None, fields)))
 
 
-def _rows(lines: Iterable[Line], layout: _Layout | None) -> Iterator[Row]:
+def _rows(lines: Iterable[Line], layout: _Layout | _SideBySide | None) -> Iterator[Row]:
     if layout is None:
         yield from (Row(line.number, text, (), keys) for line in lines for text, keys in _plain(line.cells))
         return
@@ -231,6 +251,24 @@ class _Layout:
             yield Row(self._number, " | ".join(self.labels[place] for place in sorted(self._unused)), self.columns)
 
 
+class _SideBySide:
+    """How the rows of tables next to each other are written: each line gives a row of every table."""
+
+    def __init__(self, layouts: list[_Layout]) -> None:
+        self.labels: list[str] = [""]
+        self._layouts = layouts
+        self._first = [next(place for place, label in enumerate(layout.labels) if label) for layout in layouts]
+
+    def rows(self, line: Line) -> Iterator[Row]:
+        ends = [*self._first[1:], len(line.cells)]
+        for layout, first, end in zip(self._layouts, self._first, ends, strict=True):
+            yield from layout.rows(mask(line, first if first != self._first[0] else 0, end))
+
+    def rest(self) -> Iterator[Row]:
+        for layout in self._layouts:
+            yield from layout.rest()
+
+
 def _bounded(keys: list[str], joint: str) -> str:
     """The first fields that fit into the bound; of a first one that does not, its beginning."""
     text = keys[0][:_LONGEST_KEYS_CHARACTERS] if keys else ""
@@ -255,7 +293,8 @@ def _plain(cells: list[str]) -> Iterator[tuple[str, str]]:
             parts.append(cell)
     filled = [cell for cell in parts if cell]
     keys = _bounded(filled[:_KEY_FIELDS], " | ") if len(filled) > _KEY_FIELDS else ""
-    yield " | ".join(parts).rstrip(" |"), keys
+    # Where a title begins says nothing.
+    yield (filled[0] if len(filled) == 1 else " | ".join(parts).rstrip(" |")), keys
 
 
 def show(cell: object) -> str:

@@ -1,7 +1,7 @@
-"""Records in events: the wire forms in which EventBridge, MNS and Kafka deliver them, known to no other file.
+"""Records in events: the wire forms in which EventBridge, MNS and Kafka deliver them, known only to this file.
 
-A record says what is to be found: ``{"id", "text", "metadata"?, "op"?: "upsert" | "delete", "collection"?,
-"version"?}``. Where it lies in its envelope is a setting; the envelopes are told apart by their own fields. A record's
+A record is a text to index: ``{"id", "text", "metadata"?, "op"?: "upsert" | "delete", "collection"?,
+"version"?}``. A setting says where it is in its envelope; envelopes are recognised by their own fields. A record's
 ``version``, a number that grows, puts records of one id in order; without one the envelope's time does (milliseconds).
 
     EventBridge          a CloudEvent, or a list of them (items may be JSON text); the record is its ``data``
@@ -11,7 +11,7 @@ A record says what is to be found: ``{"id", "text", "metadata"?, "op"?: "upsert"
     MNS topic, STREAM    the message itself, or {"body", "attrs"}; ``body``
     a call               the record itself, a list of records, or {"records": [...]}
 
-A message that is plain text instead of JSON is its own text, and takes its id from the envelope: the Kafka key (or
+A message that is plain text instead of JSON is the record's text, and takes its id from the envelope: the Kafka key (or
 topic, partition and offset), the MNS message id, the CloudEvent's id.
 """
 
@@ -40,11 +40,11 @@ _LARGEST_VERSION = 1 << 62
 
 @dataclass(frozen=True)
 class Record:
-    """What is to be found, or to be found no more.
+    """A text to index, or to remove from the index.
 
     Attributes:
-        collection: where it goes; empty for the collection of the settings.
-        version: of two records of one id the one with the higher version is the newer; 0 if nothing tells.
+        collection: the collection to write to; empty for the one of the settings.
+        version: of two records of one id the one with the higher version is the newer; 0 where it is unknown.
     """
 
     id: str
@@ -59,8 +59,8 @@ class BadRecord(Struct, frozen=True):
     """A record that cannot be used.
 
     Attributes:
-        id: its own id, or one made of its envelope's.
-        reason: a sentence for people, which repeats no content.
+        id: its own id, or one derived from its envelope's.
+        reason: a sentence for the operator, without any of the content.
     """
 
     id: str
@@ -68,7 +68,7 @@ class BadRecord(Struct, frozen=True):
 
 
 class _Message(Struct, frozen=True):
-    """What an envelope carries, and the id and the time it lends to what has none."""
+    """The content of an envelope, and the id and the version for a record without its own."""
 
     content: Any
     id: str = ""
@@ -88,79 +88,79 @@ def parse(raw: bytes, settings: RecordSettings) -> tuple[Record | BadRecord, ...
     """The records of an event, in order.
 
     Raises:
-        RequestError: ``invalid_event``: the whole is no event; or ``too_many_records``.
+        RequestError: ``invalid_event``: this is not an event; or ``too_many_records``.
     """
-    records = tuple(record for message in _messages(raw, settings) for record in _records(message))
+    records = tuple(record for message in _read_messages(raw, settings) for record in _read_records(message))
     if len(records) > MAX_RECORDS:
         raise RequestError("too_many_records", f"The event holds {len(records)} records; {MAX_RECORDS} are allowed.")
     return records
 
 
-def _messages(raw: bytes, settings: RecordSettings) -> Iterator[_Message]:
+def _read_messages(raw: bytes, settings: RecordSettings) -> Iterator[_Message]:
     try:
         content = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         # MNS in STREAM form delivers the message as it is, and a message may be plain text.
-        yield _Message(_plain(raw))
+        yield _Message(_read_text(raw))
         return
     if content in ([], {}, None, ""):
         raise RequestError("invalid_event", "The event is empty.")
     for item in content if isinstance(content, list) else [content]:
-        yield _message(_decoded(item), settings)
+        yield _read_message(_decode(item), settings)
 
 
-def _plain(raw: bytes) -> str:
+def _read_text(raw: bytes) -> str:
     text = raw.decode("utf-8", "replace").strip() if raw.isascii() or not raw.startswith((b"{", b"[")) else ""
     if not text or text[0] in "{[" or "\ufffd" in text:
         raise RequestError("invalid_event", "The event is neither JSON nor text in UTF-8.")
     return text
 
 
-def _message(item: Any, settings: RecordSettings) -> _Message:
+def _read_message(item: Any, settings: RecordSettings) -> _Message:
     if not isinstance(item, dict):
         return _Message(item)
     if "specversion" in item:
-        return _cloud_event(item, settings)
+        return _read_cloud_event(item, settings)
     if "TopicName" in item and "MessageId" in item:
-        return _Message(_at(item, settings.mns_json_path), str(item["MessageId"]), _number_at(item, "PublishTime"))
+        return _Message(_get(item, settings.mns_json_path), str(item["MessageId"]), _get_number(item, "PublishTime"))
     if "body" in item and "attrs" in item:
-        return _Message(_at(item, settings.mns_stream_path))
+        return _Message(_get(item, settings.mns_stream_path))
     return _Message(item)
 
 
-def _cloud_event(item: Mapping[str, Any], settings: RecordSettings) -> _Message:
-    kind, id_, time = str(item.get("type", "")), _text_at(item, "id"), _milliseconds(_text_at(item, "time"))
+def _read_cloud_event(item: Mapping[str, Any], settings: RecordSettings) -> _Message:
+    kind, id_, time = str(item.get("type", "")), _get_text(item, "id"), _read_milliseconds(_get_text(item, "time"))
     if kind.startswith("mns:"):
-        return _Message(_at(item, settings.mns_queue_path), _text_at(item, "data.messageId") or id_, time)
+        return _Message(_get(item, settings.mns_queue_path), _get_text(item, "data.messageId") or id_, time)
     if kind.startswith("alikafka:"):
-        return _Message(_at(item, settings.kafka_path), _kafka_id(item), _number_at(item, "data.timestamp"))
-    return _Message(_at(item, settings.eventbridge_path), id_, time)
+        return _Message(_get(item, settings.kafka_path), _make_kafka_id(item), _get_number(item, "data.timestamp"))
+    return _Message(_get(item, settings.eventbridge_path), id_, time)
 
 
-def _kafka_id(item: Mapping[str, Any]) -> str:
-    place = "/".join(_text_at(item, f"data.{name}") for name in ("topic", "partition", "offset"))
-    return _text_at(item, "data.key") or place
+def _make_kafka_id(item: Mapping[str, Any]) -> str:
+    place = "/".join(_get_text(item, f"data.{name}") for name in ("topic", "partition", "offset"))
+    return _get_text(item, "data.key") or place
 
 
-def _records(message: _Message) -> Iterator[Record | BadRecord]:
-    content = _decoded(message.content)
+def _read_records(message: _Message) -> Iterator[Record | BadRecord]:
+    content = _decode(message.content)
     if isinstance(content, dict) and isinstance(content.get("records"), list):
         content = content["records"]
     items = content if isinstance(content, list) else [content]
     for position, item in enumerate(items):
-        lent = f"{message.id}/{position}" if len(items) > 1 and message.id else message.id
-        yield _record(item, lent, message.version)
+        id_ = f"{message.id}/{position}" if len(items) > 1 and message.id else message.id
+        yield _read_record(item, id_, message.version)
 
 
-def _record(item: Any, lent_id: str, lent_version: int) -> Record | BadRecord:
+def _read_record(item: Any, default_id: str, default_version: int) -> Record | BadRecord:
     if isinstance(item, str) and item.strip()[:1] not in ("{", "[", ""):
         item = {"text": item}
-    # A record without any id is still told from others, by what it holds.
-    unnamed = lent_id or f"(no id) {digest(repr(item))[:12]}"
+    # A record without any id is still distinguished from others, by its content.
+    unnamed = default_id or f"(no id) {digest(repr(item))[:12]}"
     if not isinstance(item, dict):
         return BadRecord(unnamed, "The record is not an object with id and text.")
-    if lent_id and "id" not in item:
-        item = {**item, "id": lent_id}
+    if default_id and "id" not in item:
+        item = {**item, "id": default_id}
     try:
         wire = msgspec.convert(item, _Wire)
     except msgspec.ValidationError as error:
@@ -169,26 +169,26 @@ def _record(item: Any, lent_id: str, lent_version: int) -> Record | BadRecord:
     if wire.op == "upsert" and not wire.text.strip():
         return BadRecord(wire.id, "The record's text is empty.")
     try:
-        said = metadata.check(wire.metadata)
+        checked = metadata.check(wire.metadata)
     except ValueError as error:
         return BadRecord(wire.id, f"The record's {error}.")
-    version = wire.version or lent_version
-    return Record(wire.id, wire.text, said, wire.op == "delete", wire.collection, version)
+    version = wire.version or default_version
+    return Record(wire.id, wire.text, checked, wire.op == "delete", wire.collection, version)
 
 
-def _milliseconds(moment: str) -> int:
+def _read_milliseconds(moment: str) -> int:
     try:
         return int(dt.datetime.fromisoformat(moment).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
         return 0
 
 
-def _number_at(item: Any, path: str) -> int:
-    value = _at(item, path)
+def _get_number(item: Any, path: str) -> int:
+    value = _get(item, path)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_VERSION else 0
 
 
-def _decoded(value: Any) -> Any:
+def _decode(value: Any) -> Any:
     """JSON inside a text, as queues carry it; any other text as it is."""
     if isinstance(value, str) and value.strip()[:1] in ("{", "["):
         try:
@@ -198,13 +198,13 @@ def _decoded(value: Any) -> Any:
     return value
 
 
-def _at(item: Any, path: str) -> Any:
+def _get(item: Any, path: str) -> Any:
     for name in filter(None, path.split(".")):
-        item = _decoded(item)
+        item = _decode(item)
         item = item.get(name) if isinstance(item, dict) else None
     return item
 
 
-def _text_at(item: Any, path: str) -> str:
-    value = _at(item, path)
+def _get_text(item: Any, path: str) -> str:
+    value = _get(item, path)
     return str(value) if isinstance(value, (str, int)) else ""

@@ -1,7 +1,7 @@
 """Hits of two searches, by meaning and by words, in one order: their scores are fused, not their ranks.
 
-Scores carry confidence, ranks do not. The lexical side is trusted as far as the chunks it found cover the question's
-own words, so that a question in another language, which shares no word with its answer, is left to meaning.
+Scores carry confidence, ranks do not. The lexical side is trusted as far as the chunks it found cover the query's
+own words, so that a query in another language, which shares no word with its answer, is left to meaning.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from shared.domain.models import SearchHit
 
-# The lexical side's weight when the question is covered, and the coverage that counts as covered (measured).
+# The lexical side's weight when the query is covered, and the coverage that counts as covered (measured).
 _LEXICAL_WEIGHT = 0.75
 _FULL_COVERAGE = 0.4
-# Hits of each side whose scores are fused: twice as many change no figure of quality by a thousandth. So many and no
+# Hits of each side that are fused by score: twice as many change no figure of quality by a thousandth. So many and no
 # fewer, however few are shown, because each score is relative to them all.
 DEPTH = 50
-# Hits whose words are compared with the question's.
+# Hits that are compared with the query's words.
 _COVERAGE_HITS = 5
 
 _WORD = re.compile(r"[^\W_\u3400-\u9fff]+")
@@ -39,19 +39,19 @@ def fuse(query: str, dense: Sequence[SearchHit], lexical: Sequence[SearchHit]) -
     Sides may be of any depth: the best of each are fused by score, and deeper hits follow in the order of their ranks
     with score 0. So deeper sides only make the list longer, and pages of it stay as they were.
     """
-    fused = _fused(query, dense[:DEPTH], lexical[:DEPTH])
+    fused = _fuse_best(query, dense[:DEPTH], lexical[:DEPTH])
     deeper = zip_longest(dense[DEPTH:], lexical[DEPTH:])
     known = {hit.id for hit in fused}
     followers = {hit.id: replace(hit, score=0.0) for pair in deeper for hit in pair if hit and hit.id not in known}
     return [*fused, *followers.values()]
 
 
-def _fused(query: str, dense: Sequence[SearchHit], lexical: Sequence[SearchHit]) -> list[SearchHit]:
-    trust = min(1.0, _coverage(query, lexical) / _FULL_COVERAGE)
+def _fuse_best(query: str, dense: Sequence[SearchHit], lexical: Sequence[SearchHit]) -> list[SearchHit]:
+    trust = min(1.0, _measure_coverage(query, lexical) / _FULL_COVERAGE)
     weight = _LEXICAL_WEIGHT * trust
     scores: dict[str, float] = {}
     hits: dict[str, SearchHit] = {}
-    for side, scaled, share in ((dense, _spread(dense), 1 - weight), (lexical, _shares(lexical), weight)):
+    for side, scaled, share in ((dense, _spread_cosines(dense), 1 - weight), (lexical, _scale_bm25(lexical), weight)):
         for hit, score in zip(side, scaled, strict=True):
             hits[hit.id] = hit
             scores[hit.id] = scores.get(hit.id, 0.0) + share * score
@@ -59,7 +59,7 @@ def _fused(query: str, dense: Sequence[SearchHit], lexical: Sequence[SearchHit])
     return sorted(fused, key=lambda hit: (-hit.score, hit.id))
 
 
-def _spread(hits: Sequence[SearchHit]) -> Iterator[float]:
+def _spread_cosines(hits: Sequence[SearchHit]) -> Iterator[float]:
     """Cosines moved to between 0 and 1, as they have no zero of their own: unrelated texts may be at 0.1 or at 0.8.
 
     A side that cannot tell its hits apart gives them all 1.
@@ -71,14 +71,14 @@ def _spread(hits: Sequence[SearchHit]) -> Iterator[float]:
         yield (hit.score - worst) / (best - worst) if best > worst else 1.0
 
 
-def _shares(hits: Sequence[SearchHit]) -> Iterator[float]:
+def _scale_bm25(hits: Sequence[SearchHit]) -> Iterator[float]:
     """Shares of the best score: BM25 has a zero, that of a chunk which holds none of the words."""
     for hit in hits:
         yield hit.score / hits[0].score if hits[0].score > 0 else 1.0
 
 
-def _coverage(query: str, lexical: Sequence[SearchHit]) -> float:
-    """Share of the question's own words that one of the best lexical hits contains."""
+def _measure_coverage(query: str, lexical: Sequence[SearchHit]) -> float:
+    """Share of the query's own words that one of the best lexical hits contains."""
     words, pairs = _words(query), _pairs(query)
     if not words and not pairs:
         return 0.0

@@ -1,7 +1,7 @@
-"""Where a chunk says what was asked: the stretches of its text that a reader's eye should find first.
+"""The stretches of a chunk's text that match a query, to be highlighted.
 
 Words count whatever their case and light inflection, numbers as a whole, Chinese, which has no spaces, by runs of at
-least two characters that question and chunk share. Words that say nothing about the subject do not count.
+least two characters that query and chunk share. Words that say nothing about the subject do not count.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STEMS_KEPT = 20_000
 
 
 class Highlighter:
-    """Finds the words of one question in any number of chunks."""
+    """Finds the words of one query in any number of chunks."""
 
     def __init__(self, query: str) -> None:
         self._wanted: set[str] = set()
@@ -45,7 +45,7 @@ class Highlighter:
         self._beginnings = re.compile(beginnings) if beginnings else None
 
     def find(self, text: str) -> list[tuple[int, int]]:
-        """The stretches of ``text``, in order and apart from each other: offsets of first and behind last character."""
+        """The stretches of ``text``, in order and without overlap, as start and exclusive end."""
         lower = _lower(text)
         found: list[tuple[int, int]] = []
         for start, end in sorted([*self._words(lower), *self._runs(lower)]):
@@ -70,7 +70,7 @@ class Highlighter:
                 while chinese[place : place + 2] in self._pairs:
                     place += 1
                 # The pairs of a run overlap: the last one reaches a character further.
-                if place > start and (run := _trimmed(chinese[start : place + 1])):
+                if place > start and (run := _trim(chinese[start : place + 1])):
                     begin = offset + chinese.index(run, start)
                     yield begin, begin + len(run)
                 place += 1
@@ -108,7 +108,7 @@ def _pairs(chinese: str) -> Iterator[str]:
         yield from (part[i : i + 2] for i in range(len(part) - 1))
 
 
-def _trimmed(run: str) -> str:
+def _trim(run: str) -> str:
     """``run`` without particles at its ends; nothing, if two characters that mean something do not remain."""
     return run.strip(_PARTICLES) if len(run.strip(_STOP_CHARACTERS)) > 1 else ""
 

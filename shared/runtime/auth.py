@@ -22,7 +22,7 @@ class Scope(Struct, frozen=True):
     """What a caller may see.
 
     Attributes:
-        tenants: the tenants whose documents may be seen; ``None`` is everything, documents of no tenant included.
+        tenants: only documents of these tenants may be seen; ``None`` is everything, documents without a tenant too.
     """
 
     tenants: frozenset[str] | None = None

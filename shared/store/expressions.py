@@ -24,11 +24,11 @@ from unicodedata import normalize
 
 from shared.domain import metadata
 from shared.domain.errors import RequestError
+from shared.domain.models import DocumentState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from shared.runtime.auth import Scope
 
 MAX_DEPTH = 8
 MAX_VALUES = 100
@@ -72,17 +72,58 @@ def compile_filter(condition: Any) -> str:
 
 def equals(field: str, value: str) -> str:
     """The expression that ``field`` holds exactly ``value``."""
-    return f"{field} == {quoted(value)}"
+    return f"{field} == {quote(value)}"
 
 
 def among(field: str, values: Sequence[str]) -> str:
     """The expression that ``field`` holds one of ``values``."""
-    return f"{field} in [{', '.join(map(quoted, values))}]"
+    return f"{field} in [{', '.join(map(quote, values))}]"
 
 
-def visible_to(scope: Scope) -> str:
-    """The expression that selects what a caller may see; empty for everything."""
-    return "" if scope.tenants is None else among("tenant", sorted(scope.tenants))
+def select_document(document_id: str) -> str:
+    """Select the chunks of a document."""
+    return equals("document_id", document_id)
+
+
+def select_bucket(bucket: str) -> str:
+    """Select the chunks or records of a bucket."""
+    return equals("bucket", bucket)
+
+
+def select_tenants(tenants: frozenset[str] | None) -> str:
+    """Select what belongs to one of ``tenants``; empty, and so everything, for ``None``."""
+    return "" if tenants is None else among("tenant", sorted(tenants))
+
+
+def select_documents(tenants: frozenset[str] | None, state: DocumentState | None, prefix: str) -> str:
+    """Select the records of a listing: within ``tenants``, in ``state`` (else all but deleted), with a key prefix."""
+    deleted = equals("state", DocumentState.DELETED.value)
+    return all_of(
+        select_tenants(tenants),
+        equals("state", state.value) if state else f"not ({deleted})",
+        compile_filter({"prefix": {"key": prefix}}) if prefix else "",
+    )
+
+
+def select_ordinals(wanted: Mapping[str, Iterable[int]]) -> str:
+    """Select the chunks with the wanted ordinals of each document."""
+    return any_of(
+        [
+            f"{select_document(id_)} and ordinal in [{', '.join(map(str, sorted(ordinals)))}]"
+            for id_, ordinals in wanted.items()
+        ]
+    )
+
+
+def select_ordinal_range(start: int, end: int) -> str:
+    """Select chunks from the ordinal ``start`` to before ``end``."""
+    return f"ordinal >= {start} and ordinal < {end}"
+
+
+def select_id_prefix(prefix: str) -> str:
+    """Select the ids, in hexadecimal digits, that begin with ``prefix``; empty, and so all, for none."""
+    # "g" follows "f", the last hexadecimal digit.
+    return f"id >= {quote(prefix)} and id < {quote(prefix + 'g')}" if prefix else ""
 
 
 def any_of(conditions: Sequence[str]) -> str:
@@ -95,7 +136,7 @@ def all_of(*conditions: str) -> str:
     return " and ".join(f"({condition})" for condition in conditions if condition)
 
 
-def quoted(value: str, name: str = "a value") -> str:
+def quote(value: str, name: str = "a value") -> str:
     """``value`` as a string literal of a Milvus expression; ``name`` says in an error which one it was.
 
     Raises:
@@ -193,7 +234,7 @@ def _prefix(_operator: str, field: str, value: Any) -> str:
     if FIELDS.get(field, str) is not str or not isinstance(value, str):
         raise _error(f"'prefix' asks a text for its beginning; {field!r} is none, or is not asked for one")
     # A range, not LIKE: its wildcards cannot be escaped alike everywhere.
-    low, high = _literal(field, value), quoted(value + _LAST_CHARACTER)
+    low, high = _literal(field, value), quote(value + _LAST_CHARACTER)
     place = _place(field)
     return _in_metadata(field, f"{place} >= {low} and {place} <= {high}")
 
@@ -228,7 +269,7 @@ def _literal(field: str, value: Any) -> str:
     if kind is str and isinstance(value, str):
         if len(value) > MAX_VALUE_CHARACTERS:
             raise _error(f"the value of {field!r} is longer than {MAX_VALUE_CHARACTERS} characters")
-        return quoted(value, f"the value of {field!r}")
+        return quote(value, f"the value of {field!r}")
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         if abs(value) >= 1 << 63:
             raise _error(f"the value of {field!r} is out of range")

@@ -1,4 +1,4 @@
-"""What is known of a document's chunks without their texts: which there are, and where each stands.
+"""Ids and positions of a document's chunks, and the fingerprint that tells two sets of them apart.
 
 A document of a gigabyte has more than a million of them, and an instance half a gigabyte of memory: here each takes 24
 bytes, as an entry of a dictionary it would take 300.
@@ -23,12 +23,12 @@ _FINGERPRINTS = 1 << 128
 
 
 class ChunkPosition(Struct, frozen=True):
-    """Where a chunk stands, and what its row says of its document.
+    """Position of a chunk, and the digest of its row.
 
     Attributes:
         ordinal: position in the document.
         start: offset in the document's text.
-        row_digest: digest of what the row says of its document; the row is written anew when that changes.
+        row_digest: digest of all that the row contains except text and vector; a change makes the row be written again.
     """
 
     ordinal: int
@@ -37,34 +37,34 @@ class ChunkPosition(Struct, frozen=True):
 
 
 class FingerprintBuilder:
-    """Chunks and their places, counted as they come and kept as one number."""
+    """Computes the fingerprint of chunks one by one, in one number."""
 
     def __init__(self) -> None:
         self.count = 0
         self._total = 0
 
-    def add(self, id_: str, place: ChunkPosition) -> int:
-        """Count a chunk; returns what tells this chunk at this place from all others."""
-        mark = _mark(id_, place)
+    def add(self, id_: str, position: ChunkPosition) -> int:
+        """Add a chunk and return a number that identifies this chunk at this position."""
+        mark = _mark(id_, position)
         self.count += 1
         self._total += mark
         return mark
 
     @property
     def fingerprint(self) -> str:
-        """Digest of all that was counted, whatever the order: equal for equal sets."""
+        """The digest of all chunks added, in any order: equal for equal sets."""
         return f"{self._total % _FINGERPRINTS:032x}"
 
 
 class ChunkSet:
-    """The chunks of one document, to look up which of others are among them, and at which place."""
+    """The chunks of one document, for looking up ids and positions."""
 
-    def __init__(self, places: Iterable[tuple[str, ChunkPosition]] = ()) -> None:
+    def __init__(self, positions: Iterable[tuple[str, ChunkPosition]] = ()) -> None:
         self._tally = FingerprintBuilder()
         self._ids = bytearray()
         self._marks = bytearray()
         self._sorted: tuple[Any, Any] | None = None
-        self.add(places)
+        self.add(positions)
 
     def __len__(self) -> int:
         return self._tally.count
@@ -74,32 +74,32 @@ class ChunkSet:
         """As that of a `FingerprintBuilder`."""
         return self._tally.fingerprint
 
-    def add(self, places: Iterable[tuple[str, ChunkPosition]]) -> None:
+    def add(self, positions: Iterable[tuple[str, ChunkPosition]]) -> None:
         """Take in chunks, each id once."""
         self._sorted = None
-        for id_, place in places:
+        for id_, position in positions:
             self._ids += bytes.fromhex(id_)
-            self._marks += _short(self._tally.add(id_, place))
+            self._marks += _short(self._tally.add(id_, position))
 
-    def hold(self, ids: Sequence[str]) -> list[bool]:
+    def contains(self, ids: Sequence[str]) -> list[bool]:
         """For each id whether it is among them."""
-        return [mark is not None for mark in self._found(ids)]
+        return [mark is not None for mark in self._find_marks(ids)]
 
-    def moved(self, places: Sequence[tuple[str, ChunkPosition]]) -> list[bool]:
-        """For each chunk whether it is among them, but at another place or of another row_digest."""
-        found = self._found([id_ for id_, _ in places])
+    def find_moved(self, positions: Sequence[tuple[str, ChunkPosition]]) -> list[bool]:
+        """For each chunk whether it is among them, but at another position or of another row_digest."""
+        found = self._find_marks([id_ for id_, _ in positions])
         return [
-            mark is not None and mark != _short(_mark(id_, place))
-            for mark, (id_, place) in zip(found, places, strict=True)
+            mark is not None and mark != _short(_mark(id_, position))
+            for mark, (id_, position) in zip(found, positions, strict=True)
         ]
 
-    def _found(self, ids: Sequence[str]) -> list[bytes | None]:
+    def _find_marks(self, ids: Sequence[str]) -> list[bytes | None]:
         """The marks of chunks, ``None`` for those that are not among them."""
         if not self._ids or not ids:
             return [None] * len(ids)
         import numpy as np  # late: it comes with the Milvus client, which is imported late too
 
-        known, marks = self._sorted = self._sorted or self._in_order()
+        known, marks = self._sorted = self._sorted or self._sort()
         asked = np.array([bytes.fromhex(id_) for id_ in ids], f"S{_ID_BYTES}")
         at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
         return [
@@ -107,7 +107,7 @@ class ChunkSet:
             for found, mark in zip((known[at] == asked).tolist(), map(bytes, marks[at].view(_AS_BYTES)), strict=True)
         ]
 
-    def _in_order(self) -> tuple[Any, Any]:
+    def _sort(self) -> tuple[Any, Any]:
         import numpy as np
 
         ids = np.frombuffer(bytes(self._ids), f"S{_ID_BYTES}")
@@ -115,21 +115,21 @@ class ChunkSet:
         return ids[order], np.frombuffer(bytes(self._marks), _AS_BYTES)[order]
 
 
-def fingerprint(places: Iterable[tuple[str, ChunkPosition]]) -> str:
+def compute_fingerprint(positions: Iterable[tuple[str, ChunkPosition]]) -> str:
     """That of chunks, counted as they come."""
     tally = FingerprintBuilder()
-    for id_, place in places:
-        tally.add(id_, place)
+    for id_, position in positions:
+        tally.add(id_, position)
     return tally.fingerprint
 
 
-def _mark(id_: str, place: ChunkPosition) -> int:
-    return int(digest(id_, str(place.ordinal), str(place.start), place.row_digest), 16)
+def _mark(id_: str, position: ChunkPosition) -> int:
+    return int(digest(id_, str(position.ordinal), str(position.start), position.row_digest), 16)
 
 
 def _short(mark: int) -> bytes:
     return (mark % (1 << 8 * _MARK_BYTES)).to_bytes(_MARK_BYTES, "little")
 
 
-# What an index that holds none of a document's chunks is told by.
-EMPTY_FINGERPRINT = fingerprint(())
+# Of a document without chunks in the index.
+EMPTY_FINGERPRINT = compute_fingerprint(())

@@ -163,9 +163,9 @@ def test_shuffled_rows_are_put_in_order(dashscope: DashScope) -> None:
     ],
 )
 def test_a_lasting_refusal_fails_at_once_with_dashscopes_words(dashscope: DashScope, status: int, code: str) -> None:
-    dashscope.fail({"fault": "status", "status": status, "code": code, "message": "Said the server."})
+    dashscope.fail({"fault": "status", "status": status, "code": code, "message": "Refused by the server."})
     embedded = embed(Embedder(dashscope.settings()), ["text"])
-    with pytest.raises(ConfigurationError, match=f"{code}: Said the server") as caught:
+    with pytest.raises(ConfigurationError, match=f"{code}: Refused by the server") as caught:
         embedded.complete()
     assert caught.value.request_id
     assert sum(dashscope.usage()["rejected"].values()) == 1
@@ -205,7 +205,7 @@ def test_the_deadline_ends_everything(dashscope: DashScope) -> None:
     started = time.monotonic()
     embedded = embed(Embedder(dashscope.settings(call_timeout=60.0)), ["text"], seconds=1.5)
     assert isinstance(embedded.failure, TransientError)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50  # the call alone would wait for 60 s
 
 
 def test_retry_after_is_honoured(dashscope: DashScope) -> None:
@@ -228,9 +228,9 @@ def test_no_key_and_no_text_is_ever_logged(dashscope: DashScope, caplog: pytest.
         {"fault": "reset", "times": 1}, {"fault": "status", "status": 500, "code": "InternalError", "times": 1}
     )
     embed(Embedder(dashscope.settings()), ["a very private chunk"]).complete()
-    said = "\n".join(record.getMessage() + str(vars(record)) for record in caplog.records)
-    assert "sk-local" not in said
-    assert "very private" not in said
+    logged = "\n".join(record.getMessage() + str(vars(record)) for record in caplog.records)
+    assert "sk-local" not in logged
+    assert "very private" not in logged
 
 
 def test_a_process_stops_before_it_overspends(dashscope: DashScope) -> None:
@@ -311,21 +311,21 @@ def test_a_storm_of_refusals_slows_down_what_comes_after_it(dashscope: DashScope
 
 def test_a_connection_that_died_in_a_freeze_costs_one_retry(dashscope: DashScope) -> None:
     with ForgetfulProxy(dashscope.base_url) as proxy:
-        embedder = Embedder(DashScope(f"{proxy.address}/api/v1").settings(call_timeout=1.0))
+        embedder = Embedder(DashScope(f"{proxy.address}/api/v1").settings(call_timeout=5.0))
         assert embed(embedder, ["before"]).complete()
         proxy.forget()
         started = time.monotonic()
-        assert embed(embedder, ["after"], seconds=30).complete()
-        assert time.monotonic() - started < 15
+        assert embed(embedder, ["after"], seconds=170).complete()
+        assert time.monotonic() - started < 60
         assert proxy.connections == 2
 
 
 def test_no_call_is_begun_that_would_be_cut_off_and_paid_for(dashscope: DashScope) -> None:
-    """Of texts for ten seconds, in three: what was billed came back."""
+    """Of texts for twenty seconds, in six: what was billed came back."""
     dashscope.tune(latency_ms=500)
     embedder = Embedder(dashscope.settings(concurrency=4))
     embedded = embedder.embed(
-        [f"text {i}" for i in range(800)], embedder.make_parameters(TextType.DOCUMENT), Deadline.after(3)
+        [f"text {i}" for i in range(1_600)], embedder.make_parameters(TextType.DOCUMENT), Deadline.after(6)
     )
     received = sum(embedding is not None for embedding in embedded.embeddings)
     assert embedded.failure is not None

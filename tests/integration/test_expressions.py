@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.every_milvus
 
-SAID: dict[str, dict[str, Any]] = {
+METADATA: dict[str, dict[str, Any]] = {
     "one": {"team": "sales", "year": 2026, "tags": ["urgent", "internal"], "draft": True, "rate": 1.5},
     "two": {"team": "sails", "year": 2024, "tags": ["internal"], "draft": False},
     "three": {"team": 7, "quote": 'say "hi" \\ or not', "odd": "tab\tline\nend", "部门": "财务", "größe": 3},
     "none": {},
 }
-NAMES = dict(enumerate(SAID))
+NAMES = dict(enumerate(METADATA))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def store(milvus: MilvusSettings) -> Store:
     """Four chunks of four documents: the third has a page, the fourth a sheet, a row and a tenant."""
     store = Store(replace(milvus, collection=f"{milvus.collection}_filters"), SPACE)
     store.prepare(soon())
-    for i, (name, said) in enumerate(SAID.items()):
+    for i, (name, metadata) in enumerate(METADATA.items()):
         (written,) = chunk_rows(f"folder/{name}.txt", [f"Text {name}."])
         location = replace(
             written.chunk.location,
@@ -42,7 +42,7 @@ def store(milvus: MilvusSettings) -> Store:
             row=9 if name == "none" else None,
         )
         written = replace(
-            written, metadata=said, modified=i, chunk=replace(written.chunk, location=location),
+            written, metadata=metadata, modified=i, chunk=replace(written.chunk, location=location),
             tenant="acme" if name == "none" else "",
         )  # fmt: skip
         write(store, [written])
@@ -51,11 +51,11 @@ def store(milvus: MilvusSettings) -> Store:
 
 def found(store: Store, condition: Any) -> set[str]:
     vector = [1.0] + [0.0] * 63
-    hits = store.nearest(vector, 50, compile_filter(condition), soon())
+    hits = store.chunks.search_dense(vector, 50, compile_filter(condition), soon())
     return {hit.key.removeprefix("folder/").removesuffix(".txt") for hit in hits}
 
 
-ALL = set(SAID)
+ALL = set(METADATA)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_the_largest_filter_is_still_read(store: Store) -> None:
     assert found(store, {"or": [many, many, many, many]}) == set()
     deep: Any = {"eq": {"metadata.team": "sales"}}
     for i in range(3):
-        others = [{"eq": {"metadata.team": f"nobody's {i} {j}"}} for j in range(20)]
+        others = [{"eq": {"metadata.team": f"no one {i} {j}"}} for j in range(20)]
         deep = {"or": [*others, deep]} if i % 2 else {"not": {"and": [{"not": deep}, *map(negated, others)]}}
     assert found(store, deep) == {"one"}
 

@@ -16,9 +16,11 @@ from shared.embedding.parameters import TextType
 from shared.ingestion import chunking
 from shared.ingestion.bucket import SIDECAR, Bucket, ChangedError
 from shared.runtime.retrying import Deadline
+from shared.store.chunks import DocumentFingerprint
 from shared.store.expressions import equals
-from shared.store.fingerprints import ChunkPosition, fingerprint
-from shared.store.store import ChunkRow, DocumentFingerprint, Store
+from shared.store.fingerprints import ChunkPosition
+from shared.store.rows import ChunkRow
+from shared.store.store import Store
 from tests.fakes import DIMENSION, REFUSED, SPACE, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects
 
 if TYPE_CHECKING:
@@ -55,9 +57,9 @@ def chunk_rows(*texts: str) -> list[ChunkRow]:
     for i, text in enumerate(texts):
         (chunk,) = chunking.chunk([Block(text)], key.document_id, "profile", 500)
         vector = tuple(float(i == j) for j in range(DIMENSION))
-        said = {"team": "harbour"}
+        metadata = {"team": "harbour"}
         chunk = replace(chunk, ordinal=i)
-        made.append(ChunkRow(chunk, vector, key.bucket, key.key, "Title", "txt", 1_700_000_000, said, "source"))
+        made.append(ChunkRow(chunk, vector, key.bucket, key.key, "Title", "txt", 1_700_000_000, metadata, "source"))
     return made
 
 
@@ -67,56 +69,56 @@ def document_of(written: list[ChunkRow]) -> str:
 
 def test_what_is_written_is_held_in_its_place(store: Store) -> None:
     written = chunk_rows("One.", "Two.")
-    assert dict(store.places(document_of(written), soon())) == {}
-    store.write(written, soon())
-    assert dict(store.places(document_of(written), soon())) == {
+    assert dict(store.chunks.read_positions(document_of(written), soon())) == {}
+    store.chunks.write(written, soon())
+    assert dict(store.chunks.read_positions(document_of(written), soon())) == {
         p.chunk.id: ChunkPosition(i, 0, "source") for i, p in enumerate(written)
     }
 
 
 def test_writing_twice_replaces(store: Store) -> None:
     written = chunk_rows("One.", "Two.")
-    store.write(written, soon())
-    store.write(
+    store.chunks.write(written, soon())
+    store.chunks.write(
         [replace(p, chunk=replace(p.chunk, ordinal=p.chunk.ordinal + 5), row_digest="new") for p in written], soon()
     )
-    held = dict(store.places(document_of(written), soon()))
+    held = dict(store.chunks.read_positions(document_of(written), soon()))
     assert held == {p.chunk.id: ChunkPosition(i + 5, 0, "new") for i, p in enumerate(written)}
 
 
 def test_vectors_come_back_as_written_and_only_of_what_is_there(store: Store) -> None:
     written = chunk_rows("One.", "Two.")
-    store.write(written, soon())
+    store.chunks.write(written, soon())
     asked = [*(p.chunk.id for p in written), "0" * 32]
-    assert store.vectors(asked, soon()) == {p.chunk.id: p.vector for p in written}
+    assert store.chunks.read_vectors(asked, soon()) == {p.chunk.id: p.vector for p in written}
 
 
 def test_deleting_takes_what_is_named_and_minds_nothing_else(store: Store) -> None:
     written = chunk_rows("One.", "Two.")
-    store.write(written, soon())
-    store.delete([written[0].chunk.id, "0" * 32], soon())
-    store.delete([written[0].chunk.id], soon())
-    store.delete([], soon())
-    assert list(dict(store.places(document_of(written), soon()))) == [written[1].chunk.id]
+    store.chunks.write(written, soon())
+    store.chunks.delete([written[0].chunk.id, "0" * 32], soon())
+    store.chunks.delete([written[0].chunk.id], soon())
+    store.chunks.delete([], soon())
+    assert list(dict(store.chunks.read_positions(document_of(written), soon()))) == [written[1].chunk.id]
 
 
 def test_the_census_tells_what_is_held_of_every_document_of_a_bucket(store: Store) -> None:
     one, other = chunk_rows("One.", "Two."), chunk_rows("Three.")
-    store.write(one, soon())
-    store.write(other, soon())
+    store.chunks.write(one, soon())
+    store.chunks.write(other, soon())
     ids = [document_of(one), document_of(other)]
-    census = store.census("bucket", soon())
+    census = store.chunks.read_fingerprints("bucket", soon())
     for id_, written in zip(ids, (one, other), strict=True):
-        assert census[id_] == DocumentFingerprint(written[0].key, fingerprint(store.places(id_, soon())))
+        assert census[id_] == DocumentFingerprint(written[0].key, store.chunks.compute_fingerprint(id_, soon()))
     assert census[ids[0]].fingerprint != census[ids[1]].fingerprint
-    assert not store.census("another", soon())
+    assert not store.chunks.read_fingerprints("another", soon())
 
 
 def test_a_search_finds_by_vector_what_a_strong_read_saw(store: Store) -> None:
     written = chunk_rows("One.", "Two.", "Three.")
-    store.write(written, soon())
-    dict(store.places(document_of(written), soon()))
-    hits = store.nearest(written[1].vector, 2, equals("document_id", document_of(written)), soon())
+    store.chunks.write(written, soon())
+    dict(store.chunks.read_positions(document_of(written), soon()))
+    hits = store.chunks.search_dense(written[1].vector, 2, equals("document_id", document_of(written)), soon())
     assert (len(hits), hits[0].text, hits[0].metadata) == (2, "Two.", {"team": "harbour"})
     assert hits[0].score == pytest.approx(1, abs=1e-5)
 
@@ -124,21 +126,21 @@ def test_a_search_finds_by_vector_what_a_strong_read_saw(store: Store) -> None:
 def test_a_vector_that_is_wrong_is_never_written(store: Store) -> None:
     for vector in ((0.0,) * (DIMENSION - 1), (math.nan,) * DIMENSION):
         with pytest.raises(ValueError, match="vector"):
-            store.write([replace(chunk_rows("One.")[0], vector=vector)], soon())
+            store.chunks.write([replace(chunk_rows("One.")[0], vector=vector)], soon())
 
 
 def test_records_are_kept_whole_until_forgotten(store: Store) -> None:
     key = ObjectKey(f"bucket-{uuid.uuid4().hex[:8]}", 'odd "key".txt')
     first = Document(key.document_id, key.bucket, key.key, DocumentState.PENDING, "v1", attempts=1, cost_cny=0.25)
-    assert store.document(key.document_id, soon()) is None
-    store.record([first], soon())
-    assert store.document(key.document_id, soon()) == first
+    assert store.registry.read(key.document_id, soon()) is None
+    store.registry.write([first], soon())
+    assert store.registry.read(key.document_id, soon()) == first
     second = replace(first, state=DocumentState.INDEXED, indexed_version="v1", fingerprint="f")
-    store.record([second], soon())
-    assert store.documents(equals("bucket", key.bucket), soon()) == [second]
-    assert store.documents_with([key.document_id, "0" * 32], soon()) == {key.document_id: second}
-    store.forget([key.document_id], soon())
-    assert store.document(key.document_id, soon()) is None
+    store.registry.write([second], soon())
+    assert store.registry.read_all(equals("bucket", key.bucket), soon()) == [second]
+    assert store.registry.read_many([key.document_id, "0" * 32], soon()) == {key.document_id: second}
+    store.registry.delete([key.document_id], soon())
+    assert store.registry.read(key.document_id, soon()) is None
 
 
 # -- the bucket -------------------------------------------------------------------------------------------------------

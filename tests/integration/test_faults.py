@@ -14,7 +14,8 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 from tests.simulation import CHUNK_TOKENS, chunks_of, small_steps, text
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def test_whatever_a_real_part_does_once_the_next_delivery_ends_exactly(
             ingestion.converge(key, soon())
         ingestion.converge(key, soon())
         wanted = chunks_of("a.txt", text("a.txt", letters), embedder.profile)
-        held = dict(store.places(key.document_id, soon()))
+        held = dict(store.chunks.read_positions(key.document_id, soon()))
         assert {id_: place.ordinal for id_, place in held.items()} == {chunk.id: chunk.ordinal for chunk in wanted}
-        vectors = store.vectors(list(held), soon())
+        vectors = store.chunks.read_vectors(list(held), soon())
         own = embedder.embed(
             [chunk.text for chunk in wanted], embedder.make_parameters(TextType.DOCUMENT), soon()
         ).complete()

@@ -16,13 +16,17 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
 from shared.embedding.reranker import Reranker
 from shared.ingestion import chunking
-from shared.retrieval.searching import Mode, Retrieval, SearchQuery, SearchResult
+from shared.retrieval.query import Mode, SearchQuery
+from shared.retrieval.searching import Retrieval
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import RerankSettings
 from shared.store.expressions import equals
-from shared.store.store import ChunkRow, Space, Store
+from shared.store.rows import ChunkRow
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
+    from shared.retrieval.result import SearchResult
     from shared.runtime.settings import MilvusSettings
     from tests.conftest import DashScope
 
@@ -54,10 +58,10 @@ def retrieval(dashscope_process: DashScope, milvus: MilvusSettings) -> Retrieval
     store = Store(replace(milvus, collection=f"{milvus.collection}_retrieval"), Space(settings.model_name, 512))
     store.prepare(soon())
     written = [row for key, texts in TEXTS.items() for row in chunk_rows(embedder, key, texts)]
-    store.write(written, soon())
+    store.chunks.write(written, soon())
     for row in written[:: LONG + 5]:
-        list(store.places(row.chunk.document_id, soon()))
-    settle(milvus, store._chunks)
+        list(store.chunks.read_positions(row.chunk.document_id, soon()))
+    settle(milvus, store.chunks.name)
     return Retrieval(embedder, store, Reranker(settings, RerankSettings(), client))
 
 
@@ -70,7 +74,7 @@ def settle(milvus: MilvusSettings, collection: str) -> None:
     client.close()
 
 
-def chunk_rows(embedder: Embedder, key: str, texts: list[str], **said: Any) -> list[ChunkRow]:
+def chunk_rows(embedder: Embedder, key: str, texts: list[str], **fields: Any) -> list[ChunkRow]:
     name = ObjectKey("bucket", key)
     blocks = [Block(text, Location(headings=(f"Chapter {i}",)), heading=True) for i, text in enumerate(texts)]
     chunks = [
@@ -80,7 +84,7 @@ def chunk_rows(embedder: Embedder, key: str, texts: list[str], **said: Any) -> l
     ]
     vectors = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), soon()).complete()
     return [
-        ChunkRow(chunk, vector.dense, name.bucket, key, f"Title of {key}", "md", 1_700_000_000, **said)
+        ChunkRow(chunk, vector.dense, name.bucket, key, f"Title of {key}", "md", 1_700_000_000, **fields)
         for chunk, vector in zip(chunks, vectors, strict=True)
     ]
 
@@ -234,8 +238,8 @@ def test_when_reranking_fails_the_order_stays_and_the_answer_says_so(
         ({"top_k": 101}, "invalid_top_k"),
         ({"offset": -1}, "invalid_offset"),
         ({"offset": 991}, "invalid_offset"),
-        ({"query": " "}, "invalid_query"),
-        ({"query": "x" * 2_001}, "invalid_query"),
+        ({"text": " "}, "invalid_query"),
+        ({"text": "x" * 2_001}, "invalid_query"),
         ({"min_score": float("nan")}, "invalid_request"),
         ({"filter": {"eq": {"colour": 1}}}, "invalid_filter"),
     ],
@@ -250,10 +254,10 @@ def test_what_cannot_be_answered_is_refused_with_its_code(
 
 def test_a_stretch_of_a_document_comes_in_order_with_how_much_there_is(retrieval: Retrieval) -> None:
     document_id = ObjectKey("bucket", "ferry-0.md").document_id
-    found, total = retrieval._store.stretch(document_id, 120, 20, "", soon())
+    found, total = retrieval._store.chunks.read_range(document_id, 120, 20, "", soon())
     assert ([excerpt.ordinal for excerpt in found], total) == (list(range(120, LONG)), LONG)
     assert [excerpt.text for excerpt in found] == TEXTS["ferry-0.md"][120:]
-    assert retrieval._store.stretch(document_id, 0, 5, equals("tenant", "x"), soon()) == ([], 0)
+    assert retrieval._store.chunks.read_range(document_id, 0, 5, equals("tenant", "x"), soon()) == ([], 0)
 
 
 def test_timings_tell_each_stage_and_the_whole(retrieval: Retrieval) -> None:

@@ -1,4 +1,4 @@
-"""Whose a document is, and that no key bound to tenants ever reaches another's: not by field, filter, route or tool."""
+"""The tenant of a document; a key bound to tenants never reaches another's: not by field, filter, route or tool."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import Record
 from shared.records.writing import RecordWriter
-from shared.retrieval.searching import Mode, Retrieval, SearchQuery
+from shared.retrieval.query import Mode, SearchQuery
+from shared.retrieval.searching import Retrieval
 from shared.runtime.auth import EVERYTHING, Authenticator, Scope
 from shared.runtime.settings import IngestionSettings
-from shared.store.expressions import visible_to
-from shared.store.store import Space, Store
+from shared.store.expressions import select_tenants
+from shared.store.schema import Space
+from shared.store.store import Store
 from tests.integration.test_store import SPACE, chunk_rows, soon
 
 if TYPE_CHECKING:
@@ -89,18 +91,18 @@ def test_a_chunk_that_changes_its_tenant_stands_exactly_once_and_is_found_under_
     written = chunk_rows(f"{uuid.uuid4().hex}.txt", [f"Text {i}." for i in range(20)])
     document_id = written[0].chunk.document_id
     for tenant in ("acme", "globex", "", "公司", "acme"):
-        store.write([replace(row, tenant=tenant) for row in written], soon())
-        assert len(list(store.places(document_id, soon()))) == 20
+        store.chunks.write([replace(row, tenant=tenant) for row in written], soon())
+        assert len(list(store.chunks.read_positions(document_id, soon()))) == 20
         mine = f'document_id == "{document_id}"'
-        assert store._count(store._chunks, mine, soon()) == 20
+        assert store._client.count(store.chunks.name, mine, soon()) == 20
         for asked in ("acme", "globex", "", "公司"):
-            within = f"({visible_to(Scope(frozenset({asked})))}) and ({mine})"
-            hits = store.nearest(written[0].vector, 50, within, soon())
+            within = f"({select_tenants(frozenset({asked}))}) and ({mine})"
+            hits = store.chunks.search_dense(written[0].vector, 50, within, soon())
             assert len(hits) == (20 if asked == tenant else 0)
 
 
 class World:
-    """Two tenants' documents and one of nobody's, ingested from a bucket."""
+    """Documents of two tenants and one without a tenant, ingested from a bucket."""
 
     def __init__(self, dashscope: DashScope, oss: Oss, milvus: MilvusSettings) -> None:
         self.settings = dashscope.settings()
@@ -136,9 +138,9 @@ def test_no_question_of_a_bound_key_reaches_another_tenants_rows(world: World) -
         world.oss.put(key, f"The secret plan of {key}.", **{"x-oss-meta-team": "shared"})
     ingestion = world.ingest(Tenancy("prefix"))
     ingestion.reconcile(soon())
-    world.store.documents("", soon())  # a Strong read: later searches see what it saw
+    world.store.registry.read_all("", soon())  # a Strong read: later searches see what it saw
     for key in KEYS:
-        list(world.store.places(ObjectKey(world.oss.bucket, key).document_id, soon()))
+        list(world.store.chunks.read_positions(ObjectKey(world.oss.bucket, key).document_id, soon()))
     acme = Scope(frozenset({"acme"}))
     assert world.seen(EVERYTHING) == KEYS
     assert world.seen(EVERYTHING, tenant="acme") == {"acme/plan.txt"}
@@ -163,18 +165,18 @@ def test_no_question_of_a_bound_key_reaches_another_tenants_rows(world: World) -
                 assert world.seen(acme, mode=mode, filter=condition, **more) <= {"acme/plan.txt"}
     with pytest.raises(RequestError, match="tenant_forbidden"):
         world.seen(acme, tenant="globex")
-    assert world.store.document(foreign, soon(), visible_to(acme)) is None
-    assert world.store.stretch(foreign, 0, 10, visible_to(acme), soon()) == ([], 0)
-    page, total = world.store.document_page(visible_to(acme), 0, 10, soon())
+    assert world.store.registry.read(foreign, soon(), select_tenants(acme.tenants)) is None
+    assert world.store.chunks.read_range(foreign, 0, 10, select_tenants(acme.tenants), soon()) == ([], 0)
+    page, total = world.store.registry.read_page(select_tenants(acme.tenants), 0, 10, soon())
     assert ([document.key for document in page], total) == (["acme/plan.txt"], 1)
-    # Another rule: every document changes hands, and nothing is bought again.
+    # Another rule: every document changes its tenant, and nothing is billed again.
     bill = world.embedder.embed_query("the secret plan", soon())[1]
     assert bill.calls == 0
     report = world.ingest(Tenancy("metadata.team")).reconcile(soon())
     assert set(report.stale) == KEYS
     assert (report.usage.calls, report.unfinished) == (0, ())
     for key in KEYS:
-        list(world.store.places(ObjectKey(world.oss.bucket, key).document_id, soon()))
+        list(world.store.chunks.read_positions(ObjectKey(world.oss.bucket, key).document_id, soon()))
     assert world.seen(acme) == set()
     assert world.seen(Scope(frozenset({"shared"}))) == KEYS
     assert world.ingest(Tenancy("metadata.team")).reconcile(soon(), dry_run=True).stale == ()
@@ -189,7 +191,7 @@ def test_a_change_of_metadata_that_changes_the_tenant_moves_the_document_for_not
         assert result.embedded == (1 if team == "acme" else 0)
         assert world.seen(Scope(frozenset({team}))) == {"plan.txt"}
     assert world.seen(Scope(frozenset({"acme"}))) == set()
-    record = world.store.document(key.document_id, soon())
+    record = world.store.registry.read(key.document_id, soon())
     assert record is not None
     assert (record.tenant, record.tenant_from) == ("globex", "metadata.team")
 

@@ -17,16 +17,20 @@ from shared.embedding.embedder import Embedder
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.records.envelopes import BadRecord, Record
-from shared.records.writing import RECORDS, Outcome, RecordWriter
-from shared.retrieval.searching import Retrieval, SearchQuery
+from shared.records.results import Outcome
+from shared.records.rows import RECORDS
+from shared.records.writing import RecordWriter
+from shared.retrieval.query import SearchQuery
+from shared.retrieval.searching import Retrieval
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.expressions import equals
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from shared.domain.models import Document, SearchHit
-    from shared.records.writing import WriteResult
+    from shared.records.results import WriteResult
     from tests.conftest import DashScope, Oss
 
 
@@ -56,11 +60,11 @@ class World:
 
     def hits(self, id_: str, store: Store) -> list[SearchHit]:
         # A search may be late; never later than a Strong read before it.
-        dict(store.places(digest(RECORDS, id_), soon()))
-        return store.nearest([1.0] + [0.0] * 511, 10, equals("document_id", digest(RECORDS, id_)), soon())
+        dict(store.chunks.read_positions(digest(RECORDS, id_), soon()))
+        return store.chunks.search_dense([1.0] + [0.0] * 511, 10, equals("document_id", digest(RECORDS, id_)), soon())
 
     def document(self, id_: str) -> Document | None:
-        return self.store.document(digest(RECORDS, id_), soon())
+        return self.store.registry.read(digest(RECORDS, id_), soon())
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +91,7 @@ def test_records_are_embedded_in_packed_batches_and_found(world: World, name: st
     assert {result.outcome for result in written.results} == {Outcome.UPSERTED}
     assert [result.id for result in written.results] == [record.id for record in records]
     assert (written.usage.calls, world.dashscope.usage()["rows"]) == (3, 25)
-    dict(world.store.places("any", soon()))
+    dict(world.store.chunks.read_positions("any", soon()))
     hit = Retrieval(world.embedder, world.store).search(SearchQuery("buoy 17 blinks"), soon()).hits[0]
     assert (hit.key, hit.bucket, hit.metadata) == (f"{name}-17", RECORDS, {"buoy": 17})
 
@@ -224,7 +228,7 @@ def test_a_milvus_that_is_gone_fails_the_event(dashscope: DashScope, name: str) 
     writer = RecordWriter(Embedder(dashscope.settings()), {"": Store(gone, Space("text-embedding-v4", 512))})
     with pytest.raises(TransientError, match="milvus_unavailable"):
         writer.write([Record(name, "Text.")], Deadline.after(3))
-    assert dashscope.usage()["calls"] == 0  # nothing is bought that cannot be kept
+    assert dashscope.usage()["calls"] == 0  # nothing is billed that cannot be kept
 
 
 def test_a_record_may_name_a_listed_collection(world: World, name: str) -> None:

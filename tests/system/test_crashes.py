@@ -27,7 +27,8 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 from tests.conftest import DashScope, Oss
 from tests.milvus_gate import MilvusGate
 from tests.simulation import chunks_of
@@ -95,7 +96,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class World:
-    """The running stack, and what lies behind it."""
+    """The running stack and its parts."""
 
     running: Stack
     data: Path
@@ -131,7 +132,7 @@ class World:
         return list((self.data / "logs" / "ingest.tmp").iterdir())
 
     def held(self, key: str) -> set[str]:
-        return set(dict(self.store.places(ObjectKey(BUCKET, key).document_id, soon())))
+        return set(dict(self.store.chunks.read_positions(ObjectKey(BUCKET, key).document_id, soon())))
 
     def wanted(self, key: str, content: bytes) -> tuple[Chunk, ...]:
         return chunks_of(key, content, "text-embedding-v4/512", IngestionSettings().chunk_tokens, BUCKET)
@@ -143,14 +144,14 @@ class World:
         eventually(lambda: self.state(key) is DocumentState.INDEXED and self.at_rest())
 
     def state(self, key: str) -> DocumentState | None:
-        found = self.store.document(ObjectKey(BUCKET, key).document_id, soon())
+        found = self.store.registry.read(ObjectKey(BUCKET, key).document_id, soon())
         return found.state if found else None
 
     def hold(self, stage: str, key: str, size: int) -> Hold:
         """Hold the next ingest of an object open at a stage."""
         match stage:
             case "loading":
-                # The metadata beside it are asked for first.
+                # The sidecar is asked for first.
                 self.oss.fail({"fault": "slow", "times": 2, "seconds": 60, "match": {"method": "GET", "key": key}})
                 return Hold(self.leftovers, self.oss.fail)
             case "parsing":
@@ -174,13 +175,13 @@ class World:
         eventually(lambda: self.state(key) is DocumentState.INDEXED and self.at_rest())
         assert self.rows_billed() - billed <= bound
         wanted, document_id = self.wanted(key, content), ObjectKey(BUCKET, key).document_id
-        held = dict(self.store.places(document_id, soon()))
+        held = dict(self.store.chunks.read_positions(document_id, soon()))
         places = {id_: (place.ordinal, place.start) for id_, place in held.items()}
         assert places == {chunk.id: (chunk.ordinal, chunk.location.start) for chunk in wanted}
-        record = self.store.document(document_id, soon())
+        record = self.store.registry.read(document_id, soon())
         assert record is not None
         assert (record.chunks, record.failure, record.indexed_version) == (len(wanted), None, record.version)
-        vectors = self.store.vectors(list(held), soon())
+        vectors = self.store.chunks.read_vectors(list(held), soon())
         embedder = Embedder(self.dashscope.settings())
         texts = [chunk.text for chunk in wanted]
         own = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), soon()).complete()
@@ -208,7 +209,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def key(world: World) -> Iterator[str]:
-    """A name nobody used before, with the emulators as if freshly started."""
+    """A new name, with the emulators as if freshly started."""
     world.dashscope.reset()
     yield f"{uuid.uuid4().hex[:12]}.txt"
     eventually(world.at_rest)
@@ -223,7 +224,7 @@ STAGES = [*STAGES_OPEN, "storing, applied", "sweeping, applied"]
 def in_the_middle(world: World, stage: str, key: str) -> Iterator[None]:
     """The second version of a document, held open at a stage; afterwards the invariants must hold.
 
-    A process that dies costs what it had bought and not written yet, and nothing that is in.
+    A process that dies costs what it had embedded and not written yet, and nothing that is in.
     """
     sections = range(40)
     if stage == "parsing":
@@ -319,7 +320,7 @@ def test_a_version_that_comes_back_is_bought_once(world: World, key: str) -> Non
     for content in (first, second, first):
         world.oss.put(key, content)
     needed = {chunk.id for content in (first, second) for chunk in world.wanted(key, content)}
-    # The first may be bought, swept, and bought again.
+    # The first may be embedded, swept, and embedded again.
     world.check(key, first, 0, len(needed) + len(world.wanted(key, first)))
 
 
@@ -333,11 +334,11 @@ def test_no_line_of_all_this_tells_a_secret_a_text_or_a_vector(world: World, key
     content = document(key, range(20))
     world.oss.put(key, content)
     eventually(lambda: world.state(key) is DocumentState.INDEXED and world.at_rest())
-    world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "message": "It said no."})
+    world.dashscope.fail({"fault": "status", "code": "DataInspectionFailed", "message": "Refused."})
     world.oss.put(f"refused-{key}", content)
     eventually(lambda: world.state(f"refused-{key}") is DocumentState.FAILED and world.at_rest())
-    said = "\n".join(log.read_text("utf-8", "replace") for log in (world.data / "logs").glob("*.log"))
-    assert "document_converged" in said
+    logged = "\n".join(log.read_text("utf-8", "replace") for log in (world.data / "logs").glob("*.log"))
+    assert "document_converged" in logged
     for secret in ("sk-local", MARK, "the keeper of the light", "Authorization", "Bearer"):
-        assert secret not in said
-    assert not VECTOR.search(said)
+        assert secret not in logged
+    assert not VECTOR.search(logged)

@@ -1,4 +1,4 @@
-"""`make demo`, as a newcomer runs it, and what it says when something is wrong."""
+"""`make demo`, as a newcomer runs it, and its message when something is wrong."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def demo(folder: Path, **environ: str) -> tuple[int, str]:
 
 
 def test_five_questions_are_answered_from_the_right_documents(tmp_path: Path) -> None:
-    status, said = demo(tmp_path, BUCKET=str(tmp_path / "bucket"))
-    assert status == 0, said
-    assert "stands in" in said
-    first_sources = re.findall(r"^. 1\. ([^\s,]+)", said, re.MULTILINE)
+    status, output = demo(tmp_path, BUCKET=str(tmp_path / "bucket"))
+    assert status == 0, output
+    assert "stands in" in output
+    first_sources = re.findall(r"^. 1\. ([^\s,]+)", output, re.MULTILINE)
     assert first_sources == [question.expects for question in QUESTIONS]
 
 
@@ -55,19 +55,19 @@ def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path) -> None:
     assert demo(tmp_path, BUCKET=str(bucket))[0] == 0
     (bucket / "goes.txt").unlink()
     (bucket / "comes.txt").write_text("It comes.", "utf-8")
-    status, said = demo(tmp_path, BUCKET=str(bucket))
-    assert status == 0, said
-    assert "2/2" in said
+    status, output = demo(tmp_path, BUCKET=str(bucket))
+    assert status == 0, output
+    assert "2/2" in output
 
 
 def test_a_folder_with_documents_of_ones_own_gets_no_samples(tmp_path: Path) -> None:
     bucket = tmp_path / "mine"
     bucket.mkdir()
     (bucket / "note.txt").write_text("Mine alone.", "utf-8")
-    status, said = demo(tmp_path, BUCKET=str(bucket))
-    assert status == 0, said
+    status, output = demo(tmp_path, BUCKET=str(bucket))
+    assert status == 0, output
     assert [path.name for path in bucket.iterdir() if not path.name.startswith(".")] == ["note.txt"]
-    assert "1/1" in said
+    assert "1/1" in output
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_a_folder_with_documents_of_ones_own_gets_no_samples(tmp_path: Path) -> 
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, environ: dict[str, str], sentence: str) -> None:
-    status, said = demo(tmp_path, **environ)
+    status, output = demo(tmp_path, **environ)
     assert status == 1
-    assert sentence in said
-    assert "Traceback" not in said
-    assert len(said.strip().splitlines()) <= 4
+    assert sentence in output
+    assert "Traceback" not in output
+    assert len(output.strip().splitlines()) <= 4
 
 
 def test_a_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
@@ -94,33 +94,33 @@ def test_a_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        status, said = demo(tmp_path, PORT=port)
+        status, output = demo(tmp_path, PORT=port)
     assert status == 1
-    assert f"Port {port}" in said
-    assert "make demo PORT=" in said
+    assert f"Port {port}" in output
+    assert "make demo PORT=" in output
 
 
 def test_a_bucket_of_ones_own_is_used_as_a_real_one_would_be(tmp_path: Path, oss: Oss) -> None:
     oss.put("docs/mine.txt", "Mine alone.")
     keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "key", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret"}
-    status, said = demo(tmp_path, OSS_BUCKET=oss.bucket, OSS_ENDPOINT=oss.endpoint, OSS_PREFIX="docs/", **keys)
-    assert status == 0, said
-    assert f"Bucket: {oss.bucket}" in said
-    assert "the samples are left out" in said
-    assert "1/1" in said
+    status, output = demo(tmp_path, OSS_BUCKET=oss.bucket, OSS_ENDPOINT=oss.endpoint, OSS_PREFIX="docs/", **keys)
+    assert status == 0, output
+    assert f"Bucket: {oss.bucket}" in output
+    assert "the samples are left out" in output
+    assert "1/1" in output
 
 
 def test_a_bucket_without_its_keys_is_said_so(tmp_path: Path, oss: Oss) -> None:
-    status, said = demo(tmp_path, OSS_BUCKET=oss.bucket, OSS_ENDPOINT=oss.endpoint)
+    status, output = demo(tmp_path, OSS_BUCKET=oss.bucket, OSS_ENDPOINT=oss.endpoint)
     assert status == 1
-    assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in said
-    assert "Traceback" not in said
+    assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in output
+    assert "Traceback" not in output
 
 
 def test_a_wrong_key_is_said_so_and_not_shown(tmp_path: Path, dashscope_process: DashScope) -> None:
     base_url = dashscope_process.base_url
-    status, said = demo(tmp_path, DASHSCOPE_API_KEY="sk-mistyped", DASHSCOPE_BASE_URL=base_url)
+    status, output = demo(tmp_path, DASHSCOPE_API_KEY="sk-mistyped", DASHSCOPE_BASE_URL=base_url)
     assert status == 1
-    assert "InvalidApiKey" in said
-    assert "DASHSCOPE_API_KEY" in said
-    assert "sk-mistyped" not in said
+    assert "InvalidApiKey" in output
+    assert "DASHSCOPE_API_KEY" in output
+    assert "sk-mistyped" not in output

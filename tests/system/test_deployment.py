@@ -335,8 +335,8 @@ ITSELF = "acs:fc:cn-beijing:1:functions/semantic-search-ingest"
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_each_rule_can_say_no(tmp_path: Path, changes: list[Change], sentence: str) -> None:
-    said = found(tmp_path, *changes)
-    assert any(sentence in problem for problem in said), said
+    problems_found = found(tmp_path, *changes)
+    assert any(sentence in problem for problem in problems_found), problems_found
 
 
 def test_a_secret_in_the_file_is_not_repeated_in_the_sentence(tmp_path: Path) -> None:

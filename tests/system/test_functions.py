@@ -1,4 +1,4 @@
-"""The three functions as users meet them: started as `s.yaml` says, behind the gateway, over HTTP."""
+"""The three functions as users meet them: started as `s.yaml` declares, through the gateway, over HTTP."""
 
 from __future__ import annotations
 

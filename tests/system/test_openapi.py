@@ -31,7 +31,7 @@ for rule in app.url_map.iter_rules():
     for method in rule.methods - {"HEAD"}:
         print(method, rule.rule)
 """
-# Raised at start alone, or of documents and events: nobody who asks over HTTP sees them.
+# Raised at start alone, or of documents and events: no HTTP client sees them.
 EVENTS = {"events_off", "no_events", "invalid_event", "too_many_records", "parser_killed"}
 NOT_ANSWERED = {"invalid_settings", "not_ready", *EVENTS, *openapi.ELSEWHERE}
 
@@ -80,10 +80,14 @@ def test_every_error_code_the_sources_can_answer_with_is_named_with_its_status_a
 
 # Which modules' errors a group of codes stands for.
 GROUPS = {
-    ("modelstudio", "embedding", "quota", "budget"): [openapi.DASHSCOPE, openapi.TEXTS, openapi.VECTORS],
+    ("dashscope", "failures", "calls", "packing", "embedder", "results", "quota", "budget"): [
+        openapi.DASHSCOPE,
+        openapi.TEXTS,
+        openapi.VECTORS,
+    ],
     ("store",): [openapi.MILVUS],
-    ("retrieval",): [openapi.QUESTION],
-    ("filters",): [openapi.FILTER],
+    ("searching",): [openapi.QUESTION],
+    ("expressions",): [openapi.FILTER],
     ("auth",): [GATE, openapi.TENANT],
 }
 

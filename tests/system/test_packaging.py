@@ -43,7 +43,8 @@ FILES = {
         "def late():\n"
         "    from shared.parsing import pdf\n"
     ),
-    "functions/one/page.html": "<p>",
+    "functions/one/page/page.html": "<p>",
+    "functions/one/page/words.en.json": "{}",
     "functions/one/requirements.txt": "",
     "functions/one/__pycache__/app.cpython-311.pyc": "",
     "functions/two/__init__.py": "",
@@ -87,7 +88,8 @@ def staged(root: Path, name: str) -> set[str]:
 
 def test_a_package_holds_what_the_app_imports_directly_indirectly_and_late(project: Path) -> None:
     assert staged(project, "one") == SERVED | {
-        *("functions/one/__init__.py", "functions/one/app.py", "functions/one/page.html"),
+        *("functions/one/__init__.py", "functions/one/app.py"),
+        *("functions/one/page/page.html", "functions/one/page/words.en.json"),
         *("shared/parsing/__init__.py", "shared/parsing/text.py", "shared/parsing/pdf.py", "shared/parsing/tables.py"),
     }
 
@@ -137,7 +139,7 @@ def test_a_build_replaces_what_lay_there_and_reports_its_size(project: Path) -> 
     (project / "functions/two/requirements.txt").write_text("# nothing\n")
     (package,) = packaging.build(project, ["two"])
     assert not leftover.exists()
-    assert package.files == 15
+    assert package.files == 19
     assert package.size == sum(file.stat().st_size for file in package.folder.rglob("*") if file.is_file())
 
 
@@ -287,13 +289,13 @@ def test_every_sample_is_ingested_by_one_package_and_found_by_another(
     for path in samples:
         oss.put(path.name, path.read_bytes())
     with unpacked("ingest").serving() as ingest, unpacked("search").serving() as search:
-        told = requests.post(
+        response = requests.post(
             f"{ingest}/invoke",
             data=b'{"action": "reconcile"}',
             headers={"x-fc-control-path": "/invoke", "x-fc-function-timeout": "120"},
             timeout=120,
         )
-        assert told.status_code == 200, told.text
+        assert response.status_code == 200, response.text
         documents = requests.get(f"{search}/documents", headers=KEY, timeout=60).json()["documents"]
         assert {(document["key"], document["state"]) for document in documents} == {
             (path.name, "indexed") for path in samples
@@ -321,8 +323,8 @@ def test_where_records_are_switched_on_the_package_of_embed_writes_them(
     unpacked: Callable[[str], Unpacked],
 ) -> None:
     with unpacked("records").serving() as url:
-        told = requests.post(f"{url}/invoke", data=RECORD, headers={"x-fc-control-path": "/invoke"}, timeout=60)
-        assert told.status_code == 200, told.text
+        response = requests.post(f"{url}/invoke", data=RECORD, headers={"x-fc-control-path": "/invoke"}, timeout=60)
+        assert response.status_code == 200, response.text
 
 
 RECORD = json.dumps(

@@ -112,7 +112,7 @@ def await_documents(url: str, holds: Any) -> None:
 
 
 class Visit:
-    """A person at the page, and whatever the browser said and sent meanwhile."""
+    """A person at the page, and what the browser logged and sent meanwhile."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -122,7 +122,7 @@ class Visit:
         self.refused: list[str] = []
         page.on("request", lambda request: self.sent.append(request.url))
         page.on("pageerror", lambda error: self.crashes.append(str(error)))
-        page.on("console", lambda said: self.refused.append(said.text) if "Content Security" in said.text else None)
+        page.on("console", lambda line: self.refused.append(line.text) if "Content Security" in line.text else None)
 
     def open(self, **parameters: str) -> Visit:
         self.page.goto(f"{self.url}/?{urlencode(parameters)}")
@@ -203,16 +203,16 @@ def test_what_was_asked_is_marked_where_the_server_says(visit: Visit, running: S
     expect(texts.first.locator("mark").first).to_be_in_viewport()
 
 
-def test_chunks_of_one_document_stand_together_with_title_key_place_and_what_each_side_said(visit: Visit) -> None:
+def test_chunks_of_one_document_stand_together_with_title_key_place_and_the_score_of_each_side(visit: Visit) -> None:
     visit.searched(q=FILTER)
     card = visit.page.locator("#results .card").first
     expect(card.locator("h2")).to_have_text("Aero 3 air monitor: user manual")
     expect(card.locator("> .where")).to_have_text("aero-3-user-manual.pdf")
     assert 1 < card.locator(".chunk").count() <= 3
-    expect(card.locator(".place .where").first).to_have_text("page 3")
+    expect(card.locator(".place .where").first).to_contain_text("page 3")
     card.locator(".score").first.click()
     expect(card.locator(".sides").first).to_have_text(re.compile(r"meaning 0\.\d+ · words \d+\.\d+"))
-    expect(visit.status).to_have_text(re.compile(r"\d+ chunks from 10 documents in \d+ ms · by meaning and words"))
+    expect(visit.status).to_have_text(re.compile(r"\d+ results from 10 documents in \d+ ms · by meaning and words"))
 
 
 def test_more_results_go_on_without_doubles_and_come_back_with_the_link(visit: Visit, running: Stack) -> None:
@@ -241,7 +241,7 @@ def test_neighbours_open_in_place_and_close_again(visit: Visit, running: Stack) 
     expect(chunk.locator(".around")).to_have_count(0)
 
 
-def test_warnings_mode_and_reranking_are_said_in_words(visit: Visit) -> None:
+def test_warnings_mode_and_reranking_are_explained_in_words(visit: Visit) -> None:
     visit.searched(q=FILTER)
     visit.page.locator("#rerank").check()
     expect(visit.status).to_contain_text("reranked")
@@ -364,10 +364,12 @@ def test_a_failed_document_says_why_and_what_to_do_and_which_version_answers(vis
     cards = visit.page.locator("#documents .card")
     broken = cards.filter(has_text="broken.pdf")
     expect(broken.locator(".state")).to_have_text("Failed")
-    for told in ("damaged", "Save it anew", "Trying again alone does not help", "Extracting the text · broken_file"):
-        expect(broken.locator(".reason")).to_contain_text(told)
+    for shown in ("damaged", "Save it again", "Trying again alone does not help", "Extracting the text · broken_file"):
+        expect(broken.locator(".reason")).to_contain_text(shown)
     expect(broken).not_to_contain_text("still answers")
-    expect(cards.filter(has_text="replaced.txt").locator(".reason")).to_contain_text("The version before still answers")
+    expect(cards.filter(has_text="replaced.txt").locator(".reason")).to_contain_text(
+        "The previous version still answers"
+    )
     expect(cards.filter(has_text="新员工入职指南").locator(".where")).to_have_text(
         re.compile(r"\d tokens, about ¥0\.0")
     )
@@ -437,14 +439,16 @@ def test_a_key_is_asked_for_refused_when_wrong_and_kept_for_the_session_only(vis
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "told"),
+    ("status", "code", "shown"),
     [(403, "tenant_forbidden", "not bound to that tenant"), (503, "milvus_unavailable", "The index does not answer")],
 )
-def test_an_error_is_told_with_its_code_and_can_be_tried_again(visit: Visit, status: int, code: str, told: str) -> None:
+def test_an_error_is_shown_with_its_code_and_can_be_tried_again(
+    visit: Visit, status: int, code: str, shown: str
+) -> None:
     answering(visit.page, "**/search", status, error={"code": code, "message": "m", "request_id": "request-1"})
     visit.open(q=FILTER)
     alert = visit.page.get_by_role("alert")
-    expect(alert).to_contain_text(told)
+    expect(alert).to_contain_text(shown)
     expect(alert).to_contain_text(f"{code} · request-1")
     visit.page.unroute("**/search")
     alert.get_by_role("button").click()
@@ -477,7 +481,7 @@ def test_nothing_a_document_says_becomes_markup(visit: Visit) -> None:
     visit.refused.clear()
 
 
-# --- Everybody ---------------------------------------------------------------------------------------------------
+# --- Accessibility ---------------------------------------------------------------------------------------------------
 
 
 def test_the_keyboard_alone_leads_from_the_question_to_an_open_chunk_and_back(visit: Visit) -> None:
@@ -539,7 +543,7 @@ def test_both_languages_say_the_same_things_and_a_choice_is_kept(visit: Visit) -
         visit.page.locator(view).click()
         expect(visit.page.locator("[role=tabpanel]:not([hidden]) .card").first).to_be_visible()
         assert "undefined" not in visit.page.locator("body").inner_text()
-    expect(visit.status).to_contain_text("个段落")
+    expect(visit.status).to_contain_text("条结果")
     assert visit.page.evaluate("document.documentElement.lang") == "zh-CN"
 
 
@@ -571,14 +575,14 @@ def test_nothing_has_to_be_scrolled_sideways_on_the_narrowest_phone(
         assert visit.page.evaluate(wide) == NARROW["width"]
 
 
-# The contrast of every text on the page with what is painted behind it, by WCAG 2's formula; those below AA.
+# The contrast of every text on the page with what is painted under it, by WCAG 2's formula; those below AA.
 FAINT = """() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgba = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
     return [...canvas.getImageData(0, 0, 1, 1).data]; };
-  const behind = (element) => {
+  const below_it = (element) => {
     const color = rgba(getComputedStyle(element).backgroundColor);
-    return color[3] === 255 ? color : behind(element.parentElement);
+    return color[3] === 255 ? color : below_it(element.parentElement);
   };
   const linear = (part) => part <= .04045 * 255 ? part / 255 / 12.92 : ((part / 255 + .055) / 1.055) ** 2.4;
   const light = ([red, green, blue]) => .2126 * linear(red) + .7152 * linear(green) + .0722 * linear(blue);
@@ -589,7 +593,7 @@ FAINT = """() => {
     const texts = [getComputedStyle(element).color];
     if (element.placeholder) texts.push(getComputedStyle(element, "::placeholder").color);
     for (const text of texts) {
-      const [one, other] = [light(rgba(text)), light(behind(element))].sort((a, b) => b - a);
+      const [one, other] = [light(rgba(text)), light(below_it(element))].sort((a, b) => b - a);
       const contrast = (one + .05) / (other + .05);
       if (contrast < 4.5) faint.push([element.tagName, element.className, element.textContent.slice(0, 30), contrast]);
     }
@@ -599,11 +603,11 @@ FAINT = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_stands_out_from_what_is_behind_it(browser: Browser, running: Stack, scheme: str) -> None:
+def test_every_text_stands_out_from_what_is_below_it_it(browser: Browser, running: Stack, scheme: str) -> None:
     with visiting(browser, running.url, color_scheme=scheme, reduced_motion="reduce") as visit:
         background = visit.open().page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (int(background.split("(")[1].split(",")[0]) < 128) is (scheme == "dark")
-        expect(visit.page.locator("#stand-in")).to_be_visible()
+        expect(visit.page.locator("#local-model")).to_be_visible()
         assert visit.page.evaluate(FAINT) == []
         visit.searched(q=FILTER, format="pdf", rerank="1")
         visit.page.locator("#unfold").click()

@@ -17,7 +17,8 @@ from ops.checks import ENVIRONMENT_BYTES, problems
 from ops.deployment import load
 from ops.roles import roles
 from shared.runtime.retrying import Deadline
-from shared.store.store import Space, Store
+from shared.store.schema import Space
+from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -41,7 +41,7 @@ PATIENCE_SECONDS = 60
 FUNCTIONS = {"embed": EmbedSettings, "ingest": IngestSettings, "search": SearchSettings}
 
 ACCOUNT = "needs an Alibaba Cloud account"
-ITSELF = "is a make target of this project, whose existence is tested instead"
+ITSELF = "is a make target of this project, and its existence is tested instead"
 SYSTEM = "changes the machine, or fetches this very repository"
 NOT_RUN = {
     "apt-get install git make curl python3.11 python3.11-venv": SYSTEM,
@@ -74,10 +74,10 @@ EXACT = {
 }  # fmt: skip
 # It ends the process at start, so no caller ever sees it.
 NEVER_ANSWERED = {"invalid_settings"}
-# It is caught one call further up, so nobody ever sees it.
+# It is caught one call further up, so it is never seen.
 NEVER_SEEN = {"object_changed"}
 # Only events lead here, and whatever goes wrong with one is answered to Function Compute with 404.
-BEHIND_EVENTS = {"indexing", "ingestion", "loading", "streaming"}
+BEHIND_EVENTS = {"indexing", "converging", "bucket", "batch", "writing"}
 WORDS = {"必填": "required", "空": "empty", "任意": "any"}
 
 
@@ -108,7 +108,7 @@ class Page:
     links: list[str] = field(default_factory=list)
 
     def rows(self, *first_headers: str) -> Iterator[list[str]]:
-        """The rows of all tables whose first column has one of these headers."""
+        """The rows of all tables with one of these headers over the first column."""
         for header, *rows in self.tables:
             if header[0] in first_headers:
                 yield from rows
@@ -382,7 +382,7 @@ def test_every_route_is_documented_and_no_other(page: Page, routes: set[str]) ->
 @pytest.fixture(scope="module")
 def declared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """What `s.yaml` passes to each function when nothing is set, by function and variable."""
-    alone = shutil.copy(PROJECT / "s.yaml", tmp_path_factory.mktemp("deployment"))  # without anybody's .env beside it
+    alone = shutil.copy(PROJECT / "s.yaml", tmp_path_factory.mktemp("deployment"))  # without a .env file
     functions = deployment.load(Path(alone), {}).functions
     return {name: dict(function.environment_variables) for name, function in functions.items()}
 
@@ -435,7 +435,11 @@ def test_every_variable_of_s_yaml_and_of_the_demo_is_documented_with_its_default
 
 def compare(documented: dict[str, Any], expected: dict[str, Any]) -> None:
     nothing_missing(expected, documented)
-    wrong = [f"{name}: {said}, really {expected[name]}" for name, said in documented.items() if said != expected[name]]
+    wrong = [
+        f"{name}: {written}, really {expected[name]}"
+        for name, written in documented.items()
+        if written != expected[name]
+    ]
     assert not wrong, "documented otherwise than it is: " + "; ".join(wrong)
 
 
@@ -475,13 +479,13 @@ def demo_variables() -> dict[str, str]:
 
 
 def variables_of_the_tests() -> set[str]:
-    """What the tests themselves can be told."""
+    """The settings of the tests themselves."""
     text = (PROJECT / "tests" / "conftest.py").read_text("utf-8")
     return set(re.findall(r"\"(MILVUS_TEST_[A-Z]+)\"", text))
 
 
 def variables_of_the_operator() -> set[str]:
-    """What calling a deployed function can be told."""
+    """The settings of calls to a deployed function."""
     return set(re.findall(r"\"(FC_[A-Z]+)\"", (PROJECT / "ops" / "invoking.py").read_text("utf-8")))
 
 
@@ -557,11 +561,11 @@ class Codes:
         self._parents = {
             child: node for tree in self._trees for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
         }
-        # `_body` writes an answer in web.py; a Failure is written into a document's record.
+        # `_body` writes an answer in responses.py; a Failure is written into a document's record.
         self._makers = {"_body": Maker(0), "Failure": Maker(1), **self._errors()}
         self._take_fixed_codes()
         before = 0
-        while before != len(self._makers):  # whoever hands a code on is a maker itself
+        while before != len(self._makers):  # a function that passes a code on is a maker itself
             before = len(self._makers)
             for tree in self._trees:
                 for node in ast.walk(tree):

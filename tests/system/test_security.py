@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from tests.conftest import DashScope, Oss
 
 KEY, TOKEN, SECRET = "key-of-a-caller-4711", "user:token-of-milvus", "secret-of-the-role"
-TEXT = "A sentence nobody may find in a log."
+TEXT = "A sentence that must not be found in a log."
 # Writes down whom the process asks for by name, and connects to. Loaded by every Python process before anything else.
 WATCH = """
 import os, sys
 def watch(event, arguments):
     if event == "socket.connect" and isinstance(arguments[1], tuple):
-        told = f"connect {arguments[1][0]} {arguments[1][1]}"
+        event = f"connect {arguments[1][0]} {arguments[1][1]}"
     elif event == "socket.getaddrinfo":
-        told = f"name {arguments[0]} {arguments[1]}"
+        event = f"name {arguments[0]} {arguments[1]}"
     else:
         return
     descriptor = os.open(os.environ["WATCHED"], os.O_APPEND | os.O_CREAT | os.O_WRONLY)
-    os.write(descriptor, f"{told}\\n".encode())
+    os.write(descriptor, f"{event}\\n".encode())
     os.close(descriptor)
 sys.addaudithook(watch)
 """
@@ -155,7 +155,7 @@ def test_the_functions_call_dashscope_milvus_and_oss_alone_and_give_nothing_away
         assert reached == {ports[service] for service in needed}
         assert names <= {"127.0.0.1", "localhost", "None"}
     assert '"event":"request"' in logs
-    for secret in (KEY, "another-key", "sk-local", TOKEN, SECRET, TEXT, "nobody may find", "wrong-key"):
+    for secret in (KEY, "another-key", "sk-local", TOKEN, SECRET, TEXT, "that must not be found", "wrong-key"):
         assert secret not in logs
 
 

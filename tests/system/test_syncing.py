@@ -1,4 +1,4 @@
-"""`make sync`: everything that lies in a bucket comes in by one command, which may be stopped and said again."""
+"""`make sync`: everything that lies in a bucket is indexed by one command, which may be stopped and repeated."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def documents(running: Stack) -> list[dict[str, str]]:
 
 
 def test_first_it_can_say_what_it_would_do(filled: Stack) -> None:
-    status, said = sync(filled, "--dry-run")
-    assert status == 0, said
-    assert "index 7.txt" in said
-    assert f"{DOCUMENTS + 1} to index, 0 to remove" in said
+    status, output = sync(filled, "--dry-run")
+    assert status == 0, output
+    assert "index 7.txt" in output
+    assert f"{DOCUMENTS + 1} to index, 0 to remove" in output
 
 
 def test_a_round_that_runs_out_of_time_says_what_is_left(filled: Stack) -> None:
@@ -59,17 +59,17 @@ def test_a_round_that_runs_out_of_time_says_what_is_left(filled: Stack) -> None:
 
 
 def test_all_that_lay_there_comes_in_and_failures_are_named(filled: Stack) -> None:
-    status, said = sync(filled)
-    assert status == 0, said
-    assert f"{DOCUMENTS + 1}/{DOCUMENTS + 1}" in said
-    assert "broken.pdf: The file is damaged" in said
+    status, output = sync(filled)
+    assert status == 0, output
+    assert f"{DOCUMENTS + 1}/{DOCUMENTS + 1}" in output
+    assert "broken.pdf: The file is damaged" in output
     assert sorted(d["state"] for d in documents(filled)) == ["failed"] + ["indexed"] * DOCUMENTS
 
 
 def test_said_again_it_costs_nothing(filled: Stack) -> None:
     sync(filled)
-    status, said = sync(filled)
-    assert (status, "Cost: 0 tokens" in said) == (0, True), said
+    status, output = sync(filled)
+    assert (status, "Cost: 0 tokens" in output) == (0, True), output
 
 
 @pytest.mark.parametrize(
@@ -81,5 +81,5 @@ def test_said_again_it_costs_nothing(filled: Stack) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(filled: Stack, environ: dict[str, str], says: str) -> None:
-    status, said = sync(filled, **environ)
-    assert (status, says in said, "Traceback" in said) == (1, True, False), said
+    status, output = sync(filled, **environ)
+    assert (status, says in output, "Traceback" in output) == (1, True, False), output

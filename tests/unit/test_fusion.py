@@ -1,4 +1,4 @@
-"""Laws of fusion: what two searches found becomes one order, whose pages stay as they were."""
+"""Fusion: what two searches found becomes one order, with pages that stay as they were."""
 
 from __future__ import annotations
 

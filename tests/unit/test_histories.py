@@ -1,4 +1,4 @@
-"""Histories told one by one: what once went wrong, and what a safeguard is there for.
+"""Single histories: what once went wrong, and the reason for each safeguard.
 
 `tests.unit.test_simulation` draws histories at random; here each is known, so that it says which law was broken.
 """
@@ -19,7 +19,7 @@ from shared.runtime import clock
 from shared.runtime.clock import ManualClock
 from shared.runtime.retrying import Deadline
 from tests.fakes import Wire
-from tests.simulation import Gates, World, calm, small_steps, text
+from tests.simulation import Gates, World, calm, simulated, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +31,8 @@ HOUR = 3_600
 
 
 @pytest.fixture(autouse=True)
-def in_small_steps() -> Iterator[None]:
-    with small_steps():
+def in_simulated() -> Iterator[None]:
+    with simulated():
         yield
 
 
@@ -42,7 +42,7 @@ def world() -> World:
 
 
 def record(world: World) -> Document:
-    found = world.store.document(world.key("a.txt").document_id, calm())
+    found = world.store.registry.read(world.key("a.txt").document_id, calm())
     assert found is not None
     return found
 
@@ -52,8 +52,8 @@ def letters(world: World) -> str:
     return "".join(row["text"][10] for row in world.rows("a.txt"))
 
 
-class Behind(Wire):
-    """Something happens once, right behind the first call of a name."""
+class After(Wire):
+    """Something happens once, right after the first call of a name."""
 
     def __init__(self, call: str, happening: Callable[[], object]) -> None:
         self._call = call
@@ -125,14 +125,14 @@ def test_a_removal_that_arrives_before_the_upload_it_undoes_is_no_matter(world: 
 
 def test_an_object_removed_while_it_is_indexed_is_gone(world: World) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
-    world.deliver(wire=Behind("milvus.upsert chunks", lambda: world.remove("a.txt")))
+    world.deliver(wire=After("milvus.upsert chunks", lambda: world.remove("a.txt")))
     assert world.problems() == []
     assert letters(world) == ""
 
 
 def test_an_object_replaced_while_it_is_indexed_is_read_again(world: World) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
-    world.deliver(wire=Behind("milvus.upsert chunks", lambda: world.put("a.txt", text("a.txt", "CDE"))))
+    world.deliver(wire=After("milvus.upsert chunks", lambda: world.put("a.txt", text("a.txt", "CDE"))))
     assert world.problems() == []
     assert letters(world) == "CDE"
 
@@ -209,10 +209,10 @@ def test_chunks_somebody_took_meanwhile_are_missed_and_written_again(world: Worl
     world.put("a.txt", text("a.txt", "ABC"))
 
     def take_one() -> None:
-        world.store.delete([world.rows("a.txt")[0]["id"]], calm())
+        world.store.chunks.delete([world.rows("a.txt")[0]["id"]], calm())
 
     with pytest.raises(TransientError, match="chunks_missing"):
-        world.deliver(wire=Behind("dashscope.embed 1", take_one))
+        world.deliver(wire=After("dashscope.embed 1", take_one))
     assert record(world).state is not DocumentState.INDEXED
     world.deliver()
     assert world.problems() == []
@@ -287,7 +287,7 @@ def test_a_milvus_that_takes_no_writes_costs_nothing(world: World) -> None:
 
 
 class Forgetful(Wire):
-    """The listing breaks off behind its first page."""
+    """The listing breaks off after its first page."""
 
     def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
         answer: Any = apply()
@@ -311,7 +311,7 @@ def test_a_listing_that_breaks_off_removes_nothing(world: World) -> None:
 
 
 class AtWithdrawal(Wire):
-    """Something happens right behind the read that decides what a refused version leaves."""
+    """Something happens right after the read that decides what a refused version leaves."""
 
     def __init__(self, happening: Callable[[], object]) -> None:
         self._happening: Callable[[], object] | None = happening
@@ -344,7 +344,7 @@ def test_two_that_fail_side_by_side_agree_on_what_stays() -> None:
 
 
 class Crowd(Wire):
-    """Whenever this process takes out what it bought, another one has just begun with the same version."""
+    """Whenever this process takes out what it embedded, another one has just begun with the same version."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -52,5 +52,5 @@ class TenantSettings(Struct, frozen=True, kw_only=True):
             raise ValueError("TENANT_FROM must be prefix or metadata.NAME, or empty")
 
     def tenancy(self, root: str = "") -> Tenancy:
-        """The rule for documents whose keys all begin with ``root``."""
+        """The rule for documents under the key prefix ``root``."""
         return Tenancy(self.source, root)

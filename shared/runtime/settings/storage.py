@@ -32,7 +32,7 @@ class MilvusSettings(Struct, frozen=True, kw_only=True):
 class BucketSettings(Struct, frozen=True, kw_only=True):
     """Which objects are indexed, and how to reach them."""
 
-    bucket: Annotated[str, Setting("OSS_BUCKET", "Bucket whose documents are indexed.")]
+    bucket: Annotated[str, Setting("OSS_BUCKET", "Bucket with the documents to index.")]
     prefix: Annotated[str, Setting("OSS_PREFIX", "Only keys that start with this are indexed.")] = ""
     suffix: Annotated[str, Setting("OSS_SUFFIX", "Only keys that end with this are indexed.")] = ""
     region: Annotated[str, Setting("OSS_REGION", "Region of the bucket.")] = "cn-beijing"

@@ -1,4 +1,4 @@
-"""The gateway calls functions as Function Compute does: real gunicorn processes behind the real command line."""
+"""The gateway calls functions as Function Compute does: real gunicorn processes, the real command line."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def slow():
 def stream():
     def parts():
         yield b"first\\n"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not Path("received").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         yield b"second after first was received\\n" if Path("received").exists() else b"gave up\\n"
@@ -215,7 +215,7 @@ class Running:
         return [it for it in map(json.loads, lines) if it["call"] == call]
 
     def status(self, name: str = "test-worker") -> dict[str, Any]:
-        functions = requests.get(f"{self.url}/gateway/status", timeout=10).json()["functions"]
+        functions = requests.get(f"{self.url}/gateway/status", timeout=60).json()["functions"]
         status: dict[str, Any] = next(it for it in functions if it["name"] == name)
         return status
 
@@ -272,7 +272,7 @@ def running(root: Path, *options: str, **variables: str) -> Iterator[Running]:
         yield Running(line.split()[-1], root, process)
     finally:
         process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +283,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_a_request_reaches_the_function_of_the_most_specific_route(gateway: Running) -> None:
     def role(path: str) -> str:
-        return str(requests.get(f"{gateway.url}{path}", timeout=10).json()["role"])
+        return str(requests.get(f"{gateway.url}{path}", timeout=60).json()["role"])
 
     assert [role("/"), role("/clock/x"), role("/clock/exact"), role("/clocks")] == [
         *("worker", "clock", "worker", "worker")
@@ -291,7 +291,7 @@ def test_a_request_reaches_the_function_of_the_most_specific_route(gateway: Runn
 
 
 def test_method_path_query_and_body_pass_unchanged_and_the_platform_adds_its_headers(gateway: Running) -> None:
-    seen = requests.post(f"{gateway.url}/a%2Fb/%E6%96%87?q=1%2B1&q=", data=b"12345", timeout=10).json()
+    seen = requests.post(f"{gateway.url}/a%2Fb/%E6%96%87?q=1%2B1&q=", data=b"12345", timeout=60).json()
     headers = {name: value for name, value in seen["headers"].items() if name.startswith("x-fc-")}
     assert (seen["method"], seen["raw"], seen["size"]) == ("POST", "/a%2Fb/%E6%96%87?q=1%2B1&q=", 5)
     assert len(headers.pop("x-fc-request-id")) == 36
@@ -307,27 +307,27 @@ def test_method_path_query_and_body_pass_unchanged_and_the_platform_adds_its_hea
 
 def test_a_client_cannot_pretend_to_be_the_platform(gateway: Running) -> None:
     answer = requests.post(
-        f"{gateway.url}/invoke", json={}, headers={"x-fc-control-path": "/invoke", "x-fc-status": "1"}, timeout=10
+        f"{gateway.url}/invoke", json={}, headers={"x-fc-control-path": "/invoke", "x-fc-status": "1"}, timeout=60
     )
     assert answer.status_code == 404
-    seen = requests.get(gateway.url, headers={"x-fc-access-key-id": "spoofed"}, timeout=10).json()
+    seen = requests.get(gateway.url, headers={"x-fc-access-key-id": "spoofed"}, timeout=60).json()
     assert "x-fc-access-key-id" not in seen["headers"]
 
 
 def test_spoofed_headers_reach_the_function_when_the_flag_says_so(tmp_path: Path) -> None:
     with running(tmp_path, "--pass-client-fc-headers") as it:
-        seen = requests.get(it.url, headers={"x-fc-access-key-id": "spoofed"}, timeout=10).json()
+        seen = requests.get(it.url, headers={"x-fc-access-key-id": "spoofed"}, timeout=60).json()
         assert seen["headers"]["x-fc-access-key-id"] == "spoofed"
-        spoofed = requests.post(f"{it.url}/invoke", json={}, headers={"x-fc-control-path": "/invoke"}, timeout=10)
+        spoofed = requests.post(f"{it.url}/invoke", json={}, headers={"x-fc-control-path": "/invoke"}, timeout=60)
         assert spoofed.text == "done"
 
 
 def test_a_method_the_trigger_does_not_list_is_refused(gateway: Running) -> None:
-    assert requests.post(f"{gateway.url}/clock/x", timeout=10).status_code == 405
+    assert requests.post(f"{gateway.url}/clock/x", timeout=60).status_code == 405
 
 
 def test_a_function_sees_its_own_variables_and_the_platforms_but_nothing_of_ours(gateway: Running) -> None:
-    seen = requests.get(f"{gateway.url}/environment", timeout=10).json()
+    seen = requests.get(f"{gateway.url}/environment", timeout=60).json()
     root = str(gateway.root)
     assert "ONLY_OURS" not in seen
     assert seen["MY_CA_BUNDLE"] == "/ca.pem"
@@ -356,11 +356,10 @@ def test_a_body_above_32_mb_is_refused_and_the_next_request_works(gateway: Runni
     assert requests.post(gateway.url, data=bytes(whole), timeout=60).json()["size"] == whole
 
 
-def test_no_more_requests_than_the_instance_concurrency_reach_the_function_at_once(gateway: Running) -> None:
-    with ThreadPoolExecutor(6) as clients:
-        answers = list(
-            clients.map(lambda _: requests.get(f"{gateway.url}/slow?seconds=0.2", timeout=30).json(), range(6))
-        )
+def test_no_more_requests_than_the_instance_concurrency_reach_the_function_at_once(tmp_path: Path) -> None:
+    # A function of its own: one that still works on a call that was cut off would count it too.
+    with running(tmp_path) as it, ThreadPoolExecutor(6) as clients:
+        answers = list(clients.map(lambda _: requests.get(f"{it.url}/slow?seconds=0.5", timeout=60).json(), range(6)))
     assert max(answer["most"] for answer in answers) == 2
 
 
@@ -390,8 +389,8 @@ def test_an_event_above_128_kb_is_refused(gateway: Running) -> None:
 
 def test_a_synchronous_invocation_returns_the_functions_answer(gateway: Running) -> None:
     url = f"{gateway.url}/2023-03-30/functions/test-worker/invocations"
-    assert requests.post(url, json={}, timeout=10).text == "done"
-    assert requests.post(url.replace("worker", "nobody"), json={}, timeout=10).status_code == 404
+    assert requests.post(url, json={}, timeout=60).text == "done"
+    assert requests.post(url.replace("worker", "absent"), json={}, timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize("do", ["fail", "break"])
@@ -449,10 +448,10 @@ def test_a_timer_fires_with_its_payload_unless_it_is_disabled(gateway: Running) 
 
 
 def test_the_notifications_name_an_address_that_takes_events(gateway: Running) -> None:
-    (wanted,) = requests.get(f"{gateway.url}/gateway/notifications", timeout=10).json()
+    (wanted,) = requests.get(f"{gateway.url}/gateway/notifications", timeout=60).json()
     assert wanted["events"] == ["oss:ObjectCreated:PutObject"]
     assert (wanted["prefix"], wanted["suffix"]) == ("docs/", ".txt")
-    answer = requests.post(wanted["url"], json={"from": "oss"}, timeout=10)
+    answer = requests.post(wanted["url"], json={"from": "oss"}, timeout=60)
     assert answer.status_code == 202
     eventually(lambda: gateway.attempts(answer.headers["x-fc-request-id"]))
 
@@ -503,7 +502,7 @@ def test_a_function_that_cannot_start_is_named_with_its_last_words(tmp_path: Pat
     (project(tmp_path) / "app.py").write_text(app)
     log = tmp_path / ".local/logs/worker.log"
     log.parent.mkdir(parents=True)
-    log.write_text('{"level": "critical", "reason": "said by an earlier process"}\n')
+    log.write_text('{"level": "critical", "reason": "from an earlier process"}\n')
     shutil.copy(log, log.with_name("clock.log"))
     ended = subprocess.run(command(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert ended.returncode == 1

@@ -85,15 +85,15 @@ def eventually(holds: Callable[[], object]) -> None:
 def test_a_taken_port_gives_one_sentence_that_says_what_to_do(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = refused(tmp_path / "data", port)
-    assert said == f"Port {port} is taken: stop what listens there, or choose another port.\n"
+        output = refused(tmp_path / "data", port)
+    assert output == f"Port {port} is taken: stop what listens there, or choose another port.\n"
 
 
 def test_a_folder_in_use_gives_one_sentence_and_goes_on_serving_the_first(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(data) as client:
-        said = refused(data)
-        assert said == f"{data} is in use by another Milvus Lite: stop it, or choose another folder.\n"
+        output = refused(data)
+        assert output == f"{data} is in use by another Milvus Lite: stop it, or choose another folder.\n"
         assert client.list_collections() == []
 
 

@@ -1,4 +1,4 @@
-"""Child processes: ready when they say so, and their own words when they do not."""
+"""Child processes: ready when they print an address, and their own words when they do not."""
 
 from __future__ import annotations
 
@@ -34,20 +34,22 @@ MISSING = "ModuleNotFoundError: No module named 'nothing_there'"
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("printed", "words"),
     [
         pytest.param(f"{CRITICAL}\n{TRACEBACK}{GUNICORN}", "MILVUS_URI is not set", id="a critical reason comes first"),
         pytest.param(f"{WARNING}\n{TRACEBACK}{GUNICORN}", MISSING, id="then the exception"),
         pytest.param(f"{CHAINED}{GUNICORN}", "builders.Broken", id="the last of several, whatever its name"),
         pytest.param(f"{WARNING}\n{GUNICORN}", LAST, id="then the last line"),
-        pytest.param(TRACEBACK + "serving\n" * 50, "serving", id="what was said long before the end explains nothing"),
+        pytest.param(
+            TRACEBACK + "serving\n" * 50, "serving", id="what was printed long before the end explains nothing"
+        ),
         pytest.param("\n \n", "", id="an empty log says nothing"),
         pytest.param("x" * 5_000, "x" * 300, id="a long line is cut"),
     ],
 )
-def test_the_last_words_are_the_line_that_best_explains_the_end(said: str, words: str, tmp_path: Path) -> None:
+def test_the_last_words_are_the_line_that_best_explains_the_end(printed: str, words: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text(said)
+    log.write_text(printed)
     assert last_words(log) == words
 
 
@@ -59,8 +61,8 @@ def test_the_words_of_an_earlier_process_are_not_the_last_ones(tmp_path: Path) -
 
 
 def module(folder: Path, code: str) -> dict[str, str]:
-    """The environment in which ``python -m told`` runs ``code``."""
-    (folder / "told.py").write_text(code)
+    """The environment in which ``python -m part_module`` runs ``code``."""
+    (folder / "part_module.py").write_text(code)
     return {**os.environ, "PYTHONPATH": str(folder)}
 
 
@@ -68,7 +70,7 @@ def test_a_process_that_does_not_start_is_named_with_its_exception(tmp_path: Pat
     log = tmp_path / "log"
     environ = module(tmp_path, "import nothing_there")
     with pytest.raises(StartError) as refusal:
-        start("part", "told", [], environ, log, 60)
+        start("part", "part_module", [], environ, log, 60)
     assert str(refusal.value) == f"part did not start: {MISSING} (see {log})"
 
 
@@ -83,7 +85,7 @@ print("to the other", file=sys.stderr, flush=True)
 print("ready on http://127.0.0.1:1", flush=True)
 """
     log = tmp_path / "log"
-    process = start("part", "told", [str(log)], module(tmp_path, code), log, 60)
+    process = start("part", "part_module", [str(log)], module(tmp_path, code), log, 60)
     process.stop()
     assert process.address == "http://127.0.0.1:1"
     assert log.read_text().splitlines() == ["to the one", "to the other", "ready on http://127.0.0.1:1"]

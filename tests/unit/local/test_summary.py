@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def line(**told: Any) -> str:
-    return json.dumps({"event": "request", "method": "POST", "status": 200, **told}, separators=(",", ":")) + "\n"
+def line(**fields: Any) -> str:
+    return json.dumps({"event": "request", "method": "POST", "status": 200, **fields}, separators=(",", ":")) + "\n"
 
 
 def shown(summary: Summary) -> list[str]:

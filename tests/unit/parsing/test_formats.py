@@ -220,7 +220,7 @@ def test_xlsx_rows_repeat_the_header_and_know_sheet_and_row(tmp_path: Path) -> N
             Location(sheet="库存", row=4, columns=columns),
         ),
         (
-            "名称: Nut; 单价: 2; 日期: 2024-03-01 08:30:00; 有效: FALSE",
+            "名称: Nut; 单价: 2; 日期: 2024-03-01 8:30:00; 有效: FALSE",
             Location(sheet="库存", row=5, columns=columns),
         ),
         ("1 | 2", Location(sheet="Plain", row=1)),

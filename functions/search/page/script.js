@@ -1,312 +1,22 @@
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>Search</title>
-<style>
-:root {
-  color-scheme: light dark;
-  --page: light-dark(#f5f6f8, #12151b); --card: light-dark(#fff, #1b2029); --sunk: light-dark(#f3f5f9, #161a22);
-  --ink: light-dark(#1b2230, #e6e9ef); --soft: light-dark(#566072, #a3acbb);
-  --line: light-dark(#dfe3ea, #303846); --edge: light-dark(#838d9e, #6a7588);
-  --accent: light-dark(#1d55b5, #8ab4f8); --on-accent: light-dark(#fff, #10213d); --tint: light-dark(#e8effb, #202c42);
-  --mark: light-dark(#ffe99a, #66540f); --on-mark: light-dark(#1b2230, #fff3c8);
-  --good: light-dark(#1a6b3e, #7bd0a0); --bad: light-dark(#b3261e, #ff9a92); --wait: light-dark(#7d5000, #f0c46c);
-  --bad-back: light-dark(#fdf0ef, #331d1d); --note-back: light-dark(#fff6df, #2f2814);
-}
-:root[data-theme=light] { color-scheme: light }
-:root[data-theme=dark] { color-scheme: dark }
-* { box-sizing: border-box }
-[hidden] { display: none !important }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.6 system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; overflow-wrap: anywhere }
-:lang(zh) { line-height: 1.75 }
-.wrap { max-width: 54rem; margin: 0 auto; padding: 0 1rem }
-button, input, select { font: inherit; color: inherit; max-width: 100% }
-button { cursor: pointer; text-align: start }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
-.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
-header { display: flex; align-items: center; gap: .5rem; padding-block: 1rem .75rem }
-h1 { font-size: 1.15rem; margin: 0; flex: 1 }
-.quiet { background: none; border: 1px solid var(--edge); border-radius: 999px; padding: .1rem .8rem; color: var(--soft); font-size: .875rem }
-.quiet:hover, .link:hover, .tag:hover { color: var(--ink) }
-form { display: flex; gap: .5rem }
-input:not([type=radio], [type=checkbox]), select { background: var(--card); border: 1px solid var(--edge); border-radius: .6rem; padding: .45rem .7rem; min-width: 0 }
-#ask input { flex: 1; font-size: 1.1rem; padding: .65rem .9rem }
-::placeholder { color: var(--soft); opacity: 1 }
-.go { background: var(--accent); color: var(--on-accent); border: 0; border-radius: .6rem; padding: 0 1.3rem; font-weight: 600; white-space: nowrap }
-#access { margin-top: .75rem; padding: .8rem 1rem; background: var(--note-back); border: 1px solid var(--line); border-radius: .6rem; flex-wrap: wrap }
-#access label { flex-basis: 100% }
-#access input { flex: 1 }
-#access .go { padding-block: .5rem }
-[role=tablist] { display: flex; gap: 1.5rem; margin-top: .7rem; border-bottom: 1px solid var(--line) }
-[role=tab] { background: none; border: 0; border-bottom: 2px solid transparent; margin-bottom: -1px; padding: .35rem .1rem; color: var(--soft) }
-[role=tab][aria-selected=true] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
-main { padding-block: .9rem 2rem; min-height: 50vh }
-.tools { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .9rem; font-size: .9rem }
-.choice { display: flex; flex-wrap: wrap; border: 0; margin: 0; padding: 0; gap: .25rem; min-width: 0 }
-.choice label, .choice button { border: 1px solid transparent; background: none; border-radius: 999px; padding: .1rem .75rem; color: var(--soft); cursor: pointer }
-.choice label:hover, .choice button:hover { color: var(--ink) }
-.choice label:has(:checked), .choice [aria-pressed=true] { background: var(--tint); border-color: var(--accent); color: var(--accent); font-weight: 600 }
-.choice label:has(:focus-visible) { outline: 2px solid var(--accent); outline-offset: 2px }
-.choice input { position: absolute; opacity: 0; pointer-events: none }
-.check { display: flex; align-items: center; gap: .4rem; color: var(--soft) }
-.check input { accent-color: var(--accent); width: 1rem; height: 1rem; margin: 0 }
-#unfold { margin-inline-start: auto }
-#unfold[aria-expanded=true] { color: var(--accent); border-color: var(--accent) }
-#under { flex: 1 1 12rem }
-#fields { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); gap: .7rem; margin-top: .7rem; padding: .8rem 1rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .7rem; font-size: .9rem }
-#fields label { display: grid; gap: .2rem; color: var(--soft); min-width: 0 }
-#fields :is(input, select) { width: 100%; color: var(--ink) }
-.chips { display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .7rem }
-.chips:empty { display: none }
-.chip { background: var(--tint); color: var(--accent); border: 0; border-radius: 999px; padding: .1rem .75rem; font-size: .875rem }
-.chip::after { content: " ×"; font-weight: 700 }
-.link { background: none; border: 0; padding: .1rem 0; color: var(--accent); font-size: .875rem }
-.bar { display: flex; align-items: baseline; gap: .8rem; margin: .7rem 0 .6rem; min-height: 1.8rem }
-.status { color: var(--soft); font-size: .875rem; margin: 0; flex: 1 }
-.bar .quiet { white-space: nowrap }
-.warning { background: var(--note-back); border: 1px solid var(--line); border-radius: .6rem; padding: .4rem .9rem; margin: 0 0 .75rem; font-size: .9rem }
-.list { transition: opacity .15s }
-.stale { opacity: .45; transition-delay: .12s }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: .7rem; padding: .9rem 1.1rem; margin-bottom: .75rem }
-.card h2 { font-size: 1.05rem; line-height: 1.4; margin: 0; flex: 1; min-width: 0; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden }
-.top { display: flex; gap: .8rem; align-items: baseline }
-.where { color: var(--soft); font-size: .84rem; margin: .1rem 0 0 }
-.where > * + *::before { content: "·"; margin: 0 .45em; display: inline-block; text-decoration: none }
-.where .link { font-size: inherit; padding: 0; color: inherit; text-decoration: underline dotted; text-underline-offset: .2em; line-height: inherit }
-.where .link:hover { color: var(--accent) }
-.tags { display: flex; flex-wrap: wrap; gap: .3rem; margin-top: .35rem }
-.tag { background: var(--sunk); border: 1px solid var(--line); border-radius: .4rem; padding: 0 .5rem; color: var(--soft); font-size: .8rem; line-height: 1.6 }
-button.tag:hover { border-color: var(--accent) }
-.chunk { border-radius: .4rem; margin-top: .6rem; scroll-margin: 1rem }
-.chunk + .chunk { border-top: 1px solid var(--line); padding-top: .6rem; border-start-start-radius: 0; border-start-end-radius: 0 }
-.chunk:focus-visible { outline-offset: .35rem }
-.place { display: flex; gap: .8rem; align-items: baseline; margin-bottom: .15rem }
-.place .where { flex: 1; margin: 0; min-width: 0 }
-.score { background: none; border: 0; padding: 0 .2rem; color: var(--soft); font-size: .8rem; font-variant-numeric: tabular-nums; white-space: nowrap; border-radius: .3rem }
-.score:hover { color: var(--accent) }
-.sides { color: var(--soft); font-size: .8rem; margin: 0 0 .2rem; text-align: end; font-variant-numeric: tabular-nums }
-.text { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere }
-.clamped { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 5; overflow: hidden }
-.clamped .lead { display: none }
-.clamped .lead + span::before { content: "… "; color: var(--soft) }
-.around { border-inline-start: 3px solid var(--line); padding-inline-start: .8rem; margin-block: .5rem; color: var(--soft); font-size: .95rem }
-.around .where { font-size: .8rem }
-mark { background: var(--mark); color: var(--on-mark); border-radius: .15em; padding: 0 .05em }
-.actions { display: flex; flex-wrap: wrap; gap: 0 1.1rem; align-items: baseline; margin-top: .15rem }
-.trouble { color: var(--bad); font-size: .875rem }
-.next { display: block; margin: 1rem auto; padding: .4rem 1.4rem; font-size: .95rem; color: var(--accent); border-color: var(--accent) }
-.message { text-align: center; color: var(--soft); padding: 2.5rem 1rem; max-width: 38rem; margin: 0 auto }
-.message strong { display: block; color: var(--ink); font-size: 1.15rem; margin-bottom: .3rem }
-.message small { display: block }
-.message ul { text-align: start; margin: 1.4rem auto 0; padding: 0; list-style: none; display: grid; gap: .55rem }
-.message li { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .55rem .9rem; font-size: .92rem }
-.message.error { background: var(--bad-back); border: 1px solid var(--line); border-radius: .7rem; padding: 1.5rem; max-width: none; color: var(--ink) }
-.message .quiet { margin-top: .8rem; color: inherit }
-.state { font-size: .8rem; font-weight: 600; white-space: nowrap }
-.state::before { content: "●"; margin-right: .35em }
-.indexed { color: var(--good) } .failed { color: var(--bad) } .pending { color: var(--wait) } .deleted { color: var(--soft) }
-.reason { margin: .5rem 0 0; padding: .5rem .8rem; background: var(--bad-back); border-radius: .5rem; font-size: .92rem }
-.reason.waits { background: var(--note-back) }
-.reason small, .reason b { display: block } .reason small { color: var(--soft) } .reason b { font-weight: 600 }
-.reason p { margin: 0 }
-#documents .card { padding-block: .65rem; margin-bottom: .5rem; content-visibility: auto; contain-intrinsic-size: auto 5rem }
-#documents h2 { font-size: 1rem }
-.bone { height: 7.5rem; animation: breathe 1.4s ease-in-out infinite }
-@keyframes breathe { 0%, 100% { opacity: .8 } 50% { opacity: .35 } }
-footer { border-top: 1px solid var(--line); padding-block: .8rem 1.5rem; color: var(--soft); font-size: .84rem; display: flex; flex-wrap: wrap; gap: .2rem 1.4rem }
-footer p { margin: 0 } #model { margin-inline-start: auto }
-#stand-in { margin: .4rem 0 0; color: var(--wait); font-size: .84rem }
-kbd { font: inherit; border: 1px solid var(--edge); border-radius: .3rem; padding: 0 .35em; white-space: nowrap }
-.key { margin-inline-end: 1rem; white-space: nowrap }
-@media (max-width: 30rem) {
-  .wrap { padding-inline: .7rem } .card { padding-inline: .8rem } .go { padding-inline: .9rem } .keys { display: none }
-  #ask input { font-size: 1rem } #unfold { margin-inline-start: 0 } .choice label, .choice button { padding-inline: .55rem }
-  .message { padding-inline: .3rem } .message.error { padding-inline: 1rem } h1 { font-size: 1rem } header { gap: .35rem }
-}
-@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important } }
-</style>
-</head>
-<body>
-<div class="wrap">
-<header><h1 data-say="name"></h1><button class="quiet" id="theme" type="button"></button><button class="quiet" id="language" type="button"></button></header>
-<form id="ask" role="search">
-<input id="query" type="search" name="q" maxlength="2000" autocomplete="off" enterkeyhint="search" autofocus data-label="ask" data-hint="ask">
-<button class="go" data-say="search"></button>
-</form>
-<p id="stand-in" hidden></p>
-<form id="access" hidden>
-<label for="key" data-say="keyNeeded"></label>
-<input id="key" type="password" autocomplete="off" required pattern="\s*[!-~]+\s*">
-<button class="go" data-say="useKey"></button>
-</form>
-<div role="tablist" id="tabs" data-label="views">
-<button role="tab" type="button" id="tab-results" aria-controls="results" data-say="results"></button>
-<button role="tab" type="button" id="tab-documents" aria-controls="documents" data-say="documents"></button>
-</div>
-<main>
-<section role="tabpanel" id="results" aria-labelledby="tab-results">
-<div class="tools">
-<fieldset class="choice" id="modes"><legend class="unseen" data-say="modeOf"></legend>
-<label><input type="radio" name="mode" value=""><span data-say="modeHybrid"></span></label>
-<label><input type="radio" name="mode" value="dense"><span data-say="modeDense"></span></label>
-<label><input type="radio" name="mode" value="keyword"><span data-say="modeKeyword"></span></label>
-</fieldset>
-<label class="check" id="reranking" data-title="rerankWhat" hidden><input type="checkbox" id="rerank"><span data-say="rerank"></span></label>
-<button class="quiet" id="unfold" type="button" aria-expanded="false" aria-controls="fields"></button>
-</div>
-<div id="fields" hidden>
-<label><span data-say="format"></span><select id="format"></select></label>
-<label><span data-say="prefix"></span><input id="prefix" type="search" maxlength="1024" autocomplete="off" data-hint="prefixHint"></label>
-<label><span data-say="since"></span><input id="since" type="date"></label>
-</div>
-<div class="chips" role="group" data-label="filters"></div>
-<div class="bar"><p class="status" role="status"></p><button class="quiet" id="grouping" type="button" hidden></button></div>
-<div class="list"></div>
-</section>
-<section role="tabpanel" id="documents" aria-labelledby="tab-documents" hidden>
-<div class="tools">
-<div class="choice" id="states" role="group" data-label="stateOf"></div>
-<input id="under" type="search" maxlength="1024" autocomplete="off" data-label="prefix" data-hint="prefixHint">
-</div>
-<div class="chips" role="group" data-label="filters"></div>
-<div class="bar"><p class="status" role="status"></p></div>
-<div class="list"></div>
-</section>
-</main>
-<footer><p class="keys"></p><p id="model"></p></footer>
-</div>
-<noscript>This page needs JavaScript. GET /search?q=… answers without it. 本页面需要 JavaScript。</noscript>
-<script>
 "use strict";
-const WORDS = {
-  en: {
-    name: "Document search", search: "Search", results: "Chunks", documents: "Documents", views: "Views", other: "中文", locale: "en", gap: " ",
-    ask: "Ask in your own words", keyNeeded: "This service asks for an API key. It is kept until you close this tab.",
-    useKey: "Use key", keyWrong: "The service does not accept this key.",
-    themes: { auto: "Auto", light: "Light", dark: "Dark" }, themeIs: (name) => `Appearance: ${name}`,
-    welcome: ["What would you like to know?", "Chunks that answer appear while you type, each with its source."],
-    tips: ["Ask a whole question, in English or Chinese: documents are found by meaning, whatever their language.",
-      "Looking for a name, a number or an exact word? Choose “Words”.",
-      "Filters narrow by format, folder and date. A folder or a label on a result is a filter too: click it.",
-      "Every search has an address of its own, to be kept or sent on."],
-    nothing: ["No chunk was found.", "Try other words, or see under Documents whether yours is indexed yet."],
-    nothingHere: ["No chunk was found with these filters.", "Take one away, or try other words."],
-    noDocuments: ["There are no documents yet.", "Put files into the bucket: seconds later they can be searched."],
-    noneHere: ["No document is like that.", "Take a filter away to see the others."],
-    loading: "One moment …",
-    found: (chunks, documents, ms) => `${WORDS.en.chunks(chunks)}${documents ? ` from ${WORDS.en.files(documents)}` : ""} in ${ms} ms`,
-    by: { hybrid: "by meaning and words", dense: "by meaning", keyword: "by words" }, reranked: "reranked",
-    modeOf: "Search by", modeHybrid: "Both", modeDense: "Meaning", modeKeyword: "Words",
-    rerank: "Rerank", rerankWhat: "A model reads the best chunks together with the question and orders them. Costs a little extra.",
-    unfold: (n) => n ? `Filters (${n})` : "Filters", filters: "Filters in force", format: "Format", anyFormat: "Any format",
-    formats: { pdf: "PDF", docx: "Word", pptx: "PowerPoint", xlsx: "Excel", md: "Markdown", html: "HTML", txt: "Plain text", csv: "CSV table", json: "JSON", jsonl: "JSON lines" },
-    prefix: "Folder, or how the name begins", prefixHint: "folder/ or beginning of name", since: "Changed since", tenant: "Tenant",
-    chip: (name, value) => `${name}: ${value}`, remove: (what) => `Remove filter ${what}`, clear: "Remove all", narrow: (what) => `Only ${what}`,
-    chipPrefix: "Begins with", moreTags: (n) => `+${n}`,
-    flat: "As a list", grouped: "By document", next: "More results", nextDocuments: "More documents",
-    page: (n) => `page ${n}`, sheet: (name) => `sheet ${name}`, row: (n) => `row ${n}`, part: (n) => `chunk ${n}`,
-    score: (n) => `Score ${n}: why?`, meaning: "meaning", words: "words", reread: "reranker", unseen: "not among its best",
-    more: "Show all", less: "Show less", around: "Show neighbours", aroundMore: "More neighbours", aroundLess: "Hide neighbours",
-    before: "Before", after: "After", aroundFailed: "The neighbours could not be loaded.",
-    chunks: (n) => `${n} ${n === 1 ? "chunk" : "chunks"}`, files: (n) => `${n} ${n === 1 ? "document" : "documents"}`,
-    warnings: { keywords_unavailable: "This Milvus cannot search words, so chunks were found by meaning only.",
-      rerank_failed: "The reranker could not be asked; this is the order of the search itself." },
-    stateOf: "State", all: "All", states: { indexed: "Indexed", failed: "Failed", pending: "In progress", deleted: "Deleted" },
-    shown: (n, total) => `${n} of ${total} are shown.`,
-    billed: (tokens, cost) => `${tokens} tokens, about ¥${cost}`,
-    stages: { loading: "Reading from the bucket", parsing: "Extracting the text", chunking: "Cutting into chunks", embedding: "Computing vectors", storing: "Writing the index" },
-    again: "It is tried again by itself, and that can help.", act: "Trying again alone does not help.",
-    oldAnswers: "The version before still answers; this one does not.", oldMeanwhile: "The version before answers until this one is done.",
-    attempts: (n) => `${n} attempts`,
-    advice: { unsupported_format: "Save it in a supported format, such as pdf or docx.", format_mismatch: "Give it the extension that fits its content.",
-      empty_document: "Nothing to do, unless text was expected in it.", encrypted: "Remove the password and upload it again.",
-      needs_ocr: "Run it through text recognition (OCR) first.", broken_file: "Save it anew and upload it again.", too_large: "Split it into smaller files.",
-      too_many_pages: "Split it into smaller files.", too_deep: "Flatten its structure.", too_slow: "Save it anew, or split it.",
-      archived: "Restore it in OSS, then copy it onto itself.", broken_metadata: "Correct the .metadata.json file beside it.",
-      text_refused: "The model's provider refuses what it says; change the text.", bad_record: "Correct the record and send it again." },
-    offline: ["The service cannot be reached.", "Check that it runs and that you are connected."],
-    reasons: { tenant_forbidden: "This API key is not bound to that tenant. Remove the tenant, or use another key.",
-      keywords_unsupported: "This Milvus cannot search words. Choose another way to search.",
-      embedding_throttled: "The model's quota is used up for the moment. Try again shortly.",
-      quota_exhausted: "The model's quota is used up for the moment. Try again shortly.",
-      embedding_unavailable: "The model does not answer. Try again shortly.", milvus_unavailable: "The index does not answer. Try again shortly.",
-      cost_cap_reached: "The cost limit is reached. Whoever runs this service can raise it." },
-    busy: "The service is busy. Try again in a moment.", strange: "The answer cannot be read.",
-    failed: "The question could not be answered.", listFailed: "The list could not be loaded.", retry: "Try again",
-    model: (name) => `Answers come from ${name} on DashScope.`,
-    standIn: (name) => `A local model stands in for DashScope (${name}): its answers are not those of the real service.`,
-    keys: [["/", "search box"], ["↑ ↓", "chunks"], ["Enter", "search, show all"], ["n", "neighbours"], ["Esc", "close, back"]],
-  },
-  zh: {
-    name: "文档搜索", search: "搜索", results: "段落", documents: "文档", views: "视图", other: "English", locale: "zh-CN", gap: "",
-    ask: "用一句话提问", keyNeeded: "此服务需要 API 密钥。密钥只保留到关闭本标签页为止。",
-    useKey: "使用", keyWrong: "服务不接受这个密钥，请检查后重试。",
-    themes: { auto: "自动", light: "浅色", dark: "深色" }, themeIs: (name) => `外观：${name}`,
-    welcome: ["想了解什么？", "边输入边出结果，每个段落都注明出处。"],
-    tips: ["请提一个完整的问题，中英文都可以：系统按含义查找，不限文档语言。",
-      "要找名称、编号或某个确切的词？请选择“词语”。",
-      "可以按格式、文件夹和日期筛选；点击结果上的文件夹或标签，也会成为筛选条件。",
-      "每次搜索都有自己的网址，可以收藏或转发。"],
-    nothing: ["没有找到相关段落。", "请换一种说法，或到“文档”里看看是否已经收录。"],
-    nothingHere: ["在这些筛选条件下没有找到段落。", "请去掉一个条件，或换一种说法。"],
-    noDocuments: ["还没有文档。", "把文件放进存储桶，几秒后即可搜索。"],
-    noneHere: ["没有符合条件的文档。", "去掉筛选条件可以看到其他文档。"],
-    loading: "请稍候……",
-    found: (chunks, documents, ms) => `${documents ? `${documents} 个文档中的 ` : ""}${chunks} 个段落，用时 ${ms} 毫秒`,
-    by: { hybrid: "按含义和词语", dense: "按含义", keyword: "按词语" }, reranked: "已精排",
-    modeOf: "搜索方式", modeHybrid: "综合", modeDense: "含义", modeKeyword: "词语",
-    rerank: "精排", rerankWhat: "由模型对照问题通读最相关的段落，重新排序，会产生少量额外费用。",
-    unfold: (n) => n ? `筛选（${n}）` : "筛选", filters: "当前筛选条件", format: "格式", anyFormat: "不限格式",
-    formats: { pdf: "PDF", docx: "Word", pptx: "PowerPoint", xlsx: "Excel", md: "Markdown", html: "HTML", txt: "纯文本", csv: "CSV 表格", json: "JSON", jsonl: "JSON 行" },
-    prefix: "文件夹或名称的开头", prefixHint: "文件夹/ 或名称开头", since: "修改时间不早于", tenant: "租户",
-    chip: (name, value) => `${name}：${value}`, remove: (what) => `去掉筛选条件 ${what}`, clear: "全部去掉", narrow: (what) => `只看 ${what}`,
-    chipPrefix: "开头是", moreTags: (n) => `+${n}`,
-    flat: "逐段列出", grouped: "按文档归类", next: "更多结果", nextDocuments: "更多文档",
-    page: (n) => `第 ${n} 页`, sheet: (name) => `工作表 ${name}`, row: (n) => `第 ${n} 行`, part: (n) => `第 ${n} 段`,
-    score: (n) => `得分 ${n}，查看依据`, meaning: "含义", words: "词语", reread: "精排", unseen: "不在其最佳之列",
-    more: "展开全文", less: "收起", around: "查看前后文", aroundMore: "更多前后文", aroundLess: "收起前后文",
-    before: "上文", after: "下文", aroundFailed: "无法加载前后文。",
-    chunks: (n) => `${n} 个段落`, files: (n) => `${n} 个文档`,
-    warnings: { keywords_unavailable: "当前 Milvus 不支持按词语搜索，因此只按含义查找。",
-      rerank_failed: "无法调用精排模型，这里按搜索本身的顺序排列。" },
-    stateOf: "状态", all: "全部", states: { indexed: "已收录", failed: "失败", pending: "处理中", deleted: "已删除" },
-    shown: (n, total) => `这里列出 ${total} 个中的 ${n} 个。`,
-    billed: (tokens, cost) => `${tokens} 个 token，约 ¥${cost}`,
-    stages: { loading: "读取文件", parsing: "提取文字", chunking: "切分段落", embedding: "计算向量", storing: "写入索引" },
-    again: "系统会自动重试，可能有用。", act: "仅重试没有用。",
-    oldAnswers: "这个版本没有收录，仍由上一个版本提供答案。", oldMeanwhile: "完成之前，仍由上一个版本提供答案。",
-    attempts: (n) => `已尝试 ${n} 次`,
-    advice: { unsupported_format: "不支持这种文件，请另存为 pdf、docx 等格式。", format_mismatch: "扩展名与内容不符，请改成正确的扩展名。",
-      empty_document: "文档中没有文字；如果本该有，请检查文件。", encrypted: "文档有密码保护，请去掉密码后重新上传。",
-      needs_ocr: "PDF 中只有文字的图片，请先做文字识别（OCR）。", broken_file: "文件已损坏，请重新保存后上传。", too_large: "文件超出限制，请拆分。",
-      too_many_pages: "页数过多，请拆分文件。", too_deep: "嵌套层次过深，请简化结构。", too_slow: "解析时间过长，请重新保存或拆分文件。",
-      archived: "对象在 OSS 中处于归档状态，请先解冻，再把它复制到自身。", broken_metadata: "请修正旁边的 .metadata.json 文件。",
-      text_refused: "模型服务因内容拒绝了部分段落，请修改文字。", bad_record: "记录无法使用，请修正后重新发送。" },
-    offline: ["无法连接服务。", "请确认服务正在运行、网络已连接。"],
-    reasons: { tenant_forbidden: "这个 API 密钥未绑定到该租户。请去掉租户条件，或使用其他密钥。",
-      keywords_unsupported: "当前 Milvus 不支持按词语搜索，请换一种搜索方式。",
-      embedding_throttled: "模型的配额暂时用完，请稍后重试。",
-      quota_exhausted: "模型的配额暂时用完，请稍后重试。",
-      embedding_unavailable: "模型没有响应，请稍后重试。", milvus_unavailable: "索引没有响应，请稍后重试。",
-      cost_cap_reached: "费用已达上限，请联系服务的管理者调高。" },
-    busy: "服务繁忙，请稍后重试。", strange: "服务的回答无法识别。",
-    failed: "这个问题没有得到回答。", listFailed: "无法加载文档列表。", retry: "重试",
-    model: (name) => `由 DashScope 的 ${name} 模型提供回答。`,
-    standIn: (name) => `本地模型正在代替 DashScope（${name}），结果与真实服务不同。`,
-    keys: [["/", "搜索框"], ["↑ ↓", "段落"], ["Enter", "搜索、展开"], ["n", "前后文"], ["Esc", "收起、返回"]],
-  },
-};
+const WORDS = Object.fromEntries(
+  ["en", "zh"].map((name) => [name, readWords(JSON.parse(document.getElementById("words-" + name).textContent))]));
+// A text with {1} becomes a function of its arguments; of a text with forms the first argument chooses none, one or other.
+function readWords(words) {
+  const fill = (text, values) => text.replace(/\{(\d)\}/g, (_, place) => values[place - 1]);
+  const choose = (forms, count) => (count === 0 && forms.none) || (count === 1 && forms.one) || forms.other;
+  return Object.fromEntries(Object.entries(words).map(([name, word]) => {
+    if (typeof word === "string") return [name, /\{\d\}/.test(word) ? (...values) => fill(word, values) : word];
+    return [name, word.other ? (...values) => fill(choose(word, values[0]), values) : word];
+  }));
+}
 const CHINESE = /[\u3400-\u9fff]/;
 const METADATA = /^metadata\.[\p{L}_][\p{L}\p{M}\p{N}_]{0,63}$/u;
 const $ = (selector) => document.querySelector(selector);
 const $$ = (selector) => [...document.querySelectorAll(selector)];
 const PAGE = 10, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;
 const TYPING_MS = 300, COSTLY_MS = 1000, REFRESH_MS = 3000;
-const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what stands behind # is not sent
+const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what follows # is not sent
 const WINDOW = 240, LEAD = 160;
 const MOST_TAGS = 8, MOST_VALUE = 1024;
 
@@ -572,13 +282,13 @@ function titled(text) {
 function heading(about) { return make("div", "top", titled(about.title || about.key)); }
 function scored(hit) {
   const shown = hit.score.toFixed(2);
-  const said = [[say.meaning, hit.scores.dense], [say.words, hit.scores.keyword], [say.reread, hit.scores.rerank]]
+  const details = [[say.meaning, hit.scores.dense], [say.words, hit.scores.keyword], [say.reread, hit.scores.rerank]]
     .filter(([name, value]) => name !== say.reread || value !== null)
     .map(([name, value]) => `${name} ${value === null ? `– (${say.unseen})` : value.toFixed(3)}`).join(" · ");
-  const sides = make("p", "sides", said);
+  const sides = make("p", "sides", details);
   sides.hidden = true;
   const score = button("score", shown, () => { sides.hidden = !sides.hidden; score.setAttribute("aria-expanded", String(!sides.hidden)); });
-  score.title = said;
+  score.title = details;
   score.setAttribute("aria-label", say.score(shown));
   score.setAttribute("aria-expanded", "false");
   return [score, sides];
@@ -606,7 +316,7 @@ function excerpt(neighbour, name) {
   element.dataset.ordinal = neighbour.location.ordinal;
   return element;
 }
-// What stands before and behind a chunk in its document, one more on each side at every press.
+// The chunks before and after a hit in its document, one more on each side at every press.
 function neighbours(hit, about, text, whole) {
   let reach = 0;
   const trouble = make("span", "trouble");
@@ -657,7 +367,9 @@ function measure() {
 }
 function status({ groups, answer }) {
   const hits = groups.reduce((sum, group) => sum + group.hits.length, 0);
-  const parts = [say.found(hits, found.flat ? 0 : groups.length, Math.ceil((answer.milliseconds || {}).total || 0)), say.by[answer.mode]];
+  const count = say.resultCount(hits), milliseconds = Math.ceil((answer.milliseconds || {}).total || 0);
+  const from = found.flat ? say.found(count, milliseconds) : say.foundFrom(count, milliseconds, say.files(groups.length));
+  const parts = [from, say.by[answer.mode]];
   if (answer.reranked) parts.push(say.reranked);
   return parts.filter(Boolean).join(" · ");
 }
@@ -761,9 +473,9 @@ function reason({ failure, state }, superseded) {
   const old = superseded ? [make("b", "", state === "pending" ? say.oldMeanwhile : say.oldAnswers)] : [];
   const help = [say.advice[failure.code], failure.retryable ? say.again : say.act].filter(Boolean).join(say.gap);
   // The function speaks English: where the advice is in another language, it comes first and the message under it.
-  const told = say.locale === "en" ? [make("p", "", failure.message), make("p", "", help), make("small", "", details)]
+  const texts = say.locale === "en" ? [make("p", "", failure.message), make("p", "", help), make("small", "", details)]
     : [make("p", "", help), make("small", "", failure.message), make("small", "", details)];
-  return make("div", "reason" + (failure.retryable ? " waits" : ""), ...old, ...told);
+  return make("div", "reason" + (failure.retryable ? " waits" : ""), ...old, ...texts);
 }
 function showStates(counts, state) {
   const names = ["", "failed", "pending", "indexed"];
@@ -896,8 +608,8 @@ function showModel() {
   const about = health && health.embedding ? health.embedding : health;
   if (!about || !about.model) return;
   const local = /127\.0\.0\.1|localhost|\[::1\]/.test(about.address || "");
-  $("#stand-in").hidden = !local;
-  $("#stand-in").textContent = local ? say.standIn(about.model) : "";
+  $("#local-model").hidden = !local;
+  $("#local-model").textContent = local ? say.localModel(about.model) : "";
   $("#model").textContent = local ? "" : say.model(about.model);
 }
 
@@ -1030,6 +742,3 @@ window.addEventListener("resize", measure);
 speak();
 follow();
 call("/healthz").then((answer) => { health = answer; showModel(); showControls(address()); }, () => { /* the line stays empty */ });
-</script>
-</body>
-</html>

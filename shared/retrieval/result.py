@@ -1,0 +1,101 @@
+"""What a search returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from shared.domain.models import Chunk, SearchHit, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.retrieval.query import Mode
+
+
+class Scores(Struct, frozen=True):
+    """Scores of a hit by each method; ``None`` where the method did not find or read it.
+
+    Attributes:
+        dense: cosine, between -1 and 1.
+        keyword: BM25, positive.
+        rerank: relevance, between 0 and 1.
+    """
+
+    dense: float | None = None
+    keyword: float | None = None
+    rerank: float | None = None
+
+
+class Context(Struct, frozen=True):
+    """Neighbouring chunks of a hit in its document."""
+
+    before: tuple[Chunk, ...]
+    after: tuple[Chunk, ...]
+
+
+class ResultItem(Struct, frozen=True):
+    """A hit with all that is returned about it.
+
+    Attributes:
+        highlights: stretches of its text, as offsets in characters: start and exclusive end.
+    """
+
+    hit: SearchHit
+    scores: Scores
+    highlights: list[tuple[int, int]]
+    context: Context | None = None
+
+
+class ResultGroup(Struct, frozen=True):
+    """Hits of one document; the group's score is that of the best."""
+
+    items: tuple[ResultItem, ...]
+
+
+class SearchWarning(Struct, frozen=True):
+    """Something the caller should know although the request succeeded."""
+
+    code: str
+    message: str
+
+
+class SearchResult(Struct, frozen=True):
+    """The result of a search.
+
+    Attributes:
+        groups: hits by document, if grouped; else one group per hit.
+        mode: how chunks were found; dense when hybrid was asked of a Milvus that cannot search by words.
+        milliseconds: time by stage; the search by words runs in parallel with the others.
+    """
+
+    groups: tuple[ResultGroup, ...]
+    mode: Mode
+    reranked: bool = False
+    warnings: tuple[SearchWarning, ...] = ()
+    usage: Usage = Usage()
+    milliseconds: dict[str, float] = {}
+
+    @property
+    def items(self) -> tuple[ResultItem, ...]:
+        """All hits in order."""
+        return tuple(item for group in self.groups for item in group.items)
+
+    @property
+    def hits(self) -> tuple[SearchHit, ...]:
+        """The hits alone."""
+        return tuple(item.hit for item in self.items)
+
+
+def group_hits(ranked: Sequence[SearchHit], size: int) -> list[list[SearchHit]]:
+    """Group hits by document, in the order of each document's best hit; at most ``size`` of each.
+
+    Of a document that is among the best hits, deeper ones are left out, whether they were searched for or not.
+    """
+    groups: dict[str, list[SearchHit]] = {}
+    for hit in ranked:
+        group = groups.setdefault(hit.document_id, [])
+        if len(group) < size and not (group and group[0].text and not hit.text):
+            group.append(hit)
+    return list(groups.values())

@@ -1,0 +1,215 @@
+"""The one file with pymilvus: connection, calls with timeout and retries, translated errors, and reads of any size.
+
+Thread-safe, one per process, connected at first use because gRPC does not survive a fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.domain.errors import ConfigurationError, PlatformError, TransientError
+from shared.runtime import retrying, tracing
+from shared.runtime.retrying import RetryPolicy
+from shared.store.expressions import all_of, select_id_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shared.runtime.retrying import Deadline
+    from shared.runtime.settings import MilvusSettings
+    from shared.store.schema import CollectionSchema, FieldSchema
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+# A server answers at most this many rows. https://milvus.io/docs/limitations.md
+_MAX_ROWS = 16_384
+_RETRY_POLICY = RetryPolicy(attempts=3, first_delay=0.2, max_delay=3)
+_CREATE_SECONDS = 60
+_HEX_DIGITS = "0123456789abcdef"
+# Errors that no retry fixes: a missing collection, a call or a schema that the server does not accept.
+_FINAL_CODES = frozenset({6, 100, 1100, 65535})
+
+
+class Client:
+    """Calls of Milvus, each bounded by a deadline."""
+
+    def __init__(self, settings: MilvusSettings) -> None:
+        self._settings = settings
+        self._connection: Any = None
+        self._connecting = threading.Lock()
+
+    def warm_up(self) -> None:
+        """Import pymilvus now. Two slow imports in parallel take longer than one after the other."""
+        import pymilvus  # noqa: F401 - late: it imports pandas, which makes it the slowest import of all
+
+    def call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
+        """Call ``method`` of the client, with retries.
+
+        Args:
+            method: name of a method of ``pymilvus.MilvusClient``.
+            seconds: timeout of one try, where it is longer than the one in the settings.
+
+        Raises:
+            TransientError: ``milvus_unavailable``, ``milvus_failed`` or ``deadline_exceeded``.
+            ConfigurationError: ``milvus_forbidden`` or ``milvus_refused``.
+        """
+        longest = max(seconds, self._settings.timeout)
+        return retrying.call(
+            lambda: self._try_once(method, deadline.timeout(longest), *arguments, **options), _RETRY_POLICY, deadline
+        )
+
+    def query(
+        self, name: str, condition: str, fields: list[str], deadline: Deadline, consistency: str = "Strong"
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a collection that ``condition`` selects, at most as many as one answer holds."""
+        rows = self.call(
+            "query", deadline, name, filter=condition, output_fields=fields, limit=_MAX_ROWS,
+            consistency_level=consistency,
+        )  # fmt: skip
+        return list(rows)
+
+    def iterate(
+        self, name: str, condition: str, fields: list[str], deadline: Deadline, prefix: str = ""
+    ) -> Iterator[dict[str, Any]]:
+        """Yield rows in any number, read Strong: an id range with too many for one answer is split into sixteen."""
+        rows = self.query(name, all_of(condition, select_id_prefix(prefix)), fields, deadline)
+        if len(rows) < _MAX_ROWS:
+            yield from rows
+        else:
+            for digit in _HEX_DIGITS:
+                yield from self.iterate(name, condition, fields, deadline, prefix + digit)
+
+    def count(self, name: str, condition: str, deadline: Deadline) -> int:
+        """Count the rows that ``condition`` selects."""
+        (row,) = self.call(
+            "query", deadline, name, filter=condition, output_fields=["count(*)"], consistency_level="Bounded"
+        )
+        return int(row["count(*)"])
+
+    def create_collection(self, name: str, schema: CollectionSchema, deadline: Deadline) -> None:
+        """Create, index and load a collection; finish the work where an earlier try was interrupted."""
+        if self.call("has_collection", deadline, name):
+            self.call("create_index", deadline, name, build_index(schema), seconds=_CREATE_SECONDS)
+            self.call("load_collection", deadline, name, seconds=_CREATE_SECONDS)
+            return
+        # A collection without a partition key accepts no number of partitions.
+        parted = {"num_partitions": schema.partitions} if schema.partitions else {}
+        self.call(
+            "create_collection", deadline, name, seconds=_CREATE_SECONDS, schema=build_schema(schema),
+            index_params=build_index(schema), consistency_level="Bounded", **parted,
+        )  # fmt: skip
+
+    def _try_once(self, method: str, seconds: float, *arguments: Any, **options: Any) -> Any:
+        import grpc
+        from pymilvus import MilvusException
+
+        started = time.monotonic()
+        try:
+            with tracing.call("milvus", method):
+                # Without a timeout a call to an unavailable server blocks for minutes.
+                return getattr(self._connect(seconds), method)(*arguments, timeout=seconds, **options)
+        except (MilvusException, grpc.RpcError) as error:
+            failure = _translate(error, self._settings.uri)
+            log.warning(
+                "milvus_failed",
+                extra={"call": method, "code": failure.code, "seconds": round(time.monotonic() - started, 3)},
+            )
+            raise failure from None
+
+    def _connect(self, seconds: float) -> Any:
+        if self._connection is None:
+            # Threads that wait for the first connection wait no longer than their own call may take.
+            if not self._connecting.acquire(timeout=seconds):
+                raise _unavailable(self._settings.uri)
+            try:
+                self._connection = self._connection or self._open(seconds)
+            finally:
+                self._connecting.release()
+        return self._connection
+
+    def _open(self, seconds: float) -> Any:
+        from pymilvus import MilvusClient
+
+        return MilvusClient(
+            uri=self._settings.uri,
+            token=self._settings.token.reveal(),
+            db_name=self._settings.database,
+            timeout=min(seconds, self._settings.timeout),
+        )
+
+
+def split(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
+    """Yield ``items`` in batches of at most ``size``, what one call may hold."""
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+def build_schema(schema: CollectionSchema) -> Any:
+    """Build pymilvus' schema of a collection."""
+    from pymilvus import Function, FunctionType, MilvusClient
+
+    built = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    for field in schema.fields:
+        _add_field(built, field)
+    if schema.bm25:
+        text, sparse = schema.bm25
+        built.add_function(Function(sparse, FunctionType.BM25, [text], [sparse]))
+    return built
+
+
+def build_index(schema: CollectionSchema) -> Any:
+    """Build pymilvus' index parameters of a collection."""
+    from pymilvus import MilvusClient
+
+    built = MilvusClient.prepare_index_params()
+    for field, options in schema.indexes.items():
+        built.add_index(field, **options)
+    return built
+
+
+def _add_field(built: Any, field: FieldSchema) -> None:
+    from pymilvus import DataType
+
+    options: dict[str, Any] = {}
+    if field.max_bytes:
+        options["max_length"] = field.max_bytes
+    if field.dimension:
+        options["dim"] = field.dimension
+    if field.is_primary:
+        options["is_primary"] = True
+    if field.is_partition_key:
+        options["is_partition_key"] = True
+    if field.analyzer:
+        options |= {"enable_analyzer": True, "analyzer_params": field.analyzer}
+    built.add_field(field.name, DataType[field.type], **options)
+
+
+def _translate(error: Exception, uri: str) -> PlatformError:
+    status = _grpc_status(error)
+    code = getattr(error, "code", None)
+    if status in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return ConfigurationError("milvus_forbidden", "Milvus refuses the token: check MILVUS_TOKEN (user:password).")
+    if code in _FINAL_CODES:
+        return ConfigurationError(
+            "milvus_refused", f"Milvus refused a call (code {code}): its version or its collections do not fit."
+        )
+    if status or code == 2:
+        return _unavailable(uri)
+    return TransientError("milvus_failed", f"Milvus could not serve a call (code {code}).")
+
+
+def _unavailable(uri: str) -> TransientError:
+    return TransientError("milvus_unavailable", f"Milvus did not answer at {uri}; is MILVUS_URI right?")
+
+
+def _grpc_status(error: Exception) -> str:
+    # A wrong token looks like a dead server except for the cause; one step only, as the chain is a circle.
+    for candidate in (error, error.__cause__):
+        status = getattr(candidate, "code", None)
+        if callable(status):
+            return str(getattr(status(), "name", ""))
+    return ""

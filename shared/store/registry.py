@@ -1,0 +1,122 @@
+"""The document registry: one record per document, with its processing state, in a collection of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.domain.models import Document
+from shared.store.client import split
+from shared.store.expressions import all_of, among, equals, select_id_prefix
+from shared.store.schema import cut, cut_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shared.runtime.retrying import Deadline
+    from shared.store.client import Client
+
+_RECORDS_PER_WRITE = 200
+_IDS_PER_CALL = 500
+# Up to so many records are listed by key; more are listed by id, so that no page reads all of them.
+_MAX_SORTED = 2_000
+# Of a failure's message: the whole record must fit into a JSON field.
+_MESSAGE_BYTES = 4_096
+_HEX_DIGITS = "0123456789abcdef"
+
+
+class DocumentRegistry:
+    """Records of documents in one collection.
+
+    Args:
+        name: of the collection.
+    """
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.name = name
+        self._client = client
+
+    def write(self, documents: Sequence[Document], deadline: Deadline) -> None:
+        """Write records; a record of the same document is replaced."""
+        for batch in split(documents, _RECORDS_PER_WRITE):
+            self._client.call("upsert", deadline, self.name, list(map(_make_row, batch)))
+
+    def delete(self, document_ids: Iterable[str], deadline: Deadline) -> None:
+        """Delete records by document id."""
+        for batch in split(list(document_ids), _IDS_PER_CALL):
+            self._client.call("delete", deadline, self.name, ids=batch)
+
+    def read(self, document_id: str, deadline: Deadline, condition: str = "") -> Document | None:
+        """Return the record of a document, read Strong, if it exists and meets ``condition``."""
+        rows = self._client.query(self.name, all_of(equals("id", document_id), condition), ["record"], deadline)
+        return _read_document(rows[0]) if rows else None
+
+    def read_many(self, ids: Sequence[str], deadline: Deadline, consistency: str = "Strong") -> dict[str, Document]:
+        """Return the records of several documents, by id."""
+        found: dict[str, Document] = {}
+        for batch in split(ids, _IDS_PER_CALL):
+            rows = self._client.query(self.name, among("id", batch), ["record"], deadline, consistency)
+            found.update((document.id, document) for document in map(_read_document, rows))
+        return found
+
+    def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
+        """Return all records that ``condition`` selects, by key, read Strong."""
+        rows = self._client.iterate(self.name, condition, ["id", "record"], deadline)
+        return sorted(map(_read_document, rows), key=lambda document: (document.key, document.bucket))
+
+    def read_page(self, condition: str, offset: int, limit: int, deadline: Deadline) -> tuple[list[Document], int]:
+        """Return up to ``limit`` of the records that ``condition`` selects, and their total.
+
+        They are in the order of their keys; more than 2,000 in the order of their ids, so that no page reads them all.
+        """
+        total = self._client.count(self.name, condition, deadline)
+        if total <= _MAX_SORTED:
+            rows = self._client.query(self.name, condition, ["id", "key", "bucket"], deadline, "Bounded")
+            rows.sort(key=lambda row: (row["key"], row["bucket"]))
+            ids = [row["id"] for row in rows[offset : offset + limit]]
+        else:
+            ids = self._read_ids(condition, offset, limit, deadline)
+        found = self.read_many(ids, deadline, "Bounded")
+        return [found[id_] for id_ in ids if id_ in found], total
+
+    def _read_ids(self, condition: str, offset: int, limit: int, deadline: Deadline, prefix: str = "") -> list[str]:
+        """Return up to ``limit`` ids in order; ids before ``offset`` are counted by range, not read."""
+        found: list[str] = []
+        for digit in _HEX_DIGITS:
+            within = all_of(condition, select_id_prefix(prefix + digit))
+            count = self._client.count(self.name, within, deadline)
+            if offset < count and count > _MAX_SORTED:
+                found += self._read_ids(condition, offset, limit - len(found), deadline, prefix + digit)
+            elif offset < count:
+                rows = self._client.query(self.name, within, ["id"], deadline, "Bounded")
+                found += sorted(row["id"] for row in rows)[offset : offset + limit - len(found)]
+            offset = max(0, offset - count)
+            if len(found) == limit:
+                break
+        return found
+
+
+def _make_row(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "bucket": cut(document.bucket, "bucket"),
+        "key": cut(document.key, "key"),
+        "state": document.state.value,
+        "tenant": document.tenant,
+        "record": msgspec.to_builtins(_fit(document)),
+        "unused": [0.0, 0.0],
+    }
+
+
+def _fit(document: Document) -> Document:
+    """Cut the texts of a record that have no limit of their own."""
+    failure = document.failure
+    if failure:
+        failure = replace(failure, message=cut_bytes(failure.message, _MESSAGE_BYTES))
+    return replace(document, title=cut(document.title, "title"), failure=failure)
+
+
+def _read_document(row: dict[str, Any]) -> Document:
+    return msgspec.convert(row["record"], Document)

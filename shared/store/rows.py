@@ -1,0 +1,106 @@
+"""Rows of the collection of chunks: from a chunk to Milvus and back, each value within its field's limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from shared.domain.models import Chunk, Location, SearchHit
+from shared.store.schema import MAX_JSON_BYTES, cut, cut_bytes
+
+# Of one heading; a path of any depth must fit into a JSON field.
+_HEADING_BYTES = 1_024
+
+
+class ChunkRow(Struct, frozen=True):
+    """A chunk with its vector and what a hit shows of its document.
+
+    Attributes:
+        row_digest: digest of all that the row contains except text and vector; a row is written again when it changes.
+    """
+
+    chunk: Chunk
+    vector: tuple[float, ...]
+    bucket: str
+    key: str
+    title: str
+    format: str
+    modified: float
+    metadata: dict[str, Any] = {}
+    row_digest: str = ""
+    tenant: str = ""
+
+
+def make_row(row: ChunkRow) -> dict[str, Any]:
+    """Make the fields of a row; a text too long for its field is cut at a character."""
+    location = row.chunk.location
+    return {
+        "id": row.chunk.id,
+        "document_id": row.chunk.document_id,
+        "tenant": row.tenant,
+        "text": cut(row.chunk.text, "text"),
+        "bucket": cut(row.bucket, "bucket"),
+        "key": cut(row.key, "key"),
+        "title": cut(row.title, "title"),
+        "format": cut(row.format, "format"),
+        "sheet": cut(location.sheet or "", "sheet"),
+        "ordinal": row.chunk.ordinal,
+        "start": location.start,
+        "end": location.end,
+        "page": location.page or 0,
+        "row": location.row or 0,
+        "modified": int(row.modified),
+        "headings": {"titles": fit_headings(location.headings)},  # a server before 2.4 accepts objects only
+        "metadata": row.metadata,
+        "row_digest": row.row_digest,
+        "vector": list(row.vector),
+    }
+
+
+def fit_headings(titles: tuple[str, ...]) -> list[str]:
+    """Cut titles so that the JSON field holds them; of a path that is too deep the innermost remain."""
+    kept = [cut_bytes(title, _HEADING_BYTES) for title in titles]
+    sizes = [len(msgspec.json.encode(title)) + 1 for title in kept]
+    while sum(sizes) > MAX_JSON_BYTES // 2:
+        kept, sizes = kept[1:], sizes[1:]
+    return kept
+
+
+def read_hit(id_: str, row: Any, score: float) -> SearchHit:
+    """Read a hit from a row with all its fields."""
+    return SearchHit(
+        id=id_,
+        score=float(score),
+        text=row["text"],
+        document_id=row["document_id"],
+        bucket=row["bucket"],
+        key=row["key"],
+        title=row["title"],
+        location=_read_location(row),
+        ordinal=row["ordinal"],
+        metadata=row["metadata"],
+        tenant=row["tenant"],
+    )
+
+
+def read_reference(id_: str, row: Any, score: float) -> SearchHit:
+    """Read a hit without text from a row of a brief search."""
+    return SearchHit(id_, float(score), "", row["document_id"], "", "", "", Location())
+
+
+def read_chunk(row: Any) -> Chunk:
+    """Read a chunk from a row."""
+    return Chunk(row["id"], row["document_id"], row["ordinal"], row["text"], _read_location(row))
+
+
+def _read_location(row: Any) -> Location:
+    return Location(
+        start=row["start"],
+        end=row["end"],
+        page=row["page"] or None,
+        sheet=row["sheet"] or None,
+        row=row["row"] or None,
+        headings=tuple(row["headings"]["titles"]),
+    )

@@ -1,0 +1,158 @@
+"""Collections in Milvus: their names, layout version, fields, indexes and byte limits.
+
+``MILVUS_COLLECTION`` names an alias of the collection of chunks. That collection's own name contains the vector space
+and the layout version, so that another model or version can never write into it. ``<name>_documents…`` holds the
+document registry, one row per document.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from msgspec import Struct
+
+from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
+from shared.language.stopwords import STOP_WORDS
+
+# Raised when the shape of the collections changes, so that old and new rows never mix.
+LAYOUT = 5
+# Limits of fields, which a server counts in bytes.
+MAX_TEXT_BYTES = 65_535
+# A JSON field holds at most 65,536 bytes. https://milvus.io/docs/limitations.md
+MAX_JSON_BYTES = 65_536
+MAX_BYTES = {
+    "id": 32,
+    "document_id": 32,
+    "tenant": _TENANT_BYTES,
+    "row_digest": 32,
+    "text": MAX_TEXT_BYTES,
+    "bucket": 64,
+    "key": 4_096,
+    "title": 2_048,
+    "format": 16,
+    "sheet": 1_024,
+    "state": 16,
+}
+# Partitions that a server of 2.5 or later spreads the tenants over; a search within one tenant reads one of them.
+_PARTITIONS = 16
+_NAME = re.compile(r"__(\w+)__(\d+)__(\d+)")
+
+
+class Space(Struct, frozen=True):
+    """The vector space of the chunks; spaces of different models never mix."""
+
+    model: str
+    dimension: int
+
+    @property
+    def suffix(self) -> str:
+        """End of a collection's name, in characters that it may have."""
+        return f"__{re.sub(r'[^A-Za-z0-9]', '_', self.model)}__{self.dimension}__{LAYOUT}"
+
+
+class FieldSchema(Struct, frozen=True):
+    """A field of a collection.
+
+    Attributes:
+        type: name of a pymilvus ``DataType``.
+        max_bytes: limit of a text; 0 for other types.
+        dimension: of a vector; 0 for other types.
+        analyzer: how a text is cut into words for BM25; ``None`` where it is not.
+    """
+
+    name: str
+    type: str
+    max_bytes: int = 0
+    dimension: int = 0
+    is_primary: bool = False
+    is_partition_key: bool = False
+    analyzer: dict[str, Any] | None = None
+
+
+class CollectionSchema(Struct, frozen=True):
+    """The shape of a collection.
+
+    Attributes:
+        indexes: index parameters by field.
+        bm25: the text field and the sparse field that Milvus fills from it, or ``None``.
+        partitions: number of partitions, where a field is the partition key; else 0.
+    """
+
+    fields: tuple[FieldSchema, ...]
+    indexes: dict[str, dict[str, Any]]
+    bm25: tuple[str, str] | None = None
+    partitions: int = 0
+
+
+def describe_chunks(dimension: int, *, with_keywords: bool) -> CollectionSchema:
+    """Describe the collection of chunks.
+
+    Args:
+        dimension: of the vectors.
+        with_keywords: whether the server has BM25 (2.5 or later).
+    """
+    analyzer = {"tokenizer": "jieba", "filter": ["lowercase", {"type": "stop", "stop_words": list(STOP_WORDS)}]}
+    fields = [
+        _text("id", is_primary=True),
+        _text("document_id"),
+        # A server before 2.5 would put replaced rows into the wrong partition, where a search misses them.
+        _text("tenant", is_partition_key=with_keywords),
+        _text("row_digest"),
+        _text("text", analyzer=analyzer if with_keywords else None),
+        *map(_text, ("bucket", "key", "title", "format", "sheet")),
+        *(FieldSchema(name, "INT64") for name in ("ordinal", "start", "end", "page", "row", "modified")),
+        *(FieldSchema(name, "JSON") for name in ("headings", "metadata")),
+        FieldSchema("vector", "FLOAT_VECTOR", dimension=dimension),
+    ]
+    indexes: dict[str, dict[str, Any]] = {
+        "vector": {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}},
+        "document_id": {"index_type": "INVERTED" if with_keywords else "Trie"},
+    }
+    if not with_keywords:
+        return CollectionSchema(tuple(fields), indexes)
+    fields.append(FieldSchema("lexical", "SPARSE_FLOAT_VECTOR"))
+    indexes["lexical"] = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
+    return CollectionSchema(tuple(fields), indexes, ("text", "lexical"), _PARTITIONS)
+
+
+def describe_documents() -> CollectionSchema:
+    """Describe the collection of the document registry."""
+    fields = (
+        _text("id", is_primary=True),
+        *map(_text, ("bucket", "key", "state", "tenant")),
+        FieldSchema("record", "JSON"),
+        FieldSchema("unused", "FLOAT_VECTOR", dimension=2),  # Milvus requires a vector in every collection
+    )
+    return CollectionSchema(fields, {"unused": {"index_type": "FLAT", "metric_type": "COSINE"}})
+
+
+def explain_mismatch(alias: str, target: str, space: Space) -> str:
+    """Say why an alias that points to the collection ``target`` cannot be used with ``space``."""
+    made = _NAME.fullmatch(target.removeprefix(alias))
+    if made is None:
+        return f"The alias {alias!r} belongs to another program's collection: choose another MILVUS_COLLECTION."
+    model, dimension, layout = made.groups()
+    if int(layout) != LAYOUT:
+        cause = f"was made by another version of this software (layout {layout}, now {LAYOUT})"
+        return f"The collection {alias!r} {cause}: choose another MILVUS_COLLECTION and ingest again."
+    return (
+        f"The collection {alias!r} holds vectors of {model} with {dimension} dimensions, but the settings "
+        f"name {space.model} with {space.dimension}: change EMBEDDING_MODEL and EMBEDDING_DIMENSION "
+        "back, or choose another MILVUS_COLLECTION and ingest again."
+    )
+
+
+def cut(text: str, field: str) -> str:
+    """Cut ``text`` at a character so that it fits into the field."""
+    return cut_bytes(text, MAX_BYTES[field])
+
+
+def cut_bytes(text: str, limit: int) -> str:
+    """Cut ``text`` at a character to at most ``limit`` bytes of UTF-8."""
+    data = text.encode("utf-8", "replace")
+    return text if len(data) <= limit else data[:limit].decode("utf-8", "ignore")
+
+
+def _text(name: str, **options: Any) -> FieldSchema:
+    return FieldSchema(name, "VARCHAR", MAX_BYTES[name], **options)

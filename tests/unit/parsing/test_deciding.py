@@ -1,0 +1,188 @@
+"""Which format a file is in, by its name, its first bytes and, for a zip package, its relations and content types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.domain.errors import DocumentError
+from shared.parsing import FORMATS, HEAD_BYTES, Limits, decide, parse
+from tests.unit.parsing.files import WORD, write, zipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_BODY = f"<w:document {WORD}><w:body><w:p><w:r><w:t>text</w:t></w:r></w:p></w:body></w:document>"
+
+
+def refused(key: str, head: bytes, size: int = 2 << 30, limits: Limits | None = None) -> DocumentError:
+    limits = limits or Limits(max_bytes=4 << 30)
+    with pytest.raises(DocumentError) as caught:
+        decide(key, size, head[:HEAD_BYTES], limits)
+    assert caught.value.message.endswith(".")
+    return caught.value
+
+
+FOREIGN = {
+    "video.mp4": b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00",
+    "video.mov": b"\x00\x00\x00\x14ftypqt  \x00\x00\x00\x00",
+    "video.mkv": b"\x1aE\xdf\xa3\x9f\x42\x86",
+    "video.avi": b"RIFF\x00\x01\x00\x00AVI LIST",
+    "sound.mp3": b"ID3\x04\x00\x00\x00\x00",
+    "plain.mp3": b"\xff\xfb\x90\x64\x00",
+    "sound.wav": b"RIFF\x24\x00\x00\x00WAVEfmt ",
+    "sound.flac": b"fLaC\x00\x00\x00\x22",
+    "sound.m4a": b"\x00\x00\x00\x20ftypM4A \x00\x00\x00\x00",
+    "image.png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+    "image.jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF",
+    "image.gif": b"GIF89a\x01\x00\x01\x00",
+    "image.webp": b"RIFF\x24\x00\x00\x00WEBPVP8 ",
+    "image.tiff": b"II*\x00\x08\x00\x00\x00",
+    "image.bmp": b"BM\x36\x00\x0c\x00\x00\x00\x00\x00\x36\x00",
+    "image.heic": b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00",
+    "image.psd": b"8BPS\x00\x01\x00\x00",
+    "a.rar": b"Rar!\x1a\x07\x01\x00",
+    "a.7z": b"7z\xbc\xaf\x27\x1c\x00\x04",
+    "a.gz": b"\x1f\x8b\x08\x00\x00",
+    "a.xz": b"\xfd7zXZ\x00\x00\x04",
+    "a.bz2": b"BZh91AY&SY\x00",
+    "a.tar": b"file.txt" + bytes(249) + b"ustar\x0000" + bytes(200),
+    "a.exe": b"MZ\x90\x00\x03\x00\x00\x00\x04",
+    "a.so": b"\x7fELF\x02\x01\x01\x00",
+    "a.dylib": b"\xcf\xfa\xed\xfe\x07\x00\x00\x01",
+    "A.class": b"\xca\xfe\xba\xbe\x00\x00\x00\x34",
+    "a.wasm": b"\x00asm\x01\x00\x00\x00",
+    "a.sqlite": b"SQLite format 3\x00\x10\x00",
+    "a.parquet": b"PAR1\x15\x04\x15\x00",
+    "a.dwg": b"AC1027\x00\x00",
+    "a.rtf": b"{\\rtf1\\ansi text}",
+    "a.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999),
+    "a.odt": zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<x/>"}),
+    "a.epub": zipped({"mimetype": "application/epub+zip", "content.opf": "<x/>"}),
+    "a.ofd": zipped({"OFD.xml": "<x/>"}),
+    "a.zip": zipped({"readme": "text"}),
+    "a.jar": zipped({"META-INF/MANIFEST.MF": "x"}),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_kind_that_is_not_read_is_refused_by_its_first_bytes_with_advice(name: str) -> None:
+    error = refused(name, FOREIGN[name])
+    assert error.code == "unsupported_format"
+    assert "This kind of file is not supported" not in error.message
+
+
+@pytest.mark.parametrize("name", sorted(set(FOREIGN) - {"a.doc"}))
+def test_a_kind_that_is_not_read_is_refused_whatever_its_name(name: str, tmp_path: Path) -> None:
+    for key in ("a.txt", "a.csv", "a.pdf", "a.docx", "a"):
+        with pytest.raises(DocumentError) as caught:
+            parse(write(tmp_path, "file", FOREIGN[name]), key)
+        assert caught.value.code in ("format_mismatch", "unsupported_format"), key
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.iso", "a.zip", "a.eml", "a.xlsb", "a.unknown", "none"])
+def test_an_extension_that_is_not_read_is_refused_whatever_the_first_bytes(name: str) -> None:
+    assert refused(name, b"any text").code == "unsupported_format"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BM is short for bookmark", "MZ wrote this", "PAR1 is a file format", "ID3 tags", "AC10 is a class", "8BPS"],
+)
+@pytest.mark.parametrize("key", ["a.txt", "a.md", "a.csv"])
+def test_text_that_begins_like_another_kind_is_text(key: str, text: str) -> None:
+    assert decide(key, len(text), text.encode()) == FORMATS[key.partition(".")[2]]
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_names_of_one_family_decide_one_format(extension: str) -> None:
+    head = zipped({"[Content_Types].xml": "", "word/document.xml": ""})
+    heads = {"pdf": b"%PDF-1.7\n", "docx": head, "pptx": head, "xlsx": head}
+    format_ = FORMATS[extension]
+    assert decide(f"folder/NAME.{extension.upper()}", 9, heads.get(format_, b"text")) == format_
+
+
+def test_the_size_is_decided_first() -> None:
+    assert refused("a.txt", b"text", size=11, limits=Limits(max_bytes=10)).code == "too_large"
+    assert refused("a.txt", b"", size=0).code == "empty_document"
+
+
+def test_what_only_the_whole_file_tells_is_left_open() -> None:
+    assert decide("a.txt", 99, zipped({"[Content_Types].xml": "", "word/document.xml": _BODY})) == ""
+    assert decide("a", 99, zipped({"_rels/.rels": "", "word/document.xml": _BODY})) == ""
+    assert decide("a.xlsx", 99, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99)) == ""
+
+
+def types(part: str, type_: str) -> str:
+    return f'<Types xmlns="{_PACKAGE}/content-types"><Override PartName="/{part}" ContentType="{type_}"/></Types>'
+
+
+def relations(target: str) -> str:
+    relation = f'<Relationship Id="r1" Type="{_OFFICE}/officeDocument" Target="{target}"/>'
+    return f'<Relationships xmlns="{_PACKAGE}/relationships">{relation}</Relationships>'
+
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+PACKAGES = {
+    "another name of the main part": ("docx", "word/document2.xml", DOCX),
+    "another folder": ("docx", "body.xml", DOCX),
+    "macros": ("docx", "word/document.xml", "application/vnd.ms-word.document.macroEnabled.main+xml"),
+    "a template": ("docx", "w.xml", "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml"),
+    "a template with macros": ("docx", "w.xml", "application/vnd.ms-word.template.macroEnabledTemplate.main+xml"),
+    "a workbook elsewhere": (
+        "xlsx",
+        "book.xml",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+    ),
+    "a workbook with macros": ("xlsx", "xl/w.xml", "application/vnd.ms-excel.sheet.macroEnabled.main+xml"),
+    "a slide show": (
+        "pptx",
+        "p.xml",
+        "application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml",
+    ),
+    "slides with macros": ("pptx", "p.xml", "application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml"),
+    "no content type": ("xlsx", "xl/workbook.xml", ""),
+}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+@pytest.mark.parametrize("spelling", ["{}", "/{}", "backslashes"])
+def test_a_package_is_known_by_its_relations_and_content_types(tmp_path: Path, name: str, spelling: str) -> None:
+    from shared.parsing.formats import format_of
+
+    format_, part, type_ = PACKAGES[name]
+    entry = part.replace("/", "\\") if spelling == "backslashes" else spelling.format(part)
+    package = {"[Content_Types].xml": types(part, type_), "_rels/.rels": relations(part), entry: "<x/>"}
+    assert format_of(write(tmp_path, "a", zipped(package)), "a.docx") == format_
+
+
+def test_a_workbook_inside_a_document_does_not_make_it_a_workbook(tmp_path: Path) -> None:
+    from shared.parsing.formats import format_of
+
+    sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    both = types("word/document.xml", DOCX).replace(
+        "<Override", f'<Default Extension="xlsx" ContentType="{sheet}"/><Override'
+    )
+    package = {"[Content_Types].xml": both, "_rels/.rels": relations("word/document.xml"), "word/document.xml": _BODY}
+    package |= {"word/embeddings/book.xlsx": "x"}
+    assert format_of(write(tmp_path, "a", zipped(package)), "a.docx") == "docx"
+
+
+def test_a_binary_workbook_is_refused_with_advice(tmp_path: Path) -> None:
+    binary = types("xl/workbook.bin", "application/vnd.ms-excel.sheet.binary.macroEnabled.main")
+    path = write(tmp_path, "a", zipped({"[Content_Types].xml": binary, "xl/workbook.bin": "x"}))
+    with pytest.raises(DocumentError, match="xlsx") as caught:
+        parse(path, "a.xlsb")
+    assert caught.value.code == "unsupported_format"
+
+
+def test_a_document_has_the_format_of_its_content(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "a", zipped({"[Content_Types].xml": types("word/document.xml", DOCX), "word/document.xml": _BODY})
+    )
+    assert parse(path, "a.txt").format == "docx"
+    assert parse(write(tmp_path, "b", b"<!doctype html><p>text"), "a.txt").format == "html"
+    assert parse(write(tmp_path, "c", b"text"), "a.log").format == "txt"

@@ -1,0 +1,118 @@
+"""Tables: the header a person would find, and rows that carry their labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.domain.models import BlockKind, Location
+from shared.parsing.table import Across, Down, render
+
+
+def rows(text: str) -> list[str]:
+    """Rows of a table written with commas, one to a line."""
+    return [row.text for row in render([line.split(",") for line in text.splitlines()])]
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        pytest.param("Site,2023,2024\nUlm,510,540\nGraz,40,42", "Site: Graz; 2023: 40; 2024: 42", id="years"),
+        pytest.param(
+            "泵站,2026-01-01,2026-02-01\n北区,71,68\n南区,33,35",
+            "泵站: 南区; 2026-01-01: 33; 2026-02-01: 35",
+            id="dates",
+        ),
+        pytest.param("Class,1A,1B\nMon,Maths,Art\nTue,Bio,Music", "Mon | Maths | Art", id="unclear"),
+        pytest.param("Room,201,202\nTeacher,Fox,Owl\nPupils,Ben,Kim", "Room: Pupils; 201: Ben; 202: Kim", id="numbers"),
+        pytest.param("Day,08:00,09:00\nMon,Maths,Art\nTue,Bio,Music", "Day: Tue; 08:00: Bio; 09:00: Music", id="times"),
+        pytest.param(
+            "Name,Note,Note\nJo,tea,new\nAda,milk,old",
+            "Name: Ada; Note: milk; Note: old",
+            id="a label that occurs twice",
+        ),
+        pytest.param("Frage,Antwort\nWie lange?,Zwei Tage\nWo?,Ulm", "Frage: Wo?; Antwort: Ulm", id="german"),
+        pytest.param("姓名,部门\n欧阳兰,质检\n贾思远,采购", "姓名: 贾思远; 部门: 采购", id="chinese"),
+        pytest.param("order_id,ship_to\nfirst,Ulm\nsecond,Graz", "order_id: second; ship_to: Graz", id="identifiers"),
+        pytest.param(",2024,2025\nUlm,1,2\nGraz,3,4", "Graz; 2024: 3; 2025: 4", id="no label over the first column"),
+    ],
+)
+def test_the_header_is_the_one_a_person_would_find(table: str, expected: str) -> None:
+    assert expected in rows(table)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "pear,green,Savoy\nfig,brown,Crete\nkiwi,green,Otago",
+        "Bern,Urs,east\nBari,Aldo,south\nLille,Marie,north",
+        "张三,北京,工程师\n李四,上海,设计师\n王五,广州,会计",
+        "1,pump\n2,valve\n3,seal",
+        "Bern,n/a\nBari,12\nLille,7",
+    ],
+)
+def test_no_row_becomes_a_header_where_there_is_none(table: str) -> None:
+    assert rows(table) == [line.replace(",", " | ") for line in table.splitlines()]
+
+
+def test_a_form_keeps_each_label_with_its_value() -> None:
+    form = "Customer,Berg AB,Order date,2026-05-04\nContact,Sanna,Order no.,SO-5519\nShip to,dock 3,Terms,net 30"
+    assert rows(form) == [
+        "Customer: Berg AB; Order date: 2026-05-04",
+        "Contact: Sanna; Order no.: SO-5519",
+        "Ship to: dock 3; Terms: net 30",
+    ]
+
+
+def test_notes_of_any_number_may_stand_above_the_header() -> None:
+    notes = [f"note {number}" for number in range(12)]
+    table = "\n".join([*notes, "Company,Profit", "Alder,12", "Birch,9"])
+    assert rows(table) == [*notes, "Company: Alder; Profit: 12", "Company: Birch; Profit: 9"]
+
+
+def test_a_second_table_has_its_own_header_and_a_gap_does_not_end_the_first() -> None:
+    table = "Part,Stock\nK1,40\nK2,41\n,\nK3,n/a\nK4,43\n,\nMachine,Serial\nLathe,L-8\nPress,P-2"
+    assert rows(table) == [
+        *("Part: K1; Stock: 40", "Part: K2; Stock: 41", "Part: K3; Stock: n/a", "Part: K4; Stock: 43"),
+        *("Machine: Lathe; Serial: L-8", "Machine: Press; Serial: P-2"),
+    ]
+
+
+def test_tables_next_to_each_other_are_read_apart() -> None:
+    assert rows("Name,Stock,,Name,Stock\nA,1,,C,3\nB,2,,D,4") == [
+        *("Name: A; Stock: 1", "Name: C; Stock: 3", "Name: B; Stock: 2", "Name: D; Stock: 4"),
+    ]
+
+
+def test_the_label_of_an_empty_column_is_kept_once() -> None:
+    assert rows("Part,Stock,Held for\nK1,40,\nK2,25,") == ["Part: K1; Stock: 40", "Part: K2; Stock: 25", "Held for"]
+
+
+def test_groups_over_labels_become_part_of_the_label() -> None:
+    expected = ["产品: 水泵; 一季度 数量: 10; 一季度 金额: 200", "产品: 阀门; 一季度 数量: 30; 一季度 金额: 900"]
+    body = [["水泵", "10", "200"], ["阀门", "30", "900"]]
+    merged = [["产品", "一季度", Across("一季度")], [Down("产品"), "数量", "金额"], *body]
+    assert [row.text for row in render(merged)] == expected
+
+
+def test_a_cell_merged_over_rows_counts_for_each_and_one_over_columns_once() -> None:
+    table = [
+        ["Area", "Town", "Sales"],
+        ["East", "Ulm", "12"],
+        [Down("East"), "Graz", "9"],
+        ["all", Across("all"), "21"],
+    ]
+    assert [row.text for row in render(table)] == [
+        *("Area: East; Town: Ulm; Sales: 12", "Area: East; Town: Graz; Sales: 9", "Area: all; Sales: 21"),
+    ]
+
+
+def test_a_row_knows_its_labels_and_what_identifies_it() -> None:
+    (row,) = render([["Stock", "Part number", "Name"], ["4", "K-17", "Seal"]])
+    block = row.block(Location(row=2))
+    assert block.kind is BlockKind.ROW
+    assert block.location == Location(row=2, columns=("Stock", "Part number", "Name"))
+    assert block.keys == "Part number: K-17; Name: Seal"
+
+
+def test_a_header_that_repeats_on_each_page_is_no_row() -> None:
+    assert rows("Part,Stock\nK1,4\nPart,Stock\nK2,5") == ["Part: K1; Stock: 4", "Part: K2; Stock: 5"]
