@@ -14,6 +14,8 @@ from markdown_it import MarkdownIt
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from markdown_it.token import Token
+
 ROOT = Path(__file__).parents[1]
 ADDRESS = "http://127.0.0.1:8000"
 # In the order in which their commands run: later ones use what earlier ones changed.
@@ -97,16 +99,20 @@ def read(name: str) -> Page:
         elif token.type == "tr_open":
             page.tables[-1].append([])
         elif token.type == "inline":
-            if before in ("th_open", "td_open"):
-                page.tables[-1][-1].append(token.content)
-            if before == "heading_open":
-                page.headings[-1] = (page.headings[-1][0], token.content)
-            for child in token.children or ():
-                if child.type == "code_inline":
-                    page.codes.append(child.content)
-                page.links.extend(str(child.attrs[name]) for name in ("href", "src") if name in child.attrs)
+            _take_inline(page, token, before)
         before = token.type
     return page
+
+
+def _take_inline(page: Page, token: Token, before: str) -> None:
+    if before in ("th_open", "td_open"):
+        page.tables[-1][-1].append(token.content)
+    if before == "heading_open":
+        page.headings[-1] = (page.headings[-1][0], token.content)
+    for child in token.children or ():
+        if child.type == "code_inline":
+            page.codes.append(child.content)
+        page.links.extend(str(child.attrs[name]) for name in ("href", "src") if name in child.attrs)
 
 
 def commands(script: str) -> Iterator[str]:
