@@ -14,6 +14,8 @@ from ops.docs.tables import rewrite
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ops.docs.tables import TableWriter
+
 # Pages with tables that are generated, and the language of each.
 PAGES: Final = {
     "docs/settings.md": "en",
@@ -31,7 +33,7 @@ def render(root: Path, page: str) -> str:
         page: path of the page in it.
     """
     language = PAGES[page]
-    writers = {
+    writers: dict[str, TableWriter] = {
         "settings": settings.Writer(root, language),
         "deployment": settings.DeploymentWriter(root, language),
         "errors": errors.Writer(root),
