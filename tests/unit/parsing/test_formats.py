@@ -51,7 +51,7 @@ class TestText:
 
     def test_short_lines_keep_their_breaks(self, tmp_path: Path) -> None:
         text = "Shopping list for the whole week ahead\n- milk\n- bread\n"
-        assert texts(write(tmp_path, "a.txt", text)) == ["Shopping list for the whole week ahead\n- milk\n- bread"]
+        assert texts(write(tmp_path, "a.txt", text)) == ["Shopping list for the whole week ahead", "- milk", "- bread"]
 
     def test_the_title_is_the_stem_of_the_key(self, tmp_path: Path) -> None:
         assert parse(write(tmp_path, "x", "text"), "合同/2024 年度.报告.txt").title == "2024 年度.报告"
