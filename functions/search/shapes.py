@@ -114,7 +114,7 @@ class LocationItem(TypedDict):
     sheet: str | None
     row: int | None
     headings: tuple[str, ...]
-    columns: Annotated[tuple[str, ...], Meta(description="Labels of the columns, where the chunk holds rows of a table.")]
+    columns: Annotated[tuple[str, ...], Meta(description="Column labels, where the chunk holds rows of a table.")]
     ordinal: Annotated[int, Meta(description="Position among the document's chunks, counted from 0.")]
 
 
