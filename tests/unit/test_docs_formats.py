@@ -42,6 +42,7 @@ def test_the_limits_are_those_of_the_code(page: Page) -> None:
         f"{limits.max_nesting}",
         f"{limits.max_memory_bytes // MEBIBYTE} MiB",
         f"{limits.max_seconds} ",
+        f" {limits.seconds_per_mebibyte} ",
         f"{limits.max_line_characters:,}",
     ):
         assert shown in text
