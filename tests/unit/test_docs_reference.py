@@ -216,3 +216,9 @@ def test_every_number_of_the_line_request_is_documented_and_no_other(page: str) 
     tables = [table for table in read(page).tables if table[0] in (["Field", "Meaning"], ["字段", "含义"])]
     documented = {name for table in tables for row in table[1:] for name in re.findall(r"`(\w+)`", row[0])}
     nothing_missing(codes.list_numbers(), documented)
+
+
+@pytest.mark.parametrize("page", both("api"))
+def test_every_warning_of_a_search_is_documented_and_no_other(page: str) -> None:
+    warnings = {ast.literal_eval(call.args[0]) for call in codes.read_sources().find_calls("SearchWarning")}
+    nothing_missing(warnings, {plain(row[0]) for row in read(page).rows("Warning", "提示")})
