@@ -34,7 +34,7 @@ class Limits(Struct, frozen=True):
         max_memory_bytes: address space of the process that reads the file, libraries and interpreter included. Four
             of these and the function fit into 2,048 MiB.
         max_seconds: CPU time for reading any file.
-        seconds_per_mebibyte: CPU time a file may take for its size; Markdown and HTML take half of it, other formats less.
+        seconds_per_mebibyte: CPU time a file may take for its size; Markdown and HTML take half, others less.
     """
 
     max_bytes: int = 1536 * _MEBIBYTE
