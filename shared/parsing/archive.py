@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import sys
 import zipfile
 import zlib
 from copy import copy
 from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from xml.parsers import expat
@@ -26,8 +26,17 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 18
 _ENCRYPTED_FLAG = 0x1
-_FAMILIES_BY_PART = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
-_FAMILIES_BY_ROOT = {"document": "docx", "presentation": "pptx", "workbook": "xlsx"}
+# What `zipfile` and its decoders raise for a container that is damaged, or packed in a way they do not know.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    EOFError,
+    RuntimeError,
+)
 
 
 class Event(Struct, frozen=True):
@@ -44,10 +53,6 @@ class Event(Struct, frozen=True):
     attributes: dict[str, str] = {}
 
 
-# What `zipfile` and `expat` raise for a damaged container or part.
-ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, expat.ExpatError)
-
-
 class Archive:
     """A zip container of parts, unpacked within ``limits.max_unpacked_bytes`` altogether.
 
@@ -58,9 +63,19 @@ class Archive:
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
+        """Open the container.
+
+        Raises:
+            DocumentError: ``broken_file``, ``encrypted``, ``too_large``.
+        """
         self._limits = limits
         self._unpacked = 0
-        self._zip = zipfile.ZipFile(path)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except FileNotFoundError:
+            raise
+        except _DAMAGE:
+            raise refusal("broken_file", "The file is damaged: its zip container cannot be opened.") from None
         members = self._zip.infolist()
         # By name as relations write it; the first of two that differ in case only is the one found in any other case.
         self._members = {_plain_name(member.filename): member for member in members}
@@ -114,7 +129,7 @@ class Archive:
                     if size > declared.file_size:
                         raise refusal("broken_file", "The file is damaged: a part is larger than it declares.")
                     yield data
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+        except (*_DAMAGE, *_unpacking_errors()):
             raise refusal("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
 
     def size(self, name: str) -> int:
@@ -163,30 +178,6 @@ class Archive:
             if (folded := plain.lower()) in self._folded:
                 return self._folded[folded]
         return name
-
-    def main_part(self) -> str:
-        """Name of the part the package is about, or empty: the relation names it, else its usual name is tried."""
-        try:
-            relations = self.relations("")
-        except DocumentError:
-            relations = {}
-        named = (target for kind, target in relations.values() if kind == "officeDocument")
-        usual = (self.resolve(name) for name in _FAMILIES_BY_PART)
-        return next((name for name in chain(named, usual) if name in self.names), "")
-
-    def family(self) -> str:
-        """Which format the package is in (docx, pptx, xlsx), or empty: templates and macro files count as the format.
-
-        The root element of the main part decides, because content types and extensions are often wrong.
-        """
-        main = self.main_part()
-        try:
-            root = next(self.events(main), None)
-        except DocumentError:
-            root = None
-        if root is not None and root.name in _FAMILIES_BY_ROOT:
-            return _FAMILIES_BY_ROOT[root.name]
-        return next((family for part, family in _FAMILIES_BY_PART.items() if self.resolve(part) in self.names), "")
 
     def relations(self, part: str) -> dict[str, tuple[str, str]]:
         """The parts that ``part`` points to: relationship id -> (last word of its type, name of the part).
@@ -264,6 +255,12 @@ class _XmlReader:
 
     def _text(self, text: str) -> None:
         self._events.append(Event("text", text))
+
+
+def _unpacking_errors() -> tuple[type[Exception], ...]:
+    """What a rare packing method raises for damaged data; `zipfile` has loaded its decoder by then."""
+    lzma = sys.modules.get("lzma")
+    return (lzma.LZMAError,) if lzma else ()
 
 
 def _plain_name(name: str) -> str:

@@ -9,10 +9,11 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from shared.domain.models import ParsedDocument, digest
-from shared.parsing.archive import ARCHIVE_ERRORS, Archive
+from shared.parsing.archive import Archive
 from shared.parsing.inclusion import Inclusion
 from shared.parsing.numbering import Numbering
 from shared.parsing.outline import Outline
+from shared.parsing.package import find_main_part
 from shared.parsing.story import Context, Story
 from shared.parsing.styles import ELEMENTS, Styles
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 _NOTES = ("footnotes", "endnotes", "comments")
 _EMBEDDED = frozenset({"package", "oleObject"})
-
-
-BAD_FILE_ERRORS = ARCHIVE_ERRORS
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -89,7 +87,7 @@ class _Parts:
     """The parts of a document, by what they are to it."""
 
     def __init__(self, archive: Archive) -> None:
-        self.main = archive.main_part()
+        self.main = find_main_part(archive)
         self.relations = archive.relations(self.main)
 
     def named(self, kind: str) -> str:

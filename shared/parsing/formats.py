@@ -6,7 +6,6 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from shared.parsing import package
 from shared.parsing.limits import Limits
 from shared.parsing.refusal import refusal
 from shared.parsing.signatures import foreign, foreign_extension, foreign_package
@@ -132,15 +131,18 @@ def format_of(path: Path, key: str, limits: Limits = Limits()) -> str:  # noqa: 
     if head.startswith(_OLE):
         raise _ole(path)
     decided = decide(key, path.stat().st_size, head, limits)
-    return _office(path, key) if head.startswith(_ZIP) and decided != "pdf" else decided
+    return _office(path, key, limits) if head.startswith(_ZIP) and decided != "pdf" else decided
 
 
-def _office(path: Path, key: str) -> str:
+def _office(path: Path, key: str, limits: Limits) -> str:
+    # Imported here: `decide` needs no zip.
+    from shared.parsing import package
+
     hint = FORMATS.get(extension(key), "")
-    name, parts = package.recognise(path)
+    name, parts = package.recognize(path, limits)
     if name in _OFFICE:
         return name
-    if name:
+    if name == package.BINARY_WORKBOOK:
         kind = ("a binary workbook (xlsb)", "Save it as xlsx.")
     else:
         kind = foreign_package("\n".join(parts).encode(errors="replace")) or ("another zip archive", "Unpack it first.")

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.domain.models import Block, Location, ParsedDocument
-from shared.parsing.archive import ARCHIVE_ERRORS, Archive
+from shared.parsing.archive import Archive
 from shared.parsing.chart import read_chart
 from shared.parsing.diagram import read_diagram
+from shared.parsing.package import find_main_part
 from shared.parsing.refusal import refusal
 from shared.parsing.shapes import Shape, read_comments, read_shapes
 from shared.parsing.table import render
@@ -30,9 +31,6 @@ _REPEATED = frozenset({"ftr", "hdr"})
 _EMBEDDED = frozenset({"package", "oleObject"})
 
 
-BAD_FILE_ERRORS = ARCHIVE_ERRORS
-
-
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The blocks of a presentation, in the order the slides are shown."""
     archive = Archive(path, limits)
@@ -44,7 +42,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 
 def _slides(archive: Archive) -> list[str]:
-    main = archive.main_part()
+    main = find_main_part(archive)
     relations = archive.relations(main)
     ids = [
         event.attributes.get("r:id", "")

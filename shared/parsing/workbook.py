@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from shared.parsing.numberformat import built_in
+from shared.parsing.package import find_main_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Workbook:
     """
 
     def __init__(self, archive: Archive) -> None:
-        main = archive.main_part()
+        main = find_main_part(archive)
         relations = archive.relations(main)
         parts = dict(relations.values())
         self.epoch_1904 = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.domain.models import Block, Location, ParsedDocument
-from shared.parsing.archive import ARCHIVE_ERRORS, Archive
+from shared.parsing.archive import Archive
 from shared.parsing.sheet import Areas, find_areas, read_rows
 from shared.parsing.table import render_lines
 from shared.parsing.workbook import Workbook
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 # A part up to this size is unpacked once and kept for both passes over it.
 _KEPT_BYTES = 8 << 20
-
-
-BAD_FILE_ERRORS = ARCHIVE_ERRORS
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
