@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
 import posixpath
-import sys
 import zipfile
 import zlib
 from copy import copy
@@ -14,7 +14,6 @@ from xml.parsers import expat
 
 from msgspec import Struct
 
-from shared.domain.errors import DocumentError
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from shared.domain.errors import DocumentError
     from shared.parsing.limits import Limits
 
 _CHUNK_BYTES = 1 << 18
@@ -30,6 +30,7 @@ _ENCRYPTED_FLAG = 0x1
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     ValueError,
     LookupError,
     NotImplementedError,
@@ -129,7 +130,7 @@ class Archive:
                     if size > declared.file_size:
                         raise refusal("broken_file", "The file is damaged: a part is larger than it declares.")
                     yield data
-        except (*_DAMAGE, *_unpacking_errors()):
+        except _DAMAGE:
             raise refusal("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
 
     def size(self, name: str) -> int:
@@ -255,12 +256,6 @@ class _XmlReader:
 
     def _text(self, text: str) -> None:
         self._events.append(Event("text", text))
-
-
-def _unpacking_errors() -> tuple[type[Exception], ...]:
-    """What a rare packing method raises for damaged data; `zipfile` has loaded its decoder by then."""
-    lzma = sys.modules.get("lzma")
-    return (lzma.LZMAError,) if lzma else ()
 
 
 def _plain_name(name: str) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from shared.domain.errors import DocumentError
+from shared.parsing.scratch import TemporaryCopy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from email.message import Message
+    from pathlib import Path
 
     from shared.domain.models import Block
     from shared.parsing.archive import Archive
@@ -52,12 +53,8 @@ class Inclusion:
             return
         extension = part.rpartition(".")[2].lower()
         try:
-            with tempfile.TemporaryFile() as file:
-                for data in self._pieces(part, extension):
-                    file.write(data)
-                file.flush()
-                # A file without a name leaves nothing when the process is ended.
-                yield from self._parse(Path(f"/proc/self/fd/{file.fileno()}"), extension)
+            with closing(TemporaryCopy(self._pieces(part, extension), self._limits.max_unpacked_bytes)) as copy:
+                yield from self._parse(copy.path, extension)
         except DocumentError as error:
             if error.code in _FATAL:
                 raise

@@ -29,8 +29,9 @@ class Limits(Struct, frozen=True):
             table of 20,000 rows has 2.4 as xlsx and 1.4 as csv, and a workbook that repeats long shared texts 64,
             measured.
         min_characters: characters a file may yield however small it is.
-        max_line_characters: characters of one jsonl or csv line, which cannot be cut without changing its meaning.
-        max_block_characters: longest block yielded; longer text is cut at a sentence or a space.
+        max_line_characters: characters of one jsonl or csv line and of one row or record, which cannot be cut without
+            changing its meaning.
+        max_block_characters: longest block yielded, rows aside; longer text is cut at a sentence or a space.
         max_memory_bytes: address space of the process that reads the file, libraries and interpreter included. Four
             of these and the function fit into 2,048 MiB.
         max_seconds: CPU time for reading any file.
