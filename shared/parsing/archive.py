@@ -6,6 +6,7 @@ import lzma
 import posixpath
 import zipfile
 import zlib
+from contextlib import contextmanager
 from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -106,6 +107,15 @@ class Archive:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Close the file when the statements inside fail."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file; an unfinished part ends with it."""

@@ -32,7 +32,8 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The blocks of a Word document; its property gives the title when no heading does."""
     archive = Archive(path, limits)
     warnings: list[str] = []
-    return ParsedDocument(archive.title(), _blocks(archive, limits, warnings, 0), "docx", warnings)
+    with archive.closed_on_error():
+        return ParsedDocument(archive.title(), _blocks(archive, limits, warnings, 0), "docx", warnings)
 
 
 def parse_embedded(

@@ -34,11 +34,12 @@ _EMBEDDED = frozenset({"package", "oleObject"})
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The blocks of a presentation, in the order the slides are shown."""
     archive = Archive(path, limits)
-    slides = _slides(archive)
-    if len(slides) > limits.max_pages:
-        raise refusal("too_many_pages", f"The presentation has more than {limits.max_pages} slides.")
     warnings: list[str] = []
-    return ParsedDocument(archive.title(), _Deck(archive, warnings).blocks(slides), "pptx", warnings)
+    with archive.closed_on_error():
+        slides = _slides(archive)
+        if len(slides) > limits.max_pages:
+            raise refusal("too_many_pages", f"The presentation has more than {limits.max_pages} slides.")
+        return ParsedDocument(archive.title(), _Deck(archive, warnings).blocks(slides), "pptx", warnings)
 
 
 def _slides(archive: Archive) -> list[str]:

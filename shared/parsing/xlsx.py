@@ -30,13 +30,9 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     """
     warnings: list[str] = []
     archive = Archive(path, limits)
-    try:
-        title = archive.title()
+    with archive.closed_on_error():
         workbook = Workbook(archive)
-    except BaseException:
-        archive.close()
-        raise
-    return ParsedDocument(title, _blocks(path, archive, workbook, limits, warnings), warnings=warnings)
+        return ParsedDocument(archive.title(), _blocks(path, archive, workbook, limits, warnings), warnings=warnings)
 
 
 def _blocks(path: Path, archive: Archive, workbook: Workbook, limits: Limits, warnings: list[str]) -> Iterator[Block]:

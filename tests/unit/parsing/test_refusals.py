@@ -232,8 +232,13 @@ def test_a_broken_jsonl_line_is_named_by_its_number(tmp_path: Path) -> None:
     assert SECRET not in str(caught.value)
 
 
-def test_a_csv_with_an_open_quotation_is_refused(tmp_path: Path) -> None:
-    assert refused(write(tmp_path, "a.csv", 'a,b\n1,"' + "text\n" * 60_000)) == "broken_file"
+@pytest.mark.parametrize("rows", [3, 200_000, 1_000_000])
+def test_a_quotation_that_never_ends_is_read_as_text(tmp_path: Path, rows: int) -> None:
+    path = write(tmp_path, "a.csv", 'sku,size\nD1,"5 inch\n' + "D2,7 inch\n" * rows)
+    document = parse(path, "a.csv")
+    blocks = [block.text for block in document.blocks]
+    assert blocks == ['sku: D1; size: "5 inch', *["sku: D2; size: 7 inch"] * rows]
+    assert len(document.warnings) == 1
 
 
 def test_a_50_mb_line_comes_in_bounded_pieces_that_lose_nothing(tmp_path: Path) -> None:
@@ -276,6 +281,11 @@ def test_a_row_or_record_stays_whole_beyond_the_length_of_a_block(
     assert len(block.text) > Limits().max_block_characters
     assert block.text == (expected or f"sku: D1\nmemo: {SENTENCES.strip()}")
     assert "D1" in block.keys
+
+
+def test_a_field_of_a_table_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", f"sku,text\nD1,{SENTENCES * 10}\nD2,x\n")
+    assert [text[:8] for text in texts(path)] == ["sku: D1;", "sku: D2;"]
 
 
 def test_a_row_longer_than_a_line_may_be_is_cut_and_loses_nothing(tmp_path: Path) -> None:
