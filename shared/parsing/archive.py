@@ -11,14 +11,14 @@ from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
-from xml.parsers import expat
 
 from msgspec import Struct
 
 from shared.parsing.refusal import refusal
+from shared.parsing.xml_parser import create_parser, feed_parser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared.parsing.limits import Limits
 
 _CHUNK_BYTES = 1 << 18
+_REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
 # What `zipfile` and its decoders raise for a container that is damaged, or packed in a way they do not know.
 _DAMAGE = (
@@ -163,10 +164,15 @@ class Archive:
         if self._unpacked > self._limits.max_unpacked_bytes:
             raise self._too_large()
 
-    def events(self, name: str, only: frozenset[str] = frozenset()) -> Iterator[Event]:
+    def events(
+        self, name: str, only: frozenset[str] = frozenset(), reduce: Callable[[bytes], bytes] | None = None
+    ) -> Iterator[Event]:
         """The elements and text of an XML part in reading order; nothing when the part is missing.
 
-        ``only`` names the elements wanted, where most of a part is of no use; their text is left out then.
+        Args:
+            name: of the part.
+            only: the elements wanted, where most of a part is of no use; text is left out then.
+            reduce: takes what is not wanted out of a part of ordinary size before it is parsed.
 
         Raises:
             DocumentError: ``broken_file`` for malformed XML and for any DOCTYPE, so that no entity is ever defined;
@@ -176,7 +182,10 @@ class Archive:
         if name not in self.names:
             return
         reader = _XmlReader(self._limits.max_nesting, only)
-        for data in self.chunks(name):
+        chunks = self.chunks(name)
+        if reduce is not None and self.size(name) <= _REDUCED_BYTES:
+            chunks = iter([reduce(b"".join(chunks))])
+        for data in chunks:
             yield from reader.feed(data)
         yield from reader.feed(b"", final=True)
 
@@ -230,24 +239,16 @@ class _XmlReader:
         self._only = only
         self._depth = 0
         self._max_nesting = max_nesting
-        self._expat = expat.ParserCreate(namespace_separator=" ")
-        self._expat.buffer_text = True
-        self._expat.StartDoctypeDeclHandler = self._refuse_doctype
+        self._expat = create_parser(namespace_separator=" ")
         self._expat.StartElementHandler = self._open
         self._expat.EndElementHandler = self._close
         if not only:
             self._expat.CharacterDataHandler = self._text
 
     def feed(self, data: bytes, *, final: bool = False) -> list[Event]:
-        try:
-            self._expat.Parse(data, final)
-        except expat.ExpatError:
-            raise refusal("broken_file", "The file is damaged: a part of it is not well-formed XML.") from None
+        feed_parser(self._expat, data, final=final)
         events, self._events = self._events, []
         return events
-
-    def _refuse_doctype(self, *_: object) -> None:
-        raise refusal("broken_file", "The file's XML holds a DOCTYPE, which office files never need.")
 
     def _open(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1

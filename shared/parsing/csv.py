@@ -83,7 +83,9 @@ def _split(whole: Iterator[str], delimiter: str, warnings: list[str]) -> Iterato
         else:
             if record is None:
                 return
-            is_open = len(taken) > 1 and bool(record) and record[-1].endswith("\n") and "".join(taken).count('"') % 2 == 1
+            is_open = (
+                len(taken) > 1 and bool(record) and record[-1].endswith("\n") and "".join(taken).count('"') % 2 == 1
+            )
         if is_open:
             warnings += [] if _OPEN_WARNING in warnings else [_OPEN_WARNING]
             yield from csv.reader(taken, delimiter=delimiter, quoting=csv.QUOTE_NONE)

@@ -15,7 +15,7 @@ from shared.parsing.numbering import Numbering
 from shared.parsing.outline import Outline
 from shared.parsing.package import find_main_part
 from shared.parsing.story import Context, Story
-from shared.parsing.styles import ELEMENTS, Styles
+from shared.parsing.styles import ELEMENTS, Styles, remove_table_styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,12 +53,12 @@ def parse_embedded(
 def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -> Iterator[Block]:
     with archive:
         parts = _Parts(archive)
-        styles = Styles(archive.events(parts.named("styles"), ELEMENTS))
+        styles = Styles(archive.events(parts.named("styles"), ELEMENTS, remove_table_styles))
         context = Context(
             archive=archive,
             limits=limits,
             styles=styles,
-            numbering=Numbering(archive.events(parts.named("numbering")), styles.lists()),
+            numbering=Numbering(lambda: archive.events(parts.named("numbering")), styles.lists()),
             outline=Outline(),
             warnings=warnings,
             include=Inclusion(archive, limits, warnings, depth).read,

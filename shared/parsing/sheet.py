@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from itertools import chain
 from typing import TYPE_CHECKING
-from xml.parsers import expat
 
 from msgspec import Struct
 
@@ -18,6 +17,7 @@ from shared.parsing.header import Across, Down, Line
 from shared.parsing.numberformat import show_number, show_text
 from shared.parsing.refusal import refusal
 from shared.parsing.workbook import Style, unescape
+from shared.parsing.xml_parser import create_parser, feed_parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -143,24 +143,16 @@ class _Reader:
         self._formulas = SharedFormulas()
         self._shared = ""
         self._names: dict[str, str] = {}
-        self._expat = expat.ParserCreate()
-        self._expat.buffer_text = True
-        self._expat.StartDoctypeDeclHandler = self._refuse_doctype
+        self._expat = create_parser()
         self._expat.StartElementHandler = self._open
         self._expat.EndElementHandler = self._close
         self._expat.CharacterDataHandler = self._add
         self._plain = Style()
 
     def feed(self, data: bytes) -> list[tuple[int, dict[int, tuple[str, bool]]]]:
-        try:
-            self._expat.Parse(data, not data)
-        except expat.ExpatError:
-            raise refusal("broken_file", "The file is damaged: a part of it is not well-formed XML.") from None
+        feed_parser(self._expat, data, final=not data)
         rows, self._rows = self._rows, []
         return rows
-
-    def _refuse_doctype(self, *_: object) -> None:
-        raise refusal("broken_file", "The file's XML holds a DOCTYPE, which office files never need.")
 
     def _local(self, name: str) -> str:
         local = self._names[name] = name.rpartition(":")[2]
