@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 from shared.parsing.xml_parser import create_parser, feed_parser
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Archive:
         except FileNotFoundError:
             raise
         except _DAMAGE:
-            raise refusal("broken_file", "The file is damaged: its zip container cannot be opened.") from None
+            raise refuse("broken_file", "The file is damaged: its zip container cannot be opened.") from None
         members = self._zip.infolist()
         # By name as relations write it; the first of two that differ in case only is the one found in any other case.
         self._members = {_plain_name(member.filename): member for member in members}
@@ -91,17 +91,17 @@ class Archive:
     def _fault(self, members: list[zipfile.ZipInfo]) -> DocumentError | None:
         """What speaks against the file before anything is unpacked."""
         if len(members) > self._limits.max_members:
-            return refusal("too_large", f"The file packs more than {self._limits.max_members} parts.")
+            return refuse("too_large", f"The file packs more than {self._limits.max_members} parts.")
         if any(member.flag_bits & _ENCRYPTED_FLAG for member in members):
-            return refusal("encrypted", "The file is protected with a password; remove it and upload the file again.")
+            return refuse("encrypted", "The file is protected with a password; remove it and upload the file again.")
         if len(self.names) < len(members):
-            return refusal("broken_file", "The file is damaged: two of its parts have the same name.")
+            return refuse("broken_file", "The file is damaged: two of its parts have the same name.")
         if sum(member.file_size for member in members) > self._limits.max_unpacked_bytes:
             return self._too_large()
         return None
 
     def _too_large(self) -> DocumentError:
-        return refusal("too_large", f"The file unpacks to more than {self._limits.max_unpacked_bytes >> 20} MiB.")
+        return refuse("too_large", f"The file unpacks to more than {self._limits.max_unpacked_bytes >> 20} MiB.")
 
     def __enter__(self) -> Archive:
         return self
@@ -139,10 +139,10 @@ class Archive:
                     size += len(data)
                     self.count(len(data))
                     if size > declared.file_size:
-                        raise refusal("broken_file", "The file is damaged: a part is larger than it declares.")
+                        raise refuse("broken_file", "The file is damaged: a part is larger than it declares.")
                     yield data
         except _DAMAGE:
-            raise refusal("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
+            raise refuse("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
 
     def size(self, name: str) -> int:
         """Bytes a part says that it unpacks to; 0 when it is missing."""
@@ -253,7 +253,7 @@ class _XmlReader:
     def _open(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > self._max_nesting:
-            raise refusal("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
+            raise refuse("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
         local = _local(name)
         if not self._only or local in self._only:
             named = {_attribute(key): value for key, value in attributes.items()} if attributes else attributes

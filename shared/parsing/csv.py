@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.models import Location, ParsedDocument
 from shared.parsing.encoding import lines
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 from shared.parsing.table import render
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _records(path: Path, limits: Limits, warnings: list[str]) -> Iterator[list[s
         whole = (_unescaped(line, delimiter) for line in _joined(whole, limits.max_line_characters))
     for number, record in enumerate(_split(whole, delimiter, warnings), start=1):
         if number > limits.max_rows:
-            raise refusal("too_large", f"The table has more than {limits.max_rows} rows.")
+            raise refuse("too_large", f"The table has more than {limits.max_rows} rows.")
         yield [_value(field, delimiter) for field in record] if has_escapes else [*map(_plain, record)]
 
 

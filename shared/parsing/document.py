@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import clean
 from shared.parsing.encrypted import decrypt
-from shared.parsing.formats import format_of
+from shared.parsing.formats import find_format
 from shared.parsing.limits import Limits
 from shared.parsing.outline import LONGEST_TITLE_CHARACTERS
 from shared.parsing.prose import pieces
-from shared.parsing.refusal import refusal, refusing
+from shared.parsing.refusing import refuse, refuse_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,16 +60,16 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
     size = path.stat().st_size
     copy = decrypt(path, limits)
     path = copy.path if copy else path
-    format_ = format_of(path, key, limits)
+    format_ = find_format(path, key, limits)
     # Imported by name: a parser's module loads with the first file of its format.
     reader = import_module(module or f"shared.parsing.{_MODULES.get(format_, format_)}")
     errors: tuple[type[BaseException], ...] = getattr(reader, "BAD_FILE_ERRORS", ())
-    with refusing(*errors):
+    with refuse_errors(*errors):
         document: ParsedDocument = reader.parse(path, limits)
         blocks = _bounded(document, size, limits)
         first = list(islice(blocks, _BLOCKS_BEFORE_TITLE))
     if not first:
-        raise refusal("empty_document", "The file holds no text.")
+        raise refuse("empty_document", "The file holds no text.")
     title = _title(first, document.title, key)
     return ParsedDocument(title, _refusing(chain(first, blocks), errors, copy), format_, document.warnings)
 
@@ -83,7 +83,7 @@ def _title(first: list[Block], declared: str, key: str) -> str:
 def _refusing(
     blocks: Iterator[Block], errors: tuple[type[BaseException], ...], copy: TemporaryCopy | None
 ) -> Iterator[Block]:
-    with refusing(*errors), closing(copy) if copy else nullcontext():
+    with refuse_errors(*errors), closing(copy) if copy else nullcontext():
         yield from blocks
 
 
@@ -94,7 +94,7 @@ def _bounded(document: ParsedDocument, size: int, limits: Limits) -> Iterator[Bl
     for block in _cut(document.blocks, limits):
         characters += len(block.text)
         if characters > limits.max_characters:
-            raise refusal("too_large", f"The document holds more than {limits.max_characters:,} characters.")
+            raise refuse("too_large", f"The document holds more than {limits.max_characters:,} characters.")
         if characters > most:
             document.warnings.append(_left_out(block, most, size))
             break

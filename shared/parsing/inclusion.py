@@ -68,11 +68,11 @@ class Inclusion:
     def _parse(self, path: Path, extension: str) -> Iterator[Block]:
         # Imported here: these formats embed this one or need other libraries.
         from shared.parsing import docx, html, text
-        from shared.parsing.formats import format_of
+        from shared.parsing.formats import find_format
 
         limits = replace(self._limits, max_unpacked_bytes=self._limits.max_unpacked_bytes - self._archive.unpacked)
         name = _NAMES.get(extension, "html" if extension in _MAIL else extension)
-        form = format_of(path, f"a.{name}")
+        form = find_format(path, f"a.{name}")
         if form == "docx" and self._depth < _MAX_DEPTH:
             yield from docx.parse_embedded(path, limits, self._warnings, self._depth + 1, self._archive.count)
         elif form == "html":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from shared.parsing.numerals import numeral
+from shared.parsing.numerals import write_numeral
 from shared.parsing.symbols import UNKNOWN, show
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Numbering:
             shown = counts[place]
             value = self._start(number, place) if shown is None else shown
             upper = self._level(number, place)
-            return str(value) if level.legal else numeral(value, upper.form, upper.pattern)
+            return str(value) if level.legal else write_numeral(value, upper.form, upper.pattern)
 
         return _PLACEHOLDER.sub(count, level.text).strip()
 

@@ -13,7 +13,7 @@ from shared.parsing.archive import Archive
 from shared.parsing.chart import read_chart
 from shared.parsing.diagram import read_diagram
 from shared.parsing.package import find_main_part
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 from shared.parsing.shapes import Shape, read_comments, read_shapes
 from shared.parsing.table import render
 
@@ -38,7 +38,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     with archive.closed_on_error():
         slides = _slides(archive)
         if len(slides) > limits.max_pages:
-            raise refusal("too_many_pages", f"The presentation has more than {limits.max_pages} slides.")
+            raise refuse("too_many_pages", f"The presentation has more than {limits.max_pages} slides.")
         return ParsedDocument(archive.title(), _Deck(archive, warnings).blocks(slides), "pptx", warnings)
 
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ class TemporaryCopy:
         for data in chunks:
             size += len(data)
             if size > max_bytes:
-                raise refusal("too_large", f"The file unpacks to more than {max_bytes >> 20} MiB.")
+                raise refuse("too_large", f"The file unpacks to more than {max_bytes >> 20} MiB.")
             self._stream.write(data)
         self._stream.flush()
 

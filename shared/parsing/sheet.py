@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from shared.parsing.formula import SharedFormulas, column_number
-from shared.parsing.header import Across, Down, Line
 from shared.parsing.numberformat import show_number, show_text
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
+from shared.parsing.tableline import Across, Down, Line
 from shared.parsing.workbook import Style, unescape
 from shared.parsing.xml_parser import create_parser, feed_parser
 
@@ -79,7 +79,7 @@ def read_rows(chunks: Iterable[bytes], workbook: Workbook, areas: Areas, limits:
         for number, cells in reader.feed(data):
             count += 1
             if count > limits.max_rows:
-                raise refusal("too_large", f"A sheet has more than {limits.max_rows} rows.")
+                raise refuse("too_large", f"A sheet has more than {limits.max_rows} rows.")
             line = _line(number, cells, covered)
             line.declared = number in areas.headers
             yield line
@@ -177,7 +177,7 @@ class _Reader:
         elif name == "rPh":
             self._in_reading = True
         elif self._depth > self._max_nesting:
-            raise refusal("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
+            raise refuse("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
 
     def _add(self, text: str) -> None:
         if self._text is not None:

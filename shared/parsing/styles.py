@@ -110,7 +110,7 @@ def remove_table_styles(part: bytes) -> bytes:
 
 def _set(style: Style, name: str, value: str) -> None:
     if name == "name":
-        level = level_of_name(value)
+        level = find_level(value)
         style.level = level or style.level
     elif name == "outlineLvl" and value.isdecimal() and style.level is None:
         style.level = int(value) + 1 if int(value) < BODY_LEVEL else 0
@@ -124,7 +124,7 @@ def _set(style: Style, name: str, value: str) -> None:
         style.hidden = is_on(value)
 
 
-def level_of_name(name: str) -> int:
+def find_level(name: str) -> int:
     """The heading level that a built-in style's name tells, 0 for none."""
     if name.strip().lower() in _TITLE_NAMES:
         return 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.parsing.limits import Limits
-    from shared.parsing.table import Row
+    from shared.parsing.tablerow import Row
     from shared.parsing.workbook import Sheet
 
 # A part up to this size is unpacked once and kept for both passes over it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from shared.domain.errors import DocumentError
@@ -33,7 +33,7 @@ def feed_parser(parser: expat.XMLParserType, data: bytes, *, final: bool) -> Non
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise refusal("broken_file", "The file's XML holds a DOCTYPE, which office files never need.")
+    raise refuse("broken_file", "The file's XML holds a DOCTYPE, which office files never need.")
 
 
 def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
@@ -49,4 +49,4 @@ def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> No
 
 
 def _malformed() -> DocumentError:
-    return refusal("broken_file", "The file is damaged: a part of it is not well-formed XML.")
+    return refuse("broken_file", "The file is damaged: a part of it is not well-formed XML.")
