@@ -427,5 +427,7 @@ def test_attached_files_and_pages_of_pictures_are_named_in_warnings(tmp_path: Pa
 
 
 def test_the_font_for_missing_fonts_is_small() -> None:
+    from shared.parsing.pdf_fonts import build_box_font
+
     assert len(build_box_font()) < 1000
     assert build_box_font()[:4] == b"\x00\x01\x00\x00"

@@ -232,10 +232,10 @@ def test_a_broken_jsonl_line_is_named_by_its_number(tmp_path: Path) -> None:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("rows", [3, 200_000, 1_000_000])
+@pytest.mark.parametrize("rows", [3, 900, 4000])
 def test_a_quotation_that_never_ends_is_read_as_text(tmp_path: Path, rows: int) -> None:
     path = write(tmp_path, "a.csv", 'sku,size\nD1,"5 inch\n' + "D2,7 inch\n" * rows)
-    document = parse(path, "a.csv")
+    document = parse(path, "a.csv", Limits(max_line_characters=10_000))
     blocks = [block.text for block in document.blocks]
     assert blocks == ['sku: D1; size: "5 inch', *["sku: D2; size: 7 inch"] * rows]
     assert len(document.warnings) == 1
