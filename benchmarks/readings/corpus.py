@@ -28,9 +28,7 @@ def make_corpus(seed: int, variants: int = 1) -> Iterator[Sample]:
                 yield from _make(suffix, name, make, f"{seed}-{variant}")
 
 
-def _make(
-    suffix: str, name: str, make: Callable[[Vocabulary], tuple[bytes, Truth]], seed: str
-) -> Iterator[Sample]:
+def _make(suffix: str, name: str, make: Callable[[Vocabulary], tuple[bytes, Truth]], seed: str) -> Iterator[Sample]:
     only = _ONLY.search(name)
     name = _ONLY.sub("", name)
     stem, dot, own = name.partition(".")

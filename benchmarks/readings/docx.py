@@ -53,9 +53,7 @@ def merged_cells(words: Vocabulary) -> Made:
             grid.cell(row, column).text = text
     for at, name in enumerate(names):
         grid.cell(1 + 3 * at, 0).merge(grid.cell(3 + 3 * at, 0)).text = name
-    records = tuple(
-        (pairs[0], (region, names[at // 3]), *pairs[1:]) for at, pairs in enumerate(made.records())
-    )
+    records = tuple((pairs[0], (region, names[at // 3]), *pairs[1:]) for at, pairs in enumerate(made.records()))
     return archive.save(document.save), Truth((region, *names, *made.truth().words), rows=records, is_repeating=True)
 
 
@@ -104,14 +102,18 @@ def numbering(words: Vocabulary) -> Made:
 def symbols(words: Vocabulary) -> Made:
     """Characters of symbol fonts."""
     first, second = words.name(), words.name()
-    body = wordml.paragraph(f"{first} 15", wordml.symbol("Symbol", "F025"), f" {second} 90", wordml.symbol("Symbol", "F0B0"), "C")
+    body = wordml.paragraph(
+        f"{first} 15", wordml.symbol("Symbol", "F025"), f" {second} 90", wordml.symbol("Symbol", "F0B0"), "C"
+    )
     return archive.pack(wordml.document(body)), read_prose(f"{first} 15% {second} 90°C")
 
 
 def content_controls(words: Vocabulary) -> Made:
     """A placeholder is no text; what was entered is."""
     texts = words.sentences(3)
-    body = wordml.paragraph(texts[0]) + wordml.control(texts[1]) + wordml.control("Click or tap here to enter text.", True)
+    body = (
+        wordml.paragraph(texts[0]) + wordml.control(texts[1]) + wordml.control("Click or tap here to enter text.", True)
+    )
     return archive.pack(wordml.document(body + wordml.paragraph(texts[2]))), read_prose(*texts)
 
 
@@ -134,7 +136,9 @@ def footnotes(words: Vocabulary) -> Made:
     """A footnote."""
     note, *texts = words.sentences(4)
     body = wordml.paragraph(texts[0], wordml.footnote()) + "".join(wordml.paragraph(text) for text in texts[1:])
-    return archive.pack(wordml.document(body, footnotes=wordml.footnotes(note))), Truth((note, *texts), sentences=tuple(texts))
+    return archive.pack(wordml.document(body, footnotes=wordml.footnotes(note))), Truth(
+        (note, *texts), sentences=tuple(texts)
+    )
 
 
 def embedded(kind: str) -> Callable[[Vocabulary], Made]:
@@ -143,7 +147,9 @@ def embedded(kind: str) -> Callable[[Vocabulary], Made]:
     def make(words: Vocabulary) -> Made:
         texts = words.sentences(4)
         inner: bytes = {
-            "html": "<html><meta charset=utf-8><body>" + "".join(f"<p>{escape(text)}</p>" for text in texts[1:3]) + "</body></html>",
+            "html": "<html><meta charset=utf-8><body>"
+            + "".join(f"<p>{escape(text)}</p>" for text in texts[1:3])
+            + "</body></html>",
             "txt": "\n\n".join(texts[1:3]),
             "docx": "",
         }[kind].encode() or archive.pack(wordml.document("".join(wordml.paragraph(text) for text in texts[1:3])))

@@ -77,8 +77,8 @@ def asides(words: Vocabulary) -> Made:
 def ruby(words: Vocabulary) -> Made:
     """Readings stand apart from the words they belong to, or are left out."""
     texts = words.sentences(2)
-    marked = texts[1][0] + "<ruby>横浜<rt>よこはま</rt></ruby>" + texts[1][1:]
-    shown = texts[1][0] + "横浜" + texts[1][1:]
+    marked = f"<ruby>横浜<rt>よこはま</rt></ruby>{texts[1]}"
+    shown = f"横浜{texts[1]}"
     return _page(f"<p>{texts[0]}</p><p>{marked}</p>"), Truth((texts[0], shown), ("よこはま",), (texts[0], shown))
 
 

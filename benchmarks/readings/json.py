@@ -52,9 +52,11 @@ def large_lines(words: Vocabulary) -> Made:
 def faq(words: Vocabulary) -> Made:
     """A question and its answer stay together."""
     labels = ("问题", "回答") if words.is_chinese else ("question", "answer")
-    rows = tuple((words.sentence().rstrip(".。") + "?", "".join(words.sentences(3))) for _ in range(120))
-    table = Table(labels, rows)
-    return _lines(_records(table)), table.truth()
+    rows = tuple((words.sentence().rstrip(".。") + "?", " ".join(words.sentences(3))) for _ in range(120))
+    shown = tuple(text for row in rows for text in row)
+    # The labels say nothing that the texts do not show.
+    records = tuple(((None, asked), (None, answer)) for asked, answer in rows)
+    return _lines(_records(Table(labels, rows))), Truth(shown, labels, (), records, True)
 
 
 def not_numbers(words: Vocabulary) -> Made:

@@ -21,7 +21,9 @@ SUFFIX: Final = "md"
 def prose(words: Vocabulary) -> Made:
     """Headings, paragraphs, emphasis and lists."""
     texts = [words.title(), *words.sentences(6)]
-    body = f"# {texts[0]}\n\n{texts[1]}\n\n**{texts[2]}**\n\n- {texts[3]}\n  - {texts[4]}\n- *{texts[5]}*\n\n> {texts[6]}"
+    body = (
+        f"# {texts[0]}\n\n{texts[1]}\n\n**{texts[2]}**\n\n- {texts[3]}\n  - {texts[4]}\n- *{texts[5]}*\n\n> {texts[6]}"
+    )
     return body.encode(), read_prose(*texts)
 
 

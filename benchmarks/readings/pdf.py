@@ -67,7 +67,9 @@ def hyphens(words: Vocabulary) -> Made:
     for code, word in zip(codes, broken, strict=True):
         name = words.name()
         head, tail = word.split("-")
-        texts.append(f"Today {name} received the new part {code} with further {head}{tail} about the state of the work.")
+        texts.append(
+            f"Today {name} received the new part {code} with further {head}{tail} about the state of the work."
+        )
         letters, digits = code.split("-")
         lines += [f"Today {name} received the new part {letters}-", f"{digits} with further {head}-"]
         lines += [f"{tail} about the state of the work."]

@@ -11,6 +11,7 @@ Record = list[tuple[str, str]]
 
 _RULE: Final = re.compile(r"[\s|:+-]*-[\s|:+-]*")
 _BAR: Final = re.compile(r"(?<!\\)\|")
+_BETWEEN_ROWS: Final = re.compile(r"(?<=[^\n])\n\s*\n(?=[^\n]*\|)")
 _FIELD: Final = re.compile(r"; ?(?=[^;]{1,200}?: )|; ")
 
 
@@ -21,8 +22,11 @@ def read_records(text: str) -> list[Record]:
         if records:
             return records
     records = []
+    # Rows of a table may be paragraphs of their own.
+    text = _BETWEEN_ROWS.sub("\n", text)
     for is_table, lines in groupby(text.splitlines(), key=lambda line: "|" in line or "\t" in line):
-        records += _read_table(list(lines)) if is_table else _read_lines(list(lines))
+        own = list(lines)
+        records += _read_table(own) if is_table else _read_lines(own)
     return records
 
 
@@ -38,8 +42,9 @@ def _read_table(lines: list[str]) -> list[Record]:
         names = [" ".join(part[column] for part in above if column < len(part)) for column in range(len(row))]
         only = [" ".join(part[column] for part in head if column < len(part)) for column in range(len(row))]
         records += [list(zip(only, row, strict=True)), list(zip(names, row, strict=True))]
-    # A table without a header: its first row is a record.
-    return [*records, *([("", cell) for cell in row] for row in head)]
+    # Without a rule it may be a table without a header: each row is a record without labels too.
+    bare = head if rule else [row for row in rows if row]
+    return [*records, *([("", cell) for cell in row] for row in bare)]
 
 
 def _split_cells(line: str) -> list[str]:
@@ -59,11 +64,17 @@ def _read_lines(lines: list[str]) -> list[Record]:
         pairs = _read_json_line(line) or [_split_pair(field) for field in _FIELD.split(line)]
         if len(pairs) > 1:
             records += [pairs, []]
-        elif any(pairs[0][0] == label for label, _ in records[-1]):
+        elif _begins_record(pairs[0][0], records[-1]):
             records.append(pairs)
         else:
             records[-1] += pairs
     return [record for record in records if record]
+
+
+def _begins_record(label: str, record: Record) -> bool:
+    """Whether a line belongs to the next record: its label comes again, or it has none after lines with labels."""
+    labels = {own for own, _ in record}
+    return label in labels if label else any(labels)
 
 
 def _split_pair(field: str) -> tuple[str, str]:
