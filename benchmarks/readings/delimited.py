@@ -37,13 +37,13 @@ def large(words: Vocabulary) -> Made:
 def mysql(words: Vocabulary) -> Made:
     """Backslash escapes, as MySQL writes them."""
     table = words.table(5, 4)
-    said = words.name()
+    name = words.name()
     lines = [",".join(f'"{cell}"' for cell in row) for row in table.cells]
     code = words.code()
-    lines.append(f'"{code}","{said} \\"wait\\"\\, please","x","y"')
-    last = tuple(zip(table.header, (code, f'{said} "wait", please', "x", "y"), strict=True))
+    lines.append(f'"{code}","{name} \\"wait\\"\\, please","x","y"')
+    last = tuple(zip(table.header, (code, f'{name} "wait", please', "x", "y"), strict=True))
     truth = table.truth()
-    shown = (*truth.words, code, said, "wait please x y")
+    shown = (*truth.words, code, name, "wait please x y")
     return "\n".join(lines).encode(), Truth(shown, rows=(*truth.rows, last), is_repeating=True)
 
 

@@ -72,12 +72,15 @@ def _judge(samples: Sequence[Sample], given: Mapping[str, Reading]) -> dict[str,
 
 def summarize(scores: Mapping[str, Score], readings: Mapping[str, Reading]) -> Summary:
     """Sum the scores of documents; each word, sentence, cell and row counts the same."""
-    shares = (share([getattr(score, name) for score in scores.values()]) for name in _SHARES)
-    times = [reading.seconds * 1000 for reading in readings.values()]
-    return Summary(*shares, statistics.median(times))
-
-
-_SHARES: Final = ("found", "invented", "ordered", "paired", "whole")
+    every = list(scores.values())
+    return Summary(
+        found=share([score.found for score in every]),
+        invented=share([score.invented for score in every]),
+        ordered=share([score.ordered for score in every]),
+        paired=share([score.paired for score in every]),
+        whole=share([score.whole for score in every]),
+        milliseconds=statistics.median(reading.seconds * 1000 for reading in readings.values()),
+    )
 
 
 def share(counts: Sequence[tuple[int, int]]) -> float:

@@ -33,7 +33,7 @@ def make_lookups(seed: int) -> list[tuple[Files, list[Question]]]:
     return [*sets, _articles(True, f"text {seed}", "txt")]
 
 
-def _directory(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:  # noqa: FBT001 - one flag of a table
+def _directory(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:
     words = Vocabulary(seed, is_chinese=is_chinese)
     names = list(dict.fromkeys(words.name() for _ in range(3 * _PEOPLE)))[:_PEOPLE]
     extensions = words.chance.sample(range(1000, 9999), _PEOPLE)
@@ -48,7 +48,7 @@ def _directory(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:  # 
     return {key: formats.write_table("Sheet1", (header, *rows))}, questions
 
 
-def _prices(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:  # noqa: FBT001
+def _prices(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:
     words = Vocabulary(seed, is_chinese=is_chinese)
     chance = words.chance
     numbers = chance.sample([f"{a}{b}-{n}" for a in "KMPT" for b in "LRX" for n in range(4000, 4200)], _PARTS)
@@ -68,15 +68,15 @@ def _prices(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:  # noq
     return {key: stream.getvalue().encode()}, questions
 
 
-def _entries(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:  # noqa: FBT001
+def _entries(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:
     chance = random.Random(seed)
-    verbs = "更改 重置 导出 删除 打印".split() if is_chinese else "change reset export delete print".split()
+    verbs = ["更改", "重置", "导出", "删除", "打印"] if is_chinese else ["change", "reset", "export", "delete", "print"]
     things = (
-        "密码 地址 发票 订单 会员卡 报告 账户 标签".split()
+        ["密码", "地址", "发票", "订单", "会员卡", "报告", "账户", "标签"]
         if is_chinese
-        else "password address invoice order card report account label".split()
+        else ["password", "address", "invoice", "order", "card", "report", "account", "label"]
     )
-    places = "手机上 电脑上 柜台".split() if is_chinese else "on the phone|on the web page|at the counter".split("|")
+    places = ["手机上", "电脑上", "柜台"] if is_chinese else ["on the phone", "on the web page", "at the counter"]
     pattern = "如何在{2}{0}{1}？" if is_chinese else "How do I {0} my {1} {2}?"
     asked = [pattern.format(verb, thing, place) for verb in verbs for thing in things for place in places][:_ENTRIES]
     codes = chance.sample(range(1000, 9999), _ENTRIES)
@@ -93,7 +93,7 @@ def _entries(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:  # no
     ]
 
 
-def _articles(is_chinese: bool, seed: str, suffix: str = "docx") -> tuple[Files, list[Question]]:  # noqa: FBT001
+def _articles(is_chinese: bool, seed: str, suffix: str = "docx") -> tuple[Files, list[Question]]:
     words = Vocabulary(seed, is_chinese=is_chinese)
     texts = [" ".join(words.sentences(3)) for _ in range(_ARTICLES)]
     heads = [f"第{write_numeral(at)}条" if is_chinese else f"Article {at}" for at in range(1, _ARTICLES + 1)]

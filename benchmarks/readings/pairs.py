@@ -29,7 +29,10 @@ _RADICALS: Final = "用户 人工 手表 日历 子女 文具 大厅 水泵 金�
 _SUPPLEMENT: Final = {"长": "⻓", "门": "⻔", "马": "⻢", "车": "⻋", "见": "⻅", "贝": "⻉", "页": "⻚", "鸟": "⻦"}
 _SUPPLEMENTED: Final = "长沙 铁门 斑马 卡车 见解 贝壳 网页 候鸟"
 _LIGATURES: Final = "filter floor office affluent effort finance reflex traffic offline sheriff"
-_ACCENTS: Final = "café Zürich crème brûlée résumé Málaga Gdańsk Kraków façade jalapeño Curaçao Tromsö Besançon Göteborg Piñata Olomouč"
+_ACCENTS: Final = (
+    "café Zürich crème brûlée résumé Málaga Gdańsk Kraków façade jalapeño Curaçao Tromsö Besançon Göteborg Piñata "
+    "Olomouč"
+)
 _TRADITIONAL: Final = (
     "停車位/停车位 發票/发票 報銷/报销 圖書館/图书馆 電腦/电脑 網絡/网络 體育場/体育场 醫院/医院 學費/学费 銀行/银行 "
     "機場/机场 員工/员工 檔案/档案 顏色/颜色 藥品/药品 運費/运费 課程/课程 質檢/质检 氣溫/气温 鑰匙/钥匙"
@@ -63,7 +66,7 @@ def make_pairs(seed: int) -> list[Pair]:
 def make_distractors(seed: int, count: int) -> list[str]:
     """Texts with codes, numbers, dates and words like those of the pairs, and equal to none."""
     chance = random.Random(f"distractors {seed}")
-    things = "ladder candle harbour meadow violin glacier 茶壶 蜡烛 港湾 草原 提琴 冰川".split()
+    things = ("ladder", "candle", "harbour", "meadow", "violin", "茶壶", "蜡烛", "港湾", "草原", "提琴")
     return [
         f"{chance.choice(things)} {_code(chance, 7)} {chance.randrange(70_000, 99_000)} "
         f"2031-{chance.randrange(1, 13):02}-{chance.randrange(1, 29):02} {chance.choice(things)}"
@@ -86,9 +89,9 @@ def _make_characters() -> Iterator[Pair]:
     for at, form in enumerate(_COMPATIBILITY.split()):
         own, plain = form.split("/")
         yield Pair("compatibility forms", f"{at + 41}{own}", f"{at + 41}{plain}")
-    for word in "maintenance temperature laboratory agreement".split():
+    for word in ["maintenance", "temperature", "laboratory", "agreement"]:
         yield Pair("soft hyphens", f"{word[:4]}\u00ad{word[4:]}", word)
-    for word in "semiconductor, 变压器, thermostat, 显微镜".split(", "):
+    for word in ["semiconductor", "变压器", "thermostat", "显微镜"]:
         yield Pair("zero-width characters", f"{word[:2]}\u200b{word[2:]}", word)
 
 
@@ -143,7 +146,7 @@ def _make_numbers(chance: random.Random) -> Iterator[Pair]:
     values = iter(chance.sample(range(101, 999), 20))
     for unit in _UNITS.split():
         yield Pair("units", f"{(value := next(values))}{unit}", f"{value} {unit}")
-    for unit in "公斤 千米 毫米 平方米".split():
+    for unit in ["公斤", "千米", "毫米", "平方米"]:
         yield Pair("units", f"{(value := next(values))}{unit}", f"{value} {unit}")
     for first, second in (("kg", "KG"), ("ml", "mL"), ("°C", "℃")):
         yield Pair("units", f"{(value := next(values))} {first}", f"{value}{second}")

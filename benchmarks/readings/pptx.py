@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = "pptx"
 _A: Final = "http://schemas.openxmlformats.org/drawingml/2006"
+# A picture of one dot.
+_PIXEL: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 _R: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
@@ -79,7 +84,7 @@ def chart(words: Vocabulary) -> Made:
     title, name = words.title(), words.title()
     categories = [words.name() for _ in range(4)]
     series = {words.phrase() + str(at): [words.chance.randrange(100, 9999) for _ in categories] for at in (1, 2)}
-    data = CategoryChartData()
+    data: Any = CategoryChartData()  # type: ignore[no-untyped-call]
     data.categories = categories
     for label, values in series.items():
         data.add_series(label, values)
@@ -127,7 +132,7 @@ def picture(words: Vocabulary) -> Made:
     """The description of a picture."""
     title, text = words.title(), words.sentence()
     deck, slide = _titled(title)
-    shape = slide.shapes.add_picture(io.BytesIO(_pixel()), 0, 2_000_000, 1_000_000, 1_000_000)
+    shape = slide.shapes.add_picture(io.BytesIO(_PIXEL), 0, 2_000_000, 1_000_000, 1_000_000)
     shape._element.nvPicPr.cNvPr.set("descr", text)  # noqa: SLF001 - python-pptx cannot set it
     return archive.save(deck.save), read_prose(title, text)
 
@@ -143,13 +148,6 @@ def _new() -> Any:
     import pptx
 
     return pptx.Presentation()
-
-
-def _pixel() -> bytes:
-    """A picture of one dot."""
-    from PIL import Image
-
-    return archive.save(lambda stream: Image.new("RGB", (1, 1)).save(stream, "PNG"))
 
 
 KINDS: Final[dict[str, Callable[[Vocabulary], Made]]] = {

@@ -49,7 +49,7 @@ def ask(files: Mapping[str, bytes], questions: Sequence[Question], mode: str) ->
         MeasurementError: a document is not indexed, or a question is not answered.
     """
     with testbed(0, model=_MODEL) as bed:
-        failures = bed.feed(files, _UNDER_WAY, lambda done: None)
+        failures = bed.feed(files, _UNDER_WAY, lambda _: None)
         if failures:
             raise MeasurementError(f"{failures[0].key} is not indexed: {failures[0].message}")
         kept = threading.local()

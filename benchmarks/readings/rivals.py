@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from benchmarks import peers
 from benchmarks.readings import converting
 from benchmarks.readings.judges import Reading
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # docling brings torch, about 6 GB, and reads PDF only with models that it downloads: it is asked for by name.
 PACKAGES: Final = {

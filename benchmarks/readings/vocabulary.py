@@ -19,10 +19,10 @@ _CHINESE: Final = {
     "what": "齿轮箱 增值税发票 集装箱 信号灯 总账本 汽轮机 望远镜 运输合同 发电机 指南针",
     "where": "北港口 东仓库 地下室 化验室 温室 停车场 档案馆 修理间 天文台 火车站",
 }
-_SYLLABLES: Final = "ba be do fa gri ko lan mer nov pi ras sel tor ul ven wis yar zon".split()
+_SYLLABLES: Final = "ba be do fa gri ko lan mer nov pi ras sel tor ul ven wis yar zon"
 _LABELS: Final = {
-    False: "Code Item Owner City Price Stock Supplier Torque Remark Shelf Colour Weight".split(),
-    True: "编号 品名 负责人 城市 单价 库存 供货商 扭矩 备注 货架 颜色 重量".split(),
+    False: "Code Item Owner City Price Stock Supplier Torque Remark Shelf Colour Weight",
+    True: "编号 品名 负责人 城市 单价 库存 供货商 扭矩 备注 货架 颜色 重量",
 }
 _SURNAMES: Final = "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗"
 _GIVEN: Final = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平"
@@ -58,7 +58,7 @@ class Vocabulary:
         """A person's name."""
         if self.is_chinese:
             return self.chance.choice(_SURNAMES) + self.chance.choice(_RARE) + self.chance.choice(_GIVEN)
-        return " ".join("".join(self.chance.choices(_SYLLABLES, k=3)).capitalize() for _ in range(2))
+        return " ".join("".join(self.chance.choices(_SYLLABLES.split(), k=3)).capitalize() for _ in range(2))
 
     def title(self) -> str:
         """A short heading."""
@@ -74,7 +74,7 @@ class Vocabulary:
 
     def labels(self, count: int) -> tuple[str, ...]:
         """Labels of columns."""
-        known = _LABELS[self.is_chinese]
+        known = _LABELS[self.is_chinese].split()
         return tuple(known[at] if at < len(known) else f"{known[at % len(known)]} {at}" for at in range(count))
 
     def phrase(self) -> str:

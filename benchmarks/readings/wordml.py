@@ -77,7 +77,7 @@ def symbol(font: str, code: str) -> str:
     return f'<w:r><w:sym w:font="{font}" w:char="{code}"/></w:r>'
 
 
-def control(text: str, is_placeholder: bool = False) -> str:  # noqa: FBT001, FBT002 - one flag, named at the call
+def control(text: str, is_placeholder: bool = False) -> str:
     """A content control."""
     shown = "<w:showingPlcHdr/>" if is_placeholder else ""
     return f"<w:sdt><w:sdtPr>{shown}<w:text/></w:sdtPr><w:sdtContent>{paragraph(text)}</w:sdtContent></w:sdt>"
@@ -106,7 +106,8 @@ def hidden(text: str) -> str:
 
 def text_box(text: str) -> str:
     """A text box."""
-    return f"<w:p><w:r><w:pict><v:shape><v:textbox><w:txbxContent>{paragraph(text)}</w:txbxContent></v:textbox></v:shape></w:pict></w:r></w:p>"
+    content = f"<v:textbox><w:txbxContent>{paragraph(text)}</w:txbxContent></v:textbox>"
+    return f"<w:p><w:r><w:pict><v:shape>{content}</v:shape></w:pict></w:r></w:p>"
 
 
 def footnote() -> str:

@@ -12,6 +12,7 @@ from benchmarks.readings.truth import Table, Truth
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from benchmarks.readings.truth import Label
     from benchmarks.readings.vocabulary import Vocabulary
 
     Made = tuple[bytes, Truth]
@@ -82,7 +83,7 @@ def two_header_rows(words: Vocabulary) -> Made:
     first = words.labels(1)[0]
     table = Table(("", "", "", "", ""), _numbers(words, _YEARS).rows)
     cells = [[first, groups[0], None, groups[1], None], [None, *parts, *parts], *_typed(table)[1:]]
-    labels = [first, *((group, part) for group in groups for part in parts)]
+    labels: list[Label] = [first, *((group, part) for group in groups for part in parts)]
     content = _write(cells, merged=("B1:C1", "D1:E1", "A1:A2"))
     shown = (first, *groups, *parts, *parts, *(cell for row in table.rows for cell in row))
     return content, Truth(shown, rows=table.records(labels), is_repeating=True)
@@ -237,7 +238,7 @@ def _typed(table: Table) -> list[list[str | int]]:
 
 
 def _write(
-    cells: Iterable[Iterable[Any]],
+    cells: Iterable[Any],
     name: str = "Sheet1",
     *,
     merged: tuple[str, ...] = (),
