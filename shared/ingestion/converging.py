@@ -21,10 +21,11 @@ from shared.ingestion import reconciling
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, is_claimed
 from shared.ingestion.events import Action, ObjectEvent, Unknown
-from shared.ingestion.indexing import Attempt, Pipeline
+from shared.ingestion.indexing import Attempt, Parse, Pipeline
 from shared.ingestion.locks import DocumentLocks
 from shared.ingestion.results import Outcome, Report, Result
 from shared.ingestion.standing import can_keep_chunks, is_finished
+from shared.parsing import parse_bounded
 from shared.runtime import clock, logs
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ class Ingestion:
         store: Store,
         settings: IngestionSettings,
         tenancy: Tenancy = _NO_TENANTS,
+        parse: Parse = parse_bounded,
     ) -> None:
-        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, owner=secrets.token_hex(8))
+        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, secrets.token_hex(8))
         self._tenancy = tenancy
         self._bucket = bucket
         self._embedder = embedder

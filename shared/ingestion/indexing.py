@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -31,7 +31,7 @@ from shared.store.fingerprints import ChunkSet, FingerprintBuilder
 from shared.store.rows import check_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from shared.domain.models import Chunk, Document, ObjectState, ParsedDocument
@@ -58,10 +58,14 @@ _LEAST_SECONDS = 1.0
 _SMALL_BYTES = 1 << 16
 
 
+Parse: TypeAlias = "Callable[[Path, str, parsing.Limits, Deadline], ParsedDocument]"
+
+
 class Pipeline(Struct, frozen=True):
     """What a document passes through on its way into the index.
 
     Attributes:
+        parse: reads a file; `parsing.parse_bounded`, or one that needs no process of its own.
         owner: name of this process, for claims.
     """
 
@@ -70,7 +74,8 @@ class Pipeline(Struct, frozen=True):
     store: Store
     settings: IngestionSettings
     tenancy: Tenancy
-    owner: str = ""
+    parse: Parse
+    owner: str
 
 
 @dataclass
@@ -214,7 +219,7 @@ class Attempt:
         self.stage = "parsing"
         self.wanted = ChunkSet()
         limits = parsing.Limits(max_bytes=self.pipeline.settings.max_file_bytes)
-        parsed = parsing.parse_bounded(path, self.state.key.key, limits, self.deadline.minus(_RESERVE_SECONDS))
+        parsed = self.pipeline.parse(path, self.state.key.key, limits, self.deadline.minus(_RESERVE_SECONDS))
         self.records.parsed = parsed
         self.rows.describe(parsed.title, parsed.format)
         return parsed
