@@ -175,6 +175,8 @@ class World:
         self.keys: list[str] = []
         # Every version a key ever had, to know what an index that answers from an older one must hold.
         self._contents: dict[tuple[str, str], bytes] = {}
+        self._times: dict[str, set[int]] = {}
+        self.contents: dict[str, list[bytes]] = {}
 
     def ingestion(self, wire: Wire | None = None) -> Ingestion:
         """A process of its own."""
@@ -212,6 +214,8 @@ class World:
         state = self.state(key)
         if state:
             self._contents[key, state.version] = self.objects.held[key].content
+            self._times.setdefault(key, set()).add(state.modified)
+            self.contents.setdefault(key, []).append(self.objects.held[key].content)
 
     def state(self, key: str) -> ObjectState | None:
         return self.bucket.state(self.key(key), calm())
@@ -262,7 +266,8 @@ class World:
         ]
         if [(row["id"], row["ordinal"], row["text"], row["start"], row["end"]) for row in rows] != wanted:
             found.append(f"it holds {_letters(rows)} instead of {len(wanted)} chunks")
-        if any((row["modified"], row["metadata"]) != (state.modified, state.metadata) for row in rows):
+        # A chunk is of the time when its row last changed.
+        if any(row["metadata"] != state.metadata or row["modified"] not in self._times[key] for row in rows):
             found.append(f"chunks say {[(row['modified'], row['metadata']) for row in rows]}, the bucket {state}")
         if (record.state, record.indexed_version) != (DocumentState.INDEXED, state.version):
             found.append(f"the record is {record.state} and answers from {record.indexed_version!r}")
@@ -342,8 +347,8 @@ class Chances:
 class _Before:
     """What a process found of a document when it began, to judge what it did to it."""
 
-    chunks: int
-    sources: int
+    ids: frozenset[str]
+    contents: int
     alone: bool = True
     good: bool = True
     changes: int = 0
@@ -591,7 +596,8 @@ class Simulation:
         for name in delivery.names(self.names):
             others = [other for other in self.active if name in other.found]
             rows = self.world.rows(name)
-            before = _Before(len(rows), len({row["row_digest"] for row in rows}), good=self.world.good(name))
+            contents = max(0, len(self.world.contents.get(name, ())) - 1)
+            before = _Before(frozenset(row["id"] for row in rows), contents, good=self.world.good(name))
             before.alone = not others and not any(name in names for _, names, _ in self.late)
             for other in others:
                 other.found[name].alone = False
@@ -682,10 +688,16 @@ class Simulation:
         for name, before in process.found.items():
             if before.alone and before.good:
                 rows = self.world.rows(name)
-                if before.chunks and not rows:
+                if before.ids and not rows:
                     self.violate(f"{name} cannot be found while {process.name} replaces it")
-                if before.sources <= 1 and len({row["row_digest"] for row in rows}) > 2:
+                if not self._is_of_two(name, before, frozenset(row["id"] for row in rows)):
                     self.violate(f"{name} is found in three versions")
+
+    def _is_of_two(self, name: str, before: _Before, ids: frozenset[str]) -> bool:
+        """Whether chunks are of two versions at most: of what was found, and of each content since."""
+        contents = self.world.contents.get(name, [])[before.contents :]
+        versions = [before.ids, *(frozenset(chunk.id for chunk in chunks_of(name, content)) for content in contents)]
+        return any(ids <= one | other for one in versions for other in versions)
 
     def _check_acknowledged(self, process: Process) -> None:
         for name, before in process.found.items():

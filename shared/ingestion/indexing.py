@@ -149,12 +149,13 @@ class Attempt:
     def _index(self) -> None:
         if self.state.problem:
             raise DocumentError("broken_metadata", self.state.problem, stage="loading")
-        store, document_id = self.pipeline.store, self.state.key.document_id
-        # Without a record nothing was ever attempted; where another process may just begin, the index is asked.
-        may_hold = self.previous is not None or self.yields
+        # Without a record nothing was ever attempted, so that the index holds nothing.
+        if self.previous:
+            self._read_held()
         with workspace.folder() as folder:
             path = self._load(folder)
-            self.held = ChunkSet(store.chunks.read_positions(document_id, self.deadline) if may_hold else ())
+            if self.yields:  # another process may have begun at the same moment, and its chunks count
+                self._read_held()
             with PostponedChunks(folder) as moved:
                 for window in self._windows(path):
                     present = self.held.contains([chunk.id for chunk in window])
@@ -164,6 +165,10 @@ class Attempt:
                 for chunks in batched(moved, _WINDOW):
                     self._rewrite(chunks)
         self._sweep()
+
+    def _read_held(self) -> None:
+        chunks = self.pipeline.store.chunks
+        self.held = ChunkSet(chunks.read_positions(self.state.key.document_id, self.deadline))
 
     def _load(self, folder: Path) -> Path:
         """The object in a file, once its name and first bytes say that some parser may read it."""

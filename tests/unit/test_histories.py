@@ -318,8 +318,8 @@ class AtWithdrawal(Wire):
         self._refused = False
 
     def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
-        answer = apply()
         self._refused |= call.startswith("dashscope")
+        answer = apply()
         if self._refused and self._happening and call == "milvus.query chunks":
             happening, self._happening = self._happening, None
             happening()
