@@ -28,7 +28,6 @@ from shared.ingestion.results import Outcome, Result
 from shared.ingestion.rows import RowMaker
 from shared.runtime import workspace
 from shared.store.fingerprints import ChunkSet, FingerprintBuilder
-from shared.store.rows import check_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -248,7 +247,7 @@ class Attempt:
         if not chunks:
             return
         self.stage = "embedding"
-        self._check_rows(chunks)
+        self.rows.check(chunks)
         self._claim.check()
         embedder = self.pipeline.embedder
         texts = [chunk.embedded_text for chunk in chunks]
@@ -271,21 +270,11 @@ class Attempt:
         if embedded.failure:
             raise embedded.failure
 
-    def _check_rows(self, chunks: Sequence[Chunk]) -> None:
-        """Refuse what Milvus would not accept, before it is billed."""
-        for chunk in chunks:
-            try:
-                check_row(self.rows.make(chunk, ()))
-            except ValueError as error:
-                raise DocumentError(
-                    "field_too_large", f"A chunk cannot be stored: {error}.", stage="chunking"
-                ) from None
-
     def _find_withdrawn(self) -> list[str]:
         """The chunks to remove so that exactly the version indexed before remains, or nothing."""
         kept, older, newer = FingerprintBuilder(), list[str](), list[str]()
         for id_, position in self.pipeline.store.chunks.read_positions(self.state.key.document_id, self.deadline):
-            if position.generation < self.records.generation:
+            if position.generation <= self.records.base_generation:
                 kept.add(id_, position)
                 older.append(id_)
             else:

@@ -20,12 +20,15 @@ class Recorder:
 
     Attributes:
         parsed: the document, once it is parsed.
-        generation: number of this version among those that were indexed, if it gets that far.
+        base_generation: how many versions were indexed before; chunks of a later generation are of this attempt or of
+            others since.
+        generation: that of the chunks this attempt writes. To repair the version that is indexed begins no new one.
     """
 
     def __init__(self, state: ObjectState, previous: Document | None, owner: str, tenant: str) -> None:
         self.parsed: ParsedDocument | None = None
-        self.generation = 1 + (previous.generation if previous else 0)
+        self.base_generation = previous.generation if previous else 0
+        self.generation = self.base_generation + (not _is_repair(previous, state))
         self._state = state
         self._previous = previous
         self._owner = owner
@@ -70,7 +73,7 @@ class Recorder:
             attempts=1 + (same.attempts if same else 0),
             parser_revision=parsing.PARSER_REVISION,
             warnings=tuple(self.parsed.warnings) if self.parsed else (),
-            generation=self.generation if state is DocumentState.INDEXED else self.generation - 1,
+            generation=self.generation if state is DocumentState.INDEXED else self.base_generation,
             claim=make_claim(self._owner) if state is DocumentState.PENDING and not failure else None,
             failure=failure,
             updated=clock.time(),
@@ -83,3 +86,10 @@ class Recorder:
         if self._fallback:
             return self._fallback.indexed_version, self._fallback.chunks, self._fallback.fingerprint
         return "", 0, EMPTY_FINGERPRINT
+
+
+def _is_repair(previous: Document | None, state: ObjectState) -> bool:
+    """Whether the index should hold exactly this version already."""
+    if previous is None or previous.state is not DocumentState.INDEXED:
+        return False
+    return (previous.version, previous.parser_revision) == (state.version, parsing.PARSER_REVISION)

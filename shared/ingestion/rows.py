@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from shared.domain.errors import DocumentError
 from shared.domain.models import digest
 from shared.store.fingerprints import ChunkPosition, join_generation
-from shared.store.rows import ChunkRow
+from shared.store.rows import ChunkRow, check_row
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.domain.models import Chunk, ObjectState
 
 
@@ -41,6 +44,19 @@ class RowMaker:
         location = msgspec.json.encode(chunk.location).decode("utf-8", "replace")
         row_digest = join_generation(digest(self._digest, location), self._generation)
         return ChunkPosition(chunk.ordinal, chunk.location.start, row_digest)
+
+    def check(self, chunks: Sequence[Chunk]) -> None:
+        """Refuse what Milvus would not accept, before it is billed.
+
+        Raises:
+            DocumentError: ``field_too_large``.
+        """
+        for chunk in chunks:
+            try:
+                check_row(self.make(chunk, ()))
+            except ValueError as error:
+                message = f"A chunk cannot be stored: {error}."
+                raise DocumentError("field_too_large", message, stage="chunking") from None
 
     def make(self, chunk: Chunk, vector: tuple[float, ...]) -> ChunkRow:
         """The row of a chunk."""
