@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from shared.runtime.settings import BucketSettings
 
-__all__ = ["SIDECAR", "Bucket", "ChangedError", "document_of"]
+__all__ = ["SIDECAR", "Bucket", "ChangedError", "_MissingError", "document_of"]
 Result = TypeVar("Result")
 
 _RETRY_POLICY = RetryPolicy(attempts=4, first_delay=0.3, max_delay=5)

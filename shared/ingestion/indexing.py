@@ -229,7 +229,7 @@ class Attempt:
         return parsed
 
     def _rewrite(self, chunks: Sequence[Chunk]) -> None:
-        """Write chunks whose place or document changed, with the vectors they have; those are not embedded again."""
+        """Write chunks that are at another place or of a changed document, with the vectors they have."""
         self.stage = "storing"
         vectors = self.pipeline.store.chunks.read_vectors([chunk.id for chunk in chunks], self.deadline)
         kept = [self.rows.make(chunk, vectors[chunk.id]) for chunk in chunks if chunk.id in vectors]

@@ -35,14 +35,14 @@ class Report(Struct, frozen=True):
 
     Attributes:
         listed: objects in the bucket; of a retry, documents in the registry.
-        stale: keys whose content the index does not hold; of a retry, the documents chosen.
+        stale: keys with content that the index does not hold; of a retry, the documents chosen.
         orphaned: keys the index holds and the bucket does not.
         results: what was done about them; empty for a dry run.
         unfinished: keys left to the next run because something failed.
         left: how many more were not begun in the time given, those that another process works on among them.
         usage: what the repairs cost altogether.
-        before: of a retry, the time it began, seconds since the epoch: the next run goes on with the documents whose
-            records are older.
+        before: of a retry, the time it began, seconds since the epoch: the next run goes on with the documents
+            of older records.
     """
 
     listed: int

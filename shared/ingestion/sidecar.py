@@ -36,11 +36,11 @@ def add_metadata(state: ObjectState, content: bytes) -> ObjectState:
     try:
         return replace(state, metadata={**state.metadata, **metadata.parse(content)})
     except ValueError as error:
-        return replace(state, problem=f"{SIDECAR} beside it cannot be used: {error}.")
+        return replace(state, problem=f"Its {SIDECAR} cannot be used: {error}.")
 
 
 def check_size(state: ObjectState) -> ObjectState:
-    """An object whose metadata is of a size that the index stores, or with why it cannot be used."""
+    """An object with metadata of a size that the index stores, or with why it cannot be used."""
     if state.problem or len(msgspec.json.encode(state.metadata)) <= _MAX_BYTES:
         return state
     return replace(state, metadata={}, problem=f"Its metadata is larger than {_MAX_BYTES} bytes")
