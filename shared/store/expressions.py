@@ -85,9 +85,13 @@ def select_document(document_id: str) -> str:
     return equals("document_id", document_id)
 
 
-def select_bucket(bucket: str) -> str:
-    """Select the chunks or records of a bucket."""
-    return equals("bucket", bucket)
+def select_bucket(bucket: str, prefix: str = "", state: DocumentState | None = None) -> str:
+    """Select the chunks or records of a bucket, with a key prefix; of records also those in ``state``."""
+    return all_of(
+        equals("bucket", bucket),
+        compile_filter({"prefix": {"key": prefix}}) if prefix else "",
+        equals("state", state.value) if state else "",
+    )
 
 
 def select_tenants(tenants: frozenset[str] | None) -> str:
