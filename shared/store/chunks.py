@@ -97,9 +97,20 @@ class ChunkCollection:
         """Compute the fingerprint of a document's chunks, read Strong."""
         return compute_fingerprint(self.read_positions(document_id, deadline))
 
-    def read_row_digests(self, ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
-        """Return the row digests of the chunks that exist, by id, read Strong."""
-        return {row["id"]: row["row_digest"] for row in self._read(ids, "row_digest", deadline)}
+    def read_rows_of(self, document_ids: Sequence[str], deadline: Deadline) -> Iterator[tuple[str, str, str]]:
+        """Yield id, document id and row digest of the chunks of documents that have few, read Strong."""
+        for batch in split(document_ids, _IDS_PER_CALL):
+            fields = ["id", "document_id", "row_digest"]
+            for row in self._client.query(self.name, among("document_id", batch), fields, deadline):
+                yield row["id"], row["document_id"], row["row_digest"]
+
+    def read_whole(self, ids: Sequence[str], deadline: Deadline) -> dict[str, SearchHit]:
+        """Return the chunks that exist, by id, with all that a hit has and a score of 0, read Strong."""
+        found: dict[str, SearchHit] = {}
+        for batch in split(ids, _ROWS_PER_WRITE):
+            for row in self._client.query(self.name, among("id", batch), ["id", *_HIT_FIELDS], deadline):
+                found[row["id"]] = read_hit(row["id"], row, 0.0)
+        return found
 
     def read_vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """Return the vectors of the chunks that exist, by id, read Strong."""

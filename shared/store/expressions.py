@@ -25,6 +25,7 @@ from unicodedata import normalize
 from shared.domain import metadata
 from shared.domain.errors import RequestError
 from shared.domain.models import DocumentState
+from shared.store.schema import VERSIONS_BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -105,6 +106,7 @@ def select_documents(tenants: frozenset[str] | None, state: DocumentState | None
     return all_of(
         select_tenants(tenants),
         equals("state", state.value) if state else f"not ({deleted})",
+        f"not ({equals('bucket', VERSIONS_BUCKET)})" if state is DocumentState.DELETED else "",
         compile_filter({"prefix": {"key": prefix}}) if prefix else "",
     )
 

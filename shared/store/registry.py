@@ -65,6 +65,14 @@ class DocumentRegistry:
             found.update((document.id, document) for document in map(_read_document, rows))
         return found
 
+    def read_keys(self, bucket: str, keys: Sequence[str], deadline: Deadline) -> list[Document]:
+        """Return the records of a bucket with one of ``keys``, read Strong."""
+        rows: list[dict[str, Any]] = []
+        for batch in split(keys, _IDS_PER_CALL):
+            condition = all_of(equals("bucket", bucket), among("key", batch))
+            rows += self._client.query(self.name, condition, ["record"], deadline)
+        return list(map(_read_document, rows))
+
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""
         rows = self._client.iterate(self.name, condition, ["id", "record"], deadline)

@@ -19,6 +19,8 @@ from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
 LAYOUT = 6
 # Limits of fields, which a server counts in bytes.
 MAX_TEXT_BYTES = 65_535
+# The bucket name of registry records that only mark versions of records sent as events; no listing shows them.
+VERSIONS_BUCKET = "(record versions)"
 # A JSON field holds at most 65,536 bytes. https://milvus.io/docs/limitations.md
 MAX_JSON_BYTES = 65_536
 MAX_BYTES = {
