@@ -1,4 +1,4 @@
-"""The operator's command line: check, package, openapi, roles, preflight, sync, retry, and run for one environment."""
+"""The operator's command line: check, package, docs, openapi, roles, preflight, sync, retry, and run."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return _retry(asked, environ)
             case "openapi":
                 return _openapi()
+            case "docs":
+                return _docs()
             case "preflight":
                 return _preflight(asked.deployment, environ, asked.env)
             case _:
@@ -63,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
     _add_retry(commands.add_parser("retry", help="try documents again that failed, or read them again"))
     commands.add_parser("openapi", help="describe the HTTP functions again, in shared/runtime/openapi.json")
+    commands.add_parser("docs", help="bring the tables of settings and errors in docs/ up to date")
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
     run.add_argument("program", nargs=argparse.REMAINDER)
     return parser
@@ -139,6 +142,14 @@ def _openapi() -> int:
     from shared.runtime.openapi import FILE
 
     openapi.write(Path.cwd(), FILE)
+    return 0
+
+
+def _docs() -> int:
+    from ops import docs
+
+    for page in docs.write(Path.cwd()):
+        print(f"{page} was brought up to date")
     return 0
 
 

@@ -354,7 +354,7 @@ SAFEGUARDS = (
     Safeguard(
         "only documented errors refuse a document",
         "a fault of this program condemns documents for good",
-        "shared/parsing/refusal.py",
+        "shared/parsing/refusing.py",
         "    except bad_file_errors as error:\n",
         "    except BaseException as error:\n",
         (f"{_OUTCOME}[type-error-InternalError internal_error-at once]",),

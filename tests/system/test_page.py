@@ -19,6 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from local import stack
 from local.stack import PROJECT, Plan, Ports
+from ops.docs.tables import plain, read_rows
 from tests.conftest import Oss
 
 if TYPE_CHECKING:
@@ -550,9 +551,8 @@ def test_both_languages_say_the_same_things_and_a_choice_is_kept(visit: Visit) -
 
 
 def test_every_reason_for_which_a_document_can_fail_has_advice(visit: Visit) -> None:
-    readme = (PROJECT / "README.md").read_text("utf-8")
-    table = readme.split("A document failed (`failure.code`", 1)[1].split("An event failed", 1)[0]
-    codes = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    text = (PROJECT / "docs/errors.md").read_text("utf-8")
+    codes = {plain(row[0]) for row in read_rows(text, "errors", "document")}
     assert codes
     visit.open()
     assert codes - set(visit.page.evaluate("Object.keys(WORDS.zh.advice)")) == set()
