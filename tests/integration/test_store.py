@@ -391,5 +391,5 @@ def test_a_collection_that_cannot_be_loaded_is_named_as_the_cause(
     administrator.release_collection(store.chunks.name)
     administrator.close()
     monkeypatch.setattr(MilvusClient, "load_collection", lambda *_, **__: None)
-    with pytest.raises(TransientError, match="milvus_not_loaded.*load_collection"):
+    with pytest.raises(TransientError, match=r"milvus_not_loaded.*load_collection"):
         store.chunks.search_dense([1.0] + [0.0] * 63, 5, "", soon())
