@@ -362,3 +362,34 @@ def test_a_server_that_never_speaks_costs_its_timeout_and_no_more() -> None:
         with pytest.raises(TransientError):
             Store(settings, SPACE).check(Deadline.after(4))
         assert time.monotonic() - started < 60
+
+
+def test_a_collection_that_an_administrator_released_is_loaded_again(fresh_milvus: MilvusSettings) -> None:
+    from pymilvus import MilvusClient
+
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    rows = chunk_rows("a.txt", ["Released."])
+    write(store, rows)
+    administrator = MilvusClient(fresh_milvus.uri, token=fresh_milvus.token.reveal())
+    for name in (store.chunks.name, store.registry.name):
+        administrator.release_collection(name)
+    administrator.close()
+    assert [hit.text for hit in store.chunks.search_dense(rows[0].vector, 5, "", soon())] == ["Released."]
+    assert store.registry.read(rows[0].chunk.document_id, soon()) is None
+    assert list(dict(store.chunks.read_positions(rows[0].chunk.document_id, soon()))) == [rows[0].chunk.id]
+
+
+def test_a_collection_that_cannot_be_loaded_is_named_as_the_cause(
+    fresh_milvus: MilvusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pymilvus import MilvusClient
+
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    administrator = MilvusClient(fresh_milvus.uri, token=fresh_milvus.token.reveal())
+    administrator.release_collection(store.chunks.name)
+    administrator.close()
+    monkeypatch.setattr(MilvusClient, "load_collection", lambda *_, **__: None)
+    with pytest.raises(TransientError, match=r"milvus_not_loaded.*load_collection"):
+        store.chunks.search_dense([1.0] + [0.0] * 63, 5, "", soon())
