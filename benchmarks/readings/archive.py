@@ -47,6 +47,13 @@ def use_leading_slashes(content: bytes) -> bytes:
     return pack({f"/{name}": part for name, part in unpack(content).items()})
 
 
+def declare_macros(content: bytes) -> bytes:
+    """A workbook that declares itself one with macros."""
+    old = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+    new = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+    return pack({name: part.replace(old, new) for name, part in unpack(content).items()})
+
+
 def move_folder(content: bytes, old: str, new: str) -> bytes:
     """The parts of a folder elsewhere, with all that names them."""
     parts = unpack(content)

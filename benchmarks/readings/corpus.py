@@ -20,7 +20,7 @@ _FORMATS: Final = tuple(
 )
 
 
-def make_corpus(seed: int, variants: int = 1) -> Iterator[Sample]:
+def make_corpus(seed: int, variants: int = 2) -> Iterator[Sample]:
     """Every kind in English and Chinese, so many times; the same seed gives the same documents."""
     for suffix, kinds in _FORMATS:
         for name, make in kinds.items():

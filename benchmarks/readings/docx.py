@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.readings import archive, wordml
+from benchmarks.readings.chart import Chart
 from benchmarks.readings.truth import Table, Truth, read_prose
 
 if TYPE_CHECKING:
@@ -146,17 +149,35 @@ def embedded(kind: str) -> Callable[[Vocabulary], Made]:
 
     def make(words: Vocabulary) -> Made:
         texts = words.sentences(4)
-        inner: bytes = {
-            "html": "<html><meta charset=utf-8><body>"
-            + "".join(f"<p>{escape(text)}</p>" for text in texts[1:3])
-            + "</body></html>",
-            "txt": "\n\n".join(texts[1:3]),
-            "docx": "",
-        }[kind].encode() or archive.pack(wordml.document("".join(wordml.paragraph(text) for text in texts[1:3])))
+        inner = _include(kind, texts[1:3])
         body = wordml.paragraph(texts[0]) + wordml.inclusion() + wordml.paragraph(texts[3])
         return archive.pack(wordml.document(body, included=(kind, inner))), read_prose(*texts)
 
     return make
+
+
+def _include(kind: str, texts: tuple[str, ...]) -> bytes:
+    if kind == "docx":
+        return archive.pack(wordml.document("".join(wordml.paragraph(text) for text in texts)))
+    if kind == "txt":
+        return "\n\n".join(texts).encode()
+    page = f"<html><meta charset=utf-8><body>{''.join(f'<p>{escape(text)}</p>' for text in texts)}</body></html>"
+    if kind == "html":
+        return page.encode()
+    message = MIMEMultipart("related")
+    message.attach(MIMEText(page, "html", "utf-8"))
+    return message.as_bytes()
+
+
+def chart(words: Vocabulary) -> Made:
+    """A chart between paragraphs."""
+    before, after = words.sentences(2)
+    made = Chart(words)
+    content = wordml.document(
+        wordml.paragraph(before) + wordml.chart() + wordml.paragraph(after), included=("xml", made.xml())
+    )
+    truth = made.truth(before, after)
+    return archive.pack(content), Truth(truth.words, sentences=(before, after), rows=truth.rows, is_repeating=True)
 
 
 def changed(change: Callable[[bytes], bytes]) -> Callable[[Vocabulary], Made]:
@@ -220,6 +241,8 @@ KINDS: Final[dict[str, Callable[[Vocabulary], Made]]] = {
     "footnotes": footnotes,
     "html inside": embedded("html"),
     "text inside": embedded("txt"),
+    "mht inside": embedded("mht"),
+    "chart": chart,
     "docx inside": embedded("docx"),
     "document2": changed(lambda content: archive.rename_part(content, "word/document.xml", "word/document2.xml")),
     "backslash names": changed(archive.use_backslashes),

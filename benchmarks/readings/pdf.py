@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.readings.truth import Truth, read_prose
@@ -101,16 +102,21 @@ def vertical(words: Vocabulary) -> Made:
     return canvas.content().replace(b"UniGB-UCS2-H", b"UniGB-UCS2-V"), read_prose(*texts)
 
 
-def form(words: Vocabulary) -> Made:
-    """Fields that were filled in."""
-    labels = words.labels(5)
-    values = [words.code(), *(Latin(words).name() for _ in range(4))]
-    canvas = _Page(words)
-    for at, (label, value) in enumerate(zip(labels, values, strict=True)):
-        canvas.draw(f"{label}:", _LEFT, _TOP - 40 * at)
-        place = {"x": 160, "y": _TOP - 40 * at - 6, "width": 260, "height": 20}
-        canvas.canvas.acroForm.textfield(name=f"field{at}", value=value, borderStyle="inset", **place)
-    return canvas.content(), Truth((*labels, *values), is_repeating=True)
+def form(*, is_labelled: bool) -> Callable[[Vocabulary], Made]:
+    """Fields that were filled in, with labels beside them or alone on the page."""
+
+    def make(words: Vocabulary) -> Made:
+        labels = words.labels(5) if is_labelled else ("",) * 5
+        values = [words.code(), *(Latin(words).name() for _ in range(4))]
+        canvas = _Page(words)
+        for at, (label, value) in enumerate(zip(labels, values, strict=True)):
+            if label:
+                canvas.draw(f"{label}:", _LEFT, _TOP - 40 * at)
+            place = {"x": 160, "y": _TOP - 40 * at - 6, "width": 260, "height": 20}
+            canvas.canvas.acroForm.textfield(name=f"field{at}", value=value, borderStyle="inset", **place)
+        return canvas.content(), Truth((*labels, *values), tuple(f"field{at}" for at in range(5)), is_repeating=True)
+
+    return make
 
 
 def typed_notes(words: Vocabulary) -> Made:
@@ -208,13 +214,12 @@ class _Page:
             self.draw(line, left, top - _LINE * at)
 
     def lines(self, texts: Sequence[str], width: int) -> list[str]:
-        """A paragraph cut into lines of ``width`` letters; Chinese ones hold half as many."""
+        """A paragraph cut into lines of ``width`` letters; Chinese ones hold half as many, and keep numbers whole."""
         import textwrap
 
         if not self._is_chinese:
             return textwrap.wrap(" ".join(texts), width)
-        joined = "".join(texts)
-        return [joined[at : at + width // 2] for at in range(0, len(joined), width // 2)]
+        return re.findall(rf"(?s).{{1,{width // 2}}}(?<!\d(?=\d))", "".join(texts))
 
     def turn(self) -> None:
         self.canvas.showPage()
@@ -233,7 +238,8 @@ KINDS: Final[dict[str, Callable[[Vocabulary], Made]]] = {
     "hyphens (en)": hyphens,
     "single glyphs": single_glyphs,
     "vertical (zh)": vertical,
-    "form": form,
+    "form": form(is_labelled=True),
+    "form without labels": form(is_labelled=False),
     "typed notes": typed_notes,
     "shadow": shadow,
     "bullets": bullets,

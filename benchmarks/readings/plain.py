@@ -47,6 +47,15 @@ def ansi(words: Vocabulary) -> Made:
     return "\n".join(lines).encode(), read_prose(*(f"ERROR {text} code=E{at}" for at, text in enumerate(texts)))
 
 
+def traditional(words: Vocabulary) -> Made:
+    """Traditional Chinese in Big5."""
+    lines = [
+        f"第{words.chance.randrange(10, 99)}號倉庫於五月{at}日收到{words.code()}，請保管員確認數量。"
+        for at in range(1, 12)
+    ]
+    return "\n\n".join(lines).encode("big5"), read_prose(*lines)
+
+
 def wide(words: Vocabulary) -> Made:
     """Full-width forms and radicals stay as written; they are compared by their plain forms."""
     texts = words.sentences(4)
@@ -74,6 +83,7 @@ KINDS: Final[dict[str, Callable[[Vocabulary], Made]]] = {
     "utf-8 with a mark": encoded("utf-8-sig", "utf-8-sig"),
     "utf-16": encoded("utf-16", "utf-16"),
     "national encoding": encoded("windows-1252", "gb18030"),
+    "big5 (zh)": traditional,
     "mixed encodings": mixed_log,
     "escape sequences": ansi,
     "full width": wide,

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.readings import archive
+from benchmarks.readings.chart import Chart
 from benchmarks.readings.truth import Truth, read_prose
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Made = tuple[bytes, Truth]
 
 SUFFIX: Final = "pptx"
+_P: Final = "http://schemas.openxmlformats.org/presentationml/2006/main"
 _A: Final = "http://schemas.openxmlformats.org/drawingml/2006"
 # A picture of one dot.
 _PIXEL: Final = base64.b64decode(
@@ -78,26 +80,30 @@ def merged_cells(words: Vocabulary) -> Made:
 
 def chart(words: Vocabulary) -> Made:
     """A chart: title, categories, series, values."""
-    from pptx.chart.data import CategoryChartData
     from pptx.enum.chart import XL_CHART_TYPE
 
-    title, name = words.title(), words.title()
-    categories = [words.name() for _ in range(4)]
-    series = {words.phrase() + str(at): [words.chance.randrange(100, 9999) for _ in categories] for at in (1, 2)}
-    data: Any = CategoryChartData()  # type: ignore[no-untyped-call]
-    data.categories = categories
-    for label, values in series.items():
-        data.add_series(label, values)
+    title, name, data = words.title(), words.title(), Chart(words)
     deck, slide = _titled(title)
-    made = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, 2_000_000, 6_000_000, 3_000_000, data).chart
+    place = (0, 2_000_000, 6_000_000, 3_000_000)
+    made = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *place, data.data).chart
     made.has_title = True
     made.chart_title.text_frame.text = name
-    records = tuple(
-        ((None, category), *((label, str(values[at])) for label, values in series.items()))
-        for at, category in enumerate(categories)
-    )
-    shown = (title, name, *categories, *series, *(str(value) for values in series.values() for value in values))
-    return archive.save(deck.save), Truth(shown, rows=records, is_repeating=True)
+    return archive.save(deck.save), data.truth(title, name)
+
+
+def comments(words: Vocabulary) -> Made:
+    """Comments on a slide."""
+    from pptx.opc.package import Part
+    from pptx.opc.packuri import PackURI
+
+    title, text = words.title(), words.sentence()
+    deck, slide = _titled(title)
+    comment = f'<p:cm authorId="0" idx="1"><p:pos x="1" y="1"/><p:text>{escape(text)}</p:text></p:cm>'
+    xml = f'<?xml version="1.0" encoding="UTF-8"?><p:cmLst xmlns:p="{_P}">{comment}</p:cmLst>'
+    type_ = "application/vnd.openxmlformats-officedocument.presentationml.comments+xml"
+    part = Part(PackURI("/ppt/comments/comment1.xml"), type_, deck.part.package, xml.encode())
+    slide.part.relate_to(part, f"{_R}/comments")
+    return archive.save(deck.save), read_prose(title, text)
 
 
 def diagram(words: Vocabulary) -> Made:
@@ -157,5 +163,6 @@ KINDS: Final[dict[str, Callable[[Vocabulary], Made]]] = {
     "merged cells": merged_cells,
     "chart": chart,
     "diagram": diagram,
+    "comments": comments,
     "picture": picture,
 }

@@ -8,10 +8,19 @@ from typing import Final
 _W: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _R: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _M: Final = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+_DRAWING: Final = "http://schemas.openxmlformats.org/drawingml/2006"
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml"
-_INCLUDED_TYPES: Final = {"html": "text/html", "txt": "text/plain", "docx": f"{_OFFICE}.document.main+xml"}
+_CHUNK, _CHART = "aFChunk", "chart"
+# Relation and type of a part inside the document, by the ending of its name.
+_INCLUDED: Final = {
+    "html": (_CHUNK, "text/html"),
+    "txt": (_CHUNK, "text/plain"),
+    "mht": (_CHUNK, "message/rfc822"),
+    "docx": (_CHUNK, f"{_OFFICE}.document.main+xml"),
+    "xml": (_CHART, "application/vnd.openxmlformats-officedocument.drawingml.chart+xml"),
+}
 
 
 def document(
@@ -28,8 +37,9 @@ def document(
     if included:
         kind, inner = included
         parts[f"word/inner.{kind}"] = inner
-        relations.append(_relation("included", f"{_R}/aFChunk", f"inner.{kind}"))
-        types.append(f'<Override PartName="/word/inner.{kind}" ContentType="{_INCLUDED_TYPES[kind]}"/>')
+        relation, type_ = _INCLUDED[kind]
+        relations.append(_relation("included", f"{_R}/{relation}", f"inner.{kind}"))
+        types.append(f'<Override PartName="/word/inner.{kind}" ContentType="{type_}"/>')
     spaces = f'xmlns:w="{_W}" xmlns:r="{_R}" xmlns:m="{_M}" xmlns:v="urn:schemas-microsoft-com:vml"'
     defaults = (
         '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
@@ -123,6 +133,15 @@ def footnotes(text: str) -> str:
 def inclusion() -> str:
     """Where the included file of `document` stands."""
     return '<w:altChunk r:id="included"/>'
+
+
+def chart() -> str:
+    """Where the included chart of `document` stands."""
+    place = f'<c:chart xmlns:c="{_DRAWING}/chart" r:id="included"/>'
+    data = f'<a:graphicData uri="{_DRAWING}/chart">{place}</a:graphicData>'
+    graphic = f'<a:graphic xmlns:a="{_DRAWING}/main">{data}</a:graphic>'
+    inline = f'<wp:inline xmlns:wp="{_DRAWING}/wordprocessingDrawing">{graphic}</wp:inline>'
+    return f"<w:p><w:r><w:drawing>{inline}</w:drawing></w:r></w:p>"
 
 
 def _relation(name: str, type_: str, target: str) -> str:

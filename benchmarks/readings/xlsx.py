@@ -293,5 +293,6 @@ KINDS: Final[dict[str, Callable[[Vocabulary], Made]]] = {
     "default password": default_password,
     "backslash names": renamed(archive.use_backslashes),
     "leading slash names": renamed(archive.use_leading_slashes),
+    "macros.xlsm": renamed(archive.declare_macros),
     "parts elsewhere": renamed(lambda content: archive.move_folder(content, "xl", "book")),
 }
