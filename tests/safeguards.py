@@ -117,8 +117,8 @@ SAFEGUARDS = (
         "Strong reads",
         "a decision follows what was true a moment ago",
         "shared/store/client.py",
-        """fields: list[str], deadline: Deadline, consistency: str = "Strong\"""",
-        """fields: list[str], deadline: Deadline, consistency: str = "Bounded\"""",
+        """consistency: str = "Strong",\n        limit: int""",
+        """consistency: str = "Bounded",\n        limit: int""",
         (f"{_HISTORIES}test_reads_that_come_late_decide_nothing",),
     ),
     Safeguard(

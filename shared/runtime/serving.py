@@ -16,10 +16,12 @@ from shared.runtime import workspace
 gc.disable()
 
 bind = f"{os.environ.get('LISTEN_HOST', '0.0.0.0')}:{os.environ.get('FC_CUSTOM_LISTEN_PORT', '9000')}"  # noqa: S104
-worker_class = "gthread"
+worker_class = "shared.runtime.worker.Worker"
 workers = 1
 timeout = 0
 keepalive = 900
+# Connections, not requests: an idle one costs some kilobytes. Below the 1,024 files a process may open.
+worker_connections = 800
 graceful_timeout = 60
 # A folder in memory: the heartbeat file on a slow disk blocks the worker.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
