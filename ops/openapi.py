@@ -144,7 +144,8 @@ _ABOUT = """Semantic search over an OSS bucket. Bodies are JSON in UTF-8, whatev
 Errors have a stable `code` and a `message` for people. Other paths answer 404 `not_found`, other methods 405
 `method_not_allowed`, and requests that are not valid HTTP any status with `http_<status>`. Every path can also answer
 400 `invalid_body` or `asynchronous_call`, 408 `request_too_slow`, 414 `link_too_long`, 415 `unsupported_encoding` and
-503 `keys_unavailable`. `null` in an optional field counts as left out. `HEAD` works where `GET` does. Every answer has its id in
+503 `keys_unavailable`. `null` in an optional field counts as left out. `HEAD` works where `GET` does. Every answer has
+its id in
 `x-request-id` and its trace in `traceparent`; a 503 has `Retry-After`."""
 
 

@@ -281,9 +281,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Connection) -> bool:
         """Answer the request; whether the connection can serve another."""
         conn.sock.settimeout(_SEND_SECONDS)
+        if conn.failure:
+            self.handle_error(conn.request, conn.sock, conn.client, conn.failure)
+            return False
         try:
-            if conn.failure:
-                raise conn.failure
             return bool(self.handle_request(conn.request, conn))
         except (OSError, StopIteration) as error:
             self.log.debug("the connection is lost: %s", error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import gzip
+import http.client
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,8 +39,17 @@ application = Application(
     "served", authenticator=Authenticator(("secret",)), prepare=lambda _: None, body_limits={{"/echo": {LIMIT}}}
 )
 app = application.flask
-app.post("/echo")(lambda: answer({{"bytes": len(request.get_data()), "text": request.get_data()[:20].decode()}}))
-app.get("/large")(lambda: answer({{"words": "breeze " * 10_000}}))
+
+
+@app.post("/echo")
+def echo():
+    data = request.get_data()
+    return answer({{"bytes": len(data), "text": data[:20].decode()}})
+
+
+@app.get("/large")
+def large():
+    return answer({{"words": "breeze " * 10_000}})
 """
 
 
@@ -150,13 +161,13 @@ def test_several_requests_may_follow_each_other_without_waiting(server: Server) 
 
 
 def test_a_connection_is_kept_for_further_requests(server: Server) -> None:
-    with requests.Session() as session:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+        ports = set()
         for _ in range(20):
-            assert (
-                session.post(f"{server.url}/echo", b"x" * 100_000, headers=KEY, timeout=20).json()["bytes"] == 100_000
-            )
-        (pool,) = [session.get_adapter(server.url).poolmanager.connection_from_url(server.url)]
-        assert pool.num_connections == 1
+            connection.request("POST", "/echo", b"x" * 100_000, KEY)
+            assert json.loads(connection.getresponse().read())["bytes"] == 100_000
+            ports.add(connection.sock.getsockname()[1])
+    assert len(ports) == 1
 
 
 MALFORMED = {
@@ -287,10 +298,6 @@ def test_bodies_of_callers_without_a_key_take_no_memory(server: Server) -> None:
 def memory(server: Server) -> int:
     """Resident bytes of the worker."""
     children = [str(server.pid)]
-    with open(f"/proc/{server.pid}/task/{server.pid}/children") as file:
-        children += file.read().split()
-    pages = 0
-    for pid in children:
-        with open(f"/proc/{pid}/statm") as file:
-            pages += int(file.read().split()[1])
+    children += Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in children)
     return pages * os.sysconf("SC_PAGESIZE")
