@@ -12,6 +12,7 @@ import logging
 import selectors
 import socket
 import time
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -47,9 +48,11 @@ _HEAD_BYTES = 32 * 1024
 _READ_BYTES = 64 * 1024
 # Bodies of all connections together: received, waiting for a thread, and being worked on.
 _HELD_BYTES = 32 * 1024 * 1024
-# A body up to this size is received however much is held.
+# A body up to this size never waits: all connections together may have 13 MB of such.
 _SMALL_BYTES = 16 * 1024
 _CHECK_SECONDS = 0.5
+_BUSY = "Other large requests are in progress; try again, or send less at once."
+_TOO_SLOW = "The request arrived too slowly."
 
 
 class Connection(TConn):  # type: ignore[misc] # gunicorn is not typed
@@ -63,7 +66,8 @@ class Connection(TConn):  # type: ignore[misc] # gunicorn is not typed
         ends: when the request must have arrived; 0 while none does.
         to_drain: bytes that may still be read and dropped after the last answer; 0 before.
         scanned: bytes of the buffer that hold no end of a head.
-        held: bytes of the body in memory.
+        needed: bytes of memory that its body takes, if it is not small.
+        held: bytes of them that were granted.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -77,6 +81,7 @@ class Connection(TConn):  # type: ignore[misc] # gunicorn is not typed
         self.to_drain = 0
         self.requests = 0
         self.scanned = 0
+        self.needed = 0
         self.held = 0
 
     def touch(self) -> None:
@@ -98,7 +103,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._receiving: set[Connection] = set()
-        self._paused: set[Connection] = set()
+        self._waiting: deque[Connection] = deque()
         self._held = 0
         self._checked = 0.0
 
@@ -120,12 +125,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self._checked = now
         for connection in [one for one in self._receiving if force or one.deadline <= now]:
-            if connection.ends and not connection.to_drain and not force:
-                self._refuse(
-                    connection, RequestError("request_too_slow", "The request arrived too slowly.", status=408)
-                )
-            else:
+            if force or connection.to_drain or not connection.ends:
                 self._drop(connection)
+            elif connection in self._waiting:
+                self._refuse(connection, RequestError("busy", _BUSY, status=503))
+            else:
+                self._refuse(connection, RequestError("request_too_slow", _TOO_SLOW, status=408))
 
     def _cap_keepalive(self, deadline: float) -> None:
         for connection in self._receiving:
@@ -135,9 +140,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Wait for the next request on the connection, or close it."""
         is_kept = not fs.cancelled() and fs.exception() is None and fs.result()
         is_drained = conn.body is None or (conn.body.is_complete and conn.body.problem is not Problem.MALFORMED)
-        self._hold(conn, 0)
-        for paused in list(self._paused):
-            self._resume(paused)
+        self._release(conn)
         if is_kept and is_drained:
             conn.reset(self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
             self._receive(conn)
@@ -153,15 +156,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _forget(self, connection: Connection) -> None:
         self._receiving.discard(connection)
-        if connection in self._paused:
-            self._paused.discard(connection)
+        if connection in self._waiting:
+            self._waiting.remove(connection)
         else:
             with suppress(KeyError, ValueError, OSError):
                 self.poller.unregister(connection.sock)
 
     def _drop(self, connection: Connection) -> None:
         self._forget(connection)
-        self._hold(connection, 0)
+        self._release(connection)
         self.nr_conns -= 1
         connection.close()
 
@@ -177,16 +180,39 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             self._receive(connection)
 
-    def _pause(self, connection: Connection) -> None:
+    # -- memory of bodies, in the main thread
+
+    def _reserve(self, connection: Connection) -> bool:
+        """Whether the body of a request may be received now; otherwise it waits until others are done."""
+        if connection.held < connection.needed:
+            if self._held and (self._held + connection.needed > _HELD_BYTES or self._waiting):
+                self._wait(connection)
+                return False
+            self._grant(connection)
+        return True
+
+    def _wait(self, connection: Connection) -> None:
         self._forget(connection)
         self._receiving.add(connection)
-        self._paused.add(connection)
+        self._waiting.append(connection)
+        connection.deadline = time.monotonic() + _REQUEST_SECONDS
 
-    def _resume(self, connection: Connection) -> None:
-        self._paused.discard(connection)
-        connection.ends = 0.0
-        connection.touch()
-        self._receive(connection)
+    def _grant(self, connection: Connection) -> None:
+        connection.held = connection.needed
+        self._held += connection.needed
+
+    def _release(self, connection: Connection) -> None:
+        self._held -= connection.held
+        connection.held = connection.needed = 0
+        while self._waiting and (not self._held or self._held + self._waiting[0].needed <= _HELD_BYTES):
+            following = self._waiting.popleft()
+            self._grant(following)
+            following.ends = 0.0
+            following.touch()
+            self._receive(following)
+            data = bytes(following.buffer)
+            following.buffer.clear()
+            self._feed(following, data)
 
     # -- requests, in the main thread
 
@@ -239,7 +265,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if headers.get("content-encoding", "identity").strip().lower() not in ("identity", "") and not body.is_complete:
             body.problem = Problem.ENCODED
         connection.request, connection.body = request, body
-        self._invite(connection)
+        size = limit if isinstance(body, ChunkedBody) else reader.length if isinstance(reader, LengthReader) else 0
+        connection.needed = size if keep and body.problem is Problem.NONE and size > _SMALL_BYTES else 0
 
     def _invite(self, connection: Connection) -> None:
         request, body = connection.request, connection.body
@@ -252,8 +279,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         body = connection.body
         if body is None:
             return
+        if not self._reserve(connection):
+            connection.buffer += data
+            return
+        self._invite(connection)
         rest = body.feed(data) if body.problem is Problem.NONE else data
-        self._hold(connection, len(body.content))
         if body.is_complete or body.problem is not Problem.NONE:
             connection.buffer += rest
             received: ReceivedBody = body.finish()
@@ -261,12 +291,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if not body.is_complete or body.problem is Problem.MALFORMED:
                 connection.request.force_close()
             self._dispatch(connection)
-        elif self._held > _HELD_BYTES and len(body.content) > _SMALL_BYTES:
-            self._pause(connection)
-
-    def _hold(self, connection: Connection, size: int) -> None:
-        self._held += size - connection.held
-        connection.held = size
 
     def _refuse(self, connection: Connection, error: Exception) -> None:
         connection.failure = error

@@ -133,7 +133,6 @@ def test_bodies_made_to_take_memory_stay_below_what_the_function_has(
             if len(body) > limit:
                 assert set(pool.map(send, [(path, body)] * 4)) <= {400, 413}
         assert peak(pid) < function.memory_size * 1_000_000
-        print(name, f"{peak(pid) / 1e6:.0f} MB at most")
 
         def good() -> Any:
             path, body = ("/embed", {"texts": ["fine"]}) if name == "embed" else ("/search", {"query": "fine"})
