@@ -38,7 +38,7 @@ from shared.runtime.settings import EmbedSettings
 from shared.runtime.web import Application, build_or_exit, read_settings_or_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.domain.models import Embedding
     from shared.embedding.parameters import EmbeddingParameters
@@ -112,7 +112,8 @@ def embed() -> Response:
     body = read_body(EmbedRequest, settings.max_texts)
     _check_count("texts", body.texts)
     parameters = embedder.make_parameters(body.text_type, body.dimension, body.output_type, body.instruct)
-    with vectors.reserve(len(body.texts) * parameters.dimension * _NUMBER_BYTES, deadline()):
+
+    def embed_texts() -> Response:
         if body.too_long == "split":
             parts = pooling.split(body.texts, embedder.is_too_long)
             embedded = pooling.pool(_embed(parts.texts, parameters), parts)
@@ -128,6 +129,8 @@ def embed() -> Response:
             )
         )
 
+    return _within_memory(len(body.texts) * parameters.dimension, embed_texts)
+
 
 @app.post("/v1/embeddings")
 def embed_for_openai() -> Response:
@@ -137,7 +140,8 @@ def embed_for_openai() -> Response:
     texts = [body.input] if isinstance(body.input, str) else body.input
     _check_count("input", texts)
     parameters = embedder.make_parameters(body.read_text_type(), body.read_dimension())
-    with vectors.reserve(len(texts) * parameters.dimension * _NUMBER_BYTES, deadline()):
+
+    def embed_texts() -> Response:
         embedded = _embed(texts, parameters)
         tokens = embedded.usage.tokens
         return answer(
@@ -151,6 +155,8 @@ def embed_for_openai() -> Response:
                 usage=OpenAIUsage(prompt_tokens=tokens, total_tokens=tokens),
             )
         )
+
+    return _within_memory(len(texts) * parameters.dimension, embed_texts)
 
 
 @app.get("/v1/models")
@@ -170,6 +176,18 @@ def show_model(name: str) -> Response:
 def describe_api() -> Response:
     """The OpenAPI description of the HTTP functions."""
     return Response(openapi.read(), mimetype="application/json")
+
+
+def _within_memory(numbers: int, embed_texts: Callable[[], Response]) -> Response:
+    """Embed once the memory for so many numbers is free, and hold it until the answer is sent."""
+    release = vectors.reserve(numbers * _NUMBER_BYTES, deadline())
+    try:
+        response = embed_texts()
+    except BaseException:
+        release()
+        raise
+    response.call_on_close(release)
+    return response
 
 
 def _describe_model() -> OpenAIModel:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from shared.runtime.retrying import Deadline
 
@@ -29,9 +28,10 @@ class MemoryBudget:
         self._free = total
         self._changed = threading.Condition()
 
-    @contextmanager
-    def reserve(self, size: int, deadline: Deadline) -> Iterator[None]:
+    def reserve(self, size: int, deadline: Deadline) -> Callable[[], None]:
         """Hold ``size`` bytes, or all there are if it is more, as soon as they are free; small requests never wait.
+
+        Returns: what gives them back, to be called once.
 
         Raises:
             TransientError: ``busy``: the others still needed them at the deadline.
@@ -41,9 +41,9 @@ class MemoryBudget:
             if not self._changed.wait_for(lambda: self._free >= wanted, max(0.0, deadline.remaining())):
                 raise TransientError("busy", "Other large requests are in progress; try again, or send fewer texts.")
             self._free -= wanted
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += wanted
-                self._changed.notify_all()
+        return lambda: self._give_back(wanted)
+
+    def _give_back(self, size: int) -> None:
+        with self._changed:
+            self._free += size
+            self._changed.notify_all()

@@ -47,7 +47,7 @@ _LINGER_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 32 * 1024
 _READ_BYTES = 64 * 1024
 # Bodies of all connections together: received, waiting for a thread, and being worked on.
-_HELD_BYTES = 32 * 1024 * 1024
+_HELD_BYTES = 24 * 1024 * 1024
 # A body up to this size never waits: all connections together may have 13 MB of such.
 _SMALL_BYTES = 16 * 1024
 _CHECK_SECONDS = 0.5
