@@ -1,4 +1,4 @@
-"""The operator's command line: check, package, openapi, roles, preflight, sync, and run for one environment."""
+"""The operator's command line: check, package, docs, openapi, roles, preflight, sync, and run for one environment."""
 
 # a command line speaks by printing
 from __future__ import annotations
@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return _sync(environ, dry_run=asked.dry_run)
             case "openapi":
                 return _openapi()
+            case "docs":
+                return _docs()
             case "preflight":
                 return _preflight(asked.deployment, environ, asked.env)
             case _:
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
     commands.add_parser("openapi", help="describe the HTTP functions again, in shared/runtime/openapi.json")
+    commands.add_parser("docs", help="bring the tables of settings and errors in docs/ up to date")
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
     run.add_argument("program", nargs=argparse.REMAINDER)
     return parser
@@ -120,6 +123,14 @@ def _openapi() -> int:
     from shared.runtime.openapi import FILE
 
     openapi.write(Path.cwd(), FILE)
+    return 0
+
+
+def _docs() -> int:
+    from ops import docs
+
+    for page in docs.write(Path.cwd()):
+        print(f"{page} was brought up to date")
     return 0
 
 

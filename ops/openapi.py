@@ -1,4 +1,4 @@
-"""The OpenAPI description of the HTTP functions, from their types and the README's examples.
+"""The OpenAPI description of the HTTP functions, from their types and the examples of docs/api.md.
 
 Shapes are those of the msgspec types that the functions decode and encode. What types cannot express is listed here:
 the routes, and which errors each can answer with. Tests compare both with the applications and with the error codes
@@ -153,13 +153,13 @@ def describe(root: Path) -> dict[str, Any]:
     """The description.
 
     Args:
-        root: the project, with the README that has the examples.
+        root: the project, with the page docs/api.md that has the examples.
     """
-    readme = (root / "README.md").read_text("utf-8")
+    page = (root / "docs/api.md").read_text("utf-8")
     bodies: dict[str, list[Any]] = {}
-    for path, body in _EXAMPLE_BODY.findall(readme):
+    for path, body in _EXAMPLE_BODY.findall(page):
         bodies.setdefault(path, []).append(json.loads(body))
-    answers = [json.loads(block) for block in _EXAMPLE_ANSWER.findall(readme)]
+    answers = [json.loads(block) for block in _EXAMPLE_ANSWER.findall(page)]
     schemas = _schemas()
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:

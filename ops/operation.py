@@ -27,7 +27,7 @@ class Operation:
     Attributes:
         takes: its body, or its query string where ``by_link``.
         gives: its answer; without one, ``content`` is the media type of what it gives.
-        marks: fields that identify its answer among the README's examples.
+        marks: fields that identify its answer among the examples of docs/api.md.
         errors: what it can fail with.
     """
 

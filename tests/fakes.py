@@ -1,7 +1,7 @@
 """A bucket, a DashScope and a Milvus in memory: our real clients, with the vendor's end of the line replaced.
 
 `Bucket`, `Embedder` and `Store` run as they are down to the call of the vendor's SDK, which a `Wire` carries to an
-object of this process. `test_fakes` holds them to the same laws as the real ones. A wire may do to a call whatever a
+object of this process. `test_fakes` holds them to the same tests as the real ones. A wire may do to a call whatever a
 network does; nothing is repeated without the caller, so that every call is one step.
 """
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from shared import parsing
 from shared.domain.models import Embedding
 from shared.embedding.calls import ModelCalls
 from shared.embedding.dashscope import DashScopeClient
@@ -33,7 +34,9 @@ from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
+    from shared.domain.models import ParsedDocument
     from shared.embedding.parameters import EmbeddingParameters
     from shared.runtime.retrying import Deadline
 
@@ -321,13 +324,18 @@ def _holds(condition: str, row: dict[str, Any]) -> bool:
     return bool(eval(_compiled(condition), {"__builtins__": {}}, row))
 
 
+def parse_here(path: Path, key: str, limits: parsing.Limits, _deadline: Deadline) -> ParsedDocument:
+    """Parse a file in this process: a child would answer when the machine has time for it."""
+    return parsing.parse(path, key, limits)
+
+
 class FakeStore(Store):
     """`Store` before an index in memory: its collections stand, and it knows no search by words."""
 
     def __init__(self, index: Index, wire: Wire | None = None) -> None:
         super().__init__(MilvusSettings(uri="http://fake"), SPACE, FakeMilvusClient(index, wire or Wire()))
         self._is_ready = True
-        self._has_keywords = False
+        self.chunks._has_keywords = False
 
 
 class FakeMilvusClient(Client):

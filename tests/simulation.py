@@ -59,7 +59,19 @@ from shared.runtime.clock import ManualClock, use
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
 from shared.store.expressions import select_document
-from tests.fakes import BUCKET, REFUSED, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects, Wire, vector_of
+from tests.fakes import (
+    BUCKET,
+    REFUSED,
+    FakeBucket,
+    FakeEmbedder,
+    FakeStore,
+    Index,
+    Model,
+    Objects,
+    Wire,
+    parse_here,
+    vector_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -91,8 +103,9 @@ def text(key: str, letters: str) -> bytes:
 
 
 def _paragraph(key: str, letter: str) -> str:
-    subject = f"something {REFUSED}" if letter == "!" else f"the matter of {letter * 3}"
-    return f"Paragraph {letter} of the document called {key} tells, in one sentence of some length, of {subject}."
+    subject = REFUSED if letter == "!" else f"the matter of {letter * 3}"
+    name = "X" if letter == "!" else letter  # "!" would end a sentence
+    return f"Paragraph {name} of the document called {key} tells, in one sentence of some length, of {subject}."
 
 
 @lru_cache(maxsize=10_000)
@@ -166,7 +179,11 @@ class World:
     def ingestion(self, wire: Wire | None = None) -> Ingestion:
         """A process of its own."""
         return Ingestion(
-            FakeBucket(self.objects, wire), FakeEmbedder(self.model, wire), FakeStore(self.index, wire), _SETTINGS
+            FakeBucket(self.objects, wire),
+            FakeEmbedder(self.model, wire),
+            FakeStore(self.index, wire),
+            _SETTINGS,
+            parse=parse_here,
         )
 
     def key(self, name: str) -> ObjectKey:
@@ -228,7 +245,7 @@ class World:
         found += [
             f"the vector of chunk {row['ordinal']} is not that of its text"
             for row in rows
-            if tuple(row["vector"]) != vector_of(row["text"])
+            if tuple(row["vector"]) != vector_of(f"{row['context']}\n{row['text']}" if row["context"] else row["text"])
         ]
         content = self.objects.held[key].content
         if _indexable(key, content, state.problem):

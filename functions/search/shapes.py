@@ -117,6 +117,7 @@ class LocationItem(TypedDict):
     sheet: str | None
     row: int | None
     headings: tuple[str, ...]
+    columns: Annotated[tuple[str, ...], Meta(description="Column labels, where the chunk holds rows of a table.")]
     ordinal: Annotated[int, Meta(description="Position among the document's chunks, counted from 0.")]
 
 
@@ -314,6 +315,7 @@ def _location(chunk: Any) -> LocationItem:
         "sheet": place.sheet,
         "row": place.row,
         "headings": place.headings,
+        "columns": place.columns,
         "ordinal": chunk.ordinal,
     }
 

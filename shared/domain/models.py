@@ -275,6 +275,8 @@ class SearchHit(Struct, frozen=True):
         ordinal: position in the document, counted from 0.
         metadata: given by the document's owner.
         tenant: the tenant that owns the document, or empty.
+        context: title, section path and the like, which were embedded in front of the text.
+        words: tokens of context and text in lines; only of hits by keywords.
     """
 
     id: str
@@ -288,3 +290,5 @@ class SearchHit(Struct, frozen=True):
     ordinal: int = 0
     metadata: dict[str, Any] = {}
     tenant: str = ""
+    context: str = ""
+    words: str = ""

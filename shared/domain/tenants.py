@@ -1,4 +1,4 @@
-"""Whose a document is: taken from its key or from what its owner says of it, by one rule for all documents."""
+"""The tenant of a document: taken from its key or its metadata, by one rule for all documents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tenancy(Struct, frozen=True):
     def of(self, key: str, metadata: Mapping[str, Any]) -> str:
         """The tenant of a document; empty where the rule names none, and then only unbound keys see it."""
         tenant = self._named(key, metadata)
-        # A name that does not fit is nobody's: cut off, it might be somebody else's.
+        # A name that does not fit names no tenant: cut off, it might be the name of another.
         return tenant if len(tenant.encode("utf-8", "surrogatepass")) <= MOST_BYTES else ""
 
     def _named(self, key: str, metadata: Mapping[str, Any]) -> str:

@@ -22,7 +22,8 @@ from shared.domain.models import DocumentState, Usage
 from shared.domain.tenants import Tenancy
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.events import Action, ObjectEvent, Unknown
-from shared.ingestion.indexing import Attempt, Outcome, Pipeline, Result
+from shared.ingestion.indexing import Attempt, Outcome, Parse, Pipeline, Result
+from shared.parsing import parse_bounded
 from shared.runtime import logs
 from shared.runtime.retrying import Deadline
 from shared.store.expressions import select_bucket
@@ -81,8 +82,9 @@ class Ingestion:
         store: Store,
         settings: IngestionSettings,
         tenancy: Tenancy = _NO_TENANTS,
+        parse: Parse = parse_bounded,
     ) -> None:
-        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy)
+        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse)
         self._tenancy = tenancy
         self._bucket = bucket
         self._embedder = embedder

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,9 +29,9 @@ from shared.store.fingerprints import EMPTY_FINGERPRINT, ChunkPosition, ChunkSet
 from shared.store.rows import ChunkRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from shared.domain.models import Chunk, ObjectState
+    from shared.domain.models import Chunk, ObjectState, ParsedDocument
     from shared.domain.tenants import Tenancy
     from shared.embedding.embedder import Embedder
     from shared.ingestion.bucket import Bucket
@@ -72,14 +72,22 @@ class Result(Struct, frozen=True):
     failure: Failure | None = None
 
 
+Parse: TypeAlias = "Callable[[Path, str, parsing.Limits, Deadline], ParsedDocument]"
+
+
 class Pipeline(Struct, frozen=True):
-    """What a document passes through on its way into the index."""
+    """What a document passes through on its way into the index.
+
+    Attributes:
+        parse: reads a file; `parsing.parse_bounded`, or one that needs no process of its own.
+    """
 
     bucket: Bucket
     embedder: Embedder
     store: Store
     settings: IngestionSettings
     tenancy: Tenancy
+    parse: Parse
 
 
 @dataclass
@@ -185,7 +193,7 @@ class Attempt:
         self.stage = "parsing"
         self.wanted = ChunkSet()
         limits = parsing.Limits(max_bytes=settings.max_file_bytes)
-        parsed = parsing.parse_bounded(path, self.state.key.key, limits, self.deadline.minus(_RESERVE_SECONDS))
+        parsed = self.pipeline.parse(path, self.state.key.key, limits, self.deadline.minus(_RESERVE_SECONDS))
         self.title = parsed.title
         self.row_digest = digest(self.title, self.state.version, str(self.state.modified), self.tenant)
         chunks = chunking.chunk(

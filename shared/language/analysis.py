@@ -50,6 +50,7 @@ _UNIT = re.compile(
     rf" ?(?:(?P<group>[万亿])(?P<counted>[{DENSE}]?)|(?P<dense>[{DENSE}])|(?P<latin>[A-Za-z°%]{{1,4}})(?![A-Za-z]))"
 )
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
+_LAST_TOKEN = re.compile(r"\s\S*\Z|\A\S*\Z")
 _NOT_WORD = re.compile(r"\W+")
 _VERSION = re.compile(r"v\d+(?:\.\d+)+", re.IGNORECASE)
 _CONNECTOR = re.compile(r"[-_./'&+@:]+")
@@ -205,10 +206,10 @@ def _split_word(word: str) -> list[str]:
     return [part[:_MAX_TOKEN_CHARACTERS] for part in _CAMEL.findall(word)] or [word[:_MAX_TOKEN_CHARACTERS]]
 
 
-def join_tokens(tokens: Iterable[str], max_bytes: int) -> str:
-    """Tokens as one text split by spaces, as many as fit into ``max_bytes`` of UTF-8."""
-    text = " ".join(tokens)
+def join_tokens(tokens: Iterable[str], max_bytes: int, joint: str = " ") -> str:
+    """Tokens, or lines of them, as one text, as many tokens as fit into ``max_bytes`` of UTF-8."""
+    text = joint.join(tokens)
     data = text.encode("utf-8", "ignore")
     if len(data) <= max_bytes:
         return text
-    return data[: max_bytes + 1].decode("utf-8", "ignore").rpartition(" ")[0]
+    return _LAST_TOKEN.sub("", data[: max_bytes + 1].decode("utf-8", "ignore"))

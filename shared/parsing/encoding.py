@@ -1,88 +1,113 @@
-"""Bytes to text: which encoding a file is in, and a stream of clean characters whatever it holds.
-
-UTF-8 is checked strictly over the whole file, because a file may be ASCII for a megabyte and GB18030 behind it.
-Where UTF-8 fails, the bytes around the failure are decoded by each candidate, and the one whose characters are the
-most common in its language wins; charset-normalizer is asked when none is convincing.
-"""
+"""Bytes to text: a stream of clean characters whatever a text file holds."""
 
 from __future__ import annotations
 
 import codecs
 import io
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
+from shared.language.radicals import RADICALS
+from shared.parsing.detection import detect, read_line
 from shared.parsing.prose import pieces
 from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _CHUNK_BYTES = 1 << 20
-_SAMPLE_BYTES = 1 << 16
-# Below this share of common characters a guess is no better than chance: misread Chinese scores under 0.15.
-_CONVINCING = 0.25
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with UTF-16's
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-
-# The most frequent characters of modern Chinese, simplified, then the traditional forms that differ.
-_SIMPLIFIED = frozenset(
-    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
-    "如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将"
-    "两高间由问很最重并物手应战向头文体政美相见被利什二等产或新己制身果加西斯月话合回特代内信表化老给世位次度门任常先海通教儿原东声提立及"
-    "比员解水名真论处走义各入几口认条平系气题活尔更别打女变四神总何电数安少报才结反受目太量再感建务做接必场件计管期市直德资命山金指克许统"
-    "区保至队形社便空决治展马科司五基眼书非则听白却界达光放强即像难且权思王象完设式色路记南品住告类求据程北边死张该交规万取拉格望觉术领共"
-    "确传师观清今切院让识候带导争运笔组织系服务数据搜索文档您好请测试中文件内容使用"
-)
-_TRADITIONAL = frozenset(
-    "國為這個來會時學說們發對長過著經門動進區開產軍還種現機體與當兩實關從內沒將員東頭間無見戰點場數樣問萬級應資務氣漢總電聲設義統處馬領隊計別"
-    "權話報給變書華議稱決張導術結師達題條規縣風運組濟黨論強黃選記卻職號類傳帶農邊據聯廣質陽難歷專車舉線團備爭眾連調轉讓較際親單紅價約亞則屬積"
-    "圖極裝許參觀魚辦復遠構隨熱值網語鐵斷愛律紀況證編滿覺雙確織樂後裡麼業樣幾認讀請測試檔檢臺灣圓買賣兒飛龍鳥島書寫聽們"
-)
-_CHINESE = _SIMPLIFIED | _TRADITIONAL | frozenset("，。、：；！？“”‘’（）《》「」『』…—　")
-_JAPANESE = frozenset("。、「」『』・ー日本人年大国一出生学中会時見行月前後間今高気手事者思言自分東京方私")
-_KOREAN = frozenset(
-    "이다는의에을를가은도고하지로기리사한자대시인어나아서해라만들있것수그정부전제도과와으여보장니습요되게면일"
-)
-_LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœšžÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒŠŽ’‘“”–—…€£©®°«»¿¡§·•´¼½¾²³")
-
-_FOREIGN_RUN = re.compile("[^\x00-\x7f]+")
 _NOISE = re.compile(
-    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\uffff\U000e0000-\U000e007f]+"
 )
-_BREAKS = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
+_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+# What a terminal acts on and does not show: colours, cursor, titles. ECMA-48, 5.4 and 5.6; possessive, so linear.
+_ESCAPE = re.compile(
+    "\x1b\\[[0-?]*+[ -/]*+[@-~]?|\x1b[\\]PX^_][^\x07\x1b\n]*+(?:\x07|\x1b\\\\)|\x1b[ -/]*+[0-~]?"
+    "|\x9b[0-9;]*+[A-HJKSTfmsu]"
+)
+_LONGEST_ESCAPE_CHARACTERS = 512
+# A character typed over another, as manual pages are printed bold or underlined.
+_OVERSTRUCK = re.compile("[^\x08\n]\x08")
+# Only copies of PDF files hold these; what is seen is the ordinary character.
+_LOOKALIKE = re.compile("[\u2e80-\u2fd5\ufb00-\ufb06]")
+_LIGATURES = ("ff", "fi", "fl", "ffi", "ffl", "st", "st")
+_LOOKALIKES = RADICALS | {0xFB00 + place: letters for place, letters in enumerate(_LIGATURES)}
+_PAGE_BREAK = "\x0c"
 
 
 def clean(text: str) -> str:
-    """``text`` without what nobody reads, so that it encodes to UTF-8 and equal texts are equal.
+    """``text`` without what is not shown, so that it encodes to UTF-8 and equal texts are equal.
 
-    Control and zero-width characters, byte-order marks, lone surrogates and replacement characters go; every kind of
-    line break becomes ``\\n``.
+    Terminal escape sequences, control and zero-width characters, byte-order marks, lone surrogates and replacement
+    characters go; every kind of line break becomes ``\\n``; radicals and ligatures that PDF files are copied with
+    become the characters they look like.
     """
-    return _NOISE.sub("", _BREAKS.sub("\n", text))
+    if "\x1b" in text or "\x9b" in text:
+        text = _ESCAPE.sub("", text)
+    if "\x08" in text:
+        text = _OVERSTRUCK.sub("", text)
+    text = _NOISE.sub("", _BREAKS.sub("\n", text))
+    return text if text.isascii() else _LOOKALIKE.sub(lambda match: _LOOKALIKES.get(ord(match[0]), match[0]), text)
 
 
-def decode(path: Path) -> Iterator[str]:
+def decode(path: Path, *, pages: bool = False) -> Iterator[str]:
     """The text of a file in clean stretches of about a million characters.
+
+    Args:
+        path: the file.
+        pages: whether page breaks (form feeds) are kept; else they are line breaks.
 
     Raises:
         DocumentError: ``format_mismatch`` when the bytes are not text in any encoding.
     """
-    encoding = detect(path)
-    # A byte that does not fit is dropped: one damaged character must not cost the whole document.
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
+    held = ""
+    for text in _decoded(path):
+        # An escape sequence may go on in the next stretch.
+        cut = text.find("\x1b", max(0, len(text) - _LONGEST_ESCAPE_CHARACTERS))
+        ready, held = (held + text, "") if cut < 0 else (held + text[:cut], text[cut:])
+        yield _cleaned(ready, pages=pages)
+    yield _cleaned(held, pages=pages)
+
+
+def _cleaned(text: str, *, pages: bool) -> str:
+    return _PAGE_BREAK.join(map(clean, text.split(_PAGE_BREAK))) if pages else clean(text)
+
+
+def _decoded(path: Path) -> Iterator[str]:
+    encoding, mixed = detect(path)
     with path.open("rb") as stream:
-        while data := stream.read(_CHUNK_BYTES):
-            yield clean(decoder.decode(data))
-    yield clean(decoder.decode(b"", final=True))
+        blocks = iter(partial(stream.read, _CHUNK_BYTES), b"")
+        if mixed:
+            yield from _mixed(blocks, encoding)
+            return
+        # A byte that does not fit is dropped: one damaged character must not cost the whole document.
+        decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
+        for data in blocks:
+            yield decoder.decode(data)
+        yield decoder.decode(b"", final=True)
+
+
+def _mixed(blocks: Iterable[bytes], encoding: str) -> Iterator[str]:
+    """The text of a file that is not UTF-8, or not in every line."""
+    rest = b""
+    for data in blocks:
+        *whole, rest = (rest + data).split(b"\n")
+        if len(rest) > _CHUNK_BYTES:
+            cut = _last_break(rest)
+            whole, rest = [*whole, rest[:cut]], rest[cut:]
+            yield "\n".join(read_line(line, encoding) for line in whole)
+        elif whole:
+            yield "".join(f"{read_line(line, encoding)}\n" for line in whole)
+    yield read_line(rest, encoding)
+
+
+def _last_break(line: bytes) -> int:
+    """Where a line may be cut: before the last byte that is no part of a longer character in these encodings."""
+    cut = max(line.rfind(mark) for mark in (b" ", b",", b".", b"-", b'"'))
+    return cut if cut > 0 else len(line)
 
 
 def decode_whole(path: Path, longest: int, declared: str = "") -> str:
@@ -124,8 +149,17 @@ def lines(path: Path, longest: int, *, cut: bool) -> Iterator[str]:
     Raises:
         DocumentError: ``too_large`` for a longer line when ``cut`` is false.
     """
+    return split_lines(decode(path), longest, cut=cut)
+
+
+def split_lines(texts: Iterable[str], longest: int, *, cut: bool) -> Iterator[str]:
+    """The lines of a text given in parts; the arguments are those of `lines`.
+
+    Raises:
+        DocumentError: ``too_large`` for a longer line when ``cut`` is false.
+    """
     rest = ""
-    for text in decode(path):
+    for text in texts:
         rest += text
         *whole, rest = rest.split("\n")
         for line in whole:
@@ -144,138 +178,3 @@ def _fitting(line: str, longest: int, *, cut: bool) -> Iterator[str]:
         yield from pieces(line, longest)
     else:
         raise refusal("too_large", f"A line is longer than {longest} characters.")
-
-
-def detect(path: Path) -> str:
-    """Name of the codec that reads the file.
-
-    Raises:
-        DocumentError: ``format_mismatch`` when the bytes are not text in any encoding.
-    """
-    with path.open("rb") as stream:
-        head = stream.read(_SAMPLE_BYTES)
-    for mark, encoding in _MARKS:
-        if head.startswith(mark):
-            return encoding
-    if wide := _wide(head):
-        return wide
-    if _is_binary(head):
-        raise refusal("format_mismatch", "The name says this is text, but the content is not.")
-    failure = _utf8_failure(path)
-    if failure is None:
-        return "utf-8"
-    with path.open("rb") as stream:
-        stream.seek(max(0, failure - _SAMPLE_BYTES // 2))
-        return _guess(stream.read(_SAMPLE_BYTES))
-
-
-def _wide(head: bytes) -> str:
-    """UTF-16 without a mark, told by the zero bytes of its ASCII characters or by common Chinese ones."""
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    half = max(1, len(head) // 2)
-    if odd > 0.2 * half and even < 0.02 * half + 1:
-        return "utf-16-le"
-    if even > 0.2 * half and odd < 0.02 * half + 1:
-        return "utf-16-be"
-    if 0 in head[:1024]:
-        for encoding in ("utf-16-le", "utf-16-be"):
-            text = _decoded(head, encoding)
-            if text and _share(text, _CHINESE) > _CONVINCING:
-                return encoding
-    return ""
-
-
-def _is_binary(head: bytes) -> bool:
-    controls = len(head) - len(head.translate(None, bytes({*range(9), 11, *range(14, 27), *range(28, 32)})))
-    return controls > 0.1 * len(head)
-
-
-def _utf8_failure(path: Path) -> int | None:
-    """Offset of the first bytes that are not UTF-8, near enough to sample around it."""
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    offset = 0
-    with path.open("rb") as stream:
-        while data := stream.read(_CHUNK_BYTES):
-            try:
-                decoder.decode(data)
-            except UnicodeDecodeError as error:
-                return offset + error.start
-            offset += len(data)
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return offset
-    return None
-
-
-def _guess(sample: bytes) -> str:
-    if _is_damaged_utf8(sample):
-        return "utf-8"
-    scores = {encoding: score(text) for encoding, score in _CANDIDATES.items() if (text := _decoded(sample, encoding))}
-    best = max(scores, key=lambda encoding: scores[encoding], default="")
-    if best and scores[best] >= _CONVINCING:
-        return best
-    # Imported here: its tables cost 20 ms and almost every file is decided before.
-    from charset_normalizer import from_bytes
-
-    guess = from_bytes(sample[: 1 << 14]).best()
-    return guess.encoding if guess else "cp1252"
-
-
-def _is_damaged_utf8(sample: bytes) -> bool:
-    """Whether ``sample`` is UTF-8 but for a few bytes; the other encodings break nearly every sequence."""
-    text = sample.decode("utf-8", "replace")
-    foreign = sum(1 for character in text if character > "\x7f")
-    wrong = text.count("\ufffd")
-    return foreign - wrong > 10 * wrong
-
-
-def _decoded(sample: bytes, encoding: str) -> str:
-    """``sample`` decoded strictly, but for characters its ends cut in two; empty when it does not fit."""
-    for start in range(4 if len(sample) == _SAMPLE_BYTES else 1):
-        try:
-            return codecs.getincrementaldecoder(encoding)("strict").decode(sample[start:])
-        except UnicodeDecodeError:
-            continue
-    return ""
-
-
-def _share(text: str, common: frozenset[str]) -> float:
-    """Share of the non-ASCII characters of ``text`` that are in ``common``."""
-    foreign = [character for character in text if character > "\x7f"]
-    return sum(1 for character in foreign if character in common) / max(1, len(foreign))
-
-
-def _chinese(text: str) -> float:
-    return _share(text, _CHINESE)
-
-
-def _japanese(text: str) -> float:
-    foreign = [character for character in text if character > "\x7f"]
-    hits = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe" or character in _JAPANESE)
-    # Without kana it is not Japanese, and misread Chinese has next to none.
-    kana = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe")
-    return hits / max(1, len(foreign)) if kana > 0.15 * len(foreign) else 0.0
-
-
-def _korean(text: str) -> float:
-    return _share(text, _KOREAN)
-
-
-def _latin(text: str) -> float:
-    """Western letters stand alone among ASCII; misread Chinese comes in pairs."""
-    foreign = alone = 0
-    for run in _FOREIGN_RUN.findall(text):
-        foreign += len(run)
-        alone += run in _LATIN
-    return alone / max(1, foreign)
-
-
-_CANDIDATES: dict[str, Callable[[str], float]] = {
-    "gb18030": _chinese,
-    "cp950": _chinese,
-    "cp932": _japanese,
-    "euc_jp": _japanese,
-    "cp949": _korean,
-    "cp1252": _latin,
-}

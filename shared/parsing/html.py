@@ -1,25 +1,24 @@
-"""Web pages: headings, paragraphs, lists and table rows, without scripts and navigation.
-
-The page is first reduced to bare tags and escaped text. lexbor then sees exactly the tags that were counted, so the
-bound on nesting holds whatever the page hides in attributes, comments or scripts; its own time is quadratic in depth.
-"""
+"""Web pages: headings, paragraphs, lists, table rows and code, without scripts, navigation and what is hidden."""
 
 from __future__ import annotations
 
 import codecs
 import re
-from html import escape, unescape
-from io import StringIO
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from shared.domain.models import ParsedDocument
-from shared.parsing.encoding import clean, decode_whole
+from msgspec.structs import replace
+
+from shared.domain.models import BlockKind, ParsedDocument
+from shared.parsing import html_table
+from shared.parsing.encoding import decode_whole
+from shared.parsing.html_inline import BLOCKS, HEADINGS, inline, lines_of, text_of
+from shared.parsing.html_list import Numbers, definitions, disclosure, item_lines
+from shared.parsing.markup import reduce
 from shared.parsing.outline import Outline
-from shared.parsing.refusal import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from selectolax.lexbor import LexborNode
@@ -33,60 +32,71 @@ _CHARSET = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.
 # What pages call these encodings is smaller than what they use: https://encoding.spec.whatwg.org/#names-and-labels
 _SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "big5": "cp950", "shift_jis": "cp932", "iso-8859-1": "cp1252"}
 
-_DROPPED = "script|style|noscript|template|iframe|noframes|noembed|textarea|svg|math|object|canvas|select|xmp|plaintext"
-# As the tokenizer of https://html.spec.whatwg.org/multipage/parsing.html reads them: comments, dropped elements with
-# their content, tags with their attributes, markup declarations. Possessive, so that time stays linear.
-_ATTRIBUTES = r"(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?+)?+|=)*+(?:>|\Z)"
-_MARKUP = re.compile(
-    r"<!--(?:-?>|.*?(?:--!?>|\Z))"
-    rf"|<(?P<dropped>{_DROPPED})(?=[\s/>]){_ATTRIBUTES}.*?(?:</(?P=dropped)(?=[\s/>])[^>]*+>|\Z)"
-    rf"|<(?P<end>/?)(?P<name>[a-z][^\s/>]*+){_ATTRIBUTES}"
-    r"|<[!?/][^>]*+(?:>|\Z)",
-    re.IGNORECASE | re.DOTALL,
+_STRUCTURE = (
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "pre",
+    "table",
+    "dl",
+    "details",
+    "form",
+    "section",
+    "article",
+    "figure",
+    "hr",
 )
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
-_VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr"}
-)
-# Their end tag may be left out, so an open one says nothing about depth; what nests them is counted.
-_SELF_ENDING = frozenset(
-    {"html", "head", "body", "p", "li", "dt", "dd", "thead", "tbody", "tfoot", "tr", "td", "th", "rt", "rp"}
-)
-
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_BOILERPLATE = frozenset({"nav", "footer", "aside"})
-_BLOCKS = frozenset(
-    {"p", "div", "section", "article", "main", "header", "footer", "nav", "aside", "hgroup", "search", "center"}
-    | {"ul", "ol", "li", "dl", "dt", "dd", "dir", "menu", "table", "caption", "tr", "td", "th", "blockquote", "pre"}
-    | {"form", "fieldset", "legend", "figure", "figcaption", "address", "details", "summary", "hr", "body"}
-)
-_STRUCTURE_IN_ROW = "table, h1, h2, h3, h4, h5, h6"
-_TEXT, _COMMENT = "-text", "-comment"
+_STRUCTURE_IN_ROW = "table, h1, h2, h3, h4, h5, h6, pre"
+_HEADING_OR_CODE = "h1, h2, h3, h4, h5, h6, pre"
+_GROUPS = {"thead": 0, "tbody": 1, "tfoot": 2}
+_CONTENT = frozenset({"main", "article", "blockquote", "figure"})
+# A list item stays one block with the items inside it up to this size.
+_LONGEST_ITEM_CHARACTERS = 1_200
+# A cell that holds this much in several paragraphs is a part of the page's layout.
+_LONGEST_CELL_CHARACTERS = 1_000
+_LONGEST_KEYS_CHARACTERS = 200
+_LINE_NUMBERS = re.compile(r"1\s+2(?:\s+[0-9]{1,6})*\s*")
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
-    """The blocks of a page; navigation, footers and asides are left out when anything else is there.
+    """The blocks of a page; navigation, and footers and asides outside its main part, only where nothing else is there.
 
     Raises:
         DocumentError: ``too_large``, ``too_deep``.
     """
-    # Imported here: 7 MB of parser that nothing but a web page needs.
+    # Imported here: 7 MB of parser that only a web page needs.
     from selectolax.lexbor import LexborHTMLParser
 
     source = decode_whole(path, limits.max_whole_bytes, declared=_declared(path))
-    page = LexborHTMLParser(_Reduction(limits).of(source))
+    page = LexborHTMLParser(reduce(source, limits))
     title = page.css_first("title")
     body = page.body
     if body is None:
         return ParsedDocument("", iter(()))
-    blocks = _Walk(_BOILERPLATE).blocks(body)
+    warnings: list[str] = []
+    blocks = _Walk(Outline(), warnings, whole=False).blocks(body)
     first = next(blocks, None)
-    whole = _Walk(frozenset()).blocks(body) if first is None else chain((first,), blocks)
-    return ParsedDocument(" ".join(title.text().split()) if title else "", whole)
+    whole = _Walk(Outline(), warnings, whole=True).blocks(body) if first is None else chain((first,), blocks)
+    return ParsedDocument(" ".join(title.text().split()) if title else "", whole, warnings=warnings)
+
+
+def read(source: str, limits: Limits, outline: Outline, warnings: list[str]) -> Iterator[Block]:
+    """The blocks of HTML inside another document, which continue ``outline``.
+
+    Raises:
+        DocumentError: ``too_large``, ``too_deep``.
+    """
+    from selectolax.lexbor import LexborHTMLParser
+
+    body = LexborHTMLParser(reduce(source, limits)).body
+    return _Walk(outline, warnings, whole=True).blocks(body) if body else iter(())
 
 
 def _declared(path: Path) -> str:
-    """The encoding the page names, when its first bytes agree; a page saved anew as UTF-8 often keeps its old label."""
+    """The encoding the page names, when its first bytes agree; converted pages may keep an old label."""
     with path.open("rb") as stream:
         head = stream.read(1 << 16)
     match = _CHARSET.search(head[:_PRESCAN_BYTES])
@@ -115,134 +125,185 @@ def _is_unicode(head: bytes) -> bool:
 _TRUSTED = ("utf-8", "utf8", "gb", "big5", "cp", "shift", "euc", "iso-", "iso8859", "windows-", "koi8", "latin", "hz")
 
 
-class _Reduction:
-    """Rewrites a page as bare tags and escaped text, counting how deep the tags stand in one another."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._open: dict[str, int] = {}
-        self._depth = 0
-
-    def of(self, source: str) -> str:
-        # A list of a million short strings would take ten times the page.
-        reduced = StringIO()
-        at = 0
-        for number, match in enumerate(_MARKUP.finditer(source), start=1):
-            if number > self._limits.max_tags:
-                raise refusal("too_large", f"The page holds more than {self._limits.max_tags} tags.")
-            reduced.write(_escaped(source[at : match.start()]))
-            reduced.write(self._tag(match))
-            at = match.end()
-        reduced.write(_escaped(source[at:]))
-        return reduced.getvalue()
-
-    def _tag(self, match: re.Match[str]) -> str:
-        name = (match["name"] or "").lower()
-        if not _NAME.fullmatch(name):
-            return " " if name else ""
-        if name not in _VOID and name not in _SELF_ENDING:
-            self._count(name, -1 if match["end"] else 1)
-        return f"<{match['end']}{name}>"
-
-    def _count(self, name: str, step: int) -> None:
-        count = self._open.get(name, 0)
-        if step > 0 or count > 0:
-            self._open[name] = count + step
-            self._depth += step
-        if self._depth > self._limits.max_nesting:
-            raise refusal("too_deep", f"The page nests its elements more than {self._limits.max_nesting} deep.")
-
-
-def _escaped(text: str) -> str:
-    return escape(clean(unescape(text)), quote=False) if "&" in text or "<" in text else text
-
-
 class _Walk:
     """One pass over the tree, without recursion."""
 
-    def __init__(self, left_out: frozenset[str]) -> None:
-        self._left_out = left_out
-        self._outline = Outline()
+    def __init__(self, outline: Outline, warnings: list[str], *, whole: bool) -> None:
+        self._outline = outline
+        self._warnings = warnings
+        self._whole = whole
+        self._copies = html_table.Copies()
+        self._numbers = Numbers()
+        self._text: list[str] = []
+        self._content = 0
+        self._items = 0
 
     def blocks(self, body: LexborNode) -> Iterator[Block]:
-        text: list[str] = []
-        pre = 0
-        for node, opens in _steps(body, self._enters):
-            name = node.tag or ""
-            if name == _TEXT:
-                text.append(_characters(node) if pre else _collapsed(_characters(node)))
-            elif name == "br":
-                text.append("\n" if opens else "")
-            elif name in _HEADINGS or name in _BLOCKS:
-                yield from self._block("".join(text))
-                text = []
-                pre += (1 if opens else -1) if name == "pre" else 0
-                if opens and not self._enters(node):
-                    yield from self._whole(node, name)
-        yield from self._block("".join(text))
+        """The blocks of ``body`` in reading order."""
+        node: LexborNode | None = body.first_child
+        above: list[LexborNode] = []
+        while node is not None or above:
+            if node is None:
+                node = above.pop()
+                yield from self._close(node)
+            elif (yield from self._open(node)) and (child := node.first_child) is not None:
+                above.append(node)
+                node = child
+                continue
+            node = node.next
+        yield from self._flush()
+        if self._copies.exhausted:
+            self._warnings.append("Merged cells of its tables cover too many cells; some were read once only.")
 
-    def _enters(self, node: LexborNode) -> bool:
-        """Whether to go on inside ``node``; a heading, a row of data and what is left out are taken whole."""
+    def _open(self, node: LexborNode) -> Generator[Block, None, bool]:
+        """The blocks that end where ``node`` begins, or that it is; returns whether to go on inside."""
         name = node.tag or ""
-        if name in self._left_out or name in _HEADINGS or name == "title":
+        text = inline(node)
+        if text is not None:
+            self._text.append(text)
             return False
-        return name != "tr" or node.css_first(_STRUCTURE_IN_ROW) is not None
+        if name not in BLOCKS:
+            return True
+        if not self._whole and self._is_around(node, name):
+            return False
+        yield from self._flush()
+        blocks = self._taken(node, name)
+        if blocks is not None:
+            yield from blocks
+            return False
+        self._enter(node, name, 1)
+        return True
 
-    def _whole(self, node: LexborNode, name: str) -> Iterator[Block]:
-        if name in _HEADINGS:
-            title = _inner_text(node)
-            if title:
-                yield self._outline.heading(_HEADINGS[name], title)
-        elif name == "tr":
-            cells = [_inner_text(cell) for cell in node.iter(include_text=False)]
-            yield from self._block(" | ".join(cell for cell in cells if cell))
+    def _close(self, node: LexborNode) -> Iterator[Block]:
+        name = node.tag or ""
+        if name in BLOCKS:
+            yield from self._flush()
+            self._enter(node, name, -1)
 
-    def _block(self, text: str) -> Iterator[Block]:
-        lines = [line.rstrip() for line in text.split("\n")]
-        shown = "\n".join(lines).strip("\n")
-        if shown.strip():
-            yield self._outline.passage(shown if "\n" in shown else shown.strip())
+    def _enter(self, node: LexborNode, name: str, step: int) -> None:
+        if name in _CONTENT or node.attributes.get("role") == "main":
+            self._content += step
+        if name == "li":
+            self._items += step
+            if step > 0:
+                self._text.append(self._numbers.mark(node))
+        elif name in ("ol", "ul", "menu", "dir"):
+            self._numbers.enter(node) if step > 0 else self._numbers.leave()
+
+    def _is_around(self, node: LexborNode, name: str) -> bool:
+        """Whether ``node`` is not part of what the page is about: navigation, a sidebar, the site's footer."""
+        role = node.attributes.get("role")
+        if name == "nav" or role == "navigation":
+            return True
+        return not self._content and (name in ("aside", "footer") or role in ("complementary", "contentinfo"))
+
+    def _taken(self, node: LexborNode, name: str) -> Iterator[Block] | None:
+        """The blocks of an element that is read as a whole; ``None`` for one to go into."""
+        if name in HEADINGS:
+            return self._heading(HEADINGS[name], text_of(node))
+        if name == "pre":
+            return self._code(node)
+        if name == "li":
+            return self._item(node)
+        if name in ("dl", "details") and not _has_structure(node, name):
+            return self._group(node, name)
+        if name == "table" and not _is_layout(node):
+            return html_table.blocks(_rows(node), self._outline.location, self._copies)
+        if name == "tr" and node.css_first(_STRUCTURE_IN_ROW) is None:
+            return self._line(" | ".join(filter(None, map(text_of, node.iter(include_text=False)))))
+        return None
+
+    def _heading(self, level: int, title: str) -> Iterator[Block]:
+        if title := title.rstrip("¶ "):
+            yield self._outline.heading(level, title)
+
+    def _code(self, node: LexborNode) -> Iterator[Block]:
+        text = text_of(node, keep=True)
+        if text.strip() and not _LINE_NUMBERS.fullmatch(text.strip()):
+            yield self._outline.block(text.strip("\n"), BlockKind.CODE)
+
+    def _item(self, node: LexborNode) -> Iterator[Block] | None:
+        if _has_structure(node, "li"):
+            return None
+        lines = list(item_lines(node, self._numbers, ""))
+        if sum(map(len, lines)) > _LONGEST_ITEM_CHARACTERS and node.css_first("ul, ol") is not None:
+            self._numbers.back()
+            return None
+        return self._line("\n".join(lines), BlockKind.ITEM)
+
+    def _group(self, node: LexborNode, name: str) -> Iterator[Block]:
+        for keys, text in definitions(node) if name == "dl" else disclosure(node):
+            if text:
+                block = self._outline.block(text, BlockKind.ITEM)
+                yield replace(block, keys=keys) if len(keys) <= _LONGEST_KEYS_CHARACTERS else block
+
+    def _line(self, text: str, kind: BlockKind = BlockKind.ROW) -> Iterator[Block]:
+        if text.strip():
+            yield self._outline.block(text, kind)
+
+    def _flush(self) -> Iterator[Block]:
+        text = "\n".join(lines_of("".join(self._text)))
+        self._text.clear()
+        yield from self._line(text, BlockKind.ITEM if self._items else BlockKind.TEXT)
 
 
-def _steps(root: LexborNode, enters: Callable[[LexborNode], bool]) -> Iterator[tuple[LexborNode, bool]]:
-    """Each node under ``root`` as it opens (true) and, if entered, as it closes (false)."""
-    node: LexborNode | None = root.first_child
-    above: list[LexborNode] = []
-    while node is not None or above:
-        if node is None:
-            node = above.pop()
-            yield node, False
-            node = node.next
-            continue
-        yield node, True
-        child = node.first_child if enters(node) else None
-        if child is None:
-            node = node.next
-        else:
-            above.append(node)
-            node = child
+def _has_structure(node: LexborNode, name: str) -> bool:
+    """Whether parts of a page are inside ``node``, so that it is more than an item; ``name`` is its tag."""
+    others = ", ".join(tag for tag in _STRUCTURE if tag != name)
+    # A selector finds the node itself too.
+    return node.css_first(others) is not None or (name in _STRUCTURE and len(node.css(name)) > 1)
 
 
-def _inner_text(node: LexborNode) -> str:
-    """All text under ``node`` on one line, blocks kept apart by a space."""
-    parts: list[str] = []
-    for inner, _ in _steps(node, lambda _: True):
-        name = inner.tag or ""
-        if name == _TEXT:
-            parts.append(_characters(inner))
-        elif name in _BLOCKS or name == "br":
-            parts.append(" ")
-    return " ".join("".join(parts).split())
+def _is_layout(node: LexborNode) -> bool:
+    """Whether a table only arranges parts of the page: what it holds is read cell after cell."""
+    if node.attributes.get("role") in ("presentation", "none") or node.css_first(_HEADING_OR_CODE) is not None:
+        return True
+    rows = list(_own_rows(node))
+    cells = [cell for row, _, _ in rows for cell in row.iter(include_text=False) if cell.tag in ("td", "th")]
+    if any(cell.tag == "th" for cell in cells):
+        return False
+    if len(cells) <= len(rows) or len(node.css("table")) > 1:
+        return True
+    return any(_is_long(cell) for cell in cells)
 
 
-def _characters(node: LexborNode) -> str:
-    return node.text_content or ""
+def _is_long(cell: LexborNode) -> bool:
+    blocks = sum(1 for child in cell.iter(include_text=False) if child.tag in BLOCKS)
+    return blocks >= 3 and len(cell.text_content or "") > _LONGEST_CELL_CHARACTERS
 
 
-def _collapsed(text: str) -> str:
-    """White space as a browser shows it, except that a line break beside Chinese is no space at all."""
-    return _SPACE.sub(" ", _WIDE_BREAK.sub("", text))
+def _own_rows(node: LexborNode) -> Iterator[tuple[LexborNode, int, bool]]:
+    """The rows of a table, not of tables inside it, with the number of their group and whether that is the head."""
+    groups = [
+        child for child in node.iter(include_text=False) if child.tag in _GROUPS and "hidden" not in child.attributes
+    ]
+    groups.sort(key=lambda group: _GROUPS[group.tag or ""])
+    for number, group in enumerate(groups):
+        for row in group.iter(include_text=False):
+            if row.tag == "tr" and "hidden" not in row.attributes:
+                yield row, number, group.tag == "thead"
 
 
-_SPACE = re.compile(r"[ \t\n]+")
-_WIDE_BREAK = re.compile(r"(?<=[\u2e80-\u9fff\uff00-\uffef])[ \t]*\n\s*(?=[\u2e80-\u9fff\uff00-\uffef])")
+def _rows(node: LexborNode) -> list[html_table.Row]:
+    caption = node.css_first("caption")
+    rows = [html_table.Row(list(_cells(row)), group, head) for row, group, head in _own_rows(node)]
+    title = text_of(caption) if caption is not None and caption.parent == node else ""
+    return [html_table.Row([html_table.Cell(title, columns=1 << 20)], -1), *rows] if title else rows
+
+
+def _cells(row: LexborNode) -> Iterator[html_table.Cell]:
+    for cell in row.iter(include_text=False):
+        if cell.tag in ("td", "th") and "hidden" not in cell.attributes:
+            spans = cell.attributes
+            yield html_table.Cell(
+                text_of(cell),
+                _span(spans.get("rowspan"), 65_534),
+                _span(spans.get("colspan"), 1_000) or 1,
+                cell.tag == "th",
+            )
+
+
+def _span(text: str | None, most: int) -> int:
+    """Rows or columns a cell spans, as its attribute gives them."""
+    digits = (text or "1").strip()
+    return min(int(digits), most) if digits.isascii() and digits.isdigit() and len(digits) < 9 else 1

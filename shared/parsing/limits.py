@@ -34,7 +34,7 @@ class Limits(Struct, frozen=True):
         max_memory_bytes: address space of the process that reads the file, libraries and interpreter included. Four
             of these and the function fit into 2,048 MiB.
         max_seconds: CPU time for reading any file.
-        seconds_per_mebibyte: CPU time a file may take for its size; ordinary ones take a tenth.
+        seconds_per_mebibyte: CPU time a file may take for its size; Markdown and HTML take half, others less.
     """
 
     max_bytes: int = 1536 * _MEBIBYTE
@@ -54,4 +54,4 @@ class Limits(Struct, frozen=True):
     max_block_characters: int = 16_384
     max_memory_bytes: int = 384 * _MEBIBYTE
     max_seconds: int = 15
-    seconds_per_mebibyte: int = 1
+    seconds_per_mebibyte: int = 5

@@ -1,169 +1,217 @@
-"""Markdown, read line by line: headings, paragraphs, lists, tables and code fences.
+"""Markdown: headings, paragraphs, list items, table rows and code, as markdown-it parses CommonMark with tables.
 
-A full CommonMark tree is not needed to find passages, and a line reader streams. The rules for what opens and
-closes a block are those of https://spec.commonmark.org/0.31.2/.
+markdown-it keeps a whole text in memory, so that a file is parsed part by part.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from shared.domain.models import ParsedDocument
-from shared.parsing.encoding import lines
+from shared.domain.models import Block, BlockKind, Location, ParsedDocument
+from shared.parsing import front_matter, markdown_parts, table
+from shared.parsing.encoding import decode, split_lines
+from shared.parsing.markdown_inline import check_box, excess_cells, parser, text_of
 from shared.parsing.outline import Outline
-from shared.parsing.prose import join_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from shared.domain.models import Block
+    from markdown_it.token import Token
+
     from shared.parsing.limits import Limits
 
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
-_ATX_TAIL = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
-_SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)$")
-_RULE = re.compile(r" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
-_ITEM = re.compile(r"\s*(?:[-*+]|[0-9]{1,9}[.)])\s")
-_DELIMITER_ROW = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
-_CELL_BORDER = re.compile(r"(?<!\\)\|")
-_FRONT_TITLE = re.compile(r"title\s*:\s*[\"']?(.*?)[\"']?\s*$", re.IGNORECASE)
-_FRONT_LINES = 200
-
-_IMAGE_OR_LINK = re.compile(r"!?\[([^\[\]]{0,1000})\]\([^()\s]{0,2000}(?:\s+\"[^\"]{0,1000}\")?\)")
-_COMMENT = re.compile(r"<!--.*?-->")
-_STRONG = re.compile(r"(\*\*|~~|(?<!\w)__)(?=\S)([^*~_\n]{1,1000}?)(?<=\S)\1")
-_EMPHASIS = re.compile(r"(?<![\w*])\*(?=\S)([^*\n]{1,1000}?)(?<=\S)\*(?!\w)")
-_CODE = re.compile(r"(?<!`)`([^`\n]{1,1000})`(?!`)")
+# A list item stays one block with the items inside it up to this size.
+_LONGEST_ITEM_CHARACTERS = 1_200
+_MOST_LABELS = 100_000
+_HEADING_ID = re.compile(r"[ \t]\{#[\w:.-]{1,100}\}$")
+_OPEN_TABLE = re.compile(r"<(/?)table(?=[\s>])", re.IGNORECASE)
+_BARE_ROW = re.compile(r"\A\s*<(?:tr|td|th|tbody|thead|tfoot)[\s>]", re.IGNORECASE)
+_SIMPLE = frozenset({"paragraph_open", "paragraph_close", "inline", "list_item_open", "list_item_close"}) | {
+    f"{kind}_list_{end}" for kind in ("bullet", "ordered") for end in ("open", "close")
+}
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
-    """The blocks of a markdown file; the title is the front matter's, if it has one."""
-    return ParsedDocument(_front_title(path, limits), _Reader(limits.max_block_characters).read(path))
+    """The blocks of a Markdown file of any size; the title is the front matter's, if it has one."""
+    lines = _lines(path, limits)
+    fields, content = front_matter.read(lines)
+    title = front_matter.title_of(fields)
+    warnings: list[str] = []
+    reader = _Reader(limits, _references(path, limits), warnings)
+    blocks = reader.read(chain(content, lines))
+    return ParsedDocument(title, _with_fields(fields, title, blocks), warnings=warnings)
 
 
-def _front_title(path: Path, limits: Limits) -> str:
-    reading = lines(path, limits.max_block_characters, cut=True)
-    if next(reading, "").rstrip() != "---":
-        return ""
-    for _, line in zip(range(_FRONT_LINES), reading, strict=False):
-        if match := _FRONT_TITLE.match(line):
-            return match[1]
-        if line.rstrip() in ("---", "..."):
-            break
-    return ""
+def _lines(path: Path, limits: Limits) -> Iterator[str]:
+    return split_lines(markdown_parts.without_data(decode(path)), limits.max_block_characters, cut=True)
 
 
-def plain(text: str) -> str:
-    """``text`` without inline marks: a link becomes its words, emphasis and code lose their signs."""
-    text = _IMAGE_OR_LINK.sub(r"\1", _COMMENT.sub("", text))
-    return _CODE.sub(r"\1", _EMPHASIS.sub(r"\1", _STRONG.sub(r"\2", text)))
+def _references(path: Path, limits: Limits) -> dict[str, Any]:
+    """Definitions of links of the whole file, where it is parsed in several parts; where they lead does not matter."""
+    if path.stat().st_size <= markdown_parts.SOFT_CHARACTERS:
+        return {}
+    from markdown_it.common.utils import normalizeReference
+
+    found = markdown_parts.labels(_lines(path, limits))
+    return {normalizeReference(label): {"href": "", "title": ""} for label, _ in zip(found, range(_MOST_LABELS))}  # noqa: B905
+
+
+def _with_fields(fields: front_matter.Fields, title: str, blocks: Iterator[Block]) -> Iterator[Block]:
+    """``blocks`` after the title, unless the first heading repeats it, and the other fields of the front matter."""
+    first = next(blocks, None)
+    heading = first if first is not None and first.heading else None
+    if title and (heading is None or heading.text != title):
+        heading = Outline().heading(1, title)
+        yield heading
+    elif heading is not None:
+        yield heading
+        first = None
+    if text := front_matter.text_of(fields):
+        yield Block(text, heading.location if heading and title else Location(), kind=BlockKind.ROW)
+    if first is not None:
+        yield first
+    yield from blocks
 
 
 class _Reader:
-    """Gathers the lines of one block until something ends it."""
+    """Turns the tokens of each part into blocks of one outline."""
 
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
+    def __init__(self, limits: Limits, references: dict[str, Any], warnings: list[str]) -> None:
+        self._limits = limits
+        self._references = references
+        self._warnings = warnings
         self._outline = Outline()
-        self._gathered: list[str] = []
-        self._size = 0
-        self._fence = ""
+        self._lines: list[str] = []
 
-    def read(self, path: Path) -> Iterator[Block]:
-        for line in self._after_front_matter(path):
-            if self._size + len(line) > self._longest:
-                yield from self._flush()
-            yield from self._code(line) if self._fence else self._line(line)
-        yield from self._flush()
+    def read(self, lines: Iterator[str]) -> Iterator[Block]:
+        for part in markdown_parts.parts(lines):
+            self._lines = part.split("\n")
+            yield from self._blocks(parser().parse(part, {"references": dict(self._references)}))
 
-    def _after_front_matter(self, path: Path) -> Iterator[str]:
-        reading = lines(path, self._longest, cut=True)
-        first = next(reading, "")
-        held = [first]
-        if first.rstrip() == "---":
-            for _, line in zip(range(_FRONT_LINES), reading, strict=False):
-                held.append(line)
-                if line.rstrip() in ("---", "..."):
-                    held = []
-                    break
-        yield from held
-        yield from reading
+    def _blocks(self, tokens: Sequence[Token], mark: str = "", kind: BlockKind = BlockKind.TEXT) -> Iterator[Block]:
+        """The blocks of ``tokens``.
 
-    def _gather(self, line: str) -> None:
-        self._gathered.append(line)
-        self._size += len(line)
+        Args:
+            tokens: whole blocks.
+            mark: the number of the list item they are, which stands before the first paragraph.
+            kind: of their paragraphs.
+        """
+        at = 0
+        while at < len(tokens):
+            token = tokens[at]
+            end = _end(tokens, at)
+            if token.type == "inline":
+                text = text_of(token)
+                yield from self._text(mark + (check_box(text) if kind is BlockKind.ITEM else text), kind)
+                mark = ""
+            elif token.type == "heading_open":
+                yield from self._heading(token, tokens[at + 1])
+            elif token.type in ("fence", "code_block"):
+                yield from self._text(token.content, BlockKind.CODE)
+            elif token.type == "html_block":
+                end = self._end_of_html(tokens, at)
+                yield from self._html(tokens[at], tokens[end])
+            elif token.type == "table_open":
+                yield from self._table(tokens[at:end])
+            elif token.type in ("bullet_list_open", "ordered_list_open"):
+                yield from self._list(tokens[at + 1 : end])
+            elif token.type == "math_block":
+                yield from self._text(token.content, BlockKind.TEXT)
+            else:
+                end = at
+            at = end + 1
 
-    def _code(self, line: str) -> Iterator[Block]:
-        if line.strip().startswith(self._fence) and not line.strip().strip(self._fence[0]):
-            yield from self._flush()
-            self._fence = ""
-        else:
-            self._gather(line)
+    def _text(self, text: str, kind: BlockKind) -> Iterator[Block]:
+        if text.strip():
+            block = self._outline.block(text.strip("\n") if kind is BlockKind.CODE else text.strip(), kind)
+            yield block
 
-    def _line(self, line: str) -> Iterator[Block]:
-        if not line.strip():
-            yield from self._flush()
-        elif match := _FENCE.match(line):
-            yield from self._flush()
-            self._fence = match[1]
-        elif match := _ATX.match(line):
-            yield from self._flush()
-            yield from self._heading(len(match[1]), _ATX_TAIL.sub("", match[2] or ""))
-        elif self._underlines_heading(line):
-            title = join_all(self._take())
-            yield from self._heading(1 if "=" in line else 2, title)
-        elif _RULE.match(line):
-            yield from self._flush()
-        elif self._gathered and _ITEM.match(line) and not _ITEM.match(self._gathered[0]):
-            yield from self._flush()
-            self._gather(line)
-        else:
-            self._gather(line)
+    def _heading(self, opening: Token, inline: Token) -> Iterator[Block]:
+        if title := _HEADING_ID.sub("", text_of(inline)).strip():
+            yield self._outline.heading(int(opening.tag[1:]), title)
 
-    def _underlines_heading(self, line: str) -> bool:
-        if not self._gathered or not _SETEXT.match(line):
-            return False
-        return not _ITEM.match(self._gathered[0]) and not self._gathered[0].lstrip().startswith(("|", ">"))
+    def _list(self, tokens: Sequence[Token]) -> Iterator[Block]:
+        at = 0
+        while at < len(tokens):
+            end = _end(tokens, at)
+            inside = tokens[at + 1 : end]
+            mark = _mark(tokens[at])
+            if _SIMPLE.issuperset(token.type for token in inside):
+                lines = list(_item_lines(inside, mark, ""))
+                if len(lines) == 1 or sum(map(len, lines)) <= _LONGEST_ITEM_CHARACTERS:
+                    yield from self._text("\n".join(lines), BlockKind.ITEM)
+                    at = end + 1
+                    continue
+            yield from self._blocks(inside, mark, BlockKind.ITEM)
+            at = end + 1
 
-    def _heading(self, level: int, text: str) -> Iterator[Block]:
-        if title := plain(text).strip():
-            yield self._outline.heading(level, title)
+    def _table(self, tokens: Sequence[Token]) -> Iterator[Block]:
+        grid: list[list[str]] = []
+        line: int | None = None
+        for token in tokens:
+            if token.type == "tr_open":
+                grid.append([])
+                line = token.map[0] if token.map else None
+            elif token.type == "inline":
+                grid[-1].append(text_of(token))
+            elif token.type == "tr_close" and len(grid) > 1 and line is not None:
+                grid[-1] += excess_cells(self._lines[line], len(grid[0]))
+        header_rows = 1 if any(grid[0]) else 0
+        for row in table.render(grid, header_rows=header_rows):
+            yield row.block(self._outline.location)
 
-    def _take(self) -> list[str]:
-        taken, self._gathered, self._size = self._gathered, [], 0
-        return taken
+    def _end_of_html(self, tokens: Sequence[Token], at: int) -> int:
+        """Index of the token that ends the table that the token at ``at`` opens; ``at`` if it opens none."""
+        depth, end = _opened_tables(tokens[at].content), at
+        while depth > 0 and end + 1 < len(tokens):
+            end += 1
+            if tokens[end].type == "html_block":
+                depth += _opened_tables(tokens[end].content)
+        return end if depth <= 0 else at
 
-    def _flush(self) -> Iterator[Block]:
-        gathered = self._take()
-        for text in self._texts(gathered):
-            if text.strip():
-                yield self._outline.passage(text)
+    def _html(self, first: Token, last: Token) -> Iterator[Block]:
+        # Imported here: few Markdown files hold HTML.
+        from shared.parsing import html
 
-    def _texts(self, gathered: list[str]) -> Iterator[str]:
-        if self._fence:
-            yield "\n".join(gathered)
-        elif len(gathered) > 1 and "|" in gathered[0] and _DELIMITER_ROW.match(gathered[1]):
-            yield from (_row(line) for line in (gathered[0], *gathered[2:]))
-        elif gathered and _ITEM.match(gathered[0]):
-            yield "\n".join(_items(gathered))
-        else:
-            yield plain(join_all([line.lstrip("> ") for line in gathered]))
-
-
-def _row(line: str) -> str:
-    cells = _CELL_BORDER.split(line.strip().removeprefix("|").removesuffix("|"))
-    return " | ".join(plain(cell.strip().replace("\\|", "|")) for cell in cells)
+        source = first.content
+        if last is not first and first.map and last.map:
+            source = "\n".join(self._lines[first.map[0] : last.map[1]])
+        if _BARE_ROW.match(source):
+            source = f"<table>{source}</table>"
+        yield from html.read(source, self._limits, self._outline, self._warnings)
 
 
-def _items(gathered: list[str]) -> Iterator[str]:
-    """The items of a list, the continuation lines of each joined to it."""
-    item: list[str] = []
-    for line in gathered:
-        if _ITEM.match(line) and item:
-            yield plain(join_all(item))
-            item = []
-        item.append(line)
-    yield plain(join_all(item))
+def _end(tokens: Sequence[Token], at: int) -> int:
+    """Index of the token that closes the one at ``at``; ``at`` itself where nothing is opened."""
+    if tokens[at].nesting != 1:
+        return at
+    level = tokens[at].level
+    return next(i for i in range(at + 1, len(tokens)) if tokens[i].level == level and tokens[i].nesting == -1)
+
+
+def _mark(item: Token) -> str:
+    return f"{item.info}{item.markup} " if item.info else ""
+
+
+def _item_lines(tokens: Sequence[Token], mark: str, indent: str) -> Iterator[str]:
+    """The lines of a list item and of the items inside it."""
+    depth = 0
+    marks = [mark]
+    for token in tokens:
+        if token.type == "list_item_open":
+            marks.append(_mark(token))
+            depth += 1
+        elif token.type == "list_item_close":
+            depth -= 1
+        elif token.type == "inline":
+            for line in text_of(token).split("\n"):
+                shown = check_box(line) if marks else line
+                yield indent + "  " * depth + (marks.pop() if marks else "") + shown
+                marks.clear()
+
+
+def _opened_tables(source: str) -> int:
+    return sum(-1 if match[1] else 1 for match in _OPEN_TABLE.finditer(source))

@@ -9,8 +9,10 @@ from unicodedata import east_asian_width
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# Nobody wraps wider by hand: a longer line is a whole paragraph. In columns, a Chinese character taking two.
+# Text is not wrapped wider by hand: a longer line is a whole paragraph. In columns, a Chinese character taking two.
 WIDEST_WRAPPED_COLUMNS = 120
+# Text is not wrapped narrower either: such lines are a list, an address, a poem.
+_NARROWEST_WRAPPED_COLUMNS = 32
 # A wrapped line ends where the next word did not fit; one that leaves more of the width empty ended on purpose.
 _FILLED = 0.75
 
@@ -18,18 +20,19 @@ _WIDE = r"\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U000
 _ENDS_WIDE = re.compile(rf"[{_WIDE}“”‘’—…·]$")
 _STARTS_WIDE = re.compile(rf"[{_WIDE}“”‘’—…·]")
 _MARKER = re.compile(
-    r"\s*(?:[-*+•●▪◦‣·–—]\s|\(?[0-9]{1,3}[.)、．]\s?(?![0-9])|[（(]?[一二三四五六七八九十百]{1,4}[、)）.]"
+    r"\A\s*(?:[-*+•●▪◦‣·–—]\s|\(?[0-9]{1,3}[.)、．]\s?(?![0-9])|[（(]?[一二三四五六七八九十百]{1,4}[、)）.]"
     r"|第[0-9一二三四五六七八九十百千]{1,6}[章节条篇部回]|\[|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ])"
 )
 _INDENT = re.compile(r"\u3000|\t| {4}")
 _SENTENCE_END = re.compile(r"[。！？；!?…]+[”’」』）)]*|[.;][”’\"')]*(?=\s)|\n")
+_ENDS_SENTENCE = re.compile(r"[。！？；!?.;:：](?=\s{0,100}\Z)")
 _HYPHENATED = re.compile(r"[a-z]{2}-$")
 
 
 def columns(line: str) -> int:
     """Width of ``line`` on a fixed grid, East Asian wide characters taking two columns.
 
-    Of a line wider than any wrapped one only that is said, since counting would cost more than reading.
+    A line wider than any wrapped one is not counted: that would cost more than reading it.
     """
     if line.isascii() or len(line) > WIDEST_WRAPPED_COLUMNS:
         return len(line)
@@ -69,7 +72,10 @@ def unwrap(lines: Sequence[str]) -> list[str]:
     A line goes on in the next one when it fills the width and the next starts neither an item nor an indent.
     """
     full = max((columns(line.rstrip()) for line in lines), default=0)
-    wrapped = full <= WIDEST_WRAPPED_COLUMNS
+    # Lines that all end a sentence are sentences, and records of a log may be of one width.
+    wrapped = _NARROWEST_WRAPPED_COLUMNS <= full <= WIDEST_WRAPPED_COLUMNS and not all(
+        map(_ENDS_SENTENCE.search, lines)
+    )
     groups: list[list[str]] = []
     goes_on = False
     for line in lines:
@@ -82,7 +88,7 @@ def unwrap(lines: Sequence[str]) -> list[str]:
 
 
 def pieces(text: str, longest: int) -> Iterator[str]:
-    """``text`` in stretches of at most ``longest`` characters, cut behind a sentence, else a space, else anywhere."""
+    """``text`` in stretches of at most ``longest`` characters, cut after a sentence, else a space, else anywhere."""
     start = 0
     while len(text) - start > longest:
         window = text[start : start + longest]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from shared.domain.models import Block, ParsedDocument
-from shared.parsing.encoding import lines
+from msgspec.structs import replace
+
+from shared.domain.models import Block, BlockKind, Location, ParsedDocument
+from shared.parsing.encoding import decode, split_lines
 from shared.parsing.prose import WIDEST_WRAPPED_COLUMNS, columns, unwrap
 
 if TYPE_CHECKING:
@@ -15,29 +18,118 @@ if TYPE_CHECKING:
     from shared.parsing.limits import Limits
 
 _INDENT = "\u3000"
+_PAGE_BREAK = "\x0c"
+_CHUNK_BYTES = 1 << 20
+_ITEM = re.compile(
+    r"\A\s*(?:[-*+•●▪◦‣·–—]\s|\(?[0-9]{1,3}[.)、．]\s?(?![0-9])|[（(][一二三四五六七八九十]{1,3}[）)]|[a-z][.)]\s)"
+)
+_QUESTION = re.compile(
+    r"\A\s*(?:Q(?:uestion)?[ 0-9]{0,6}|F(?:rage)?[ 0-9]{0,6}|问题?[ 0-9]{0,6}|問題?[ 0-9]{0,6})[:：.、]\s*\S",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(
+    r"\A\s*(?:A(?:nswer)?[ 0-9]{0,6}|A(?:ntwort)?[ 0-9]{0,6}|答案?[ 0-9]{0,6}|解答[ 0-9]{0,6})[:：.、]\s*\S",
+    re.IGNORECASE,
+)
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The paragraphs of a text file of any size; a file of one long line comes in pieces."""
-    return ParsedDocument("", (Block(text) for text in _paragraphs(path, limits.max_block_characters)))
+    return ParsedDocument("", _blocks(path, limits.max_block_characters))
 
 
-def _paragraphs(path: Path, longest: int) -> Iterator[str]:
+def _blocks(path: Path, longest: int) -> Iterator[Block]:
+    """Blocks of each page; a question and its answer in two paragraphs are one block."""
+    asked: Block | None = None
+    for block in _paragraphs(path, longest):
+        if asked is not None and asked.location == block.location and _ANSWER.match(block.text):
+            yield replace(asked, text=f"{asked.text}\n{block.text}")
+            asked = None
+            continue
+        if asked is not None:
+            yield asked
+        asked = block if block.kind is BlockKind.ROW and "\n" not in block.text else None
+        if asked is None:
+            yield block
+    if asked is not None:
+        yield asked
+
+
+def _paragraphs(path: Path, longest: int) -> Iterator[Block]:
+    page = 1 if _has_pages(path) else None
     gathered: list[str] = []
     size = 0
-    for line in lines(path, longest, cut=True):
-        if gathered and (not line.strip() or line.startswith(_INDENT) or size + len(line) > longest):
-            yield from _shaped(gathered)
-            gathered, size = [], 0
-        if line.strip():
-            gathered.append(line)
-            size += len(line)
-    yield from _shaped(gathered)
+    for line in split_lines(decode(path, pages=page is not None), longest, cut=True):
+        first, *others = line.split(_PAGE_BREAK)
+        for number, part in enumerate((first, *others)):
+            if gathered and (number or not part.strip() or part.startswith(_INDENT) or size + len(part) > longest):
+                yield from _shaped(gathered, Location(page=page))
+                gathered, size = [], 0
+            page = page + 1 if number and page is not None else page
+            if part.strip():
+                gathered.append(part)
+                size += len(part)
+    yield from _shaped(gathered, Location(page=page))
 
 
-def _shaped(gathered: list[str]) -> Iterator[str]:
-    """Lines that end on purpose stay lines of one block (a list, an address) unless each is a paragraph."""
+def _has_pages(path: Path) -> bool:
+    """Whether the file holds form feeds, of which the last may only end it."""
+    with path.open("rb") as stream:
+        while data := stream.read(_CHUNK_BYTES):
+            if b"\x0c" in data.rstrip(b"\x0c\r\n\x00 "):
+                return True
+    return False
+
+
+def _shaped(gathered: list[str], location: Location) -> Iterator[Block]:
+    """Lines that end on purpose stay lines of one block unless each is a paragraph, an item or an answer."""
     if any(columns(line) > WIDEST_WRAPPED_COLUMNS for line in gathered):
-        yield from (line.strip() for line in gathered)
-    elif gathered:
-        yield "\n".join(unwrap(gathered))
+        lines = [line.strip() for line in gathered]
+        grouped = _paired(lines) if any(map(_QUESTION.match, lines)) else ([line] for line in lines)
+    else:
+        lines = [line for run in _runs(gathered) for line in unwrap(run)]
+        grouped = _paired(lines) if any(map(_QUESTION.match, lines)) else _items(lines)
+    for group in grouped:
+        text = "\n".join(group)
+        if _QUESTION.match(text):
+            yield Block(text, location, kind=BlockKind.ROW, keys=group[0][:200])
+        else:
+            yield Block(text, location, kind=BlockKind.ITEM if _ITEM.match(text) and len(lines) > 1 else BlockKind.TEXT)
+
+
+def _runs(lines: list[str]) -> Iterator[list[str]]:
+    """The lines up to each that begins a question or an answer, which no line before it runs into."""
+    run: list[str] = []
+    for line in lines:
+        if run and (_QUESTION.match(line) or _ANSWER.match(line)):
+            yield run
+            run = []
+        run.append(line)
+    yield run
+
+
+def _paired(lines: list[str]) -> Iterator[list[str]]:
+    """Each question with the lines below it; the lines before the first question together."""
+    group: list[str] = []
+    for line in lines:
+        if _QUESTION.match(line) and group:
+            yield group
+            group = []
+        group.append(line)
+    if group:
+        yield group
+
+
+def _items(lines: list[str]) -> Iterator[list[str]]:
+    """The items of a list one by one, with their indented lines; lines that are no list together."""
+    group: list[str] = []
+    if sum(1 for line in lines if _ITEM.match(line)) < 2:
+        if lines:
+            yield lines
+        return
+    for line in lines:
+        if _ITEM.match(line) and group:
+            yield group
+            group = []
+        group.append(line)
+    yield group

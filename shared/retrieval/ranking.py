@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.domain.models import SearchHit, Usage
-from shared.retrieval.fusion import DEPTH, fuse
+from shared.retrieval.fusion import DEPTH, fuse, rank_keywords
 from shared.retrieval.query import Mode, SearchQuery
 from shared.retrieval.result import SearchWarning, group_hits
 
@@ -29,6 +29,7 @@ class Ranking(Struct):
     Attributes:
         scope: the Milvus expression of what the caller may see.
         condition: the same, and the caller's filter.
+        tokens: of the query, for the search by words.
         dense: hits by meaning, best first.
         lexical: hits by words, best first.
         relevance: the reranker's scores by id; empty without one.
@@ -40,6 +41,7 @@ class Ranking(Struct):
     condition: str
     deadline: Deadline
     stopwatch: Stopwatch
+    tokens: Sequence[str] = ()
     vector: Sequence[float] = ()
     usage: Usage = Usage()
     warnings: list[SearchWarning] = []
@@ -50,9 +52,11 @@ class Ranking(Struct):
     def rank(self) -> list[SearchHit]:
         """Return all that was found so far, best first."""
         if self.mode is Mode.HYBRID:
-            ranked = fuse(self.query.text, self.dense, self.lexical)
+            ranked = fuse(self.tokens, self.dense, self.lexical)
+        elif self.mode is Mode.KEYWORD:
+            ranked = rank_keywords(self.tokens, self.lexical)
         else:
-            ranked = self.dense or self.lexical
+            ranked = self.dense
         if self.relevance:
             judged = [replace(hit, score=self.relevance[hit.id]) for hit in ranked if hit.id in self.relevance]
             others = [replace(hit, score=0.0) for hit in ranked if hit.id not in self.relevance]

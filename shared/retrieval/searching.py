@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import PlatformError, RequestError
+from shared.language.analysis import analyze_query
 from shared.retrieval.fusion import DEPTH
 from shared.retrieval.highlighting import Highlighter
 from shared.retrieval.neighbours import add_context, select_ordinals
@@ -83,7 +84,8 @@ class Retrieval:
         if not self._store.check(deadline):
             return SearchResult((), query.mode, milliseconds=stopwatch.laps)
         mode = self._choose_mode(query.mode, deadline)
-        ranking = Ranking(query, mode, within, condition, deadline, stopwatch)
+        tokens = () if mode is Mode.DENSE else analyze_query(query.text)
+        ranking = Ranking(query, mode, within, condition, deadline, stopwatch, tokens)
         if mode is not query.mode:
             ranking.warnings.append(_NO_KEYWORDS)
         self._find(ranking)
@@ -139,7 +141,7 @@ class Retrieval:
     def _search_keywords(self, ranking: Ranking, depth: int, *, brief: bool) -> list[SearchHit]:
         chunks = self._store.chunks
         with ranking.stopwatch.lap("keyword"):
-            return chunks.search_keywords(ranking.query.text, depth, ranking.condition, ranking.deadline, brief=brief)
+            return chunks.search_keywords(ranking.tokens, depth, ranking.condition, ranking.deadline, brief=brief)
 
     def _rerank(self, ranking: Ranking) -> None:
         """Rerank the best hits if wanted; if that fails the order stays as it is, with a warning."""
@@ -150,7 +152,7 @@ class Retrieval:
             return
         try:
             with ranking.stopwatch.lap("rerank"):
-                texts = [hit.text for hit in best]
+                texts = [f"{hit.context}\n{hit.text}" if hit.context else hit.text for hit in best]
                 reranked = self._reranker.rerank(ranking.query.text, texts, ranking.deadline)
         except PlatformError as error:
             log.warning("rerank_failed", extra={"reason": error.message, "upstream_request_id": error.request_id})

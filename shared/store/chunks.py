@@ -37,10 +37,10 @@ _IDS_PER_CALL = 500
 # Candidates that HNSW compares: 0.997 of the true nearest ten are found, against 0.47 with the default.
 _SEARCH_WIDTH = 256
 _HIT_FIELDS = [
-    "document_id", "bucket", "key", "title", "metadata", "tenant", "ordinal",
+    "document_id", "bucket", "key", "title", "metadata", "tenant", "ordinal", "context",
     "text", "start", "end", "page", "sheet", "row", "headings",
 ]  # fmt: skip
-_CHUNK_FIELDS = ["id", "document_id", "ordinal", "text", "start", "end", "page", "sheet", "row", "headings"]
+_CHUNK_FIELDS = ["id", "document_id", "ordinal", "context", "text", "start", "end", "page", "sheet", "row", "headings"]
 _POSITION_FIELDS = ["id", "ordinal", "start", "row_digest"]
 
 
@@ -68,6 +68,7 @@ class ChunkCollection:
         self.name = name
         self._client = client
         self._dimension = dimension
+        self._has_keywords: bool | None = None
 
     def write(self, rows: Sequence[ChunkRow], deadline: Deadline) -> None:
         """Write rows; a row with the id of an existing one replaces it.
@@ -78,8 +79,10 @@ class ChunkCollection:
         for row in rows:
             if len(row.vector) != self._dimension or not all(map(math.isfinite, row.vector)):
                 raise ValueError("a vector is not finite or not of the collection's size")
+        with_words = self.has_keywords(deadline)
         for batch in split(rows, _ROWS_PER_WRITE):
-            self._client.call("upsert", deadline, self.name, list(map(make_row, batch)))
+            made = [make_row(row, with_words=with_words) for row in batch]
+            self._client.call("upsert", deadline, self.name, made)
 
     def delete(self, ids: Iterable[str], deadline: Deadline) -> None:
         """Delete chunks by id; ids that do not exist are ignored."""
@@ -124,11 +127,24 @@ class ChunkCollection:
         return self._search("vector", list(vector), options, limit, condition, deadline, brief=brief)
 
     def search_keywords(
-        self, words: str, limit: int, condition: str, deadline: Deadline, *, brief: bool = False
+        self, tokens: Sequence[str], limit: int, condition: str, deadline: Deadline, *, brief: bool = False
     ) -> list[SearchHit]:
-        """Return chunks by the words they share with ``words`` (BM25), best first; scores are positive."""
+        """Return chunks by the tokens they share with a query's (BM25), best first; scores are positive.
+
+        Args:
+            tokens: of the query, as `shared.language.analysis` makes them; without any nothing is found.
+        """
+        if not tokens:
+            return []
         options = {"metric_type": "BM25", "params": {}}
-        return self._search("lexical", words, options, limit, condition, deadline, brief=brief)
+        return self._search("lexical", " ".join(tokens), options, limit, condition, deadline, brief=brief)
+
+    def has_keywords(self, deadline: Deadline) -> bool:
+        """Return whether the collection can be searched by words (BM25); one made by an old server cannot."""
+        if self._has_keywords is None:
+            fields = self._client.call("describe_collection", deadline, self.name)["fields"]
+            self._has_keywords = any(field["name"] == "lexical" for field in fields)
+        return self._has_keywords
 
     def read_hits(self, brief: Sequence[SearchHit], condition: str, deadline: Deadline) -> dict[str, SearchHit]:
         """Return the complete hits of a brief search, by id, as far as they still exist."""
@@ -170,10 +186,16 @@ class ChunkCollection:
     ) -> list[SearchHit]:
         (found,) = self._client.call(
             "search", deadline, self.name, data=[data], anns_field=field, limit=limit, filter=condition,
-            output_fields=["document_id"] if brief else _HIT_FIELDS, search_params=options,
+            output_fields=_select_fields(field, brief=brief), search_params=options,
         )  # fmt: skip
         read = read_reference if brief else read_hit
         # Milvus Lite gives distances for BM25, a server scores: only the sign differs.
         sign = abs if options["metric_type"] == "BM25" else float
         hits = [read(row["id"], row["entity"], sign(row["distance"])) for row in found]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
+
+
+def _select_fields(field: str, *, brief: bool) -> list[str]:
+    if brief:
+        return ["document_id"]
+    return [*_HIT_FIELDS, "words"] if field == "lexical" else _HIT_FIELDS

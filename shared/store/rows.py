@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from shared.domain.models import Chunk, Location, SearchHit
-from shared.store.schema import MAX_JSON_BYTES, cut, cut_bytes
+from shared.store.schema import MAX_BYTES, MAX_JSON_BYTES, cut, cut_bytes
+from shared.store.words import build_words
 
 # Of one heading; a path of any depth must fit into a JSON field.
 _HEADING_BYTES = 1_024
@@ -33,14 +34,21 @@ class ChunkRow(Struct, frozen=True):
     tenant: str = ""
 
 
-def make_row(row: ChunkRow) -> dict[str, Any]:
-    """Make the fields of a row; a text too long for its field is cut at a character."""
+def make_row(row: ChunkRow, *, with_words: bool) -> dict[str, Any]:
+    """Make the fields of a row; a text too long for its field is cut at a character.
+
+    Args:
+        with_words: whether the collection has a field for the words, which only keyword search reads.
+    """
     location = row.chunk.location
+    words = {"words": build_words(row.chunk, row.key, MAX_BYTES["words"])} if with_words else {}
     return {
+        **words,
         "id": row.chunk.id,
         "document_id": row.chunk.document_id,
         "tenant": row.tenant,
         "text": cut(row.chunk.text, "text"),
+        "context": cut(row.chunk.context, "context"),
         "bucket": cut(row.bucket, "bucket"),
         "key": cut(row.key, "key"),
         "title": cut(row.title, "title"),
@@ -52,18 +60,19 @@ def make_row(row: ChunkRow) -> dict[str, Any]:
         "page": location.page or 0,
         "row": location.row or 0,
         "modified": int(row.modified),
-        "headings": {"titles": fit_headings(location.headings)},  # a server before 2.4 accepts objects only
+        # A server before 2.4 accepts objects only.
+        "headings": {"titles": fit_names(location.headings), "columns": fit_names(location.columns)},
         "metadata": row.metadata,
         "row_digest": row.row_digest,
         "vector": list(row.vector),
     }
 
 
-def fit_headings(titles: tuple[str, ...]) -> list[str]:
-    """Cut titles so that the JSON field holds them; of a path that is too deep the innermost remain."""
-    kept = [cut_bytes(title, _HEADING_BYTES) for title in titles]
-    sizes = [len(msgspec.json.encode(title)) + 1 for title in kept]
-    while sum(sizes) > MAX_JSON_BYTES // 2:
+def fit_names(names: tuple[str, ...]) -> list[str]:
+    """Cut headings or columns so that the JSON field holds both; of too many headings the innermost remain."""
+    kept = [cut_bytes(name, _HEADING_BYTES) for name in names]
+    sizes = [len(msgspec.json.encode(name)) + 1 for name in kept]
+    while sum(sizes) > MAX_JSON_BYTES // 3:
         kept, sizes = kept[1:], sizes[1:]
     return kept
 
@@ -82,6 +91,8 @@ def read_hit(id_: str, row: Any, score: float) -> SearchHit:
         ordinal=row["ordinal"],
         metadata=row["metadata"],
         tenant=row["tenant"],
+        context=row["context"],
+        words=row.get("words", ""),
     )
 
 
@@ -92,7 +103,7 @@ def read_reference(id_: str, row: Any, score: float) -> SearchHit:
 
 def read_chunk(row: Any) -> Chunk:
     """Read a chunk from a row."""
-    return Chunk(row["id"], row["document_id"], row["ordinal"], row["text"], _read_location(row))
+    return Chunk(row["id"], row["document_id"], row["ordinal"], row["text"], _read_location(row), row["context"])
 
 
 def _read_location(row: Any) -> Location:
@@ -103,4 +114,5 @@ def _read_location(row: Any) -> Location:
         sheet=row["sheet"] or None,
         row=row["row"] or None,
         headings=tuple(row["headings"]["titles"]),
+        columns=tuple(row["headings"]["columns"]),
     )

@@ -13,10 +13,9 @@ from typing import Any
 from msgspec import Struct
 
 from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
-from shared.language.stopwords import STOP_WORDS
 
 # Raised when the shape of the collections changes, so that old and new rows never mix.
-LAYOUT = 5
+LAYOUT = 6
 # Limits of fields, which a server counts in bytes.
 MAX_TEXT_BYTES = 65_535
 # A JSON field holds at most 65,536 bytes. https://milvus.io/docs/limitations.md
@@ -27,6 +26,8 @@ MAX_BYTES = {
     "tenant": _TENANT_BYTES,
     "row_digest": 32,
     "text": MAX_TEXT_BYTES,
+    "context": 2_048,
+    "words": MAX_TEXT_BYTES,
     "bucket": 64,
     "key": 4_096,
     "title": 2_048,
@@ -92,14 +93,13 @@ def describe_chunks(dimension: int, *, with_keywords: bool) -> CollectionSchema:
         dimension: of the vectors.
         with_keywords: whether the server has BM25 (2.5 or later).
     """
-    analyzer = {"tokenizer": "jieba", "filter": ["lowercase", {"type": "stop", "stop_words": list(STOP_WORDS)}]}
     fields = [
         _text("id", is_primary=True),
         _text("document_id"),
         # A server before 2.5 would put replaced rows into the wrong partition, where a search misses them.
         _text("tenant", is_partition_key=with_keywords),
         _text("row_digest"),
-        _text("text", analyzer=analyzer if with_keywords else None),
+        *map(_text, ("text", "context")),
         *map(_text, ("bucket", "key", "title", "format", "sheet")),
         *(FieldSchema(name, "INT64") for name in ("ordinal", "start", "end", "page", "row", "modified")),
         *(FieldSchema(name, "JSON") for name in ("headings", "metadata")),
@@ -111,9 +111,10 @@ def describe_chunks(dimension: int, *, with_keywords: bool) -> CollectionSchema:
     }
     if not with_keywords:
         return CollectionSchema(tuple(fields), indexes)
-    fields.append(FieldSchema("lexical", "SPARSE_FLOAT_VECTOR"))
+    # The words are analysed before they are written: each Milvus splits them alike, and ranks alike.
+    fields += [_text("words", analyzer={"tokenizer": "whitespace"}), FieldSchema("lexical", "SPARSE_FLOAT_VECTOR")]
     indexes["lexical"] = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
-    return CollectionSchema(tuple(fields), indexes, ("text", "lexical"), _PARTITIONS)
+    return CollectionSchema(tuple(fields), indexes, ("words", "lexical"), _PARTITIONS)
 
 
 def describe_documents() -> CollectionSchema:

@@ -34,7 +34,6 @@ class Store:
         self.chunks = ChunkCollection(self._client, settings.collection + space.suffix, space.dimension)
         self.registry = DocumentRegistry(self._client, f"{settings.collection}_documents{space.suffix}")
         self._is_ready = False
-        self._has_keywords: bool | None = None
 
     def warm_up(self) -> None:
         """Import the slow client library now."""
@@ -88,10 +87,7 @@ class Store:
 
     def has_keywords(self, deadline: Deadline) -> bool:
         """Return whether the collection can be searched by words (BM25); an old server cannot."""
-        if self._has_keywords is None:
-            fields = self._client.call("describe_collection", deadline, self.chunks.name)["fields"]
-            self._has_keywords = any(field["name"] == "lexical" for field in fields)
-        return self._has_keywords
+        return self.chunks.has_keywords(deadline)
 
     def _read_alias(self, deadline: Deadline) -> str | None:
         aliases = {

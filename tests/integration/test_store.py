@@ -20,6 +20,7 @@ from local import processes
 from shared.domain.errors import ConfigurationError, PlatformError, RequestError, TransientError
 from shared.domain.models import Block, Document, DocumentState, Failure, Location, ObjectKey
 from shared.ingestion import chunking
+from shared.language.analysis import analyze_query
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import MilvusSettings
 from shared.store.client import build_schema
@@ -138,10 +139,13 @@ def test_what_is_written_is_found_by_its_words(store: Store, name: str, keywords
     written = chunk_rows(name, ["The harbour freezes in January.", "港口在一月结冰。", "Bread rises slowly."])
     write(store, written)
     only = equals("document_id", written[0].chunk.document_id)
-    assert [found.text for found in store.chunks.search_keywords("when does the harbour freeze", 3, only, soon())] == [
-        "The harbour freezes in January."
-    ]
-    assert store.chunks.search_keywords("港口什么时候结冰", 1, only, soon())[0].text == "港口在一月结冰。"
+    assert [
+        found.text
+        for found in store.chunks.search_keywords(analyze_query("when does the harbour freeze"), 3, only, soon())
+    ] == ["The harbour freezes in January."]
+    assert (
+        store.chunks.search_keywords(analyze_query("港口什么时候结冰"), 1, only, soon())[0].text == "港口在一月结冰。"
+    )
 
 
 def test_writing_twice_is_writing_once(store: Store, name: str) -> None:

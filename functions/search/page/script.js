@@ -14,7 +14,7 @@ const CHINESE = /[\u3400-\u9fff]/;
 const METADATA = /^metadata\.[\p{L}_][\p{L}\p{M}\p{N}_]{0,63}$/u;
 const $ = (selector) => document.querySelector(selector);
 const $$ = (selector) => [...document.querySelectorAll(selector)];
-const PAGE = 10, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;
+const PAGE = 10, MOST_ROWS = 5, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;
 const TYPING_MS = 300, COSTLY_MS = 1000, REFRESH_MS = 3000;
 const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what follows # is not sent
 const WINDOW = 240, LEAD = 160;
@@ -294,7 +294,7 @@ function scored(hit) {
   return [score, sides];
 }
 function chunk(hit, about) {
-  const text = paragraph("text clamped", hit.text, ...highlighted(hit.text, hit.highlights || []));
+  const text = render(hit, "clamped");
   const [score, sides] = scored(hit);
   const card = make("article", "chunk", make("div", "place", where(places(hit.location)), score), sides, text);
   card.tabIndex = 0;
@@ -311,8 +311,66 @@ function chunk(hit, about) {
   card.append(make("div", "actions", more, ...neighbours(hit, about, text, () => { more.hidden = false; unclamp(true); })));
   return card;
 }
+// The text of a chunk; rows of a table ("label: value; label: value") as a table.
+function render(chunk, className) {
+  const columns = chunk.location.columns || [], marks = inUnits(chunk.text, chunk.highlights || []);
+  const lines = columns.length ? linesOf(chunk.text).map((line) => ({ ...line, cells: cellsOf(line, columns) })) : [];
+  if (!lines.some(({ cells }) => cells)) return paragraph(`text ${className}`, chunk.text, ...(chunk.highlights ? highlighted(chunk.text, chunk.highlights) : [chunk.text]));
+  const shown = make("div", `text table ${className}`);
+  let rows = [];
+  const close = () => { if (rows.length) shown.append(tableOf(rows, columns, marks)); rows = []; };
+  for (const line of lines) {
+    if (line.cells) { rows.push(line.cells); continue; }
+    close();
+    shown.append(make("p", "", ...markPart(line.text, line.start, marks)));
+  }
+  close();
+  if (CHINESE.test(chunk.text)) shown.lang = "zh-CN";
+  return shown;
+}
+function linesOf(text) {
+  let start = 0;
+  return text.split("\n").map((line) => { const place = start; start += line.length + 1; return { text: line, start: place }; });
+}
+// The cells of a row by their columns, or nothing where the line is no row.
+function cellsOf({ text, start }, columns) {
+  const cells = [];
+  for (let column = 0, at = 0; column < columns.length && at < text.length; column++) {
+    const label = `${columns[column]}: `;
+    if (!text.startsWith(label, at)) continue;
+    const ends = columns.slice(column + 1).map((next) => text.indexOf(`; ${next}: `, at + label.length)).filter((end) => end >= 0);
+    const end = ends.length ? Math.min(...ends) : text.length;
+    cells.push({ column, text: text.slice(at + label.length, end), start: start + at + label.length });
+    at = end + 2;
+  }
+  return cells.length ? cells : null;
+}
+function tableOf(rows, columns, marks) {
+  const used = columns.map((_, column) => column).filter((column) => rows.some((cells) => cells.some((cell) => cell.column === column)));
+  const head = make("tr", "", ...used.map((column) => { const cell = make("th", "", columns[column]); cell.scope = "col"; return cell; }));
+  const body = rows.map((cells) => make("tr", "", ...used.map((column) => {
+    const cell = cells.find((one) => one.column === column);
+    return make("td", "", ...(cell ? markPart(cell.text, cell.start, marks) : []));
+  })));
+  // Of a long table the rows that answer are shown first; the others appear with "Show all".
+  const hits = body.filter((row) => row.querySelector("mark")), near = new Set((hits.length ? hits : body).slice(0, MOST_ROWS));
+  for (const row of body) if (!near.has(row)) row.className = "far";
+  return make("table", "", make("thead", "", head), make("tbody", "", ...body));
+}
+// A part of a text that begins at an offset of the whole, with its marks.
+function markPart(text, offset, marks) {
+  const parts = [];
+  let at = 0;
+  for (const [start, end] of marks) {
+    const from = Math.max(at, start - offset), to = Math.min(text.length, end - offset);
+    if (to <= from) continue;
+    parts.push(text.slice(at, from), make("mark", "", text.slice(from, to)));
+    at = to;
+  }
+  return [...parts, text.slice(at)];
+}
 function excerpt(neighbour, name) {
-  const element = make("div", "around", where([name, ...places(neighbour.location)]), paragraph("text", neighbour.text, neighbour.text));
+  const element = make("div", "around", where([name, ...places(neighbour.location)]), render(neighbour, ""));
   element.dataset.ordinal = neighbour.location.ordinal;
   return element;
 }
@@ -362,7 +420,7 @@ function groupCard({ document: about, hits }) {
 function measure() {
   for (const card of $$(".chunk")) {
     const text = card.querySelector(".clamped");
-    if (text && text.clientHeight) card.querySelector(".more").hidden = !text.querySelector(".lead") && text.scrollHeight <= text.clientHeight + 1;
+    if (text && text.clientHeight) card.querySelector(".more").hidden = !text.querySelector(".lead, .far") && text.scrollHeight <= text.clientHeight + 1;
   }
 }
 function status({ groups, answer }) {

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.parsing.encoding import clean, detect
+from shared.parsing.detection import detect
+from shared.parsing.encoding import clean
 from tests.unit.parsing.files import texts, write
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def test_gb18030_behind_a_megabyte_of_ascii_is_found(tmp_path: Path) -> None:
 def test_one_damaged_byte_does_not_turn_utf8_into_another_encoding(tmp_path: Path) -> None:
     data = bytearray(("员工每年享有十五天带薪年假。" * 20).encode())
     data[30] = 0xFF
-    assert detect(write(tmp_path, "a.txt", bytes(data))) == "utf-8"
+    assert detect(write(tmp_path, "a.txt", bytes(data)))[0] == "utf-8"
 
 
 def test_utf8_cut_in_the_middle_of_a_character_keeps_the_rest(tmp_path: Path) -> None:

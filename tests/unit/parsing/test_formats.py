@@ -51,7 +51,7 @@ class TestText:
 
     def test_short_lines_keep_their_breaks(self, tmp_path: Path) -> None:
         text = "Shopping list for the whole week ahead\n- milk\n- bread\n"
-        assert texts(write(tmp_path, "a.txt", text)) == ["Shopping list for the whole week ahead\n- milk\n- bread"]
+        assert texts(write(tmp_path, "a.txt", text)) == ["Shopping list for the whole week ahead", "- milk", "- bread"]
 
     def test_the_title_is_the_stem_of_the_key(self, tmp_path: Path) -> None:
         assert parse(write(tmp_path, "x", "text"), "合同/2024 年度.报告.txt").title == "2024 年度.报告"
@@ -83,13 +83,14 @@ run
 #nospace
 """
     assert passages(write(tmp_path, "a.md", text)) == [
+        ("Front", under("Front")),
         ("Guide one", under("Guide one")),
         ("See the docs and code for more.", under("Guide one")),
         ("安装", under("Guide one", "安装")),
         ("# not a heading\n\nrun", under("Guide one", "安装")),
-        ("1. first goes on\n2. second", under("Guide one", "安装")),
-        ("名称 | 值", under("Guide one", "安装")),
-        ("a | 1", under("Guide one", "安装")),
+        ("1. first goes on", under("Guide one", "安装")),
+        ("2. second", under("Guide one", "安装")),
+        ("名称: a; 值: 1", Location(headings=("Guide one", "安装"), columns=("名称", "值"))),
         ("#nospace", under("Guide one", "安装")),
     ]
 
@@ -97,7 +98,7 @@ run
 def test_markdown_without_a_heading_is_called_by_its_front_matter(tmp_path: Path) -> None:
     path = write(tmp_path, "a.md", '---\nauthor: x\ntitle: "季度 报告"\n---\n正文\n')
     assert parse(path, "a.md").title == "季度 报告"
-    assert texts(path) == ["正文"]
+    assert texts(path) == ["季度 报告", "author: x", "正文"]
 
 
 HTML = """<!DOCTYPE html><html><head><meta charset="gb2312"><title>页面 题目</title><style>p{}</style></head><body>
@@ -113,11 +114,9 @@ def test_html_gives_headings_rows_and_items_without_scripts_and_navigation(tmp_p
     assert passages(path) == [
         ("第一章", under("第一章")),
         ("甲&乙<丙\n第二行", under("第一章")),
-        ("one", under("第一章")),
-        ("two", under("第一章")),
+        ("one\n  two", under("第一章")),
         ("节", under("第一章", "节")),
-        ("名称 | 值", under("第一章", "节")),
-        ("a | 1 2", under("第一章", "节")),
+        ("名称: a; 值: 1 2", Location(headings=("第一章", "节"), columns=("名称", "值"))),
         ("x\n  y", under("第一章", "节")),
         ("中文换行", under("第一章", "节")),
     ]

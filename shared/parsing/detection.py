@@ -1,0 +1,262 @@
+"""Which encoding a text file is in, and the text of lines in files that mix several.
+
+UTF-8 is checked strictly over the whole file, because a file may be ASCII for a megabyte and GB18030 after it. Where
+UTF-8 fails, the lines around the failure that are not UTF-8 are decoded by each candidate, and the one that gives the
+most common characters of its language wins; charset-normalizer is asked when none is convincing.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING
+
+from shared.parsing.refusal import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_CHUNK_BYTES = 1 << 20
+_SAMPLE_BYTES = 1 << 16
+# Below this share of common characters a guess is no better than chance: misread Chinese scores under 0.15.
+_CONVINCING = 0.25
+# A line in another encoding than the rest of its file must look more like text than this.
+_CONVINCING_LINE = 0.5
+# Fewer characters than this say nothing about an encoding.
+_FEWEST_CHARACTERS = 3
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+# The most frequent characters of modern Chinese, simplified, then the traditional forms that differ.
+_SIMPLIFIED = frozenset(
+    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
+    "如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将"
+    "两高间由问很最重并物手应战向头文体政美相见被利什二等产或新己制身果加西斯月话合回特代内信表化老给世位次度门任常先海通教儿原东声提立及"
+    "比员解水名真论处走义各入几口认条平系气题活尔更别打女变四神总何电数安少报才结反受目太量再感建务做接必场件计管期市直德资命山金指克许统"
+    "区保至队形社便空决治展马科司五基眼书非则听白却界达光放强即像难且权思王象完设式色路记南品住告类求据程北边死张该交规万取拉格望觉术领共"
+    "确传师观清今切院让识候带导争运笔组织系服务数据搜索文档您好请测试中文件内容使用"
+)
+_TRADITIONAL = frozenset(
+    "國為這個來會時學說們發對長過著經門動進區開產軍還種現機體與當兩實關從內沒將員東頭間無見戰點場數樣問萬級應資務氣漢總電聲設義統處馬領隊計別"
+    "權話報給變書華議稱決張導術結師達題條規縣風運組濟黨論強黃選記卻職號類傳帶農邊據聯廣質陽難歷專車舉線團備爭眾連調轉讓較際親單紅價約亞則屬積"
+    "圖極裝許參觀魚辦復遠構隨熱值網語鐵斷愛律紀況證編滿覺雙確織樂後裡麼業樣幾認讀請測試檔檢臺灣圓買賣兒飛龍鳥島書寫聽們"
+)
+_CHINESE = _SIMPLIFIED | _TRADITIONAL | frozenset("，。、：；！？“”‘’（）《》「」『』…—　")
+_JAPANESE = frozenset("。、「」『』・ー日本人年大国一出生学中会時見行月前後間今高気手事者思言自分東京方私")
+_KOREAN = frozenset(
+    "이다는의에을를가은도고하지로기리사한자대시인어나아서해라만들있것수그정부전제도과와으여보장니습요되게면일"
+)
+_LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœšžÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒŠŽ’‘“”–—…€£©®°«»¿¡§·•´¼½¾²³")
+
+_FOREIGN_RUN = re.compile("[^\x00-\x7f]+")
+_CYRILLIC_RUN = re.compile("[А-Яа-яЁё]+")
+_CYRILLIC_WORD = re.compile("[А-ЯЁ]?[а-яё]{2,}")
+
+
+def detect(path: Path) -> tuple[str, bool]:
+    """Name of the codec that reads the file, and whether single lines may be in others.
+
+    Raises:
+        DocumentError: ``format_mismatch`` when the bytes are not text in any encoding.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(_SAMPLE_BYTES)
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding, False
+    if wide := _wide(head):
+        return wide, False
+    if _is_binary(head):
+        raise refusal("format_mismatch", "The name says this is text, but the content is not.")
+    failure = _utf8_failure(path)
+    if failure is None:
+        return "utf-8", False
+    with path.open("rb") as stream:
+        stream.seek(max(0, failure - _SAMPLE_BYTES // 2))
+        sample = stream.read(_SAMPLE_BYTES)
+    return _guess(_foreign(sample)), True
+
+
+def read_line(line: bytes, encoding: str) -> str:
+    """The text of a line of a file that mixes lines in UTF-8, in ``encoding``, and in other encodings."""
+    if line.isascii():
+        return line.decode("ascii")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return _read_foreign(line, encoding)
+    # Two bytes that are one UTF-8 character may be a Chinese one: "联通" in GB18030.
+    if encoding == "utf-8" or max(text) > "\u07ff" or _latin(text) > _CONVINCING_LINE or _cyrillic(text):
+        return text
+    other = _strict(line, encoding)
+    return other if _score(other, encoding) > _CONVINCING_LINE else text
+
+
+def _read_foreign(line: bytes, encoding: str) -> str:
+    text = "" if encoding == "utf-8" else _strict(line, encoding)
+    if text and (encoding not in _CANDIDATES or _foreigners(text) < _FEWEST_CHARACTERS):
+        return text
+    if text and _score(text, encoding) >= _CONVINCING:
+        return text
+    if _is_damaged_utf8(line):
+        return line.decode("utf-8", "replace")
+    best, score = _best(line)
+    return _strict(line, best) if score >= _CONVINCING_LINE else text or line.decode(encoding, "replace")
+
+
+def _strict(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return ""
+
+
+def _score(text: str, encoding: str) -> float:
+    return _CANDIDATES[encoding](text) if text and encoding in _CANDIDATES else 0.0
+
+
+def _foreigners(text: str) -> int:
+    return sum(1 for character in text if character > "\x7f")
+
+
+def _foreign(sample: bytes) -> bytes:
+    """The lines of ``sample`` that are not UTF-8, all of it where that leaves too little."""
+    lines = sample.split(b"\n")
+    # The sample may begin and end within a character.
+    whole = lines[1:-1] if len(lines) > 2 and len(sample) == _SAMPLE_BYTES else lines
+    foreign = [line for line in whole if not line.isascii() and not _strict(line, "utf-8")]
+    return b"\n".join(foreign) or sample
+
+
+def _wide(head: bytes) -> str:
+    """UTF-16 without a mark, recognized by the zero bytes of its ASCII characters or by common Chinese ones."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    half = max(1, len(head) // 2)
+    if odd > 0.2 * half and even < 0.02 * half + 1:
+        return "utf-16-le"
+    if even > 0.2 * half and odd < 0.02 * half + 1:
+        return "utf-16-be"
+    if 0 in head[:1024]:
+        for encoding in ("utf-16-le", "utf-16-be"):
+            text = _decoded(head, encoding)
+            if text and _share(text, _CHINESE) > _CONVINCING:
+                return encoding
+    return ""
+
+
+def _is_binary(head: bytes) -> bool:
+    controls = len(head) - len(head.translate(None, bytes({*range(8), 11, *range(14, 27), *range(28, 32)})))
+    return controls > 0.1 * len(head)
+
+
+def _utf8_failure(path: Path) -> int | None:
+    """Offset of the first bytes that are not UTF-8, near enough to sample around it."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    offset = 0
+    with path.open("rb") as stream:
+        while data := stream.read(_CHUNK_BYTES):
+            try:
+                decoder.decode(data)
+            except UnicodeDecodeError as error:
+                return offset + error.start
+            offset += len(data)
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return offset
+    return None
+
+
+def _guess(sample: bytes) -> str:
+    if _is_damaged_utf8(sample):
+        return "utf-8"
+    best, score = _best(sample)
+    if score >= _CONVINCING:
+        return best
+    # Imported here: its tables cost 20 ms and almost every file is decided before.
+    from charset_normalizer import from_bytes
+
+    guess = from_bytes(sample[: 1 << 14]).best()
+    return guess.encoding if guess else "cp1252"
+
+
+def _best(sample: bytes) -> tuple[str, float]:
+    """The candidate that reads ``sample`` best, and its score."""
+    scores = {encoding: score(text) for encoding, score in _CANDIDATES.items() if (text := _decoded(sample, encoding))}
+    best = max(scores, key=lambda encoding: scores[encoding], default="")
+    return best, scores.get(best, 0.0)
+
+
+def _is_damaged_utf8(sample: bytes) -> bool:
+    """Whether ``sample`` is UTF-8 but for a few bytes; the other encodings break nearly every sequence."""
+    text = sample.decode("utf-8", "replace")
+    foreign = sum(1 for character in text if character > "\x7f")
+    wrong = text.count("\ufffd")
+    return foreign - wrong > 10 * wrong
+
+
+def _decoded(sample: bytes, encoding: str) -> str:
+    """``sample`` decoded strictly, but for characters its ends cut in two; empty when it does not fit."""
+    for start in range(4 if len(sample) == _SAMPLE_BYTES else 1):
+        try:
+            return codecs.getincrementaldecoder(encoding)("strict").decode(sample[start:])
+        except UnicodeDecodeError:
+            continue
+    return ""
+
+
+def _share(text: str, common: frozenset[str]) -> float:
+    """Share of the non-ASCII characters of ``text`` that are in ``common``."""
+    foreign = [character for character in text if character > "\x7f"]
+    return sum(1 for character in foreign if character in common) / max(1, len(foreign))
+
+
+def _chinese(text: str) -> float:
+    return _share(text, _CHINESE)
+
+
+def _japanese(text: str) -> float:
+    foreign = [character for character in text if character > "\x7f"]
+    hits = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe" or character in _JAPANESE)
+    # Without kana it is not Japanese, and misread Chinese has next to none.
+    kana = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe")
+    return hits / max(1, len(foreign)) if kana > 0.15 * len(foreign) else 0.0
+
+
+def _korean(text: str) -> float:
+    return _share(text, _KOREAN)
+
+
+def _latin(text: str) -> float:
+    """Western letters stand alone among ASCII; misread Chinese comes in pairs."""
+    foreign = alone = 0
+    for run in _FOREIGN_RUN.findall(text):
+        foreign += len(run)
+        alone += run in _LATIN
+    return alone / max(1, foreign)
+
+
+def _cyrillic(text: str) -> float:
+    """Share in words with small letters after the first; another encoding's letters come in any case."""
+    words = sum(len(run) for run in _CYRILLIC_RUN.findall(text) if _CYRILLIC_WORD.fullmatch(run))
+    return words / max(1, _foreigners(text))
+
+
+_CANDIDATES: dict[str, Callable[[str], float]] = {
+    "gb18030": _chinese,
+    "cp950": _chinese,
+    "cp932": _japanese,
+    "euc_jp": _japanese,
+    "cp949": _korean,
+    "cp1252": _latin,
+    "cp1251": _cyrillic,
+    "koi8_r": _cyrillic,
+    "cp866": _cyrillic,
+}

@@ -1,0 +1,186 @@
+"""A page rewritten as bare tags, the attributes that matter and escaped text.
+
+lexbor then sees exactly the tags that were counted, so that the bound on nesting holds whatever the page hides in
+attributes, comments or scripts; its own time is quadratic in depth.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape, unescape
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from shared.parsing.encoding import clean
+from shared.parsing.refusal import refusal
+
+if TYPE_CHECKING:
+    from shared.parsing.limits import Limits
+
+_DROPPED = "script|style|noscript|template|iframe|noframes|noembed|svg|object|canvas|plaintext|xml"
+_RAW = "textarea|xmp"
+# As the tokenizer of https://html.spec.whatwg.org/multipage/parsing.html reads them: comments, dropped elements with
+# their content, tags with their attributes, markup declarations. Possessive, so that time stays linear.
+_ATTRIBUTES = r"(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?+)?+|=)*+"
+_MARKUP = re.compile(
+    r"<!--(?:-?>|.*?(?:--!?>|\Z))"
+    rf"|<(?P<dropped>{_DROPPED})(?=[\s/>])(?P<given>{_ATTRIBUTES})(?:>|\Z)"
+    r"(?P<inside>.*?)(?:</(?P=dropped)(?=[\s/>])[^>]*+(?:>|\Z)|\Z)"
+    rf"|<(?P<raw>{_RAW})(?=[\s/>])(?P<own>{_ATTRIBUTES})(?:>|\Z)(?P<text>.*?)(?:</(?P=raw)(?=[\s/>])[^>]*+(?:>|\Z)|\Z)"
+    rf"|<(?P<end>/?)(?P<name>[a-z][^\s/>]*+)(?P<attributes>{_ATTRIBUTES})(?:>|\Z)"
+    r"|<[!?/][^>]*+(?:>|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ATTRIBUTE = re.compile(r"([^\s/>=]++)(?:\s*+=\s*+(\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?+)?+")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+# `html.unescape` raises for numbers of thousands of digits.
+_LONG_NUMBER = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{7,}+);?")
+_VOID = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr"}
+)
+# Their end tag may be left out, so an open one says nothing about depth; what nests them is counted.
+_SELF_ENDING = frozenset(
+    {"html", "head", "body", "p", "li", "dt", "dd", "thead", "tbody", "tfoot", "tr", "td", "th", "rt", "rp", "option"}
+)
+_KEPT = {
+    "td": ("rowspan", "colspan"),
+    "th": ("rowspan", "colspan"),
+    "img": ("alt",),
+    "area": ("alt",),
+    "input": ("alt", "type", "value", "checked"),
+    "option": ("selected",),
+    "select": ("multiple",),
+    "ol": ("start", "type", "reversed"),
+    "li": ("value",),
+    "math": ("alttext",),
+    "annotation": ("encoding",),
+}
+_ROLES = frozenset({"main", "navigation", "complementary", "contentinfo", "presentation", "none"})
+# What may say that an element is not shown, or which part of the page it is.
+_TELLING = re.compile(r"hidden|display|role|mso-hide", re.IGNORECASE)
+_HIDING_STYLES = ("display:none", "visibility:hidden", "mso-hide:all")
+# Hidden from screen readers because it is decoration or repeats a label: only inline, since pages hide all else too
+# while a dialog is open.
+_DECORATED = frozenset({"a", "abbr", "b", "em", "font", "i", "img", "small", "span", "strong", "sup"})
+_LONGEST_ATTRIBUTE_CHARACTERS = 10_000
+_MOST_FRAMES = 3
+
+
+def reduce(source: str, limits: Limits) -> str:
+    """``source`` as bare tags and escaped text.
+
+    Raises:
+        DocumentError: ``too_large``, ``too_deep``.
+    """
+    return _Reduction(limits).of(source)
+
+
+class _Reduction:
+    """Counts tags, and how deep they stand in one another."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: dict[str, int] = {}
+        self._depth = 0
+        self._tags = 0
+        self._frames = 0
+
+    def of(self, source: str) -> str:
+        # A list of a million short strings would take ten times the page.
+        reduced = StringIO()
+        at = 0
+        for match in _MARKUP.finditer(source):
+            self._tags += 1
+            if self._tags > self._limits.max_tags:
+                raise refusal("too_large", f"The page holds more than {self._limits.max_tags} tags.")
+            reduced.write(_escaped(source[at : match.start()]))
+            reduced.write(self._tag(match))
+            at = match.end()
+        reduced.write(_escaped(source[at:]))
+        return reduced.getvalue()
+
+    def _tag(self, match: re.Match[str]) -> str:
+        if match["raw"]:
+            return _raw(match)
+        if match["dropped"]:
+            return self._dropped(match)
+        name = (match["name"] or "").lower()
+        # Office writes tags with a prefix (o:p, st1:City) inside words; like unknown tags they leave no gap.
+        if not _NAME.fullmatch(name):
+            return ""
+        if name not in _VOID and name not in _SELF_ENDING:
+            self._count(name, -1 if match["end"] else 1)
+        return f"</{name}>" if match["end"] else f"<{name}{_attributes(name, match['attributes'])}>"
+
+    def _count(self, name: str, step: int) -> None:
+        count = self._open.get(name, 0)
+        if step > 0 or count > 0:
+            self._open[name] = count + step
+            self._depth += step
+        if self._depth > self._limits.max_nesting:
+            raise refusal("too_deep", f"The page nests its elements more than {self._limits.max_nesting} deep.")
+
+    def _dropped(self, match: re.Match[str]) -> str:
+        """What is shown of an element that is not parsed: a page inside a frame, a formula that a script draws."""
+        name = match["dropped"].lower()
+        if name not in ("iframe", "script"):
+            return ""
+        given = _parsed(match["given"])
+        if name == "script":
+            is_formula = given.get("type", "").lower().startswith("math/tex")
+            return f" ${escape(clean(match['inside']), quote=False)}$ " if is_formula else ""
+        if "srcdoc" not in given or self._frames >= _MOST_FRAMES or is_hidden(name, given):
+            return ""
+        self._frames += 1
+        return f"<div>{self.of(given['srcdoc'])}</div>"
+
+
+def is_hidden(name: str, given: dict[str, str]) -> bool:
+    """Whether an element with these attributes is not shown."""
+    if "hidden" in given and given["hidden"].lower() != "until-found":
+        return True
+    style = "".join(given.get("style", "").split()).lower()
+    if any(hiding in style for hiding in _HIDING_STYLES):
+        return True
+    return name in _DECORATED and given.get("aria-hidden", "").lower() == "true"
+
+
+def _attributes(name: str, text: str) -> str:
+    if name == "dialog":
+        return "" if "open" in _parsed(text) else " hidden"
+    if name not in _KEPT and not _TELLING.search(text):
+        return ""
+    given = _parsed(text)
+    kept = {key: given[key] for key in _KEPT.get(name, ()) if key in given}
+    if given.get("role", "").lower() in _ROLES:
+        kept["role"] = given["role"].lower()
+    if is_hidden(name, given):
+        kept["hidden"] = ""
+    return "".join(f' {key}="{escape(clean(value))}"' for key, value in kept.items())
+
+
+def _parsed(text: str) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for match in _ATTRIBUTE.finditer(text):
+        name, value = match[1].lower(), match[2] or ""
+        if value[:1] in ('"', "'"):
+            value = value[1:-1]
+        longest = len(value) if name == "srcdoc" else _LONGEST_ATTRIBUTE_CHARACTERS
+        given.setdefault(name, _unescaped(value[:longest]))
+    return given
+
+
+def _raw(match: re.Match[str]) -> str:
+    name = match["raw"].lower()
+    hidden = " hidden" if is_hidden(name, _parsed(match["own"])) else ""
+    if name == "xmp":
+        return f"<pre{hidden}>{escape(clean(match['text']), quote=False)}</pre>"
+    return f"<textarea{hidden}>{escape(clean(_unescaped(match['text'])), quote=False)}</textarea>"
+
+
+def _escaped(text: str) -> str:
+    return escape(clean(_unescaped(text)), quote=False) if "&" in text or "<" in text else text
+
+
+def _unescaped(text: str) -> str:
+    return unescape(_LONG_NUMBER.sub("", text)) if "&" in text else text

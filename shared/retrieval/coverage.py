@@ -1,0 +1,101 @@
+"""How well hits by keywords cover a query: a line that holds all of it counts more than words scattered over a chunk.
+
+BM25 knows words, not where they stand: a chunk of ten rows holds the first name of one person and the last name of
+another. So each score is weighted by how much of the query one line covers together with the chunk's context, and by
+how much of it stands at the beginning of a line, where rows, articles and entries have their names. Words that few of
+the hits hold count more.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shared.domain.models import SearchHit
+
+# Tokens of a line that count as its beginning.
+_LEADING_TOKENS = 10
+# Weight of the whole line; the rest is that of its beginning.
+_LINE_SHARE = 0.6
+_POWER = 2.0
+# Best hits among which the coverage of the query is measured.
+_BEST_HITS = 3
+
+
+class CoveredHits(Struct, frozen=True):
+    """Hits by keywords, best first, with scores weighted by coverage.
+
+    Attributes:
+        coverage: the greatest share of the query, by weight, that a line of one of the best hits covers, 0 to 1.
+    """
+
+    hits: tuple[SearchHit, ...] = ()
+    coverage: float = 0.0
+
+
+class _Match(Struct, frozen=True):
+    """Which tokens of a query a hit holds: in its context, in each line, at the beginning of each line."""
+
+    context: frozenset[str]
+    lines: tuple[frozenset[str], ...]
+    beginnings: tuple[frozenset[str], ...]
+
+
+def weigh_coverage(tokens: Sequence[str], hits: Sequence[SearchHit]) -> CoveredHits:
+    """Weight the scores of ``hits``, which have words, by how their lines cover the tokens of a query."""
+    if not hits or not tokens:
+        return CoveredHits(tuple(hits))
+    matches = [_match(tokens, hit.words) for hit in hits]
+    weights = _weigh(tokens, matches)
+    total = sum(weights.values())
+    scored = []
+    for hit, match in zip(hits, matches, strict=True):
+        context = _sum(match.context, weights)
+        line = (context + max((_sum(line, weights) for line in match.lines), default=0.0)) / total
+        beginning = (context + max((_sum(some, weights) for some in match.beginnings), default=0.0)) / total
+        factor = (_LINE_SHARE * line + (1 - _LINE_SHARE) * beginning) ** _POWER
+        scored.append((replace(hit, score=hit.score * factor), line))
+    scored.sort(key=lambda pair: (-pair[0].score, pair[0].id))
+    coverage = max(line for _, line in scored[:_BEST_HITS])
+    return CoveredHits(tuple(hit for hit, _ in scored), coverage)
+
+
+def count_covered(tokens: Sequence[str], hit: SearchHit) -> float:
+    """The share of a query's tokens that a hit holds anywhere."""
+    held = set(hit.words.split())
+    return sum(token in held for token in tokens) / len(tokens) if tokens else 0.0
+
+
+def _match(tokens: Sequence[str], words: str) -> _Match:
+    context, *lines = words.split("\n")
+    in_context = _find(tokens, context)
+    rest = [token for token in tokens if token not in in_context]
+    found = [(_find(rest, line), line) for line in lines]
+    beginnings = (
+        _find(held, " ".join(line.split(" ", _LEADING_TOKENS)[:_LEADING_TOKENS])) for held, line in found if held
+    )
+    return _Match(in_context, tuple(held for held, _ in found if held), tuple(beginnings))
+
+
+def _find(tokens: Iterable[str], line: str) -> frozenset[str]:
+    padded = f" {line} "
+    return frozenset(token for token in tokens if f" {token} " in padded)
+
+
+def _weigh(tokens: Sequence[str], matches: Sequence[_Match]) -> dict[str, float]:
+    """The rarity of each token among the hits."""
+    holding = dict.fromkeys(tokens, 0)
+    for match in matches:
+        for token in match.context.union(*match.lines):
+            holding[token] += 1
+    return {token: math.log(1 + (len(matches) + 1) / (count + 0.5)) for token, count in holding.items()}
+
+
+def _sum(tokens: Iterable[str], weights: dict[str, float]) -> float:
+    return sum(weights[token] for token in tokens)

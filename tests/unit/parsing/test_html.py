@@ -1,0 +1,118 @@
+"""What is read of a page: what a visitor sees of its main part."""
+
+# ruff: noqa: E501 - cases are one to a line
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.domain.models import BlockKind
+from shared.parsing import Limits, html, parse
+from tests.unit.parsing.files import texts, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read(folder: Path, body: str) -> list[str]:
+    return texts(write(folder, "a.html", f"<!doctype html><meta charset=utf-8><body>{body}"))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<p hidden>ghost</p>", '<p style="color:red; DISPLAY : none">ghost</p>', "<b style='visibility:hidden'>ghost</b>",
+        "<template>ghost</template>", "<noscript>ghost</noscript>", "<dialog>ghost</dialog>", "<!-- ghost -->",
+        "<input type=hidden value=ghost>", "<p style='mso-hide:all'>ghost</p>", "<i aria-hidden=true>ghost</i>",
+        "<script>ghost</script>", "<input type=password value=ghost>", "<input type=submit value=ghost>", "<button>ghost</button>",
+        "<!--[if gte mso 9]><xml>ghost</xml><![endif]-->", '<img src="data:image/png;base64,ghost">', "<xml><o:x>ghost</o:x></xml>",
+    ],
+)  # fmt: skip
+def test_what_is_not_shown_is_not_read(tmp_path: Path, hidden: str) -> None:
+    assert read(tmp_path, f"<p>shown</p>{hidden}") == ["shown"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<main><p>a</p><aside>note</aside></main><aside>side</aside><footer>imprint</footer>", ["a", "note"]),
+        ("<nav>menu</nav><article><header>h</header><p>a</p><footer>by Ann</footer></article>", ["h", "a", "by Ann"]),
+        ("<div role=navigation>menu</div><div role=main><aside>note</aside></div><div role=contentinfo>x</div>", ["note"]),
+        ("<nav>only this</nav>", ["only this"]),
+        ("<blockquote>Words<footer>Ann</footer></blockquote>", ["Words", "Ann"]),
+    ],
+)  # fmt: skip
+def test_asides_and_footers_belong_to_the_main_part_or_to_the_site(
+    tmp_path: Path, body: str, expected: list[str]
+) -> None:
+    assert read(tmp_path, body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<ruby>終<rp>(</rp><rt>しゅう</rt><rp>)</rp>点<rt>てん</rt></ruby>の駅", "終点の駅"),
+        ("在<st1:City w:st=on>北京</st1:City>市<o:p></o:p>", "在北京市"),
+        ("super<wbr>cali&shy;frag a<br>b &lt;c&gt; &#999999999999;", "supercalifrag a\nb <c>"),
+        ("中<b>文</b>\n<b>字</b>\n符", "中文字符"),
+        ("10<sup>6</sup> m<sup>2</sup> 1<sup>st</sup> H<sub>2</sub>O", "10⁶ m² 1st H2O"),
+        ("<img alt='Plan of gate 4'>", "Plan of gate 4"),
+        ("Name <input value=Bob> <input type=checkbox checked> yes", "Name Bob ☑ yes"),
+        ("<select><option>a<option selected>b</select><select><option>c<option>d</select>", "b c"),
+        ("<textarea>one\n&lt;two&gt;</textarea>", "one\n<two>"),
+        ("<math><mi>w</mi><mo>=</mo><mfrac><mn>5</mn><msup><mi>E</mi><mn>2</mn></msup></mfrac></math>", "w = 5/(E^2)"),
+        ('<math><semantics><annotation encoding="application/x-tex">\\frac{a}{b}</annotation></semantics></math>', "\\frac{a}{b}"),
+        ('<math alttext="\\alpha"></math>', "\\alpha"),
+        ('<iframe srcdoc="&lt;p&gt;in a frame&lt;/p&gt;"></iframe>', "in a frame"),
+    ],
+)  # fmt: skip
+def test_a_line_shows_as_a_browser_shows_it(tmp_path: Path, body: str, expected: str) -> None:
+    assert "\n".join(read(tmp_path, body)) == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        ("<tr><th>A<th>B<th>C<tr><td rowspan=2>x<td>1<td><tr><td><td>2", ["A: x; B: 1", "A: x; C: 2"]),
+        ("<tr><th>A<th>B<th>C<tr><td>x<td colspan=2>none<tr><td>y<td>1<td>2", ["A: x; B: none", "A: y; B: 1; C: 2"]),
+        ("<thead><tr><td>A<td>B<tbody><tr><td>x<td>1", ["A: x; B: 1"]),
+        ("<tfoot><tr><td>sum<td>9</tfoot><thead><tr><th>A<th>B</thead><tbody><tr><td>x<td>1</tbody>", ["A: x; B: 1", "A: sum; B: 9"]),
+        ("<tr><th>A<th>B<tr><td colspan=2>Europe<tr><td>x<td>1", ["Europe", "A: x; B: 1"]),
+        ("<caption>Title</caption><tr><th>A<th>B<tr><td>x<td>1", ["Title", "A: x; B: 1"]),
+        ("<tr><th>Height<td>4 m<tr><th>Width:<td>2 m", ["Height: 4 m", "Width: 2 m"]),
+        ("<tr><th>A<th>B<tr><td>x<td><table><tr><td>in<td>ner</table>", ["A: x; B: in ner"]),
+        ("<tr><td>one<tr><td>two", ["one", "two"]),
+        ("<tr><td>left<td><table><tr><td>a<td>b</table>", ["left", "a | b"]),
+    ],
+)  # fmt: skip
+def test_cells_stay_with_their_labels(tmp_path: Path, table: str, rows: list[str]) -> None:
+    assert read(tmp_path, f"<table>{table}</table>") == rows
+
+
+def test_items_have_the_numbers_a_browser_shows(tmp_path: Path) -> None:
+    body = "<ol start=3 type=i><li>a<li value=7>b<ul><li>c</ul></ol><ol reversed><li>x<li>y</ol><ol><li>p<pre>q\n r</pre><li>z</ol>"
+    assert read(tmp_path, body) == ["iii. a", "vii. b\n  c", "2. x", "1. y", "1. p", "q\n r", "2. z"]
+
+
+def test_terms_and_questions_stay_with_what_explains_them(tmp_path: Path) -> None:
+    body = "<dl><dt>PSU<dd>power<dd>supply<dt>A<dt>B<dd>both</dl><details><summary>How?</summary><p>So.</p></details>"
+    document = parse(write(tmp_path, "a.html", body), "a.html", Limits())
+    found = [(block.text, block.kind, block.keys) for block in document.blocks]
+    assert found == [
+        ("PSU: power; supply", BlockKind.ITEM, "PSU"),
+        ("A, B: both", BlockKind.ITEM, "A, B"),
+        ("How?\nSo.", BlockKind.ITEM, "How?"),
+    ]
+
+
+def test_code_keeps_its_lines_and_line_numbers_are_left_out(tmp_path: Path) -> None:
+    body = "<table><tr><td><pre>1\n2\n3</pre><td><pre><b>def</b> f():\n    pass\n\nx &lt; 1</pre></table>"
+    assert read(tmp_path, body) == ["def f():\n    pass\n\nx < 1"]
+
+
+def test_merged_cells_of_a_hostile_page_are_bounded_and_reported(tmp_path: Path) -> None:
+    body = "<table>" + "<tr><td rowspan=60000 colspan=1000>x<td>y" * 2_000 + "</table>"
+    document = html.parse(write(tmp_path, "a.html", body), Limits())
+    assert sum(block.text.count("y") for block in document.blocks) == 2_000
+    assert any("Merged cells" in warning for warning in document.warnings)

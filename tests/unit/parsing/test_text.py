@@ -1,0 +1,84 @@
+"""What is read of plain text and logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.domain.models import BlockKind
+from shared.parsing import Limits, parse
+from tests.unit.parsing.files import passages, texts, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHINESE = "数据库连接失败，请检查密码。"
+UTF8 = "服务器启动成功，端口八千。"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "encoding"),
+    [
+        (CHINESE, "gb18030"),
+        ("資料庫連線失敗，請檢查密碼。", "big5"),
+        ("データベースに接続できませんでした。", "shift_jis"),
+        ("Préparée à l’hôtel déjà fermé", "cp1252"),
+        ("Ошибка подключения к базе данных.", "cp1251"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 5])
+def test_each_line_is_read_in_its_own_encoding(tmp_path: Path, foreign: str, encoding: str, times: int) -> None:
+    content = b"\n".join([UTF8.encode()] * times + [foreign.encode(encoding)] * times + [UTF8.encode()])
+    assert "\n".join(texts(write(tmp_path, "a.log", content))).split("\n") == [UTF8] * times + [foreign] * times + [
+        UTF8
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("\x1b[2mtime\x1b[0m \x1b[31mERROR\x1b[0m", "time ERROR"),
+        ("\x1b[38;5;196mred\x1b[K\x1b[2J", "red"),
+        ("\x1b]0;window title\x07Build \x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", "Build link"),
+        ("\x1b(Bplain\x1b7\x1b8\x1bM", "plain"),
+        ("\x9b31mred\x9bm", "red"),
+        ("N\x08NA\x08A _\x08x", "NA x"),
+    ],
+)
+def test_escape_sequences_of_terminals_go_whole(tmp_path: Path, raw: str, shown: str) -> None:
+    assert texts(write(tmp_path, "a.log", raw)) == [shown]
+
+
+def test_an_escape_sequence_across_the_blocks_a_file_is_read_in_goes_whole(tmp_path: Path) -> None:
+    for shift in range(6):
+        content = "x" * ((1 << 20) - shift) + "\x1b[31mERROR\x1b[0m"
+        assert "".join(texts(write(tmp_path, "a.log", content))).endswith("xERROR")
+
+
+def test_radicals_and_ligatures_of_copied_text_are_ordinary_characters(tmp_path: Path) -> None:
+    assert texts(write(tmp_path, "a.txt", "⽤⼾⼿册⻓沙 o\ufb03ce")) == ["用户手册长沙 office"]
+
+
+@pytest.mark.parametrize("joint", ["\n", "\n\n"])
+@pytest.mark.parametrize(
+    ("asked", "answered"), [("Q: How?", "A: So."), ("问：怎么办？", "答：重启。"), ("Q1. Why?", "A1. Because.")]
+)
+def test_a_question_and_its_answer_are_one_block(tmp_path: Path, joint: str, asked: str, answered: str) -> None:
+    content = f"{asked}{joint}{answered}\n\n{asked}{joint}{answered}"
+    found = list(parse(write(tmp_path, "a.txt", content), "a.txt", Limits()).blocks)
+    assert [(block.text, block.kind) for block in found] == [(f"{asked}\n{answered}", BlockKind.ROW)] * 2
+
+
+def test_items_are_blocks_of_their_own(tmp_path: Path) -> None:
+    found = list(parse(write(tmp_path, "a.txt", "Needed:\n- gloves\n- a rope\n"), "a.txt", Limits()).blocks)
+    assert [(block.text, block.kind) for block in found][1:] == [
+        ("- gloves", BlockKind.ITEM),
+        ("- a rope", BlockKind.ITEM),
+    ]
+
+
+def test_form_feeds_are_page_breaks(tmp_path: Path) -> None:
+    found = passages(write(tmp_path, "a.txt", "one\ntwo\n\x0cthree\n\x0c"))
+    assert [(text, location.page) for text, location in found] == [("one\ntwo", 1), ("three", 2)]
+    assert passages(write(tmp_path, "b.txt", "one\n\x0c"))[0][1].page is None
