@@ -85,11 +85,17 @@ class Client:
                 raise _NotLoadedError(f"loading it failed ({error.code})") from None
 
     def query(
-        self, name: str, condition: str, fields: list[str], deadline: Deadline, consistency: str = "Strong"
+        self,
+        name: str,
+        condition: str,
+        fields: list[str],
+        deadline: Deadline,
+        consistency: str = "Strong",
+        limit: int = _MAX_ROWS,
     ) -> list[dict[str, Any]]:
-        """Return the rows of a collection that ``condition`` selects, at most as many as one answer holds."""
+        """Return the rows of a collection that ``condition`` selects, by default as many as one answer holds."""
         rows = self.call(
-            "query", deadline, name, filter=condition, output_fields=fields, limit=_MAX_ROWS,
+            "query", deadline, name, filter=condition, output_fields=fields, limit=limit,
             consistency_level=consistency,
         )  # fmt: skip
         return list(rows)

@@ -111,6 +111,16 @@ def select_documents(tenants: frozenset[str] | None, state: DocumentState | None
     )
 
 
+def select_after(key: str, bucket: str) -> str:
+    """Select the records that come after a key and bucket, in the order of both."""
+    return f"(key > {quote(key)} or ({equals('key', key)} and bucket > {quote(bucket)}))"
+
+
+def select_up_to(key: str) -> str:
+    """Select the records with keys that are no later than ``key``."""
+    return f"key <= {quote(key)}"
+
+
 def select_ordinals(wanted: Mapping[str, Iterable[int]]) -> str:
     """Select the chunks with the wanted ordinals of each document."""
     return any_of(
