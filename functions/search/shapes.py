@@ -1,4 +1,7 @@
-"""What search takes and gives, over HTTP and to models alike."""
+"""What search takes and gives, over HTTP and to models alike.
+
+Longer than 300 lines because it holds declarations only, which one description (OpenAPI) is made from.
+"""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -
             numbering=Numbering(lambda: archive.events(parts.named("numbering")), styles.lists()),
             outline=Outline(),
             warnings=warnings,
-            include=Inclusion(archive, limits, warnings, depth).read,
+            include=Inclusion(archive, limits, warnings, parse_embedded, depth).read,
         )
         yield from _margins(context, parts.all("header"))
         yield from Story(context, parts.main).blocks(archive.events(parts.main))

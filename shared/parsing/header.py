@@ -8,12 +8,10 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from shared.parsing.figures import is_date, is_figure, is_year
 from shared.parsing.headerscore import ROWS_BELOW, score_header
 from shared.parsing.labels import is_label_word
-from shared.parsing.tableline import Across, Down, Line, count_own_cells
+from shared.parsing.tableline import Across, Down, Header, Line, count_own_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,20 +21,6 @@ _ROWS_SOUGHT = 40
 _DEEPEST_HEADER = 4
 _ENOUGH, _PLAIN = 1.5, 3.0
 _LONGEST_LABEL_CHARACTERS = 300
-
-
-class Header(Struct, frozen=True):
-    """A header: its place among the lines it was sought in, and its labels.
-
-    Attributes:
-        start: index of its first line.
-        end: index of the first line below it.
-        labels: one for each column; empty where the column has none.
-    """
-
-    start: int
-    end: int
-    labels: tuple[str, ...]
 
 
 def find_header(lines: Sequence[Line], *, is_new: bool = True) -> Header | None:

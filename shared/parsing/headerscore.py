@@ -17,8 +17,7 @@ from shared.parsing.tableline import count_own_cells
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shared.parsing.header import Header
-    from shared.parsing.tableline import Line
+    from shared.parsing.tableline import Header, Line
 
 # How many rows below a header are looked at.
 ROWS_BELOW = 50

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import replace
 
@@ -11,13 +11,15 @@ from shared.domain.errors import DocumentError
 from shared.parsing.scratch import TemporaryCopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from email.message import Message
     from pathlib import Path
 
     from shared.domain.models import Block
     from shared.parsing.archive import Archive
     from shared.parsing.limits import Limits
+
+ReadDocx: TypeAlias = "Callable[[Path, Limits, list[str], int, Callable[[int], None]], Iterator[Block]]"
 
 _MAX_DEPTH = 3
 _MAIL = frozenset({"mht", "mhtml", "eml"})
@@ -30,16 +32,20 @@ _FATAL = frozenset({"too_large", "too_deep", "too_slow"})
 class Inclusion:
     """Reads the embedded documents of one document, each once."""
 
-    def __init__(self, archive: Archive, limits: Limits, warnings: list[str], depth: int = 0) -> None:
+    def __init__(
+        self, archive: Archive, limits: Limits, warnings: list[str], read_docx: ReadDocx, depth: int = 0
+    ) -> None:
         """Begin.
 
         Args:
+            read_docx: reads an embedded Word document; given by the parser of those, which embeds this one.
             warnings: takes a sentence for each embedded document that cannot be read.
             depth: how many documents this one is embedded in.
         """
         self._archive = archive
         self._limits = limits
         self._warnings = warnings
+        self._read_docx = read_docx
         self._depth = depth
         self._done: set[str] = set()
 
@@ -66,15 +72,15 @@ class Inclusion:
         return self._archive.chunks(part)
 
     def _parse(self, path: Path, extension: str) -> Iterator[Block]:
-        # Imported here: these formats embed this one or need other libraries.
-        from shared.parsing import docx, html, text
+        # Imported here: these formats need other libraries.
+        from shared.parsing import html, text
         from shared.parsing.formats import find_format
 
         limits = replace(self._limits, max_unpacked_bytes=self._limits.max_unpacked_bytes - self._archive.unpacked)
         name = _NAMES.get(extension, "html" if extension in _MAIL else extension)
         form = find_format(path, f"a.{name}")
         if form == "docx" and self._depth < _MAX_DEPTH:
-            yield from docx.parse_embedded(path, limits, self._warnings, self._depth + 1, self._archive.count)
+            yield from self._read_docx(path, limits, self._warnings, self._depth + 1, self._archive.count)
         elif form == "html":
             yield from html.parse(path, limits).blocks
         elif form == "txt":

@@ -10,8 +10,7 @@ from shared.parsing.tableline import count_own_cells, mask_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.parsing.header import Header
-    from shared.parsing.tableline import Line
+    from shared.parsing.tableline import Header, Line
 
 
 def part_tables(lines: Sequence[Line]) -> list[tuple[Header, list[Line]]]:

@@ -38,6 +38,20 @@ class Line(Struct):
     declared: bool = False
 
 
+class Header(Struct, frozen=True):
+    """A header: its place among the lines it was sought in, and its labels.
+
+    Attributes:
+        start: index of its first line.
+        end: index of the first line below it.
+        labels: one for each column; empty where the column has none.
+    """
+
+    start: int
+    end: int
+    labels: tuple[str, ...]
+
+
 def count_own_cells(cells: Iterable[str]) -> int:
     """How many cells hold something that is not the repetition of a merged cell."""
     return sum(1 for cell in cells if cell and type(cell) is str)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shared.domain.models import Location
-    from shared.parsing.header import Header
+    from shared.parsing.tableline import Header
 
 # A row is known by its first fields where no label says that a field identifies it.
 _KEY_FIELDS, _MOST_KEY_FIELDS = 2, 3

@@ -4,6 +4,8 @@ Gunicorn's threaded worker reads requests in its threads, so that twenty clients
 function for all others. Here the main thread receives requests, as many as there are connections, with bounds on their
 time and on the memory of all bodies together. A body that cannot be used is answered at once, and what the client still
 sends is read and dropped, so that it sees the answer. This file replaces internals of gunicorn 27.
+
+Longer than 300 lines because a connection passes through all of its states here, and each is a few lines.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ A filter is JSON: an operator with what it applies to.
     {"and": [ ... ]}   {"or": [ ... ]}   {"not": { ... }}
 
 What a document's owner does not say equals nothing, and is no smaller or greater: only "ne" and "not" select it.
+
+Longer than 300 lines because Milvus expressions are written in this file only.
 """
 
 from __future__ import annotations
