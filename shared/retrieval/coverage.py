@@ -1,9 +1,8 @@
 """How well hits by keywords cover a query: a line that holds all of it counts more than words scattered over a chunk.
 
-BM25 knows words, not where they stand: a chunk of ten rows holds the first name of one person and the last name of
-another. So each score is weighted by how much of the query one line covers together with the chunk's context, and by
-how much of it stands at the beginning of a line, where rows, articles and entries have their names. Words that few of
-the hits hold count more.
+BM25 knows words, not where they stand: a chunk of ten rows may hold the first name of one person and the last name of
+another. So each score is weighted by how much of the query one line covers together with the chunk's context, and how
+much the beginning of a line, where rows and articles have their names. Words that few of the hits hold count more.
 """
 
 from __future__ import annotations
