@@ -11,24 +11,24 @@ from shared.embedding.parameters import TextType
 from shared.store.registry import Place
 
 
-def ask(text_type: str | None = None, input_type: str | None = None) -> TextType:
+def ask(text_type: TextType | None = None, input_type: str | None = None) -> TextType:
     return OpenAIRequest("text", "model", text_type=text_type, input_type=input_type).read_text_type()
 
 
-@pytest.mark.parametrize("name", ["query", "Query", "search_query", "retrieval.query"])
+@pytest.mark.parametrize("name", ["query", "Query", "search_query", "retrieval.query", "RETRIEVAL_QUERY"])
 def test_each_name_of_a_query_asks_for_the_vectors_of_queries(name: str) -> None:
-    assert ask(text_type=name) == ask(input_type=name) == ask(name, "query") == TextType.QUERY
+    assert ask(input_type=name) == ask(TextType.QUERY, name) == ask(TextType.QUERY) == TextType.QUERY
 
 
-@pytest.mark.parametrize("name", ["document", "search_document", "retrieval.passage", "passage", None, ""])
+@pytest.mark.parametrize("name", ["document", "search_document", "clustering", None, ""])
 def test_everything_else_is_a_document(name: str | None) -> None:
-    assert ask(text_type=name) == ask(input_type=name) == TextType.DOCUMENT
+    assert ask(input_type=name) == ask(TextType.DOCUMENT, name) == TextType.DOCUMENT
 
 
-@pytest.mark.parametrize(("text_type", "input_type"), [("poem", None), (None, "poem"), ("query", "document")])
-def test_a_text_type_that_is_unknown_or_contradicted_is_refused(text_type: str | None, input_type: str | None) -> None:
+@pytest.mark.parametrize(("text_type", "name"), [(TextType.QUERY, "document"), (TextType.DOCUMENT, "search_query")])
+def test_two_fields_that_disagree_are_refused(text_type: TextType, name: str) -> None:
     with pytest.raises(RequestError, match="invalid_request"):
-        ask(text_type, input_type)
+        ask(text_type, name)
 
 
 @pytest.mark.parametrize("key", ["a", "ab", "abc", "abcd", "日本", "🙂/x y", "\"'\\\n", "k" * 1_023])
