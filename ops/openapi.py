@@ -61,7 +61,7 @@ VECTORS: Final[Codes] = {400: ("unsupported_output", "unsupported_instruct")}
 MODEL: Final[Codes] = {404: ("model_not_found",)}
 MILVUS: Final[Codes] = {
     502: ("milvus_forbidden", "milvus_refused", "collection_mismatch"),
-    503: ("milvus_unavailable", "milvus_failed", "deadline_exceeded"),
+    503: ("milvus_unavailable", "milvus_not_loaded", "milvus_failed", "deadline_exceeded"),
 }
 TENANT: Final[Codes] = {403: ("tenant_forbidden",)}
 QUESTION: Final[Codes] = {

@@ -83,6 +83,7 @@ _EMBEDDING, _STORE, _INGESTION = (
     "tests/integration/test_ingestion.py::",
 )
 _INDEXING, _USE_CASE = "shared/ingestion/indexing.py", "shared/ingestion/converging.py"
+_RECONCILING, _CLAIMING = "shared/ingestion/reconciling.py", "shared/ingestion/claiming.py"
 
 SAFEGUARDS = (
     # -- convergence
@@ -133,19 +134,19 @@ SAFEGUARDS = (
         "write the new before sweeping the old",
         "a document cannot be found while it is replaced",
         _INDEXING,
-        "            for window in self._windows(path):\n                present =",
-        "            store.chunks.delete("
-        "[id_ for id_, _ in store.chunks.read_positions(document_id, self.deadline)], self.deadline)\n"
-        "            for window in self._windows(path):\n                present =",
+        "                for window in self._windows(path):\n",
+        "                store = self.pipeline.store.chunks\n"
+        "                held = store.read_positions(self.state.key.document_id, self.deadline)\n"
+        "                store.delete([id_ for id_, _ in held], self.deadline)\n"
+        "                for window in self._windows(path):\n",
         (f"{_HISTORIES}test_a_document_stays_readable_while_it_is_replaced",),
     ),
     Safeguard(
         "moved chunks are written last",
         "a version refused late has spoilt the one before",
         _INDEXING,
-        "                self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])\n",
-        "                self._rewrite([chunk for chunk, m in zip(window, self._moved(window), strict=True) if m])\n"
-        "                self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])\n",
+        "                    moved.add(self._find_moved(window))\n",
+        "                    self._rewrite(self._find_moved(window))\n",
         (f"{_HISTORIES}test_a_version_refused_late_leaves_the_rows_it_shares_with_the_one_before",),
     ),
     Safeguard(
@@ -160,8 +161,8 @@ SAFEGUARDS = (
         "the record is written first",
         "what a dead process embedded is not known",
         _INDEXING,
-        "        self._record(DocumentState.PENDING)\n        try:",
-        "        try:",
+        "        self._record(DocumentState.PENDING)\n        try:\n            with self._claim:",
+        "        try:\n            with self._claim:",
         (f"{_SIMULATION}test_whichever_call_fails_the_next_delivery_ends_exactly[new-dies after]",),
     ),
     Safeguard(
@@ -194,10 +195,10 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "one worker for each document",
-        "threads of a process buy the same chunks side by side",
+        "threads of a process embed the same chunks twice",
         _USE_CASE,
-        "lock = self._locks[int(key.document_id, 16) % _LOCKS]",
-        "lock = threading.Lock()",
+        "self._locks.hold(key.document_id, deadline):",
+        "DocumentLocks().hold(key.document_id, deadline):",
         (f"{_HISTORIES}test_eight_events_at_once_are_paid_for_once_by_a_process",),
     ),
     Safeguard(
@@ -223,16 +224,16 @@ SAFEGUARDS = (
     Safeguard(
         "share of deletions",
         "a wrong listing empties the index",
-        _USE_CASE,
-        "if len(orphaned) > self._settings.max_deleted_share * len(names):",
+        _RECONCILING,
+        "if len(report.orphaned) > pipeline.settings.max_deleted_share * total:",
         "if False:",
         (f"{_INGESTION}test_reconcile_stops_before_it_deletes_too_much[lite]",),
     ),
     Safeguard(
         "the index is counted too",
         "chunks without a record are never found",
-        _USE_CASE,
-        "names = {id_: found.key for id_, found in census.items()}",
+        _RECONCILING,
+        "names = {id_: found.key for id_, found in held.items()}",
         "names: dict[str, str] = {}",
         (f"{_SIMULATION}test_a_reconcile_sees_chunks_that_no_record_tells_of",),
     ),
@@ -434,7 +435,7 @@ SAFEGUARDS = (
     Safeguard(
         "only documented errors refuse a document",
         "a fault of this program condemns documents for good",
-        "shared/parsing/refusal.py",
+        "shared/parsing/refusing.py",
         "    except bad_file_errors as error:\n",
         "    except BaseException as error:\n",
         (f"{_OUTCOME}[type-error-InternalError internal_error-at once]",),
@@ -487,8 +488,8 @@ SAFEGUARDS = (
         "If-Match on GET",
         "the content of one version is indexed as another",
         "shared/ingestion/bucket.py",
-        """, if_match=f'"{state.etag}"')""",
-        ")",
+        """, if_match=f'"{state.etag}"', **options""",
+        ", **options",
         ("tests/integration/test_fakes.py::test_only_the_version_asked_for_is_loaded",),
     ),
     # -- money

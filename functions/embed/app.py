@@ -30,6 +30,7 @@ from functions.embed.shapes import (
 from shared.domain.errors import ConfigurationError, RequestError
 from shared.embedding import pooling
 from shared.embedding.embedder import Embedder
+from shared.embedding.quota import Priority
 from shared.runtime import openapi
 from shared.runtime.memory import MemoryBudget
 from shared.runtime.request import deadline, read_body, request_id
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
 
+# A request of moderate size uses up the quota for so long at most.
+_MODERATE_SECONDS = 5.0
 # The largest text of the quota of a minute, in Chinese written as \\uXXXX.
 MAX_BODY_BYTES = 8 * 1024 * 1024
 # Of the vectors of all requests under way: numbers of Python and their JSON take so much each.
@@ -115,7 +118,8 @@ def embed() -> Response:
 
     def embed_texts() -> Response:
         if body.too_long == "split":
-            parts = pooling.split(body.texts, embedder.is_too_long)
+            _choose_priority(body.texts, deadline())  # before anything is cut, which takes time and memory
+            parts = pooling.split(body.texts, embedder.is_too_long, settings.max_texts)
             embedded = pooling.pool(_embed(parts.texts, parameters), parts)
         else:
             embedded = _embed(body.texts, parameters)
@@ -224,15 +228,24 @@ def _check_count(name: str, texts: list[str]) -> None:
 def _embed(texts: Sequence[str], parameters: EmbeddingParameters) -> EmbeddingResult:
     """Embed ``texts``; a request that cannot end in time is refused before anything is billed."""
     until = deadline()
+    return embedder.embed(texts, parameters, until, _choose_priority(texts, until))
+
+
+def _choose_priority(texts: Sequence[str], until: Deadline) -> Priority:
+    """How a request shares the quota: a large one yields to queries.
+
+    Raises:
+        RequestError: ``too_much_text``: the quota allows too little in time.
+    """
     seconds = embedder.seconds_needed(texts)
     if seconds > until.remaining():
         raise RequestError(
             "too_much_text",
-            f"This function's share of the quota needs {seconds:.0f} s for so much text and has "
-            f"{until.remaining():.0f} s: send fewer texts at once.",
+            f"The DashScope quota allows so much text in {seconds:.0f} s, and there are {until.remaining():.0f} s: "
+            "send less at once.",
             status=413,
         )
-    return embedder.embed(texts, parameters, until)
+    return Priority.INTERACTIVE if seconds <= _MODERATE_SECONDS else Priority.REQUEST
 
 
 def _encode(embedding: Embedding, encoding: str) -> Any:

@@ -23,13 +23,18 @@ _RECORDS_PER_WRITE = 200
 _IDS_PER_CALL = 500
 # Up to so many keys are read and sorted for a page; of more, a part is chosen by a sample.
 _MAX_SORTED = 2_000
+# Texts of a record, which must fit into a JSON field of 65,536 bytes: a control character takes six of them.
+_MESSAGE_BYTES = 2_048
+_TITLE_BYTES = 2_048
+_KEY_BYTES = 2_048
+_NAME_BYTES = 512
+_WARNINGS_BYTES = 12_288
+_HEX_DIGITS = "0123456789abcdef"
 _SAMPLED = 1_000
 _MAX_NARROWINGS = 20
 _PLACE_FIELDS = ["id", "key", "bucket"]
 # Later than every name of a bucket.
 _LAST_BUCKET = "\U0010ffff"
-# Of a failure's message: the whole record must fit into a JSON field.
-_MESSAGE_BYTES = 4_096
 
 
 class Place(Struct, frozen=True, array_like=True):
@@ -85,6 +90,14 @@ class DocumentRegistry:
             rows = self._client.query(self.name, among("id", batch), ["record"], deadline, consistency)
             found.update((document.id, document) for document in map(_read_document, rows))
         return found
+
+    def read_keys(self, bucket: str, keys: Sequence[str], deadline: Deadline) -> list[Document]:
+        """Return the records of a bucket with one of ``keys``, read Strong."""
+        rows: list[dict[str, Any]] = []
+        for batch in split(keys, _IDS_PER_CALL):
+            condition = all_of(equals("bucket", bucket), among("key", batch))
+            rows += self._client.query(self.name, condition, ["record"], deadline)
+        return list(map(_read_document, rows))
 
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""
@@ -147,18 +160,43 @@ def _make_row(document: Document) -> dict[str, Any]:
         "bucket": cut(document.bucket, "bucket"),
         "key": cut(document.key, "key"),
         "state": document.state.value,
-        "tenant": document.tenant,
+        "tenant": cut(document.tenant, "tenant"),
         "record": msgspec.to_builtins(_fit(document)),
         "unused": [0.0, 0.0],
     }
 
 
 def _fit(document: Document) -> Document:
-    """Cut the texts of a record that have no limit of their own."""
+    """Cut the texts of a record so that the whole fits into a JSON field, however much of it must be escaped."""
     failure = document.failure
     if failure:
-        failure = replace(failure, message=cut_bytes(failure.message, _MESSAGE_BYTES))
-    return replace(document, title=cut(document.title, "title"), failure=failure)
+        failure = replace(
+            failure,
+            message=cut_bytes(failure.message, _MESSAGE_BYTES),
+            request_id=cut_bytes(failure.request_id, _NAME_BYTES),
+        )
+    return replace(
+        document,
+        bucket=cut(document.bucket, "bucket"),
+        key=cut_bytes(document.key, _KEY_BYTES),
+        title=cut_bytes(document.title, _TITLE_BYTES),
+        tenant=cut(document.tenant, "tenant"),
+        tenant_from=cut_bytes(document.tenant_from, _NAME_BYTES),
+        warnings=_fit_warnings(document.warnings),
+        failure=failure,
+    )
+
+
+def _fit_warnings(warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """As many warnings as fit; the last one says how many were left out."""
+    kept: list[str] = []
+    left = _WARNINGS_BYTES
+    for warning in warnings:
+        left -= len(msgspec.json.encode(cut_bytes(warning, _WARNINGS_BYTES)))
+        if left < 0:
+            return (*kept, f"{len(warnings) - len(kept)} more warnings were left out.")
+        kept.append(cut_bytes(warning, _WARNINGS_BYTES))
+    return tuple(kept)
 
 
 def _read_document(row: dict[str, Any]) -> Document:

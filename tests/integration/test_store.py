@@ -165,7 +165,7 @@ def test_a_strong_read_sees_what_another_client_wrote_or_deleted_just_now(
         (written,) = chunk_rows(f"{i} {name}", ["One."])
         store.chunks.write([written], soon())
         assert list(dict(other.chunks.read_positions(written.chunk.document_id, soon()))) == [written.chunk.id]
-        assert other.chunks.read_row_digests([written.chunk.id], soon()) == {written.chunk.id: ""}
+        assert list(other.chunks.read_whole([written.chunk.id], soon())) == [written.chunk.id]
         assert written.chunk.document_id in other.chunks.read_fingerprints(written.bucket, soon())
         assert other.chunks.read_vectors([written.chunk.id], soon()) == {written.chunk.id: written.vector}
         store.chunks.delete([written.chunk.id], soon())
@@ -394,3 +394,34 @@ def test_a_server_that_never_speaks_costs_its_timeout_and_no_more() -> None:
         with pytest.raises(TransientError):
             Store(settings, SPACE).check(Deadline.after(4))
         assert time.monotonic() - started < 60
+
+
+def test_a_collection_that_an_administrator_released_is_loaded_again(fresh_milvus: MilvusSettings) -> None:
+    from pymilvus import MilvusClient
+
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    rows = chunk_rows("a.txt", ["Released."])
+    write(store, rows)
+    administrator = MilvusClient(fresh_milvus.uri, token=fresh_milvus.token.reveal())
+    for name in (store.chunks.name, store.registry.name):
+        administrator.release_collection(name)
+    administrator.close()
+    assert [hit.text for hit in store.chunks.search_dense(rows[0].vector, 5, "", soon())] == ["Released."]
+    assert store.registry.read(rows[0].chunk.document_id, soon()) is None
+    assert list(dict(store.chunks.read_positions(rows[0].chunk.document_id, soon()))) == [rows[0].chunk.id]
+
+
+def test_a_collection_that_cannot_be_loaded_is_named_as_the_cause(
+    fresh_milvus: MilvusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pymilvus import MilvusClient
+
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    administrator = MilvusClient(fresh_milvus.uri, token=fresh_milvus.token.reveal())
+    administrator.release_collection(store.chunks.name)
+    administrator.close()
+    monkeypatch.setattr(MilvusClient, "load_collection", lambda *_, **__: None)
+    with pytest.raises(TransientError, match=r"milvus_not_loaded.*load_collection"):
+        store.chunks.search_dense([1.0] + [0.0] * 63, 5, "", soon())
