@@ -170,14 +170,15 @@ def _what_kept(documents: list[dict[str, Any]]) -> str:
 def _documents(running: Stack) -> list[dict[str, Any]]:
     """The state of every document, page by page."""
     documents: list[dict[str, Any]] = []
-    while True:
-        page = {"limit": _PAGE, "offset": len(documents)}
+    after: str | None = ""
+    while after is not None:
+        page = {"limit": str(_PAGE), "after": after}
         answer = requests.get(f"{running.url}/documents", params=page, headers=_key(running), timeout=30)
         answer.raise_for_status()
         found = answer.json()
         documents += found["documents"]
-        if len(documents) >= found["total"] or not found["documents"]:
-            return documents
+        after = found["next"]
+    return documents
 
 
 def _key(running: Stack) -> dict[str, str]:

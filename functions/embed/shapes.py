@@ -12,16 +12,6 @@ from shared.embedding.parameters import Output, TextType
 
 MAX_INSTRUCTION_CHARACTERS = 1_000
 MAX_SIZE_DIGITS = 5
-# As DashScope, Cohere, Voyage, NVIDIA and Jina name what a text is for.
-TEXT_TYPES = {
-    "query": TextType.QUERY,
-    "search_query": TextType.QUERY,
-    "retrieval.query": TextType.QUERY,
-    "document": TextType.DOCUMENT,
-    "search_document": TextType.DOCUMENT,
-    "retrieval.passage": TextType.DOCUMENT,
-    "passage": TextType.DOCUMENT,
-}
 
 
 class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,21 +68,21 @@ class OpenAIRequest(Struct, frozen=True):
     encoding_format: Annotated[
         Literal["float", "base64"], Meta(description="Numbers, or 32-bit floats in little-endian order as base64.")
     ] = "float"
-    text_type: Annotated[
-        str | None, Meta(description="query for queries, document for stored texts; default: document.")
-    ] = None
+    text_type: Annotated[TextType | None, Meta(description="query for queries; default: document.")] = None
     input_type: Annotated[
         str | None,
-        Meta(description="The same by other services' name; also search_query, search_document and passage."),
+        Meta(description="The same by other services' names: one with query in it, as search_query, is for queries."),
     ] = None
 
     def read_text_type(self) -> TextType:
         """What the texts are for.
 
         Raises:
-            RequestError: ``invalid_request``: a name is unknown, or the two disagree.
+            RequestError: ``invalid_request``: the two disagree.
         """
-        named = {_read_text_type(name) for name in (self.text_type, self.input_type) if name}
+        named = {self.text_type} if self.text_type else set()
+        if self.input_type:
+            named.add(TextType.QUERY if "query" in self.input_type.lower() else TextType.DOCUMENT)
         if len(named) > 1:
             raise RequestError("invalid_request", "text_type and input_type disagree; send one of them.")
         return named.pop() if named else TextType.DOCUMENT
@@ -107,13 +97,6 @@ class OpenAIRequest(Struct, frozen=True):
         if len(named) > 1:
             raise RequestError("invalid_request", "dimension and dimensions disagree; send one of them.")
         return named.pop() if named else None
-
-
-def _read_text_type(name: str) -> TextType:
-    known = TEXT_TYPES.get(name.lower())
-    if known is None:
-        raise RequestError("invalid_request", f"The text type is one of {', '.join(TEXT_TYPES)}.")
-    return known
 
 
 def _read_size(size: int | str) -> int:

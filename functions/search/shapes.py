@@ -245,7 +245,7 @@ def read_cursor(cursor: str) -> Place | None:
     if not cursor:
         return None
     try:
-        data = base64.b64decode(cursor.encode("ascii") + b"==", b"-_", validate=True)
+        data = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), b"-_", validate=True)
         return msgspec.json.decode(data, type=Place)
     except (ValueError, msgspec.MsgspecError):
         raise RequestError("invalid_cursor", "after is the value of next in an earlier page.") from None

@@ -53,7 +53,7 @@ class Origins:
         return "*" in self._allowed or origin.lower() in self._allowed
 
     def is_own(self, origin: str, host: str) -> bool:
-        """Whether ``origin`` is the deployment itself, asked for under a name that nobody else can point to it.
+        """Whether ``origin`` is the deployment itself, called by a name that no other site can point to it.
 
         The header ``Host`` alone proves nothing: a page of evil.example can let that name resolve to 127.0.0.1.
         """

@@ -265,7 +265,7 @@ def _problem() -> Problem:
 
 
 def _check_message() -> None:
-    """Refuse what no route can answer, whoever sent it."""
+    """Refuse what no route can answer, with a key or without."""
     if _problem() is Problem.MALFORMED:
         raise RequestError("invalid_body", "The chunks of the body are malformed.")
     has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers

@@ -116,7 +116,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             client, address = listener.accept()
         except OSError:
-            return  # gone again, or taken by nobody: the listener stays as it is
+            return  # the client is gone again
         self.nr_conns += 1
         self._receive(Connection(self.cfg, client, address, listener.getsockname()))
 

@@ -220,17 +220,6 @@ def test_the_size_is_honoured_by_either_name(running: Stack, size: dict[str, Any
     assert len(openai_vector(running, **size)) == 64
 
 
-def test_queries_get_the_vectors_of_queries(running: Stack) -> None:
-    body = {"texts": ["hello"], "text_type": "query"}
-    query = requests.post(f"{running.url}/embed", json=body, timeout=30).json()["embeddings"][0]["embedding"]
-    document = openai_vector(running)
-    assert query != document
-    for fields in ({"text_type": "query"}, {"input_type": "query"}, {"input_type": "search_query"}):
-        assert openai_vector(running, **fields) == query
-    for fields in ({"text_type": "document"}, {"input_type": "search_document"}, {"input_type": "passage"}):
-        assert openai_vector(running, **fields) == document
-
-
 @pytest.mark.parametrize(
     "fields",
     [
@@ -292,7 +281,7 @@ def test_head_works_where_get_does(running: Stack, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("PUT", "/search"), ("GET", "/mcp"), ("GET", "/embed"), ("POST", "/documents"), ("FROB", "/")]
+    ("method", "path"), [("PUT", "/search"), ("GET", "/mcp"), ("GET", "/embed"), ("POST", "/documents"), ("PATCH", "/")]
 )
 def test_every_405_says_what_is_allowed(running: Stack, method: str, path: str) -> None:
     answer = requests.request(method, f"{running.url}{path}", timeout=30)
