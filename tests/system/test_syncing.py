@@ -33,8 +33,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def sync(running: Stack, *arguments: str, **environ: str) -> tuple[int, str]:
+    return run(running, "sync", *arguments, **environ)
+
+
+def run(running: Stack, *arguments: str, **environ: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "ops", "sync", *arguments],
+        [sys.executable, "-m", "ops", *arguments],
         cwd=PROJECT, env={**running.environ, "FC_ENDPOINT": running.url, "COLUMNS": "300", **environ},
         capture_output=True, text=True, timeout=150, check=False,
     )  # fmt: skip
@@ -83,3 +87,16 @@ def test_said_again_it_costs_nothing(filled: Stack) -> None:
 def test_what_is_wrong_is_said_in_a_sentence(filled: Stack, environ: dict[str, str], says: str) -> None:
     status, output = sync(filled, **environ)
     assert (status, says in output, "Traceback" in output) == (1, True, False), output
+
+
+def test_documents_that_failed_are_tried_again_by_state_code_prefix_and_id(filled: Stack) -> None:
+    sync(filled)
+    (failed,) = (document for document in documents(filled) if document["state"] == "failed")
+    choices = (["--state", "failed"], ["--code", "broken_file"], ["--prefix", "brok"], ["--id", failed["id"]])
+    for choice in choices:
+        status, output = run(filled, "retry", *choice, "--dry-run")
+        assert (status, "1 of" in output, "broken.pdf" in output) == (0, True, True), output
+    status, output = run(filled, "retry", "--code", "too_large")
+    assert (status, "0 documents tried again" in output) == (0, True), output
+    status, output = run(filled, "retry", "--state", "failed")
+    assert (status, "1 documents tried again, 1 of them failed" in output) == (1, True), output

@@ -377,6 +377,15 @@ def test_an_event_is_accepted_at_once_and_delivered_as_the_platform_does(gateway
     assert seen["headers"]["x-fc-control-path"] == "/invoke"
 
 
+def test_every_invocation_brings_fresh_credentials_of_the_role(gateway: Running) -> None:
+    ids = [gateway.invoke({"key": name}) for name in ("one.txt", "two.txt")]
+    for id_ in ids:
+        eventually(partial(gateway.attempts, id_))
+    seen = [it["headers"] for it in gateway.calls("invoke") if it["headers"]["x-fc-request-id"] in ids]
+    names = ("x-fc-access-key-id", "x-fc-access-key-secret", "x-fc-security-token")
+    assert len({headers[name] for headers in seen for name in names}) == 6
+
+
 def test_an_event_above_128_kb_is_refused(gateway: Running) -> None:
     answer = requests.post(
         f"{gateway.url}/2023-03-30/functions/test-worker/invocations",
