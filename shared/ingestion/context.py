@@ -19,7 +19,7 @@ _MAX_PATH_CHARACTERS = 160
 _MAX_KEYS_CHARACTERS = 160
 _PATH_JOINT = " > "
 # Names that a program gave: numbers, hashes, UUIDs. They say nothing about the content.
-_MACHINE_NAME = re.compile(r"[\W_]*(?:[0-9a-f]*[0-9][0-9a-f]*[\W_]*)+", re.IGNORECASE)
+_MACHINE_NAME = re.compile(r"\A[\W_]*(?:[a-f]*[0-9][0-9a-f]*(?:[\W_]+|\Z))+", re.IGNORECASE)
 
 
 def build_context(title: str, location: Location, keys: str = "") -> str:

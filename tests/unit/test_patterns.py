@@ -1,0 +1,186 @@
+"""No pattern takes more than linear time, whatever a text repeats."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SAMPLE, SMALL, LARGE = 3_000, 10_000, 100_000
+SAMPLE_SECONDS = 0.002
+MOST_GROWTH = 12
+# Below this, the time says more about the machine than about the pattern.
+LEAST_SECONDS = 0.01
+TRIES = 3
+
+# What patterns repeat; each is tried alone, and after what patterns begin with.
+UNITS = [
+    *(
+        " ",
+        "\n",
+        "\t",
+        "a",
+        "A",
+        "1",
+        "1 ",
+        "a ",
+        "-",
+        "- ",
+        ".",
+        ",",
+        "1,",
+        "1.",
+        "a-",
+        "a.",
+        "_",
+        "a_",
+        "/",
+        "\\",
+        '"',
+    ),
+    *(
+        "'",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "<",
+        ">",
+        "<a ",
+        "<!--",
+        "=",
+        "a=",
+        ":",
+        ";",
+        "%",
+        "&",
+        "#",
+        "*",
+        "`",
+        "|",
+        "@",
+    ),
+    *(
+        "中",
+        "中 ",
+        "一",
+        "第",
+        "。",
+        "，",
+        "年1",
+        "\u3000",
+        "é",
+        "e\u0301",
+        "\u200b",
+        "\u00ad",
+        "\x1b[",
+        "\x02",
+        "\ufffe",
+    ),
+    *(
+        '""',
+        '"a',
+        '="',
+        "a\n",
+        " \n",
+        "\r\n",
+        "0",
+        "0.",
+        ".0",
+        "E+",
+        "$",
+        "$A1",
+        "A1:",
+        "_x000D",
+        "!",
+        "?",
+        "~",
+        "^",
+        "+",
+    ),
+    *(
+        "ref",
+        "ref=",
+        "<mergeCell ",
+        "page ",
+        "Page 1 of ",
+        "第1",
+        "aA",
+        "a1",
+        "1a",
+        "a@",
+        "http://",
+        "://",
+        "%41",
+        "\\u00",
+    ),
+]
+STARTS = ["", '"', "<a ", "1", "第"]
+
+
+def find_patterns() -> Iterator[tuple[str, re.Pattern[Any]]]:
+    for module in pkgutil.walk_packages(shared.__path__, "shared."):
+        loaded = importlib.import_module(module.name)
+        for holder in (loaded, *(value for value in vars(loaded).values() if isinstance(value, type))):
+            for name, value in vars(holder).items():
+                values = (
+                    value
+                    if isinstance(value, (tuple, list))
+                    else value.values()
+                    if isinstance(value, dict)
+                    else [value]
+                )
+                for place, pattern in enumerate(values):
+                    if isinstance(pattern, re.Pattern):
+                        yield f"{module.name}.{name}.{place}".removeprefix("shared."), pattern
+
+
+PATTERNS = {id(pattern): pytest.param(pattern, id=name) for name, pattern in find_patterns()}
+
+
+def measure(call: Callable[[Any], object], text: str | bytes) -> float:
+    began = time.process_time()
+    call(text)
+    return time.process_time() - began
+
+
+def grows_linearly(call: Callable[[Any], object], start: str, unit: str, *, as_bytes: bool) -> bool:
+    """Whether ten times the text takes at most twelve times as long, in the best of a few tries."""
+
+    def make(size: int) -> str | bytes:
+        text = start + unit * (size // len(unit))
+        return text.encode() if as_bytes else text
+
+    # A pattern of quadratic time takes twenty milliseconds for this; most take far less, and need no more.
+    if min(measure(call, make(SAMPLE)) for _ in range(TRIES)) < SAMPLE_SECONDS:
+        return True
+    least = {size: min(measure(call, make(size)) for _ in range(TRIES)) for size in (SMALL, LARGE)}
+    return least[LARGE] <= MOST_GROWTH * max(least[SMALL], LEAST_SECONDS)
+
+
+def search_all(pattern: re.Pattern[Any]) -> Callable[[Any], object]:
+    return lambda text: sum(1 for _ in pattern.finditer(text))
+
+
+@pytest.mark.parametrize("pattern", PATTERNS.values())
+def test_a_pattern_takes_linear_time(pattern: re.Pattern[Any]) -> None:
+    as_bytes = isinstance(pattern.pattern, bytes)
+    for call in (search_all(pattern), pattern.fullmatch):
+        slow = [
+            (start, unit)
+            for start in STARTS
+            for unit in UNITS
+            if not grows_linearly(call, start, unit, as_bytes=as_bytes)
+        ]
+        assert not slow, (pattern.pattern, slow[:3])
