@@ -9,6 +9,7 @@ would hide the worst of them. The same seed plays the same requests.
 from __future__ import annotations
 
 import argparse
+import gzip
 import http.client
 import json
 import random
@@ -110,6 +111,8 @@ class Client:
             connection.endheaders(request.body, encode_chunked=chunked)
             answer = connection.getresponse()
             content = answer.read()
+            if answer.getheader("Content-Encoding") == "gzip" and content:
+                content = gzip.decompress(content)
         except (OSError, http.client.HTTPException):
             connection.close()
             raise
