@@ -8,7 +8,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo help test test-fast check simulate fuzz safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi preflight deploy sync lock clean
+.PHONY: demo help test test-fast check simulate fuzz safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi docs preflight deploy sync lock clean
 
 ##@ Run
 demo: $(VENV)/ready  ## The whole system on this machine, with sample documents
@@ -77,6 +77,9 @@ sync: $(VENV)/ready  ## Bring the index of the deployment to the state of its bu
 ##@ Maintain
 openapi: $(VENV)/ready  ## The description of the HTTP functions, after a change of their types
 	@$(RUN) -m ops openapi
+
+docs: $(VENV)/ready  ## The tables of settings and errors in docs/, after a change of either
+	@$(RUN) -m ops docs
 
 lock: $(VENV)/ready  ## Pinned requirements, after a change of pyproject.toml
 	@$(RUN) -m pip install --quiet uv

@@ -13,7 +13,7 @@ from ops.deployment import HttpTrigger, OssTrigger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ops.deployment import Deployment, Function, Route
+    from ops.deployment import Deployment, Route
 
 _SECRET_NAME: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD")
 _SECRET_VALUE: Final = re.compile(r"\b(?:sk-[A-Za-z0-9]{16,}|LTAI[A-Za-z0-9]{12,})")
@@ -52,19 +52,13 @@ def _filters(deployment: Deployment) -> Iterator[str]:
 
 
 def _quota(deployment: Deployment) -> Iterator[str]:
-    total = Decimal(0)
     for name, function in deployment.functions.items():
         if "DASHSCOPE_API_KEY" not in function.environment_variables:
             continue
-        share = _share(function)
-        if share is None:
-            yield f"{name}: QUOTA_SHARE must say which part of the account's quota an instance uses, from 0 to 1"
-        elif function.instances is None:
-            yield f"{name}: without concurrencyConfig.reservedConcurrency nothing bounds its use of the account's quota"
-        else:
-            total += share * function.instances
-    if total > 1:
-        yield f"the functions' QUOTA_SHARE times their instances make {total}: above 1 they overdraw the quota"
+        if not _is_share(function.environment_variables.get("QUOTA_SHARE", "")):
+            yield f"{name}: QUOTA_SHARE is the part of the quota an instance may use at most: above 0, at most 1"
+        if function.instances is None:
+            yield f"{name}: without concurrencyConfig.reservedConcurrency any number of instances compete for the quota"
 
 
 def _same_vectors(deployment: Deployment) -> Iterator[str]:
@@ -115,12 +109,11 @@ def _same_event(one: str, other: str) -> bool:
     return one == other or (wild and one.rpartition(":")[0] == other.rpartition(":")[0])
 
 
-def _share(function: Function) -> Decimal | None:
+def _is_share(value: str) -> bool:
     try:
-        share = Decimal(function.environment_variables.get("QUOTA_SHARE", ""))
+        return not value or 0 < Decimal(value) <= 1
     except InvalidOperation:
-        return None
-    return share if 0 < share <= 1 else None
+        return False
 
 
 def _share_methods(one: Route, other: Route) -> bool:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from shared.domain.errors import PlatformError, TransientError
 from shared.domain.models import Usage
 from shared.embedding.failures import MalformedError, ThrottledError, billed_tokens
-from shared.embedding.quota import Limiter
+from shared.embedding.quota import Priority, Quota
 from shared.runtime import clock, metrics
 
 if TYPE_CHECKING:
@@ -57,21 +57,26 @@ class ModelCalls:
         share: this process's share of the model's quota.
         budget: what all models of the process may cost together.
         timeout: seconds one call may take at most.
-        skip_late: refuse a call when less time is left than calls take: it would be cut off and billed.
+        skip_late: refuse a call when less time is left than calls take: it would be cut off and billed. Interactive
+            calls are made all the same: they are short, and so is their time.
     """
 
     def __init__(
         self, model: PricedModel, share: Share, budget: Budget, timeout: float, *, skip_late: bool = False
     ) -> None:
         self._model = model
-        self._limiter = Limiter(share)
+        self._quota = Quota(share)
         self._budget = budget
         self._timeout = timeout
         self._skip_late = skip_late
         self._usual_seconds = 0.0  # what recent calls took
 
     def run(
-        self, send: Callable[[float], Answer[Content]], estimate: Estimate, deadline: Deadline
+        self,
+        send: Callable[[float], Answer[Content]],
+        estimate: Estimate,
+        deadline: Deadline,
+        priority: Priority = Priority.INTERACTIVE,
     ) -> tuple[Answer[Content], Usage]:
         """Make one call once quota and budget allow it.
 
@@ -86,13 +91,14 @@ class ModelCalls:
             MalformedError: its answer cannot be used; ``usage`` says what it cost.
             PlatformError: whatever else ``send`` raises.
         """
-        reservation = self._limiter.wait(estimate.likely, deadline)
-        if self._skip_late and deadline.remaining() < self._usual_seconds:
+        reservation = self._quota.wait(estimate.likely, deadline, priority)
+        is_skippable = self._skip_late and priority is not Priority.INTERACTIVE
+        if is_skippable and deadline.remaining() < self._usual_seconds:
             raise TransientError("deadline_exceeded", "Too little time is left for another call; try again.")
         try:
             answer = self._send(send, estimate, deadline)
         except ThrottledError:
-            self._limiter.throttle()
+            self._quota.throttle(priority)
             raise
         except MalformedError as error:
             if error.tokens is not None:
@@ -122,7 +128,7 @@ class ModelCalls:
         return answer
 
     def _settle(self, reservation: Reservation, tokens: int) -> Usage:
-        self._limiter.settle(reservation, tokens)
+        self._quota.settle(reservation, tokens)
         usage = Usage(tokens=tokens, calls=1, cost_cny=self._model.cost(tokens))
         metrics.add(tokens=usage.tokens, cost_cny=usage.cost_cny)
         return usage

@@ -3,15 +3,21 @@
 One method makes one call, with its timeout, and returns a checked `Answer` of our own types; the SDK's response stays
 here. What to send, when, and whether to repeat it is decided by the callers (`calls`, `embedder`, `reranker`). To add a
 kind of model, add a method that makes the request and a function that parses its output.
+
+The SDK's multimodal classes upload a local file where a part, even one of text, names one (its module `oss_utils`). A
+text of a user may do that, so this client never uploads: calls with parts pass their texts through `protect_texts`,
+and whatever would upload all the same is refused. Files are sent as data in the request.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from functools import cached_property
+import os.path
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from shared.domain.errors import InternalError
 from shared.domain.models import Embedding, SparseVector
 from shared.embedding.budget import Budget
 from shared.embedding.failures import MalformedError, Rejection, UnreachableError, interpret
@@ -32,6 +38,8 @@ Content = TypeVar("Content")
 
 _CONNECT_SECONDS = 3.05
 _MESSAGE_LIMIT = 300
+# What the SDK takes for the address of a file, whether there is one or not.
+_FILE_STARTS = ("file://", "oss://")
 # Connections beyond those of embedding, for queries and for reranking.
 _MORE_CONNECTIONS = 32
 
@@ -51,6 +59,7 @@ class DashScopeClient:
         """Import the SDK and open its session now, so that the first request does not wait for it."""
         import dashscope.embeddings  # noqa: F401 - late: half a second of every cold start
 
+        _forbid_uploads()
         _ = self._session
 
     def embed(
@@ -119,6 +128,7 @@ class DashScopeClient:
     def _send(self, send: Callable[[dict[str, Any]], Any], seconds: float) -> Any:
         import requests
 
+        _forbid_uploads()
         started = clock.monotonic()
         try:
             with tracing.call("dashscope", "call"):
@@ -163,6 +173,39 @@ class DashScopeClient:
 
         logging.getLogger("dashscope").setLevel(logging.CRITICAL)  # it logs every request; we log each failure once
         return bounded_session(self._settings.address, connections=self._settings.concurrency + _MORE_CONNECTIONS)
+
+
+def protect_texts(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The parts of a multimodal call, with texts that the SDK cannot take for a file or for an address of one.
+
+    Such a text gets a space in front, which changes its tokens by one at most.
+    """
+    return [{**part, "text": _protect(part["text"])} if "text" in part else dict(part) for part in parts]
+
+
+def _protect(text: str) -> str:
+    # As the SDK looks: `Path` would raise for a text that is no path.
+    while text.startswith(_FILE_STARTS) or os.path.isfile(os.path.expanduser(text)):  # noqa: PTH111, PTH113
+        text = f" {text}"
+    return text
+
+
+class UploadForbiddenError(InternalError):
+    """The SDK was about to upload a local file."""
+
+
+@cache
+def _forbid_uploads() -> None:
+    """Let the SDK refuse to upload files, in this process."""
+    from dashscope.utils.oss_utils import OssUtils
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise UploadForbiddenError(
+            "upload_forbidden", "A file would have been uploaded to DashScope; nothing was sent."
+        )
+
+    OssUtils.upload = refuse
+    OssUtils.get_upload_certificate = refuse
 
 
 def _billed(response: Any) -> int:

@@ -8,21 +8,24 @@ a result holds every vector that arrived, and says what is missing and why.
 from __future__ import annotations
 
 import contextvars
+import math
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.errors import PlatformError, RequestError
+from msgspec import Struct
+
+from shared.domain.errors import PlatformError, RequestError, TransientError
 from shared.domain.models import Embedding, Usage
 from shared.embedding import packing, tokens
 from shared.embedding.cache import RecentValues
 from shared.embedding.calls import ModelCalls
 from shared.embedding.dashscope import DashScopeClient
-from shared.embedding.failures import MalformedError, RefusedError
+from shared.embedding.failures import MalformedError, RefusedError, ThrottledError
 from shared.embedding.ledger import Ledger
 from shared.embedding.parameters import EmbeddingParameters, Output, TextType
-from shared.embedding.quota import Share
+from shared.embedding.quota import Priority, Share
 from shared.runtime import retrying
 from shared.runtime.retrying import Deadline, RetryPolicy
 
@@ -33,7 +36,18 @@ if TYPE_CHECKING:
     from shared.embedding.results import EmbeddingResult
     from shared.runtime.settings import DashScopeSettings
 
-_RETRY_POLICY = RetryPolicy(attempts=6, first_delay=0.5, max_delay=20)
+# The shorter the delay, the sooner a call finds a moment with quota left among those of lower priority.
+_RETRY_POLICIES = {
+    Priority.INTERACTIVE: RetryPolicy(attempts=40, first_delay=0.05, max_delay=0.25),
+    Priority.REQUEST: RetryPolicy(attempts=20, first_delay=0.2, max_delay=3),
+    Priority.BULK: RetryPolicy(attempts=6, first_delay=0.5, max_delay=20),
+}
+# Of a call, where DashScope failed in another way than by its quota: a service that is down is not asked forty times.
+_MAX_FAILURES = 6
+# A call takes this much of the quota: between two calls of bulk work a query finds a gap, and one refusal costs little.
+_CALL_SECONDS = 0.1
+# As many tokens as use up both quotas at once, and as much again: calls must not run out of requests first.
+_CALL_BALANCES = 2
 _CACHED_QUERIES = 1_000
 
 
@@ -47,7 +61,8 @@ class Embedder:
     def __init__(self, settings: DashScopeSettings, client: DashScopeClient | None = None) -> None:
         self._settings = settings
         self._client = client or DashScopeClient(settings)
-        self._share = _quota_share(settings)
+        quota = _read_quota(settings)
+        self._share = Share(quota.requests * settings.quota_share, quota.tokens * settings.quota_share)
         self._calls = ModelCalls(
             settings.model, self._share, self._client.budget, settings.call_timeout, skip_late=True
         )
@@ -92,18 +107,32 @@ class Embedder:
         return tokens.exceeds(text, self._settings.model.tokens_per_row)
 
     def seconds_needed(self, texts: Sequence[str]) -> float:
-        """How long this process's share of the quota takes for ``texts``, if nothing else uses it."""
-        return sum(self._share.seconds(sum(row.tokens for row in batch)) for batch in self._pack(self._read(texts)))
+        """How long this process's share of the quota takes for ``texts`` at least, if nothing else uses it.
 
-    def embed(self, texts: Sequence[str], parameters: EmbeddingParameters, deadline: Deadline) -> EmbeddingResult:
+        Texts of any length are estimated, in little memory.
+        """
+        calls = math.ceil(len(texts) / self._settings.model.rows_per_call)
+        return self._share.seconds(sum(map(tokens.estimate, texts)), calls)
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        parameters: EmbeddingParameters,
+        deadline: Deadline,
+        priority: Priority = Priority.BULK,
+    ) -> EmbeddingResult:
         """Embed ``texts``, which must be non-blank and within the model's token limit.
+
+        Args:
+            priority: how the calls share the quota with others; bulk work yields to all else.
 
         Raises:
             RequestError: ``text_empty`` or ``text_too_long``, before anything is sent.
         """
         ledger = Ledger([None] * len(texts))
         batches = list(self._pack(self._read(texts)))
-        call = partial(self._embed_batch, parameters=parameters, deadline=deadline, ledger=ledger)
+        request = _Request(parameters, deadline, priority, ledger)
+        call = partial(self._embed_batch, request=request)
         if len(batches) <= 1:
             for batch in batches:
                 call(batch)
@@ -115,13 +144,16 @@ class Embedder:
     def embed_query(self, text: str, deadline: Deadline) -> tuple[Embedding, Usage]:
         """The vector of a query; the last thousand are cached, because queries repeat.
 
+        It takes QUERY_EMBEDDING_TIMEOUT at most, as a user waits for it.
+
         Raises:
             PlatformError: as `embed` and `EmbeddingResult.complete`.
         """
         parameters = self.make_parameters(TextType.QUERY)
         if (dense := self._cache.get((text, parameters))) is not None:
             return Embedding(tuple(dense)), Usage()
-        result = self.embed([text], parameters, deadline)
+        until = Deadline.after(min(self._settings.query_timeout, deadline.remaining()))
+        result = self.embed([text], parameters, until, Priority.INTERACTIVE)
         (embedding,) = result.complete()
         self._cache.put((text, parameters), array("d", embedding.dense))
         return embedding, result.usage
@@ -130,43 +162,74 @@ class Embedder:
         return packing.read_rows(texts, self._settings.model)
 
     def _pack(self, rows: Iterable[Row]) -> Iterator[Batch]:
-        """Pack rows into calls of no more tokens than half a second of the quota."""
-        model = self._settings.model
-        return packing.pack(rows, model.rows_per_call, max(model.tokens_per_row, self._share.tokens / 2))
+        """Pack rows into calls of few tokens each; a longer row makes a call of its own."""
+        quota = _read_quota(self._settings)
+        most = max(_CALL_SECONDS * quota.tokens, _CALL_BALANCES * quota.tokens / quota.requests)
+        return packing.pack(rows, self._settings.model.rows_per_call, most)
 
-    def _embed_batch(self, rows: Batch, parameters: EmbeddingParameters, deadline: Deadline, ledger: Ledger) -> None:
+    def _embed_batch(self, rows: Batch, request: _Request) -> None:
+        ledger = request.ledger
         if ledger.failure:
             return  # the request fails anyway: send nothing more that is billed
         try:
-            retrying.call(lambda: self._call(rows, parameters, deadline, ledger), _RETRY_POLICY, deadline)
+            self._call_repeatedly(rows, request)
         except RefusedError as error:
             if len(rows) == 1:
                 ledger.refuse(rows[0], error)
                 return
             middle = len(rows) // 2
-            self._embed_batch(rows[:middle], parameters, deadline, ledger)
-            self._embed_batch(rows[middle:], parameters, deadline, ledger)
+            self._embed_batch(rows[:middle], request)
+            self._embed_batch(rows[middle:], request)
         except PlatformError as error:
             ledger.fail(error)
 
-    def _call(self, rows: Batch, parameters: EmbeddingParameters, deadline: Deadline, ledger: Ledger) -> None:
+    def _call_repeatedly(self, rows: Batch, request: _Request) -> None:
+        failures = 0
+
+        def call() -> None:
+            nonlocal failures
+            try:
+                self._call(rows, request)
+            except ThrottledError:
+                raise
+            except TransientError as error:
+                failures += 1
+                error.soon = error.soon and failures < _MAX_FAILURES
+                raise
+
+        retrying.call(call, _RETRY_POLICIES[request.priority], request.deadline)
+
+    def _call(self, rows: Batch, request: _Request) -> None:
         texts = [row.text for row in rows]
         try:
             answer, usage = self._calls.run(
-                lambda seconds: self._client.embed(texts, parameters, seconds), packing.estimate(rows), deadline
+                lambda seconds: self._client.embed(texts, request.parameters, seconds),
+                packing.estimate(rows),
+                request.deadline,
+                request.priority,
             )
         except MalformedError as error:
             if error.tokens is not None:
-                error.soon = ledger.add_unusable(rows, error.usage)
+                error.soon = request.ledger.add_unusable(rows, error.usage)
             raise
-        ledger.add(rows, answer, usage)
+        request.ledger.add(rows, answer, usage)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix="embed")
 
 
-def _quota_share(settings: DashScopeSettings) -> Share:
+class _Request(Struct, frozen=True):
+    """What all calls of one request have in common."""
+
+    parameters: EmbeddingParameters
+    deadline: Deadline
+    priority: Priority
+    ledger: Ledger
+
+
+def _read_quota(settings: DashScopeSettings) -> Share:
+    """The account's quota."""
     requests_per_second = settings.requests_per_second or settings.model.requests_per_second
     tokens_per_minute = settings.tokens_per_minute or settings.model.tokens_per_minute
-    return Share(requests_per_second * settings.quota_share, tokens_per_minute * settings.quota_share / 60)
+    return Share(requests_per_second, tokens_per_minute / 60)

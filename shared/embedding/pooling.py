@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from shared.embedding.results import EmbeddingResult
 
 _BREAK = re.compile(r"[。！？!?；;]|\.\s|\s")
+# A text is cut at a break at most so many characters from its middle.
+_BREAK_REACH = 2_000
+# A longer part is halved without counting its tokens.
+_COUNTED_CHARACTERS = 100_000
 
 
 class Parts(Struct, frozen=True):
@@ -36,17 +40,27 @@ class Parts(Struct, frozen=True):
     owners: tuple[int, ...]
 
 
-def split(texts: Sequence[str], too_long: Callable[[str], bool]) -> Parts:
+def split(texts: Sequence[str], too_long: Callable[[str], bool], max_parts: int) -> Parts:
     """Cut every text that is ``too_long`` into parts that are not.
 
+    It takes little more memory than the parts themselves.
+
     Raises:
-        RequestError: ``text_empty``: a blank text has no parts.
+        RequestError: ``text_empty``: a blank text has no parts; or ``too_many_texts``: more than ``max_parts`` parts.
     """
     for owner, text in enumerate(texts):
-        if not text.strip():
+        if not text or text.isspace():
             raise RequestError("text_empty", f"texts[{owner}] is empty or blank; DashScope refuses that.")
-    parts = [(part, owner) for owner, text in enumerate(texts) for part in _parts(text, too_long)]
-    return Parts(tuple(part for part, _ in parts), tuple(owner for _, owner in parts))
+    parts: list[str] = []
+    owners: list[int] = []
+    for owner, text in enumerate(texts):
+        for part in _parts(text, too_long):
+            if len(parts) == max_parts:
+                message = f"The texts make more than {max_parts} parts the model takes; send less at once."
+                raise RequestError("too_many_texts", message)
+            parts.append(part)
+            owners.append(owner)
+    return Parts(tuple(parts), tuple(owners))
 
 
 def pool(embedded: EmbeddingResult, parts: Parts) -> EmbeddingResult:
@@ -65,13 +79,26 @@ def _parts(text: str, too_long: Callable[[str], bool]) -> Iterator[str]:
     if not too_long(text):
         yield text
         return
-    middle = len(text) // 2
-    # The break nearest to the middle, within the inner half of the text.
-    breaks = [match.end() for match in _BREAK.finditer(text, len(text) // 4, len(text) * 3 // 4)]
+    # Places and not texts wait for their turn, the next one last.
+    spans = _halve(text, 0, len(text))
+    while spans:
+        start, end = spans.pop()
+        part = text[start:end] if end - start <= _COUNTED_CHARACTERS else ""
+        if part.isspace():
+            continue
+        if part and not too_long(part):
+            yield part
+        else:
+            spans += _halve(text, start, end)
+
+
+def _halve(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The second and the first half of a span, cut at the break nearest to its middle, if one is near."""
+    middle = (start + end) // 2
+    reach = min((end - start) // 4, _BREAK_REACH)
+    breaks = [match.end() for match in _BREAK.finditer(text, middle - reach, middle + reach)]
     cut = min(breaks, key=lambda place: abs(place - middle), default=middle)
-    for half in (text[:cut], text[cut:]):
-        if half.strip():
-            yield from _parts(half, too_long)
+    return [(cut, end), (start, cut)]
 
 
 def _mean(weighted: Sequence[tuple[Embedding, int]]) -> Embedding:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import math
-import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 _TOKENS_PER_WIDE_CHARACTER = 0.7
 _TOKENS_PER_NARROW_CHARACTER = 0.25
 _DIGITS = "0123456789"
-_NARROW = re.compile(r"[\x00-\u02ff\u2000-\u206f]+")
+# Narrow are the characters up to U+02FF, which begin with a byte below 0xCC, and the punctuation from U+2000 to U+207F.
+_NO_NARROW_START = bytes([*range(0x80, 0xC0), *range(0xCC, 0x100)])
+_PUNCTUATION_STARTS = (b"\xe2\x80", b"\xe2\x81")
 _SLICE_CHARACTERS = 50_000
 # DashScope bills one token more than the vocabulary counts (measured on the official example).
 _BILLED_EXTRA = 1
@@ -41,10 +42,19 @@ def bound(text: str) -> int:
 def estimate(text: str) -> int:
     """A close guess, at least 1, for planning; off by a fifth on ordinary Chinese and English prose."""
     digits = sum(map(text.count, _DIGITS))  # one token each
-    narrow = len(text) if text.isascii() else sum(map(len, _NARROW.findall(text)))
+    narrow = len(text) if text.isascii() else _count_narrow(text)
     wide = len(text) - narrow
     weight = (narrow - digits) * _TOKENS_PER_NARROW_CHARACTER + wide * _TOKENS_PER_WIDE_CHARACTER + digits
     return max(1, math.ceil(weight))
+
+
+def _count_narrow(text: str) -> int:
+    # By the first bytes of characters and in slices: fast, and in little memory, however long and mixed the text is.
+    count = 0
+    for start in range(0, len(text), _SLICE_CHARACTERS):
+        data = text[start : start + _SLICE_CHARACTERS].encode("utf-8", "surrogatepass")
+        count += len(data.translate(None, _NO_NARROW_START)) + sum(map(data.count, _PUNCTUATION_STARTS))
+    return count
 
 
 def count(text: str) -> int:
@@ -58,7 +68,8 @@ def exceeds(text: str, limit: int) -> bool:
     A very long text is counted in slices and no further than needed: the vocabulary's code overflows its stack on a
     million spaces. A slice's border may count for a token more.
     """
-    if bound(text) <= limit:
+    # A character is a byte at least: a long text is not encoded only to see that it is long.
+    if len(text) < limit and bound(text) <= limit:
         return False
     counted = _BILLED_EXTRA
     for start in range(0, len(text), _SLICE_CHARACTERS):

@@ -1,25 +1,28 @@
-"""Write a batch of records into one collection: delete, compare, embed what changed, write, register."""
+"""Write a batch of records into one collection: look, embed what changed, write, and look again until all agrees."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from shared.domain.errors import PlatformError
-from shared.domain.models import Document, DocumentState, Failure, Usage, digest
+from shared.domain.models import Failure, Usage
 from shared.embedding.parameters import TextType
+from shared.embedding.quota import Priority
 from shared.records.envelopes import BadRecord, Record
 from shared.records.results import Outcome, RecordResult
-from shared.records.rows import Item, document_id_of, make_document, make_failed_document, make_row
-from shared.store.schema import MAX_TEXT_BYTES
+from shared.records.rows import Item, document_id_of, make_document, make_indexed, make_row
+from shared.records.versions import RowVersion, Versions, make_mark, make_marked
+from shared.store.schema import MAX_TEXT_BYTES, VERSIONS_BUCKET
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from shared.domain.models import Document
     from shared.domain.tenants import Tenancy
     from shared.embedding.embedder import Embedder
-    from shared.embedding.results import RefusedText
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
 
@@ -43,9 +46,10 @@ class Batch(Struct):
     tenancy: Tenancy
     usage: Usage = Usage()
     failure: PlatformError | None = None
-    known: dict[str, Document] = {}
+    seen: dict[str, Versions] = {}
     outcomes: dict[str, RecordResult] = {}
-    documents: dict[str, Document] = {}
+    written: dict[str, int] = {}
+    deletions: dict[str, Document] = {}
     results: list[RecordResult | None] = []
 
     def run(self, records: Sequence[Record | BadRecord]) -> PlatformError | None:
@@ -62,20 +66,23 @@ class Batch(Struct):
 
     def _run(self, records: Sequence[Record | BadRecord]) -> None:
         self.store.prepare(self.deadline)
-        checked = [self._check(record) for record in records]
-        ids = [document_id_of(record) for record in checked]
-        self.known = self.store.registry.read_many(ids, self.deadline)
-        items = [
-            self._make_item(record, id_) for record, id_ in zip(checked, ids, strict=True) if isinstance(record, Record)
-        ]
+        ids, checked = self._check_all(records)
+        self.seen = self._look(checked)
+        items = [self._make_item(record, id_) for id_, record in checked.items() if isinstance(record, Record)]
         current = [item for item in items if not self._skip_superseded(item)]
         self._delete([item for item in current if item.record.delete])
         self._upsert([item for item in current if not item.record.delete])
-        for record, id_ in zip(checked, ids, strict=True):
+        for id_, record in checked.items():
             if isinstance(record, BadRecord):
-                self._fail(id_, record.id, Failure("records", "bad_record", record.reason))
-        self.store.registry.write(list(self.documents.values()), self.deadline)
+                self._fail(id_, record.id, self.seen[id_].highest, Failure("records", "bad_record", record.reason))
+        self._settle({id_: record.id for id_, record in checked.items()})
         self.results = [self.outcomes.get(id_) for id_ in ids]
+
+    def _check_all(self, records: Sequence[Record | BadRecord]) -> tuple[list[str], dict[str, Record | BadRecord]]:
+        """The ids of the documents, in order, and the checked records by those ids."""
+        checked = [self._check(record) for record in records]
+        ids = [document_id_of(record) for record in checked]
+        return ids, dict(zip(ids, checked, strict=True))
 
     def _check(self, record: Record | BadRecord) -> Record | BadRecord:
         if isinstance(record, BadRecord) or record.delete:
@@ -87,38 +94,62 @@ class Batch(Struct):
             return BadRecord(record.id, "The record's text has more tokens or bytes than one chunk may have.")
         return record
 
+    def _look(self, document_ids: Iterable[str]) -> dict[str, Versions]:
+        """What is there of each record, read Strong."""
+        ids = list(document_ids)
+        rows: dict[str, list[RowVersion]] = defaultdict(list)
+        for id_, document_id, row_digest in self.store.chunks.read_rows_of(ids, self.deadline):
+            rows[document_id].append(RowVersion(id_, row_digest))
+        marks: dict[str, list[Document]] = defaultdict(list)
+        for mark in self.store.registry.read_keys(VERSIONS_BUCKET, ids, self.deadline):
+            marks[mark.key].append(mark)
+        documents = self.store.registry.read_many(ids, self.deadline)
+        return {id_: Versions(rows[id_], marks[id_], documents.get(id_)) for id_ in ids}
+
     def _make_item(self, record: Record, document_id: str) -> Item:
-        chunk_id = digest(document_id, self.embedder.profile)
-        return Item(record, document_id, chunk_id, self.tenancy.of(record.id, record.metadata))
+        version = record.version or self.seen[document_id].highest
+        tenant = self.tenancy.of(record.id, record.metadata)
+        return Item(record, document_id, version, tenant, self.embedder.profile)
 
     def _skip_superseded(self, item: Item) -> bool:
         """Skip a record of which a newer version was written before: events come late, and more than once."""
-        known = self.known.get(item.document_id)
-        is_superseded = known is not None and 0 < item.record.version < known.order
+        is_superseded = item.version < self.seen[item.document_id].highest
         if is_superseded:
             self._finish(item, Outcome.SUPERSEDED)
         return is_superseded
 
     def _delete(self, items: Sequence[Item]) -> None:
+        for item in items:
+            self.deletions[item.document_id] = make_mark(item.document_id, item.version, item.tenant)
+        self.store.registry.write(list(self.deletions.values()), self.deadline)
         self.store.chunks.delete([item.chunk_id for item in items], self.deadline)
         for item in items:
-            self._finish(item, Outcome.DELETED, DocumentState.DELETED)
+            self._finish(item, Outcome.DELETED, is_written=True)
 
     def _upsert(self, items: Sequence[Item]) -> None:
-        row_digests = self.store.chunks.read_row_digests([item.chunk_id for item in items], self.deadline)
-        changed = [item for item in items if not self._skip_unchanged(item, row_digests)]
-        same_text = [item.chunk_id for item in changed if item.has_text_of(row_digests.get(item.chunk_id, ""))]
-        vectors = self.store.chunks.read_vectors(same_text, self.deadline)
+        changed = [item for item in items if not self._skip_unchanged(item)]
+        sources = {item.chunk_id: self._find_same_text(item) for item in changed}
+        known = self.store.chunks.read_vectors(sorted({id_ for id_ in sources.values() if id_}), self.deadline)
+        vectors = {id_: known[source] for id_, source in sources.items() if source in known}
         vectors |= self._embed([item for item in changed if item.chunk_id not in vectors])
         ready = [item for item in changed if item.chunk_id in vectors]
         self.store.chunks.write([make_row(item, vectors[item.chunk_id]) for item in ready], self.deadline)
+        # What was deleted or failed at the same version is replaced.
+        marks = [mark.id for item in ready if (mark := self.seen[item.document_id].find_mark(item.version))]
+        self.store.registry.delete(marks, self.deadline)
         for item in ready:
-            self._finish(item, Outcome.UPSERTED, DocumentState.INDEXED)
+            row = self.seen[item.document_id].row
+            is_same = row is not None and item.has_content_of(row.row_digest)
+            self._finish(item, Outcome.UNCHANGED if is_same else Outcome.UPSERTED, is_written=True)
 
-    def _skip_unchanged(self, item: Item, row_digests: Mapping[str, str]) -> bool:
-        known = self.known.get(item.document_id)
-        is_indexed = known is not None and known.state is DocumentState.INDEXED
-        is_unchanged = is_indexed and row_digests.get(item.chunk_id) == item.row_digest
+    def _find_same_text(self, item: Item) -> str:
+        """The id of a row with the same text, and so with the vector; empty if there is none."""
+        return next((row.id for row in self.seen[item.document_id].rows if item.has_text_of(row.row_digest)), "")
+
+    def _skip_unchanged(self, item: Item) -> bool:
+        seen = self.seen[item.document_id]
+        row = seen.find_row(item.version)
+        is_unchanged = row is not None and row.row_digest == item.row_digest and not seen.find_mark(item.version)
         if is_unchanged:
             self._finish(item, Outcome.UNCHANGED)
         return is_unchanged
@@ -128,29 +159,68 @@ class Batch(Struct):
         # Embedding ends early enough for its vectors to be written.
         until = self.deadline.minus(_RESERVE_SECONDS)
         texts = [item.record.text for item in items]
-        result = self.embedder.embed(texts, self.embedder.make_parameters(TextType.DOCUMENT), until)
+        parameters = self.embedder.make_parameters(TextType.DOCUMENT)
+        result = self.embedder.embed(texts, parameters, until, Priority.BULK)
         self.usage += result.usage
         self.failure = result.failure
         for refused in result.refused:
-            self._refuse(items[refused.index], refused)
+            item = items[refused.index]
+            reason = f"DashScope refused the text ({refused.code}: {refused.message})"
+            failure = Failure("embedding", "text_refused", reason, refused.request_id)
+            self._fail(item.document_id, item.record.id, item.version, failure, item.tenant)
         pairs = zip(items, result.embeddings, strict=True)
         return {item.chunk_id: embedding.dense for item, embedding in pairs if embedding}
 
-    def _refuse(self, item: Item, refused: RefusedText) -> None:
-        reason = f"DashScope refused the text ({refused.code}: {refused.message})"
-        failure = Failure("embedding", "text_refused", reason, refused.request_id)
-        self._fail(item.document_id, item.record.id, failure)
-
-    def _finish(self, item: Item, outcome: Outcome, state: DocumentState | None = None) -> None:
-        """Set the outcome of a record, and the new state of its document where that changed."""
+    def _finish(self, item: Item, outcome: Outcome, *, is_written: bool = False) -> None:
         self.outcomes[item.document_id] = RecordResult(item.record.id, outcome)
-        if state is not None:
-            document = make_document(item, state, self.tenancy.rule, self.embedder.profile)
-            self.documents[item.document_id] = document
+        if is_written:
+            self.written[item.document_id] = item.version
 
-    def _fail(self, document_id: str, record_id: str, failure: Failure) -> None:
-        """Record that the newest version of a record cannot be used."""
+    def _fail(
+        self, document_id: str, record_id: str, version: int, failure: Failure, tenant: str | None = None
+    ) -> None:
+        """Mark that a version of a record cannot be used."""
+        owner = self.tenancy.of(record_id, {}) if tenant is None else tenant
+        self.store.registry.write([make_mark(document_id, version, owner, failure)], self.deadline)
         self.outcomes[document_id] = RecordResult(record_id, Outcome.FAILED, failure.message)
-        tenant, known = self.tenancy.of(record_id, {}), self.known.get(document_id)
-        document = make_failed_document(document_id, record_id, tenant, self.tenancy.rule, failure, known)
-        self.documents[document_id] = document
+        self.written[document_id] = version
+
+    def _settle(self, names: dict[str, str]) -> None:
+        """Look again, and leave only the highest version of each record, until nothing is left to do.
+
+        Args:
+            names: ids of records by the ids of their documents.
+        """
+        unsettled = [id_ for id_ in names if id_ in self.written or not self.seen[id_].is_settled]
+        while unsettled:
+            seen = self._look(unsettled)
+            for id_ in unsettled:
+                if seen[id_].highest > self.written.get(id_, seen[id_].highest):
+                    self.outcomes[id_] = RecordResult(names[id_], Outcome.SUPERSEDED)
+            lost = [id_ for id_ in unsettled if self._is_lost(id_, seen[id_])]
+            # Another writer of the same version removed the mark, and this one the row for which it did.
+            self.store.registry.write([self.deletions[id_] for id_ in lost], self.deadline)
+            unsettled = [id_ for id_ in unsettled if id_ in lost or not seen[id_].is_settled]
+            self._repair({id_: seen[id_] for id_ in unsettled if id_ not in lost}, names)
+
+    def _is_lost(self, document_id: str, seen: Versions) -> bool:
+        """Whether nothing shows any more that this batch deleted a record."""
+        mark = self.deletions.get(document_id)
+        orders = [*(row.version for row in seen.rows), *(other.order for other in seen.marks)]
+        return mark is not None and max(orders, default=-1) < mark.order
+
+    def _repair(self, seen: dict[str, Versions], names: dict[str, str]) -> None:
+        chunks, registry = self.store.chunks, self.store.registry
+        kept = [row.id for versions in seen.values() if (row := versions.row)]
+        hits = chunks.read_whole(kept, self.deadline)
+        documents = []
+        for id_, versions in seen.items():
+            new, row = make_document(id_, names[id_], self.tenancy.rule), versions.row
+            if versions.failure or row is None:
+                documents.append(make_marked(versions, new))
+            elif row.id in hits:  # else another writer removed it meanwhile
+                hit = hits[row.id]
+                documents.append(make_indexed(new, hit, row.row_digest, row.version, self.embedder.profile))
+        chunks.delete([id_ for versions in seen.values() for id_ in versions.stale_rows], self.deadline)
+        registry.write(documents, self.deadline)
+        registry.delete([id_ for versions in seen.values() for id_ in versions.stale_marks], self.deadline)

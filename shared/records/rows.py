@@ -6,48 +6,65 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
-from shared.domain.models import Chunk, Document, DocumentState, Failure, Location, digest
+from shared.domain.models import Chunk, Document, DocumentState, Location, digest
+from shared.records.versions import chunk_id_of, write_version
 from shared.runtime import clock
 from shared.store.rows import ChunkRow
 
 if TYPE_CHECKING:
+    from shared.domain.models import SearchHit
     from shared.records.envelopes import BadRecord, Record
 
 # The bucket name of documents that are records; no real bucket can have this name.
 RECORDS = "(records)"
 _FORMAT = "record"
 _TITLE_CHARACTERS = 80
-# The first half of a row digest covers the text alone.
-_HALF = 16
+# A row digest has 32 characters: of the text, of the rest, and of the version.
+_TEXT_CHARACTERS, _REST_CHARACTERS = 11, 10
 
 
 class Item(Struct, frozen=True):
-    """A record with the ids and the tenant derived from it.
+    """A record with what is derived from it.
 
-    The id of its chunk does not depend on its text, so that of two writers one simply replaces the other.
+    Attributes:
+        version: the record's, or of one without a version the highest that is known: it replaces that.
     """
 
     record: Record
     document_id: str
-    chunk_id: str
+    version: int
     tenant: str
+    profile: str
+
+    @property
+    def chunk_id(self) -> str:
+        """The id of its row, which no other version has."""
+        return chunk_id_of(self.document_id, self.version, self.profile)
 
     @property
     def text_digest(self) -> str:
-        """The first half of the row digest: which text the row's vector belongs to."""
-        return digest(self.record.text)[:_HALF]
+        """The first part of the row digest: which text the row's vector belongs to."""
+        return digest(self.record.text)[:_TEXT_CHARACTERS]
+
+    @property
+    def content_digest(self) -> str:
+        """The digest of its text, its metadata and its tenant, without the version."""
+        metadata = msgspec.json.encode(self.record.metadata, order="sorted").decode()
+        return self.text_digest + digest(metadata, self.tenant)[:_REST_CHARACTERS]
 
     @property
     def row_digest(self) -> str:
-        """The digest of the row: of its text, its metadata and its tenant."""
-        metadata = msgspec.json.encode(self.record.metadata, order="sorted").decode()
-        return self.text_digest + digest(metadata, self.tenant)[:_HALF]
+        """The digest of the row, with the version."""
+        return self.content_digest + write_version(self.version)
 
     def has_text_of(self, row_digest: str) -> bool:
         """Whether the row with this digest has the same text, and so the same vector."""
-        return row_digest[:_HALF] == self.text_digest
+        return row_digest.startswith(self.text_digest)
+
+    def has_content_of(self, row_digest: str) -> bool:
+        """Whether the row with this digest has the same content."""
+        return row_digest.startswith(self.content_digest)
 
 
 def document_id_of(record: Record | BadRecord) -> str:
@@ -73,46 +90,42 @@ def make_row(item: Item, vector: tuple[float, ...]) -> ChunkRow:
     )
 
 
-def make_document(item: Item, state: DocumentState, tenant_rule: str, profile: str) -> Document:
-    """The registry's document of a record that was written or deleted."""
-    record, is_indexed = item.record, state is DocumentState.INDEXED
+def make_document(document_id: str, record_id: str, tenant_rule: str) -> Document:
+    """The registry's document of a record of which nothing is known yet."""
     now = clock.time()
     return Document(
-        id=item.document_id,
+        id=document_id,
         bucket=RECORDS,
-        key=record.id,
-        state=state,
-        version=item.row_digest if is_indexed else "",
-        indexed_version=item.row_digest if is_indexed else "",
-        title=_make_title(record),
+        key=record_id,
+        state=DocumentState.PENDING,
+        version="",
         format=_FORMAT,
-        size=len(record.text.encode()),
         modified=now,
-        chunks=int(is_indexed),
-        tenant=item.tenant,
         tenant_from=tenant_rule,
-        model=profile,
         attempts=1,
-        order=record.version,
         updated=now,
     )
 
 
-def make_failed_document(
-    document_id: str, record_id: str, tenant: str, tenant_rule: str, failure: Failure, known: Document | None
-) -> Document:
-    """The registry's document of a record that failed; a chunk of an older record stays searchable."""
-    new = Document(
-        id=document_id,
-        bucket=RECORDS,
-        key=record_id,
-        state=DocumentState.FAILED,
-        version="",
-        format=_FORMAT,
-        tenant=tenant,
-        tenant_from=tenant_rule,
+def make_indexed(new: Document, hit: SearchHit, row_digest: str, version: int, profile: str) -> Document:
+    """The registry's document of a record that is indexed, as its row says.
+
+    Args:
+        new: the document of a record of which nothing is known.
+        hit: the row.
+    """
+    return msgspec.structs.replace(
+        new,
+        state=DocumentState.INDEXED,
+        version=row_digest,
+        indexed_version=row_digest,
+        title=hit.title,
+        size=len(hit.text.encode("utf-8", "surrogatepass")),
+        chunks=1,
+        tenant=hit.tenant,
+        model=profile,
+        order=version,
     )
-    return replace(known or new, state=DocumentState.FAILED, version="", failure=failure, updated=clock.time())
 
 
 def _make_title(record: Record) -> str:

@@ -66,7 +66,8 @@ class SearchResult(Struct, frozen=True):
 
     Attributes:
         groups: hits by document, if grouped; else one group per hit.
-        mode: how chunks were found; dense when hybrid was asked of a Milvus that cannot search by words.
+        mode: how chunks were found; where hybrid was asked, dense on a Milvus that cannot search by words,
+            and keyword where the query could not be embedded.
         milliseconds: time by stage; the search by words runs in parallel with the others.
     """
 

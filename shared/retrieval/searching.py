@@ -42,6 +42,7 @@ _THREADS = 20
 _NO_KEYWORDS = SearchWarning(
     "keywords_unavailable", "This Milvus cannot search words (BM25 needs 2.5 or later); meaning alone decided."
 )
+_NOT_EMBEDDED = "The query could not be embedded, so it was searched by words alone."
 _NOT_RERANKED = "The reranker could not be asked, so the order is that of the search."
 
 
@@ -92,7 +93,7 @@ class Retrieval:
         self._rerank(ranking)
         groups = self._render(self._read_page(ranking), ranking)
         return SearchResult(
-            groups, mode, bool(ranking.relevance), tuple(ranking.warnings), ranking.usage, stopwatch.stop()
+            groups, ranking.mode, bool(ranking.relevance), tuple(ranking.warnings), ranking.usage, stopwatch.stop()
         )
 
     def _choose_mode(self, mode: Mode, deadline: Deadline) -> Mode:
@@ -109,15 +110,33 @@ class Retrieval:
             return
         words = self._start_keywords(ranking) if ranking.mode is Mode.HYBRID else None
         try:
-            with ranking.stopwatch.lap("embedding"):
-                embedding, ranking.usage = self._embedder.embed_query(ranking.query.text, ranking.deadline)
-            ranking.vector = embedding.dense
-            ranking.dense = self._search_dense(ranking, DEPTH, brief=False)
+            if self._embed_query(ranking):
+                ranking.dense = self._search_dense(ranking, DEPTH, brief=False)
         finally:
             if words:
                 words.exception()  # wait: no request ends while a thread still works for it
         if words:
             ranking.lexical = words.result()
+
+    def _embed_query(self, ranking: Ranking) -> bool:
+        """Embed the query; if that fails a hybrid search becomes one by words, with a warning.
+
+        Returns: whether there is a vector to search with.
+        """
+        try:
+            with ranking.stopwatch.lap("embedding"):
+                embedding, ranking.usage = self._embedder.embed_query(ranking.query.text, ranking.deadline)
+        except RequestError:
+            raise  # the query itself is refused
+        except PlatformError as error:
+            if ranking.mode is not Mode.HYBRID:
+                raise
+            log.warning("query_not_embedded", extra={"code": error.code, "upstream_request_id": error.request_id})
+            ranking.warnings.append(SearchWarning("embedding_unavailable", f"{_NOT_EMBEDDED} {error.message}"))
+            ranking.mode = Mode.KEYWORD
+            return False
+        ranking.vector = embedding.dense
+        return True
 
     def _start_keywords(self, ranking: Ranking) -> Future[list[SearchHit]]:
         context = contextvars.copy_context()  # what log lines of the request contain
@@ -149,6 +168,10 @@ class Retrieval:
         # Neither page nor least score decide what is reranked: the next page has the same order.
         best = ranking.rank()[: self._rerank_documents] if wanted and self._reranker else []
         if not best or self._reranker is None:
+            return
+        if any(warning.code == "embedding_unavailable" for warning in ranking.warnings):
+            # The same service would keep the caller waiting once more.
+            ranking.warnings.append(SearchWarning("rerank_failed", _NOT_RERANKED))
             return
         try:
             with ranking.stopwatch.lap("rerank"):

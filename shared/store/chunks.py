@@ -6,7 +6,6 @@ Ids are hashes, so writing twice equals writing once. Reads that a decision depe
 from __future__ import annotations
 
 import math
-import sys
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -92,25 +91,36 @@ class ChunkCollection:
     def read_positions(self, document_id: str, deadline: Deadline) -> Iterator[tuple[str, ChunkPosition]]:
         """Yield id and position of each chunk of a document, in any number, read Strong."""
         for row in self._client.iterate(self.name, select_document(document_id), _POSITION_FIELDS, deadline):
-            yield row["id"], ChunkPosition(row["ordinal"], row["start"], sys.intern(row["row_digest"]))
+            yield row["id"], ChunkPosition(row["ordinal"], row["start"], row["row_digest"])
 
     def compute_fingerprint(self, document_id: str, deadline: Deadline) -> str:
         """Compute the fingerprint of a document's chunks, read Strong."""
         return compute_fingerprint(self.read_positions(document_id, deadline))
 
-    def read_row_digests(self, ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
-        """Return the row digests of the chunks that exist, by id, read Strong."""
-        return {row["id"]: row["row_digest"] for row in self._read(ids, "row_digest", deadline)}
+    def read_rows_of(self, document_ids: Sequence[str], deadline: Deadline) -> Iterator[tuple[str, str, str]]:
+        """Yield id, document id and row digest of the chunks of documents that have few, read Strong."""
+        for batch in split(document_ids, _IDS_PER_CALL):
+            fields = ["id", "document_id", "row_digest"]
+            for row in self._client.query(self.name, among("document_id", batch), fields, deadline):
+                yield row["id"], row["document_id"], row["row_digest"]
+
+    def read_whole(self, ids: Sequence[str], deadline: Deadline) -> dict[str, SearchHit]:
+        """Return the chunks that exist, by id, with all that a hit has and a score of 0, read Strong."""
+        found: dict[str, SearchHit] = {}
+        for batch in split(ids, _ROWS_PER_WRITE):
+            for row in self._client.query(self.name, among("id", batch), ["id", *_HIT_FIELDS], deadline):
+                found[row["id"]] = read_hit(row["id"], row, 0.0)
+        return found
 
     def read_vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """Return the vectors of the chunks that exist, by id, read Strong."""
         return {row["id"]: tuple(map(float, row["vector"])) for row in self._read(ids, "vector", deadline)}
 
-    def read_fingerprints(self, bucket: str, deadline: Deadline) -> dict[str, DocumentFingerprint]:
-        """Return the fingerprint of each document of a bucket, by document id, read Strong."""
+    def read_fingerprints(self, bucket: str, deadline: Deadline, prefix: str = "") -> dict[str, DocumentFingerprint]:
+        """Return the fingerprint of each document of a bucket with a key prefix, by document id, read Strong."""
         fields = [*_POSITION_FIELDS, "document_id", "key"]
         found: dict[str, tuple[str, FingerprintBuilder]] = {}
-        for row in self._client.iterate(self.name, select_bucket(bucket), fields, deadline):
+        for row in self._client.iterate(self.name, select_bucket(bucket, prefix), fields, deadline):
             _, builder = found.setdefault(row["document_id"], (row["key"], FingerprintBuilder()))
             builder.add(row["id"], ChunkPosition(row["ordinal"], row["start"], row["row_digest"]))
         return {id_: DocumentFingerprint(key, builder.fingerprint) for id_, (key, builder) in found.items()}

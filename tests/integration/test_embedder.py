@@ -296,8 +296,38 @@ def test_a_storm_of_refusals_is_sat_out_and_nothing_is_billed_twice(dashscope: D
     assert (usage["rows"], sum(usage["rejected"].values())) == (60, 20)
 
 
+def test_the_documented_number_of_texts_passes_the_deployed_quota(dashscope: DashScope) -> None:
+    embedder = Embedder(dashscope.settings(requests_per_second=0.0, tokens_per_minute=0))
+    text = "a text of many words " * 60  # 300 tokens, as they are estimated
+    assert embedder.seconds_needed([text] * 2_000) < 40  # and embed has 120 s
+
+
+def test_a_query_is_embedded_within_its_own_time(dashscope: DashScope) -> None:
+    embedder = Embedder(dashscope.settings(query_timeout=0.5, call_timeout=60.0))
+    dashscope.fail({"fault": "black_hole"})
+    started = time.monotonic()
+    with pytest.raises(TransientError, match="embedding_unavailable"):
+        embedder.embed_query(f"asked at {started}", Deadline.after(120))
+    assert time.monotonic() - started < 30  # the call alone would wait for 60 s
+
+
+def test_a_query_that_is_throttled_is_repeated_until_it_passes(dashscope: DashScope) -> None:
+    dashscope.fail({"fault": "status", "code": "Throttling.RateQuota", "times": 8})
+    embedder = Embedder(dashscope.settings(query_timeout=60.0))
+    assert embedder.embed_query("what is throttled?", Deadline.after(60))[0].dense
+    assert sum(dashscope.usage()["rejected"].values()) == 8
+
+
+def test_a_query_to_a_service_that_is_down_is_not_repeated_forty_times(dashscope: DashScope) -> None:
+    dashscope.fail({"fault": "status", "status": 503, "code": "ModelServingError"})
+    with pytest.raises(TransientError):
+        Embedder(dashscope.settings(query_timeout=60.0)).embed_query("is it down?", Deadline.after(60))
+    assert sum(dashscope.usage()["rejected"].values()) == 6
+
+
 def test_a_storm_of_refusals_slows_down_what_comes_after_it(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings(requests_per_second=20.0))
+    embed(embedder, ["text"] * 20)
     dashscope.fail({"fault": "status", "code": "Throttling.RateQuota"})
     for _ in range(4):
         embed(embedder, ["text"], seconds=1.2)

@@ -17,7 +17,7 @@ def test_a_book_is_embedded_in_parts_the_model_takes(dashscope: DashScope) -> No
     embedder = Embedder(dashscope.settings())
     book = "The tide turns twice a day, and the harbour with it. " * 1_500
     assert tokens.count(book) > 8_192
-    parts = pooling.split(["short", book], embedder.is_too_long)
+    parts = pooling.split(["short", book], embedder.is_too_long, 100)
     parameters = embedder.make_parameters(TextType.DOCUMENT, output=Output.BOTH)
     short, long = pooling.pool(embedder.embed(parts.texts, parameters, Deadline.after(60)), parts).complete()
     assert (len(short.dense), len(long.dense)) == (512, 512)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from pymilvus import MilvusClient
 
-from shared.domain.errors import RequestError
+from shared.domain.errors import ConfigurationError, RequestError, TransientError
 from shared.domain.models import Block, Location, ObjectKey
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
@@ -26,6 +27,8 @@ from shared.store.schema import Space
 from shared.store.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shared.retrieval.result import SearchResult
     from shared.runtime.settings import MilvusSettings
     from tests.conftest import DashScope
@@ -203,6 +206,67 @@ def test_hybrid_without_bm25_becomes_dense_and_says_so(retrieval: Retrieval) -> 
     if not possible:
         with pytest.raises(RequestError, match="keywords_unsupported"):
             ask(retrieval, mode=Mode.KEYWORD)
+
+
+@pytest.fixture
+def impatient(retrieval: Retrieval, dashscope: DashScope) -> Iterator[Retrieval]:
+    """The same collection, searched by one that waits half a second for a query's vector."""
+    settings = dashscope.settings(query_timeout=0.5, call_timeout=60.0)
+    client = DashScopeClient(settings)
+    reranker = Reranker(settings, RerankSettings(), client)
+    yield Retrieval(Embedder(settings, client), retrieval._store, reranker)
+    dashscope.reset()
+
+
+OUTAGES: list[dict[str, Any]] = [
+    {"fault": "black_hole"},
+    {"fault": "drip"},
+    {"fault": "reset"},
+    {"fault": "null_output"},
+    {"fault": "status", "status": 429, "code": "Throttling.RateQuota"},
+    {"fault": "status", "status": 429, "code": "Throttling.RateQuota", "retry_after": 60},
+    {"fault": "status", "status": 503, "code": "ModelServingError"},
+    {"fault": "status", "status": 401, "code": "InvalidApiKey"},
+    {"fault": "status", "status": 400, "code": "Arrearage"},
+]
+
+
+@pytest.mark.parametrize("fault", OUTAGES, ids=lambda fault: f"{fault['fault']}-{fault.get('code', '')}")
+def test_without_dashscope_a_hybrid_search_answers_by_words_alone(
+    impatient: Retrieval, dashscope: DashScope, keywords: None, fault: dict[str, Any]
+) -> None:
+    query = f"Which lighthouse was inspected {uuid.uuid4().hex}?"
+    by_words = ask(impatient, query, mode=Mode.KEYWORD)
+    dashscope.fail(fault)
+    started = time.monotonic()
+    found = ask(impatient, query, rerank=True)
+    assert time.monotonic() - started < 20  # one call alone may take 60 s
+    assert ids(found) == ids(by_words)
+    assert (found.mode, found.reranked) == (Mode.KEYWORD, False)
+    assert [warning.code for warning in found.warnings] == ["embedding_unavailable", "rerank_failed"]
+    with pytest.raises((TransientError, ConfigurationError)):
+        ask(impatient, query, mode=Mode.DENSE)
+
+
+def test_without_dashscope_and_without_words_a_hybrid_search_fails(impatient: Retrieval, dashscope: DashScope) -> None:
+    if impatient._store.has_keywords(soon()):
+        pytest.skip("this Milvus searches by words")
+    dashscope.fail({"fault": "black_hole"})
+    with pytest.raises(TransientError, match="embedding_unavailable"):
+        ask(impatient, uuid.uuid4().hex)
+
+
+def test_a_query_that_dashscope_refuses_is_an_error_of_the_request(impatient: Retrieval, dashscope: DashScope) -> None:
+    dashscope.fail({"fault": "status", "status": 400, "code": "DataInspectionFailed"})
+    with pytest.raises(RequestError, match="text_refused"):
+        ask(impatient, uuid.uuid4().hex)
+
+
+def test_a_query_that_was_embedded_before_is_searched_by_both_sides(impatient: Retrieval, dashscope: DashScope) -> None:
+    query = uuid.uuid4().hex
+    before = ask(impatient, query)
+    dashscope.fail({"fault": "black_hole"})
+    assert ids(ask(impatient, query)) == ids(before)
 
 
 def test_a_reranker_orders_the_best_and_what_it_cost_is_told(retrieval: Retrieval, dashscope: DashScope) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +12,10 @@ from openapi_spec_validator import validate
 
 from local.stack import PROJECT
 from ops import openapi, packaging
+from ops.docs.codes import list_codes, read_sources
 from ops.operation import GATE
 from shared.runtime.openapi import read
-from tests.system.test_readme import ENVIRONMENT, codes, codes_of, nameless
+from tests.routes import list_routes, nameless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,15 +23,8 @@ if TYPE_CHECKING:
 DESCRIPTION: dict[str, Any] = json.loads(read())
 # Function Compute's own calls; from outside they are a 404.
 CONTROL = {"POST /initialize", "POST /invoke", "GET /pre-stop"}
-ROUTES = """
-import sys, importlib
-app = importlib.import_module(f"functions.{sys.argv[1]}.app").app
-for rule in app.url_map.iter_rules():
-    for method in rule.methods - {"HEAD"}:
-        print(method, rule.rule)
-"""
 # Raised at start alone, or of documents and events: no HTTP client sees them.
-EVENTS = {"events_off", "no_events", "invalid_event", "too_many_records", "parser_killed"}
+EVENTS = {"events_off", "no_events", "invalid_event", "too_many_records"}
 NOT_ANSWERED = {"invalid_settings", "not_ready", *EVENTS, *openapi.ELSEWHERE}
 
 
@@ -46,18 +38,15 @@ def test_it_is_valid() -> None:
     validate(DESCRIPTION)
 
 
-def test_it_is_what_the_types_and_the_readme_say_now() -> None:
+def test_it_is_what_the_types_and_the_docs_say_now() -> None:
     assert json.loads(json.dumps(openapi.describe(PROJECT))) == DESCRIPTION, "run make openapi"
 
 
 @pytest.mark.parametrize("function", ["embed", "search"])
 def test_every_route_is_described_and_no_other(function: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", ROUTES, function], cwd=PROJECT, env=ENVIRONMENT, capture_output=True, text=True
-    )
-    there = set(map(nameless, done.stdout.splitlines())) - CONTROL
+    there = list_routes(function) - CONTROL
     described = {nameless(name) for name, it in operations() if function in it["tags"][0] or it["tags"] == ["all"]}
-    assert there == described, done.stderr
+    assert there == described
 
 
 def named(operation: dict[str, Any]) -> dict[str, set[int]]:
@@ -74,7 +63,7 @@ def test_every_error_code_the_sources_can_answer_with_is_named_with_its_status_a
     for _, operation in operations():
         for code, statuses in named(operation).items():
             described[code] |= statuses
-    answered = {code: statuses for code, statuses in codes().items() if statuses and code not in NOT_ANSWERED}
+    answered = {code: statuses for code, statuses in list_codes().items() if statuses and code not in NOT_ANSWERED}
     assert described == answered
 
 
@@ -96,7 +85,7 @@ GROUPS = {
 def test_what_a_module_can_raise_is_named_wherever_it_is_called(modules: tuple[str, ...]) -> None:
     groups = GROUPS[modules]
     grouped = {code for group in groups for some in group.values() for code in some}
-    raised = {code for module in modules for code in codes_of(module)}
+    raised = {code for module in modules for code in read_sources().of(module)}
     assert raised - grouped == set()
 
 

@@ -19,6 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from local import stack
 from local.stack import PROJECT, Plan, Ports
+from ops.docs.tables import plain, read_rows
 from tests.conftest import Oss
 
 if TYPE_CHECKING:
@@ -402,11 +403,13 @@ def test_documents_beyond_the_first_thousand_are_reached(visit: Visit, running: 
 
     def listing(route: Route) -> None:
         asked = parse_qs(urlsplit(route.request.url).query)
-        first, limit = int(asked.get("offset", ["0"])[0]), int(asked["limit"][0])
+        first, limit = int(asked.get("after", ["0"])[0]), int(asked["limit"][0])
         numbers = range(first, min(first + limit, 1200))
         documents = [{**record, "id": f"{i:032x}", "key": f"{i}.txt", "title": f"Number {i}"} for i in numbers]
         total = 1200 if asked.get("state", ["indexed"]) == ["indexed"] else 0
-        route.fulfill(json={"documents": documents if total else [], "total": total, "request_id": "r"})
+        following = str(first + limit) if first + limit < total else None
+        answer = {"documents": documents if total else [], "total": total, "next": following, "request_id": "r"}
+        route.fulfill(json=answer)
 
     visit.page.route("**/documents?*", listing)
     visit.open(view="documents")
@@ -550,9 +553,8 @@ def test_both_languages_say_the_same_things_and_a_choice_is_kept(visit: Visit) -
 
 
 def test_every_reason_for_which_a_document_can_fail_has_advice(visit: Visit) -> None:
-    readme = (PROJECT / "README.md").read_text("utf-8")
-    table = readme.split("A document failed (`failure.code`", 1)[1].split("An event failed", 1)[0]
-    codes = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    text = (PROJECT / "docs/errors.md").read_text("utf-8")
+    codes = {plain(row[0]) for row in read_rows(text, "errors", "document")}
     assert codes
     visit.open()
     assert codes - set(visit.page.evaluate("Object.keys(WORDS.zh.advice)")) == set()

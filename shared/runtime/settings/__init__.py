@@ -1,6 +1,6 @@
 """Settings: one frozen object for each function, in groups by concern; `shared.runtime.environment` reads them.
 
-To add a setting, add a field with its `Setting` to its group, and its line to `.env.example` and the docs.
+To add a setting, add a field with its `Setting` to its group and run `make docs`.
 """
 
 from shared.runtime.environment import Secret, list_variables, read_settings

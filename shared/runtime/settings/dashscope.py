@@ -53,6 +53,11 @@ class DashScopeSettings(Struct, frozen=True, kw_only=True):
         Meta(gt=0, le=300),
         Setting("DASHSCOPE_TIMEOUT", "Seconds one call may take before it is given up and retried."),
     ] = 20.0
+    query_timeout: Annotated[
+        float,
+        Meta(gt=0, le=300),
+        Setting("QUERY_EMBEDDING_TIMEOUT", "Seconds to embed a query, retries included; then only words count."),
+    ] = 3.0
     requests_per_second: Annotated[
         float,
         Meta(ge=0),
@@ -66,7 +71,7 @@ class DashScopeSettings(Struct, frozen=True, kw_only=True):
     quota_share: Annotated[
         float,
         Meta(gt=0, le=1),
-        Setting("QUOTA_SHARE", "Part of the account's quota that one instance of this function may use."),
+        Setting("QUOTA_SHARE", "Part of the account's quota that one instance may use at most."),
     ] = 1.0
     max_cost: Annotated[
         float,

@@ -1,0 +1,67 @@
+"""The Chinese pages say what the English ones say: the same sections, tables and code."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.pages import ROOT, TRANSLATED, is_chinese, read
+
+PAIRS = list(TRANSLATED.items())
+IDS = list(TRANSLATED)
+
+
+def codes(cell: str) -> list[str]:
+    return sorted(re.findall(r"`[^`]+`", cell))
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
+def test_both_languages_have_the_same_headings(english: str, chinese: str) -> None:
+    assert [level for level, _ in read(chinese).headings] == [level for level, _ in read(english).headings]
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
+def test_both_languages_show_the_same_code(english: str, chinese: str) -> None:
+    for translated, original in zip(read(chinese).fences, read(english).fences, strict=True):
+        assert translated.language == original.language
+        if original.language == "text":  # a drawing, with words in it
+            assert len(translated.content.splitlines()) == len(original.content.splitlines())
+        else:
+            assert translated == original
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
+def test_both_languages_have_the_same_tables(english: str, chinese: str) -> None:
+    for translated, original in zip(read(chinese).tables, read(english).tables, strict=True):
+        assert [len(row) for row in translated] == [len(row) for row in original], original[0]
+        for row, wanted in zip(translated, original, strict=True):
+            if "`" in wanted[0]:
+                assert row[0] == wanted[0]
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
+def test_cells_of_code_alone_are_the_same_in_both_languages(english: str, chinese: str) -> None:
+    wrong = [
+        f"{row[0]}: {cell!r} instead of {wanted!r}"
+        for translated, original in zip(read(chinese).tables, read(english).tables, strict=True)
+        for row, original_row in zip(translated, original, strict=True)
+        for cell, wanted in zip(row, original_row, strict=True)
+        if re.fullmatch(r"(?:`[^`]+`[,/ ]*)+", wanted) and codes(cell) != codes(wanted)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
+def test_each_page_links_to_itself_in_the_other_language(english: str, chinese: str) -> None:
+    for name, other in ((english, chinese), (chinese, english)):
+        first = read(name).links[0]
+        assert (ROOT / name).parent.joinpath(first).resolve() == ROOT / other
+
+
+@pytest.mark.parametrize("chinese", TRANSLATED.values())
+def test_no_sentence_of_a_chinese_page_was_left_in_english(chinese: str) -> None:
+    text = re.sub(r"^```.*?^```$", "", (ROOT / chinese).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)|<[^>]*>", "", text)
+    left = [line for line in text.splitlines() if len(re.findall(r"[A-Za-z]{2,}", line)) > 7 and not is_chinese(line)]
+    assert left == []

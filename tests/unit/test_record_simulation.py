@@ -1,0 +1,218 @@
+"""Records: the highest version counts, by simulation and with single calls held up or failing.
+
+`tests.record_simulation` says what is checked. A violation is reported with its seed and every step of it;
+``simulate(seed)`` repeats it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from shared.domain.errors import PlatformError, TransientError
+from shared.records.envelopes import BadRecord, Record
+from shared.records.results import Outcome
+from tests.fakes import REFUSED, Wire
+from tests.profile import histories
+from tests.record_simulation import RecordWorld, simulate
+from tests.simulation import CallCounter, Killed, simulated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Result = TypeVar("Result")
+
+SEEDS = histories(2_000)
+PORTION = 500
+OLD = Record("a", "the first text", {"n": 1}, version=1)
+NEWER = {
+    "upsert": Record("a", "the second text", {"n": 2}, version=2),
+    "same text": Record("a", OLD.text, {"n": 2}, version=2),
+    "same content": Record("a", OLD.text, {"n": 1}, version=2),
+    "deletion": Record("a", delete=True, version=2),
+    "refused": Record("a", f"{REFUSED} text", version=2),
+}
+
+
+@pytest.fixture(autouse=True)
+def in_simulated() -> Iterator[None]:
+    with simulated():
+        yield
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, PORTION))
+def test_whatever_happens_the_highest_version_counts(first: int) -> None:
+    for seed in range(first, min(first + PORTION, SEEDS)):
+        verdict = simulate(seed)
+        assert not verdict.violations, verdict.report()
+
+
+def test_a_seed_is_one_history() -> None:
+    for seed in range(20):
+        assert simulate(seed) == simulate(seed)
+
+
+def test_the_simulation_meets_what_it_is_for() -> None:
+    missing = {"dies at", "fails at", "hangs at", "superseded", "failed", "deleted", "unchanged", "once more"}
+    for seed in range(300):
+        trace = simulate(seed).report()
+        missing = {event for event in missing if event not in trace}
+        if not missing:
+            return
+    pytest.fail(f"no history of 300 has {missing}")
+
+
+class Overtaken(Wire):
+    """Before the n-th call something happens; after it the process may die."""
+
+    def __init__(self, number: int, happening: Callable[[], object], *, dies: bool = False) -> None:
+        self.number = number
+        self.happening = happening
+        self.dies = dies
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        self.number -= 1
+        if self.number == 0:
+            self.happening()
+        result = apply()
+        if self.number == 0 and self.dies:
+            raise Killed
+        return result
+
+
+def count_calls(record: Record) -> int:
+    counter = CallCounter()
+    RecordWorld().write(record, wire=counter)
+    return len(counter.calls)
+
+
+@pytest.mark.parametrize("kind", NEWER)
+@pytest.mark.parametrize("old", [OLD, Record("a", delete=True, version=1)], ids=["upsert", "deletion"])
+def test_a_newer_version_written_at_any_moment_of_an_older_one_counts(kind: str, old: Record) -> None:
+    newer = NEWER[kind]
+    for number in range(1, count_calls(old) + 1):
+        world = RecordWorld()
+        world.write(old, wire=Overtaken(number, lambda world=world: world.write(newer)))  # type: ignore[misc]
+        assert world.wrong(newer) == [], number
+
+
+@pytest.mark.parametrize("kind", NEWER)
+def test_an_older_version_written_at_any_moment_of_a_newer_one_does_not_count(kind: str) -> None:
+    newer = NEWER[kind]
+    for number in range(1, count_calls(newer) + 1):
+        world = RecordWorld()
+        world.write(newer, wire=Overtaken(number, lambda world=world: world.write(OLD)))  # type: ignore[misc]
+        assert world.wrong(newer) == [], number
+
+
+@pytest.mark.parametrize("kind", NEWER)
+def test_a_writer_that_dies_after_it_was_overtaken_leaves_nothing_that_a_repetition_does_not_repair(kind: str) -> None:
+    newer = NEWER[kind]
+    for number in range(1, count_calls(OLD) + 1):
+        world = RecordWorld()
+        wire = Overtaken(number, lambda world=world: world.write(newer), dies=True)  # type: ignore[misc]
+        with pytest.raises(Killed):
+            world.write(OLD, wire=wire)
+        result = world.write(OLD)
+        assert [one.outcome for one in result.results] == [Outcome.SUPERSEDED]
+        assert world.wrong(newer) == [], number
+
+
+class Struck(Wire):
+    """Fails the n-th call, before or after it is applied."""
+
+    def __init__(self, number: int, *, is_applied: bool) -> None:
+        self.number = number
+        self.is_applied = is_applied
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        self.number -= 1
+        if self.number == 0:
+            if self.is_applied:
+                with contextlib.suppress(Exception):
+                    apply()
+            raise TransientError("simulated", f"{call} fails.")
+        return apply()
+
+
+@pytest.mark.parametrize("is_applied", [True, False], ids=["applied", "not applied"])
+@pytest.mark.parametrize("kind", NEWER)
+def test_whichever_call_fails_the_next_delivery_ends_exactly(kind: str, is_applied: bool) -> None:
+    newer = NEWER[kind]
+    for number in range(1, count_calls(newer) + 1):
+        world = RecordWorld()
+        world.write(OLD)
+        with contextlib.suppress(PlatformError):
+            world.write(newer, wire=Struck(number, is_applied=is_applied))
+        world.write(newer)
+        assert world.wrong(newer) == [], number
+        assert world.model.billed[newer.text] <= 2
+
+
+def test_a_version_in_between_does_not_come_back_after_equal_content() -> None:
+    world = RecordWorld()
+    newest = Record("a", OLD.text, OLD.metadata, version=3)
+    world.write(OLD)
+    assert [one.outcome for one in world.write(newest).results] == [Outcome.UNCHANGED]
+    assert [one.outcome for one in world.write(NEWER["upsert"]).results] == [Outcome.SUPERSEDED]
+    assert world.wrong(newest) == []
+    assert world.model.rows == 1
+
+
+def test_a_replay_writes_nothing_and_costs_nothing() -> None:
+    world = RecordWorld()
+    world.write(OLD)
+    counter = CallCounter()
+    world.write(OLD, wire=counter)
+    assert len(counter.calls) <= 3
+    assert all("query" in call for call in counter.calls)
+
+
+def test_records_without_a_version_count_in_the_order_they_come() -> None:
+    world = RecordWorld()
+    first, second = Record("a", "first"), Record("a", "second")
+    for record in (first, Record("a", delete=True), first, second, second, Record("a", delete=True), second):
+        world.write(record)
+        assert world.wrong(record) == []
+    world.write(OLD)
+    third = Record("a", "third")
+    assert [one.outcome for one in world.write(third).results] == [Outcome.UPSERTED]
+    assert [row["text"] for row in world.rows(third)] == ["third"]
+    assert [one.outcome for one in world.write(OLD).results] == [Outcome.UPSERTED]  # of one version the last counts
+
+
+def test_two_writers_without_versions_agree_on_one_of_their_records() -> None:
+    records = [Record("a", "first"), Record("a", "second"), Record("a", delete=True)]
+    for one in records:
+        for other in records:
+            for number in range(1, count_calls(one) + 1):
+                world = RecordWorld()
+                world.write(Record("a", "before"))
+                world.write(one, wire=Overtaken(number, lambda world=world, other=other: world.write(other)))  # type: ignore[misc]
+                assert world.wrong(one) == [] or world.wrong(other) == [], (one, other, number)
+
+
+def test_a_bad_record_leaves_what_is_found_and_a_good_one_heals_it() -> None:
+    world = RecordWorld()
+    world.write(OLD)
+    world.write(BadRecord("a", "It lacks a text."))
+    document = world.look(OLD).document
+    assert document is not None
+    assert (document.state.value, document.chunks, document.order) == ("failed", 1, 1)
+    assert [row["text"] for row in world.rows(OLD)] == [OLD.text]
+    world.write(OLD)
+    assert world.wrong(OLD) == []
+
+
+def test_marks_of_versions_are_in_no_listing() -> None:
+    from shared.domain.models import DocumentState
+    from shared.store.expressions import select_documents
+    from tests.simulation import calm
+
+    world = RecordWorld()
+    world.write(OLD, Record("b", delete=True, version=3), Record("c", f"{REFUSED} text", version=1))
+    for state, names in ((None, {"a", "c"}), (DocumentState.DELETED, {"b"}), (DocumentState.FAILED, {"c"})):
+        listed = world.store.registry.read_all(select_documents(None, state, ""), calm())
+        assert {document.key for document in listed} == names
