@@ -105,13 +105,14 @@ class Testbed:
     def documents(self) -> list[dict[str, Any]]:
         """The registry's records."""
         found: list[dict[str, Any]] = []
-        while True:
-            page = {"limit": _DOCUMENTS_PER_PAGE, "offset": len(found)}
+        after: str | None = ""
+        while after is not None:
+            page: dict[str, str | int] = {"limit": _DOCUMENTS_PER_PAGE, "after": after}
             answer = requests.get(f"{self.stack.url}/documents", params=page, timeout=60)
             answer.raise_for_status()
             found += answer.json()["documents"]
-            if len(found) >= answer.json()["total"]:
-                return found
+            after = answer.json()["next"]
+        return found
 
     def function(self, name: str) -> dict[str, Any]:
         """What the gateway tells of a function: its pid, port and counters."""
