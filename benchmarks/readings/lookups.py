@@ -95,14 +95,14 @@ def _entries(is_chinese: bool, seed: str) -> tuple[Files, list[Question]]:
 
 def _articles(is_chinese: bool, seed: str, suffix: str = "docx") -> tuple[Files, list[Question]]:
     words = Vocabulary(seed, is_chinese=is_chinese)
-    texts = [" ".join(words.sentences(3)) for _ in range(_ARTICLES)]
+    texts = [words.sentences(3) for _ in range(_ARTICLES)]
     heads = [f"第{write_numeral(at)}条" if is_chinese else f"Article {at}" for at in range(1, _ARTICLES + 1)]
     patterns = ("第{}条", "第{}条规定了什么？") if is_chinese else ("Article {}", "What does article {} say?")
     key = f"合同.{suffix}" if is_chinese else f"contract.{suffix}"
-    articles = [f"{head} {text}" for head, text in zip(heads, texts, strict=True)]
+    articles = [f"{head} {' '.join(text)}" for head, text in zip(heads, texts, strict=True)]
     content = _write_docx(articles) if suffix == "docx" else "\n\n".join(articles).encode()
     questions = [
-        Question(ARTICLE, patterns[at % 2].format(at + 1), key, (heads[at] + texts[at],)) for at in range(_ARTICLES)
+        Question(ARTICLE, patterns[at % 2].format(at + 1), key, (heads[at] + texts[at][0],)) for at in range(_ARTICLES)
     ]
     return {key: content}, questions
 
