@@ -11,7 +11,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version
 .PHONY: demo help test test-fast check simulate fuzz safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi docs preflight deploy sync lock clean
 
 ##@ Run
-demo: $(VENV)/ready  ## The whole system on this machine, with sample documents
+demo: $(VENV)/ready  ## The whole system on this machine, with sample documents; QUOTA=1 with DashScope's quota
 	@$(RUN) -m local.demo
 
 help:  ## This list
@@ -29,8 +29,9 @@ check: $(VENV)/ready  ## Style and types
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 
-simulate: $(VENV)/ready  ## Ingestion under faults; SEEDS=2000 histories
+simulate: $(VENV)/ready  ## Ingestion and records under faults; SEEDS=2000 histories of each
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),2000)
+	@$(RUN) -m tests.record_simulation --seeds $(or $(SEEDS),2000)
 
 fuzz: $(VENV)/ready  ## Malformed requests to the running functions; N=5000 SEED=0
 	@$(RUN) -m tests.fuzz --number $(or $(N),5000) --seed $(or $(SEED),0)

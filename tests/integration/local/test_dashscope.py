@@ -22,7 +22,8 @@ from dashscope import TextEmbedding, TextReRank
 
 from local.dashscope import Settings, running
 from local.dashscope.emulator import EMBEDDING_PATH
-from local.dashscope.quota import Bucket
+from local.dashscope.quota import Bucket, Quota
+from local.dashscope.refusal import Refusal
 from local.dashscope.vocabulary import load_vocabulary
 from shared.domain.catalog import EMBEDDING_MODELS, RERANK_MODELS
 
@@ -351,6 +352,22 @@ def test_each_key_and_each_model_has_a_quota_of_its_own(client: Client) -> None:
     assert client.embed("x").status_code == 429
     assert client.embed("x", "text-embedding-v3").status_code == 200
     assert client.embed("x", api_key="sk-other").status_code == 200
+
+
+def test_the_documented_quota_is_each_models_own() -> None:
+    quota = Quota(0, 0, documented=True)
+    for _ in range(5):
+        quota.spend("key", "qwen3-rerank", 10**9)  # its tokens are not counted
+    quota.spend("key", V4, 20_000)
+    with pytest.raises(Refusal, match=r"Throttling\.AllocationQuota"):
+        quota.spend("key", V4, 1)
+    refused = 0
+    for _ in range(200):
+        try:
+            quota.spend("key", "text-embedding-v3", 1)
+        except Refusal:
+            refused += 1
+    assert refused > 100
 
 
 def test_a_bucket_never_holds_more_than_a_seconds_worth() -> None:
