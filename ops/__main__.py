@@ -1,6 +1,5 @@
-"""The operator's command line: check, package, docs, openapi, roles, preflight, sync, and run for one environment."""
+"""The operator's command line: check, package, docs, openapi, roles, preflight, sync, retry, and run."""
 
-# a command line speaks by printing
 from __future__ import annotations
 
 import argparse
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from ops import checks, packaging, syncing
+from ops import checks, packaging, retrying, syncing
 from ops.deployment import DeploymentError, load
 from ops.template import environment, variables
 
@@ -35,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return _roles(asked.deployment, environ, commands=asked.commands)
             case "sync":
                 return _sync(environ, dry_run=asked.dry_run)
+            case "retry":
+                return _retry(asked, environ)
             case "openapi":
                 return _openapi()
             case "docs":
@@ -62,11 +63,23 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    _add_retry(commands.add_parser("retry", help="try documents again that failed, or read them again"))
     commands.add_parser("openapi", help="describe the HTTP functions again, in shared/runtime/openapi.json")
     commands.add_parser("docs", help="bring the tables of settings and errors in docs/ up to date")
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
     run.add_argument("program", nargs=argparse.REMAINDER)
     return parser
+
+
+def _add_retry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--state", choices=("pending", "failed", "indexed"), help="only documents in this state")
+    parser.add_argument("--code", help="only documents that failed with this code, such as broken_file")
+    parser.add_argument("--prefix", help="only documents with keys that begin with this")
+    parser.add_argument("--id", help="only the document with this id")
+    parser.add_argument(
+        "--reread", action="store_true", help="also read documents again that an older release has indexed"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only list the documents")
 
 
 def _environ(name: str) -> dict[str, str]:
@@ -85,6 +98,12 @@ def _sync(environ: Mapping[str, str], *, dry_run: bool) -> int:
     ingest = load(Path("s.yaml"), environ).functions["ingest"]
     command = syncing.would_do if dry_run else syncing.sync
     return command(ingest, environment(Path("s.yaml"), environ), Console(highlight=False))
+
+
+def _retry(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    ingest = load(Path("s.yaml"), environ).functions["ingest"]
+    selection = {name: getattr(asked, name) for name in ("state", "code", "prefix", "id", "reread", "dry_run")}
+    return retrying.retry(ingest, environment(Path("s.yaml"), environ), Console(highlight=False), **selection)
 
 
 def _check(path: Path, environ: Mapping[str, str]) -> int:

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from functions.embed.shapes import EmbedAnswer, EmbedRequest, OpenAIAnswer, OpenAIRequest
+from functions.embed.shapes import (
+    EmbedAnswer,
+    EmbedRequest,
+    OpenAIAnswer,
+    OpenAIModel,
+    OpenAIModels,
+    OpenAIRequest,
+)
 from functions.search.shapes import (
     ChunksRequest,
     ChunksResponse,
@@ -29,7 +36,11 @@ from shared.retrieval.result import SearchWarning
 if TYPE_CHECKING:
     from pathlib import Path
 
-JSON_BODY: Final[Codes] = {400: ("invalid_json", "invalid_request"), 413: ("body_too_large",)}
+JSON_BODY: Final[Codes] = {400: ("invalid_json", "invalid_request", "too_many_texts"), 413: ("body_too_large",)}
+MEMORY: Final[Codes] = {503: ("busy",)}
+TOKEN_IDS: Final[Codes] = {400: ("token_ids_unsupported",)}
+CURSOR: Final[Codes] = {400: ("invalid_cursor",)}
+ORIGIN: Final[Codes] = {403: ("origin_forbidden",)}
 DASHSCOPE: Final[Codes] = {
     400: ("text_too_long",),
     422: ("text_refused",),
@@ -50,7 +61,7 @@ VECTORS: Final[Codes] = {400: ("unsupported_output", "unsupported_instruct")}
 MODEL: Final[Codes] = {404: ("model_not_found",)}
 MILVUS: Final[Codes] = {
     502: ("milvus_forbidden", "milvus_refused", "collection_mismatch"),
-    503: ("milvus_unavailable", "milvus_failed", "deadline_exceeded"),
+    503: ("milvus_unavailable", "milvus_not_loaded", "milvus_failed", "deadline_exceeded"),
 }
 TENANT: Final[Codes] = {403: ("tenant_forbidden",)}
 QUESTION: Final[Codes] = {
@@ -68,7 +79,10 @@ FILTER: Final[Codes] = {400: ("invalid_filter",)}
 DOCUMENT: Final[Codes] = {404: ("document_not_found",)}
 
 # What every path and method can answer that is not in the description.
-ELSEWHERE: Final = ("not_found", "method_not_allowed", "http_<status>")
+ELSEWHERE: Final = (
+    "not_found", "method_not_allowed", "http_<status>", "invalid_body", "unsupported_encoding", "link_too_long",
+    "request_too_slow", "asynchronous_call", "keys_unavailable",
+)  # fmt: skip
 _EXAMPLE_BODY: Final = re.compile(r"^curl -s http://127\.0\.0\.1:8000(/\S*) -d '(\{.*?\})'", re.MULTILINE | re.DOTALL)
 _EXAMPLE_ANSWER: Final = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r"^ {4,8}(\w+): (.*?)(?=\n {4,8}\w+: |\Z)", re.MULTILINE | re.DOTALL)
@@ -79,11 +93,20 @@ _HIT = ("hits", "mode", "milliseconds")
 OPERATIONS: Final = (
     Operation(
         "post", "/embed", "embed", "embed", "Texts to vectors.", EmbedAnswer, EmbedRequest,
-        marks=("embeddings", "dimension"), errors=(GATE, JSON_BODY, TEXTS, VECTORS, DASHSCOPE),
+        marks=("embeddings", "dimension"), errors=(GATE, JSON_BODY, TEXTS, VECTORS, DASHSCOPE, MEMORY),
     ),
     Operation(
         "post", "/v1/embeddings", "embed", "createEmbedding", "Texts to vectors, for OpenAI clients.",
-        OpenAIAnswer, OpenAIRequest, marks=("object", "data"), errors=(GATE, JSON_BODY, TEXTS, MODEL, DASHSCOPE),
+        OpenAIAnswer, OpenAIRequest, marks=("object", "data", "usage"),
+        errors=(GATE, JSON_BODY, TEXTS, MODEL, TOKEN_IDS, DASHSCOPE, MEMORY),
+    ),
+    Operation(
+        "get", "/v1/models", "embed", "listModels", "The model, for OpenAI clients.", OpenAIModels,
+        marks=("object", "data"), errors=(GATE,),
+    ),
+    Operation(
+        "get", "/v1/models/{name}", "embed", "getModel", "The model by its name.", OpenAIModel,
+        marks=("object", "owned_by"), errors=(GATE, MODEL),
     ),
     Operation(
         "post", "/search", "search", "search", "A question to chunks.", SearchResponse, SearchRequest,
@@ -95,7 +118,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "get", "/documents", "search", "listDocuments", "States of the documents.", ListResponse, ListRequest,
-        by_link=True, marks=("documents", "total"), errors=(GATE, LINK, TENANT, FILTER, MILVUS),
+        by_link=True, marks=("documents", "total"), errors=(GATE, LINK, TENANT, FILTER, CURSOR, MILVUS),
     ),
     Operation(
         "get", "/documents/{document_id}", "search", "getDocument", "State of one document.", Document,
@@ -108,7 +131,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "post", "/mcp", "search", "mcp", "Model Context Protocol: one JSON-RPC 2.0 message, its answer or nothing.",
-        errors=(GATE, {413: ("body_too_large",)}),
+        errors=(GATE, ORIGIN, {413: ("body_too_large",)}),
     ),
     Operation("get", "/", "search", "page", "The page for people.", content="text/html"),
     Operation("get", "/healthz", "all", "health", "That the process lives, and with which model.", marks=("status",)),
@@ -119,7 +142,10 @@ _KEYS = "One of the deployment's API_KEYS."
 _ABOUT = """Semantic search over an OSS bucket. Bodies are JSON in UTF-8, whatever their content type.
 
 Errors have a stable `code` and a `message` for people. Other paths answer 404 `not_found`, other methods 405
-`method_not_allowed`, and requests that are no proper HTTP any status with `http_<status>`. Every answer has its id in
+`method_not_allowed`, and requests that are not valid HTTP any status with `http_<status>`. Every path can also answer
+400 `invalid_body` or `asynchronous_call`, 408 `request_too_slow`, 414 `link_too_long`, 415 `unsupported_encoding` and
+503 `keys_unavailable`. `null` in an optional field counts as left out. `HEAD` works where `GET` does. Every answer has
+its id in
 `x-request-id` and its trace in `traceparent`; a 503 has `Retry-After`."""
 
 

@@ -118,10 +118,17 @@ def _success(operation: Operation, answers: list[Any]) -> dict[str, Any]:
         listed = next(answer for answer in answers if "documents" in answer)
         content["example"] = listed["documents"][0]
     elif operation.marks:
-        content["example"] = next(
-            answer for answer in answers if isinstance(answer, dict) and all(mark in answer for mark in operation.marks)
-        )
+        content["example"] = next(answer for answer in answers if _is_example(answer, operation))
     return {"description": operation.summary, "content": {"application/json": content}}
+
+
+def _is_example(answer: Any, operation: Operation) -> bool:
+    known = getattr(operation.gives, "__struct_fields__", None)
+    return (
+        isinstance(answer, dict)
+        and all(mark in answer for mark in operation.marks)
+        and (known is None or set(answer) <= set(known))
+    )
 
 
 def _failures(operation: Operation) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Brings everything that lies in a bucket into the index, by calling the ingest function until nothing is left.
+"""Bring a whole bucket into the index by calling the ingest function until nothing is left.
 
-Each call compares the bucket with the index and works for a while at what differs, several documents at once; the next
-goes on there. So a sync may be stopped and started again whenever one likes, and costs nothing twice.
+Each call compares the bucket with the index and works for a while on what differs, several documents at once; the next
+call continues. A sync may be stopped and started again at any time, and costs nothing twice.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def _rounds(ingest: Function, environ: Mapping[str, str], progress: Progress) ->
         report = _reconcile(ingest, environ, seconds=_ROUND_SECONDS)
         for line in _failures(report):
             progress.console.print(line, markup=False)
-        if not report["results"]:
+        # Documents that another process works on are left too; it will finish them.
+        if not report["results"] and report["unfinished"]:
             raise InvocationError("stuck", _what_keeps(report))
         spent = {name: value + report["usage"][name] for name, value in spent.items()}
         left = report["left"] + len(report["unfinished"])

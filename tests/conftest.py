@@ -251,6 +251,10 @@ class Oss:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         requests.delete(f"{self.endpoint}/control/faults", timeout=60).raise_for_status()
 
+    def expire(self, *tokens: str) -> None:
+        """Let security tokens expire."""
+        requests.put(f"{self.endpoint}/control/expired-tokens", json=tokens, timeout=60).raise_for_status()
+
     def fail(self, *rules: dict[str, Any]) -> None:
         """Put fault rules in force."""
         requests.put(f"{self.endpoint}/control/faults", json={"rules": list(rules)}, timeout=60).raise_for_status()

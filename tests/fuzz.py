@@ -39,7 +39,9 @@ DESCRIPTION: dict[str, Any] = json.loads(read())
 _SLOW_SECONDS = 1.0
 _BETWEEN_CHECKS = 100
 _PATIENCE_SECONDS = 60
-# The answers of gunicorn itself to what is no proper HTTP; Function Compute lets nothing of it through.
+# What every path can answer.
+_ANYWHERE = {414: "link_too_long", 415: "unsupported_encoding"}
+# The answers of the server itself to what is no proper HTTP; Function Compute lets nothing of it through.
 _NO_HTTP = {400, 414, 431, 501}
 
 
@@ -154,7 +156,7 @@ class Oracle:
         if path == "/pre-stop" and status == 200:
             return ""  # Function Compute's own call, which says nothing and changes nothing
         operation = DESCRIPTION["paths"].get(path, {}).get(request.method.lower())
-        if operation is None or self._elsewhere(request, content):
+        if operation is None or status in _ANYWHERE or self._elsewhere(request, content):
             return self._wrong_elsewhere(status, content)
         media = headers.get("content-type", "").partition(";")[0]
         return self._wrong_here(path, request.method, operation["responses"].get(str(status)), status, media, content)
@@ -192,10 +194,10 @@ class Oracle:
         return odd or (b'"not_found"' in content and request.target.startswith(("/documents/", "//")))
 
     def _wrong_elsewhere(self, status: int, content: bytes) -> str:
-        if status not in (401, 404, 405, 413):
+        known = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"} | _ANYWHERE
+        if status not in known:
             return f"a {status} where there is nothing"
         code = json.loads(content)["error"]["code"]
-        known = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
         return "" if code in (known[status], "document_not_found") else f"code {code}"
 
 
@@ -276,7 +278,7 @@ _FIELDS = {
         "tenant", "q", "limit",
     ],
     "/mcp": ["jsonrpc", "id", "method", "params", "result"],
-    "/documents": ["state", "prefix", "tenant", "limit", "offset", "colour"],
+    "/documents": ["state", "prefix", "tenant", "limit", "after", "colour"],
 }  # fmt: skip
 _GOOD: dict[str, dict[str, Any]] = {
     "/embed": {"texts": ["sea breeze", "海风"]},
@@ -304,6 +306,10 @@ _SPOOFED = [
     ("range", ["bytes=0-0"]),
     ("if-none-match", ["*"]),
     ("cookie", ["a=b; c", "\xff"]),
+    ("content-encoding", ["gzip", "identity", "x"]),
+    ("accept-encoding", ["*;q=0", "identity", "nonsense"]),
+    ("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "\xff"]),
+    ("mcp-method", ["tools/list", "x"]),
 ]  # fmt: skip
 _CONTENT_TYPES = [
     "application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",

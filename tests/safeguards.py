@@ -83,6 +83,7 @@ _EMBEDDING, _STORE, _INGESTION = (
     "tests/integration/test_ingestion.py::",
 )
 _INDEXING, _USE_CASE = "shared/ingestion/indexing.py", "shared/ingestion/converging.py"
+_RECONCILING, _CLAIMING = "shared/ingestion/reconciling.py", "shared/ingestion/claiming.py"
 
 SAFEGUARDS = (
     # -- convergence
@@ -117,8 +118,8 @@ SAFEGUARDS = (
         "Strong reads",
         "a decision follows what was true a moment ago",
         "shared/store/client.py",
-        """fields: list[str], deadline: Deadline, consistency: str = "Strong\"""",
-        """fields: list[str], deadline: Deadline, consistency: str = "Bounded\"""",
+        """consistency: str = "Strong",\n        limit: int""",
+        """consistency: str = "Bounded",\n        limit: int""",
         (f"{_HISTORIES}test_reads_that_come_late_decide_nothing",),
     ),
     Safeguard(
@@ -133,19 +134,19 @@ SAFEGUARDS = (
         "write the new before sweeping the old",
         "a document cannot be found while it is replaced",
         _INDEXING,
-        "            for window in self._windows(path):\n                present =",
-        "            store.chunks.delete("
-        "[id_ for id_, _ in store.chunks.read_positions(document_id, self.deadline)], self.deadline)\n"
-        "            for window in self._windows(path):\n                present =",
+        "                for window in self._windows(path):\n",
+        "                store = self.pipeline.store.chunks\n"
+        "                held = store.read_positions(self.state.key.document_id, self.deadline)\n"
+        "                store.delete([id_ for id_, _ in held], self.deadline)\n"
+        "                for window in self._windows(path):\n",
         (f"{_HISTORIES}test_a_document_stays_readable_while_it_is_replaced",),
     ),
     Safeguard(
         "moved chunks are written last",
         "a version refused late has spoilt the one before",
         _INDEXING,
-        "                self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])\n",
-        "                self._rewrite([chunk for chunk, m in zip(window, self._moved(window), strict=True) if m])\n"
-        "                self._embed([chunk for chunk, here in zip(window, present, strict=True) if not here])\n",
+        "                    moved.add(self._find_moved(window))\n",
+        "                    self._rewrite(self._find_moved(window))\n",
         (f"{_HISTORIES}test_a_version_refused_late_leaves_the_rows_it_shares_with_the_one_before",),
     ),
     Safeguard(
@@ -160,8 +161,8 @@ SAFEGUARDS = (
         "the record is written first",
         "what a dead process embedded is not known",
         _INDEXING,
-        "        self._record(DocumentState.PENDING)\n        try:",
-        "        try:",
+        "        self._record(DocumentState.PENDING)\n        try:\n            with self._claim:",
+        "        try:\n            with self._claim:",
         (f"{_SIMULATION}test_whichever_call_fails_the_next_delivery_ends_exactly[new-dies after]",),
     ),
     Safeguard(
@@ -194,10 +195,10 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "one worker for each document",
-        "threads of a process buy the same chunks side by side",
+        "threads of a process embed the same chunks twice",
         _USE_CASE,
-        "lock = self._locks[int(key.document_id, 16) % _LOCKS]",
-        "lock = threading.Lock()",
+        "self._locks.hold(key.document_id, deadline):",
+        "DocumentLocks().hold(key.document_id, deadline):",
         (f"{_HISTORIES}test_eight_events_at_once_are_paid_for_once_by_a_process",),
     ),
     Safeguard(
@@ -223,16 +224,16 @@ SAFEGUARDS = (
     Safeguard(
         "share of deletions",
         "a wrong listing empties the index",
-        _USE_CASE,
-        "if len(orphaned) > self._settings.max_deleted_share * len(names):",
+        _RECONCILING,
+        "if len(report.orphaned) > pipeline.settings.max_deleted_share * total:",
         "if False:",
         (f"{_INGESTION}test_reconcile_stops_before_it_deletes_too_much[lite]",),
     ),
     Safeguard(
         "the index is counted too",
         "chunks without a record are never found",
-        _USE_CASE,
-        "names = {id_: found.key for id_, found in census.items()}",
+        _RECONCILING,
+        "names = {id_: found.key for id_, found in held.items()}",
         "names: dict[str, str] = {}",
         (f"{_SIMULATION}test_a_reconcile_sees_chunks_that_no_record_tells_of",),
     ),
@@ -245,20 +246,101 @@ SAFEGUARDS = (
         "",
         ("tests/integration/test_web.py::test_an_event_that_fails_is_repeated_by_function_compute",),
     ),
+    # -- HTTP
+    Safeguard(
+        "a thread is taken by a whole request",
+        "twenty clients that send half a body stop a function for everyone",
+        "shared/runtime/worker.py",
+        "if body.is_complete or body.problem is not Problem.NONE:",
+        "if True:",
+        ("tests/integration/test_serving.py::test_clients_that_send_half_a_body_take_no_place",),
+    ),
+    Safeguard(
+        "slow requests end",
+        "half a request holds its connection and its memory for 15 minutes",
+        "shared/runtime/worker.py",
+        "self.deadline = min(self.ends, now + _SILENT_SECONDS)",
+        "self.deadline = now + 900",
+        ("tests/integration/test_serving.py::test_clients_that_send_half_a_body_take_no_place",),
+    ),
+    Safeguard(
+        "no memory for strangers",
+        "callers without a key fill the memory with bodies",
+        "shared/runtime/web.py",
+        "return path in self._body_limits and known is not None",
+        "return path in self._body_limits",
+        ("tests/integration/test_serving.py::test_bodies_of_callers_without_a_key_take_no_memory",),
+    ),
+    Safeguard(
+        "malformed chunks",
+        "a malformed body is answered as if it had been sent as it is",
+        "shared/runtime/web.py",
+        "if _problem() is Problem.MALFORMED:",
+        "if False:",
+        ("tests/integration/test_serving.py::test_malformed_chunks_are_the_clients_mistake",),
+    ),
+    Safeguard(
+        "encoded bodies",
+        "a compressed body is read as JSON, or its length waited for",
+        "shared/runtime/web.py",
+        'if has_body and encoding not in ("identity", ""):',
+        "if False:",
+        ("tests/integration/test_serving.py::test_an_encoded_body_is_refused_at_once",),
+    ),
+    Safeguard(
+        "texts are counted before they are decoded",
+        "a body of a million one-letter texts takes sixty times its size",
+        "shared/runtime/request.py",
+        "if _count_texts(data) > max_texts + _MORE_TEXTS:",
+        "if False:",
+        ("tests/system/test_memory.py::test_bodies_made_to_take_memory_stay_below_what_the_function_has",),
+    ),
+    Safeguard(
+        "origins of the Model Context Protocol",
+        "a page that points its own name at this machine speaks to the tools",
+        "functions/search/app.py",
+        'if origin and not origins.allow(origin) and not origins.is_own(origin, request.headers.get("Host", "")):',
+        "if False:",
+        ("tests/system/test_mcp.py::test_a_page_of_another_site_cannot_speak_to_the_tools",),
+    ),
+    Safeguard(
+        "a bearer token has its scheme",
+        "any header Authorization is taken for a key",
+        "shared/runtime/auth.py",
+        'return key.strip() if scheme.lower() == "bearer" else ""',
+        "return (key or scheme).strip()",
+        ("tests/integration/test_web.py::test_only_a_known_key_lets_in",),
+    ),
+    Safeguard(
+        "asynchronous calls",
+        "what a stranger has queued is worked on later",
+        "shared/runtime/web.py",
+        'if request.headers.get("x-fc-invocation-type", "").lower() == "async":',
+        "if False:",
+        ("tests/integration/test_web.py::test_a_call_that_was_queued_is_refused",),
+    ),
+    Safeguard(
+        "stable pages",
+        "pages show a document twice when others come or go",
+        "shared/store/registry.py",
+        'within = all_of(condition, select_after(after.key, after.bucket) if after else "")',
+        "within = condition",
+        ("tests/integration/test_store.py::test_pages_show_no_record_twice_while_records_come_and_go",),
+    ),
     Safeguard(
         "dispatch on the control path",
         "the public invokes the function with events of its own",
         "shared/runtime/web.py",
-        "if request.headers.get(_CONTROL) != request.path:",
-        "if False:",
+        "is_control = request.path in _CONTROL_PATHS and request.headers.get(_CONTROL) == request.path",
+        "is_control = request.path in _CONTROL_PATHS",
         ("tests/integration/test_web.py::test_the_public_cannot_reach_the_control_paths",),
     ),
     Safeguard(
         "no event under a public name",
         "a stranger sends events with the control header, should Function Compute let it through",
         "shared/runtime/web.py",
-        "if self._from_outside():",
-        "if False:",
+        "if is_control and not self._from_outside():",
+        "if is_control:",
         ("tests/integration/test_web.py::test_no_header_makes_an_event_of_a_call_from_outside",),
     ),
     Safeguard(
@@ -353,7 +435,7 @@ SAFEGUARDS = (
     Safeguard(
         "only documented errors refuse a document",
         "a fault of this program condemns documents for good",
-        "shared/parsing/refusal.py",
+        "shared/parsing/refusing.py",
         "    except bad_file_errors as error:\n",
         "    except BaseException as error:\n",
         (f"{_OUTCOME}[type-error-InternalError internal_error-at once]",),
@@ -406,8 +488,8 @@ SAFEGUARDS = (
         "If-Match on GET",
         "the content of one version is indexed as another",
         "shared/ingestion/bucket.py",
-        """, if_match=f'"{state.etag}"')""",
-        ")",
+        """, if_match=f'"{state.etag}"', **options""",
+        ", **options",
         ("tests/integration/test_fakes.py::test_only_the_version_asked_for_is_loaded",),
     ),
     # -- money

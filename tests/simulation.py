@@ -2,7 +2,8 @@
 
 The code of `shared.ingestion` and below is the real one, over the fakes of `tests.fakes`. A seed decides everything:
 what people do to the bucket, which events are doubled, late or lost, which process dies at which call, which call
-fails before or after it was applied, which answer never comes. At rest the index must equal the bucket.
+fails before or after it was applied, which answer never comes, where the parser has a bug, and whether one or two
+deployments with different prefixes share bucket and index. At rest the index must equal the bucket.
 
     python -m tests.simulation --seeds 100000
 
@@ -49,12 +50,13 @@ from rich.progress import track
 
 from benchmarks.report import at_least, at_most, report
 from shared import parsing
-from shared.domain.errors import ConfigurationError, PlatformError, TransientError
+from shared.domain.errors import ConfigurationError, InternalError, PlatformError, TransientError
 from shared.domain.models import DocumentState, ObjectKey
 from shared.ingestion import chunking, indexing
 from shared.ingestion.bucket import SIDECAR, document_of
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
+from shared.runtime import clock
 from shared.runtime.clock import ManualClock, use
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
@@ -76,8 +78,9 @@ from tests.fakes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from shared.domain.models import Chunk, Document, ObjectState
+    from shared.domain.models import Chunk, Document, ObjectState, ParsedDocument
     from shared.ingestion.events import Event
+    from shared.ingestion.indexing import Parse
 
 Result = TypeVar("Result")
 
@@ -85,6 +88,7 @@ Result = TypeVar("Result")
 CHUNK_TOKENS = 32
 # So few that documents of five chunks take several windows.
 WINDOW = 2
+_DAY = 86_400.0
 _START = 1_800_000_000.0  # of the simulated clock
 # How often Function Compute repeats a failed event at most; `s.yaml` asks for as many.
 REPETITIONS = 3
@@ -175,15 +179,17 @@ class World:
         self.keys: list[str] = []
         # Every version a key ever had, to know what an index that answers from an older one must hold.
         self._contents: dict[tuple[str, str], bytes] = {}
+        self._times: dict[str, set[int]] = {}
+        self.contents: dict[str, list[bytes]] = {}
 
-    def ingestion(self, wire: Wire | None = None) -> Ingestion:
-        """A process of its own."""
+    def ingestion(self, wire: Wire | None = None, prefix: str = "", parse: Parse = parse_here) -> Ingestion:
+        """A process of its own, of the deployment for keys with a prefix."""
         return Ingestion(
-            FakeBucket(self.objects, wire),
+            FakeBucket(self.objects, wire, prefix),
             FakeEmbedder(self.model, wire),
             FakeStore(self.index, wire),
             _SETTINGS,
-            parse=parse_here,
+            parse=parse,
         )
 
     def key(self, name: str) -> ObjectKey:
@@ -212,6 +218,8 @@ class World:
         state = self.state(key)
         if state:
             self._contents[key, state.version] = self.objects.held[key].content
+            self._times.setdefault(key, set()).add(state.modified)
+            self.contents.setdefault(key, []).append(self.objects.held[key].content)
 
     def state(self, key: str) -> ObjectState | None:
         return self.bucket.state(self.key(key), calm())
@@ -262,7 +270,8 @@ class World:
         ]
         if [(row["id"], row["ordinal"], row["text"], row["start"], row["end"]) for row in rows] != wanted:
             found.append(f"it holds {_letters(rows)} instead of {len(wanted)} chunks")
-        if any((row["modified"], row["metadata"]) != (state.modified, state.metadata) for row in rows):
+        # A chunk is of the time when its row last changed.
+        if any(row["metadata"] != state.metadata or row["modified"] not in self._times[key] for row in rows):
             found.append(f"chunks say {[(row['modified'], row['metadata']) for row in rows]}, the bucket {state}")
         if (record.state, record.indexed_version) != (DocumentState.INDEXED, state.version):
             found.append(f"the record is {record.state} and answers from {record.indexed_version!r}")
@@ -336,14 +345,15 @@ class Chances:
     doubled: float
     stale: float
     repetitions: int
+    broken: float
 
 
 @dataclass
 class _Before:
     """What a process found of a document when it began, to judge what it did to it."""
 
-    chunks: int
-    sources: int
+    ids: frozenset[str]
+    contents: int
     alone: bool = True
     good: bool = True
     changes: int = 0
@@ -353,8 +363,9 @@ class _Before:
 class Process(Wire):
     """An instance of the function, which handles one invocation at a time: its wire, and its turn to go on."""
 
-    def __init__(self, name: str, simulation: Simulation) -> None:
+    def __init__(self, name: str, simulation: Simulation, prefix: str) -> None:
         self.name = name
+        self.prefix = prefix
         self.turn = threading.Lock()
         self.turn.acquire()
         self.dead = False
@@ -362,7 +373,11 @@ class Process(Wire):
         self.delivery = Delivery(())
         self.found: dict[str, _Before] = {}
         self._simulation = simulation
-        self.ingestion = simulation.world.ingestion(self)
+        self.ingestion = simulation.world.ingestion(self, prefix, self._parse)
+
+    def _parse(self, path: Path, key: str, limits: parsing.Limits, deadline: Deadline) -> ParsedDocument:
+        self._simulation.break_parser(self, key)
+        return parse_here(path, key, limits, deadline)
 
     def carry(self, call: str, apply: Callable[[], Result]) -> Result:
         if self.dead:
@@ -418,7 +433,10 @@ class Simulation:
         self.seed = seed
         self.random = Random(seed)
         self.world = World()
-        self.names = ["a.txt", "b.txt", "c.txt"][: self.random.randint(1, 3)]
+        # Some histories are of two deployments on one bucket and one collection.
+        self.prefixes = self.random.choice((("",), ("",), ("one/", "two/")))
+        names = ["a.txt", "b.txt", "c.txt"][: self.random.randint(1, 3)]
+        self.names = [f"{self.random.choice(self.prefixes)}{name}" for name in names]
         self.world.keys += self.names
         self.chances = self._draw_chances()
         self.trace: list[str] = []
@@ -450,6 +468,7 @@ class Simulation:
             doubled=draw((0, 0.3)),
             stale=draw((0.5, 1)),
             repetitions=draw((REPETITIONS, REPETITIONS, 0)),
+            broken=draw((0, 0, 0.1)),
         )
 
     def run(self) -> Verdict:
@@ -574,24 +593,28 @@ class Simulation:
         copies = 1 + (self.random.random() < self.chances.doubled)
         self.pending += [Delivery((event,))] * copies
         if self.random.random() < 0.05:
-            self.pending.append(Delivery((Action("reconcile"),)))
+            self.pending += [Delivery((Action("reconcile"),))] * self.random.randint(1, 2)
         if self.random.random() < 0.05:
             self.pending.append(Delivery((Unknown("poison"), event)))
 
     def _deliver(self) -> None:
         """One of the pending events arrives, whichever; sometimes with another, sometimes a copy comes ages later."""
         delivery = self.pending.pop(self.random.randrange(len(self.pending)))
+        prefix = self._prefix(delivery)
         if self.pending and not delivery.repeated and self.random.random() < 0.1:
-            joined = self.pending.pop(self.random.randrange(len(self.pending)))
-            delivery = Delivery(delivery.events + joined.events, joined.repeated)
+            at = self.random.randrange(len(self.pending))
+            if self._prefix(self.pending[at]) == prefix:
+                joined = self.pending.pop(at)
+                delivery = Delivery(delivery.events + joined.events, joined.repeated)
         if self.random.random() < self.chances.doubled / 5:
             self.pending.append(delivery)
-        process = self._process()
+        process = self._process(prefix or self.random.choice(self.prefixes))
         process.delivery, process.patience, process.found = delivery, Patience(), {}
-        for name in delivery.names(self.names):
+        for name in delivery.names([name for name in self.names if name.startswith(process.prefix)]):
             others = [other for other in self.active if name in other.found]
             rows = self.world.rows(name)
-            before = _Before(len(rows), len({row["row_digest"] for row in rows}), good=self.world.good(name))
+            contents = max(0, len(self.world.contents.get(name, ())) - 1)
+            before = _Before(frozenset(row["id"] for row in rows), contents, good=self.world.good(name))
             before.alone = not others and not any(name in names for _, names, _ in self.late)
             for other in others:
                 other.found[name].alone = False
@@ -601,11 +624,25 @@ class Simulation:
         self.trace.append(f"{process.name} gets {_named(delivery)}")
         threading.Thread(target=process.run, daemon=True).start()
 
-    def _process(self) -> Process:
-        if self.idle and self.random.random() < 0.7:
-            return self.idle.pop()
+    def _prefix(self, delivery: Delivery) -> str:
+        """Of the deployment an invocation is for; empty where any may take it."""
+        keys = [event.key.key for event in delivery.events if isinstance(event, ObjectEvent)]
+        return next((prefix for prefix in self.prefixes if keys and keys[0].startswith(prefix)), "")
+
+    def _process(self, prefix: str) -> Process:
+        idle = [process for process in self.idle if process.prefix == prefix]
+        if idle and self.random.random() < 0.7:
+            self.idle.remove(idle[-1])
+            return idle[-1]
         self._processes += 1
-        return Process(f"p{self._processes}", self)
+        return Process(f"p{self._processes}", self, prefix)
+
+    def break_parser(self, process: Process, key: str) -> None:
+        """An internal error, perhaps: the document is tried again, and is never condemned for it."""
+        if self.random.random() < self.chances.broken:
+            self.disturbed.update(process.found.keys())
+            self.trace.append(f"{process.name} breaks at {key}")
+            raise InternalError("internal_error", "The simulation has a bug.")
 
     def _repeat(self, delivery: Delivery) -> None:
         if delivery.repeated < self.chances.repetitions:
@@ -682,10 +719,16 @@ class Simulation:
         for name, before in process.found.items():
             if before.alone and before.good:
                 rows = self.world.rows(name)
-                if before.chunks and not rows:
+                if before.ids and not rows:
                     self.violate(f"{name} cannot be found while {process.name} replaces it")
-                if before.sources <= 1 and len({row["row_digest"] for row in rows}) > 2:
+                if not self._is_of_two(name, before, frozenset(row["id"] for row in rows)):
                     self.violate(f"{name} is found in three versions")
+
+    def _is_of_two(self, name: str, before: _Before, ids: frozenset[str]) -> bool:
+        """Whether chunks are of two versions at most: of what was found, and of each content since."""
+        contents = self.world.contents.get(name, [])[before.contents :]
+        versions = [before.ids, *(frozenset(chunk.id for chunk in chunks_of(name, content)) for content in contents)]
+        return any(ids <= one | other for one in versions for other in versions)
 
     def _check_acknowledged(self, process: Process) -> None:
         for name, before in process.found.items():
@@ -700,7 +743,9 @@ class Simulation:
         world = self.world
         if self.lost:
             self.trace.append("reconcile")
-            world.ingestion().reconcile(calm())
+            clock.sleep(_DAY)  # no claim is left, and no document is waiting to be tried again
+            for prefix in self.prefixes:
+                world.ingestion(prefix=prefix).reconcile(calm())
         for problem in world.problems():
             self.violate(problem)
         if not self.violations:
@@ -717,12 +762,16 @@ class Simulation:
                 self.violate(f"{name}: {billed[name]} rows were billed, at most {bound} may be")
 
     def _judge_settled(self) -> None:
-        counter = CallCounter()
-        ingestion = self.world.ingestion(counter)
-        report = ingestion.reconcile(calm(), dry_run=True)
-        if report.stale or report.orphaned:
-            self.violate(f"a reconcile at rest finds {report}")
-        for name in self.names:
+        for prefix in self.prefixes:
+            counter = CallCounter()
+            ingestion = self.world.ingestion(counter, prefix)
+            report = ingestion.reconcile(calm(), dry_run=True)
+            if report.stale or report.orphaned:
+                self.violate(f"a reconcile at rest finds {report}")
+            self._judge_finished(ingestion, counter, [name for name in self.names if name.startswith(prefix)])
+
+    def _judge_finished(self, ingestion: Ingestion, counter: CallCounter, names: list[str]) -> None:
+        for name in names:
             counter.calls.clear()
             ingestion.handle([ObjectEvent(self.world.key(name), "ObjectCreated:PutObject")], calm())
             milvus = [call for call in counter.calls if call.startswith("milvus")]

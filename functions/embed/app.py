@@ -7,6 +7,7 @@ https://platform.openai.com/docs/api-reference/embeddings/create
 from __future__ import annotations
 
 import base64
+import re
 from array import array
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from functions.embed.shapes import (
     EmbedAnswer,
     EmbedRequest,
     OpenAIAnswer,
+    OpenAIModel,
+    OpenAIModels,
     OpenAIRequest,
     OpenAIUsage,
     OpenAIVector,
@@ -27,17 +30,16 @@ from functions.embed.shapes import (
 from shared.domain.errors import ConfigurationError, RequestError
 from shared.embedding import pooling
 from shared.embedding.embedder import Embedder
-from shared.embedding.parameters import TextType
 from shared.embedding.quota import Priority
 from shared.runtime import openapi
-from shared.runtime.auth import Authenticator
+from shared.runtime.memory import MemoryBudget
 from shared.runtime.request import deadline, read_body, request_id
 from shared.runtime.responses import answer, answer_error
 from shared.runtime.settings import EmbedSettings
-from shared.runtime.web import Application, read_settings_or_exit
+from shared.runtime.web import Application, build_or_exit, read_settings_or_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.domain.models import Embedding
     from shared.embedding.parameters import EmbeddingParameters
@@ -48,8 +50,16 @@ if TYPE_CHECKING:
 
 # A request of moderate size uses up the quota for so long at most.
 _MODERATE_SECONDS = 5.0
+# The largest text of the quota of a minute, in Chinese written as \\uXXXX.
+MAX_BODY_BYTES = 8 * 1024 * 1024
+# Of the vectors of all requests under way: numbers of Python and their JSON take so much each.
+_VECTOR_BYTES = 192 * 1024 * 1024
+_NUMBER_BYTES = 56
+
+_TOKEN_IDS = re.compile(r"got `(?:int|array)` - at `\$\.input\[")
 
 settings = read_settings_or_exit(EmbedSettings)
+vectors = MemoryBudget(_VECTOR_BYTES)
 embedder = Embedder(settings.dashscope)
 
 
@@ -88,11 +98,13 @@ def on_event(raw: bytes, deadline: Deadline) -> WriteResult:
 application = Application(
     "embed",
     about=embedder.about,
-    authenticator=Authenticator(settings.access.keys),
+    authenticator=build_or_exit(settings.access.authenticator),
     prepare=prepare,
     on_event=on_event,
     domain=settings.access.domain,
     open_paths=frozenset({openapi.PATH}),
+    body_limits={"/embed": MAX_BODY_BYTES, "/v1/embeddings": MAX_BODY_BYTES},
+    origins=settings.access.origins,
 )
 app = application.flask
 
@@ -100,56 +112,110 @@ app = application.flask
 @app.post("/embed")
 def embed() -> Response:
     """Vectors of any number of texts up to the cap, in input order."""
-    body = read_body(EmbedRequest)
+    body = read_body(EmbedRequest, settings.max_texts)
     _check_count("texts", body.texts)
     parameters = embedder.make_parameters(body.text_type, body.dimension, body.output_type, body.instruct)
-    if body.too_long == "split":
-        _choose_priority(body.texts, deadline())  # before anything is cut, which takes time and memory
-        parts = pooling.split(body.texts, embedder.is_too_long, settings.max_texts)
-        embedded = pooling.pool(_embed(parts.texts, parameters), parts)
-    else:
-        embedded = _embed(body.texts, parameters)
-    return answer(
-        EmbedAnswer(
-            embeddings=[Vector.of(i, embedding) for i, embedding in enumerate(embedded.complete())],
-            model=settings.dashscope.model_name,
-            dimension=parameters.dimension,
-            usage=embedded.usage,
-            request_id=request_id(),
+
+    def embed_texts() -> Response:
+        if body.too_long == "split":
+            _choose_priority(body.texts, deadline())  # before anything is cut, which takes time and memory
+            parts = pooling.split(body.texts, embedder.is_too_long, settings.max_texts)
+            embedded = pooling.pool(_embed(parts.texts, parameters), parts)
+        else:
+            embedded = _embed(body.texts, parameters)
+        return answer(
+            EmbedAnswer(
+                embeddings=[Vector.of(i, embedding) for i, embedding in enumerate(embedded.complete())],
+                model=settings.dashscope.model_name,
+                dimension=parameters.dimension,
+                usage=embedded.usage,
+                request_id=request_id(),
+            )
         )
-    )
+
+    return _within_memory(len(body.texts) * parameters.dimension, embed_texts)
 
 
 @app.post("/v1/embeddings")
 def embed_for_openai() -> Response:
     """The same by OpenAI's protocol."""
-    body = read_body(OpenAIRequest)
-    if body.model != settings.dashscope.model_name:
-        raise RequestError(
-            "model_not_found", f"This function serves {settings.dashscope.model_name}; ask for that.", status=404
-        )
+    body = _read_openai_body()
+    _check_model(body.model)
     texts = [body.input] if isinstance(body.input, str) else body.input
     _check_count("input", texts)
-    parameters = embedder.make_parameters(TextType.DOCUMENT, body.dimensions)
-    embedded = _embed(texts, parameters)
-    tokens = embedded.usage.tokens
-    return answer(
-        OpenAIAnswer(
-            object="list",
-            data=[
-                OpenAIVector("embedding", i, _encode(embedding, body.encoding_format))
-                for i, embedding in enumerate(embedded.complete())
-            ],
-            model=settings.dashscope.model_name,
-            usage=OpenAIUsage(prompt_tokens=tokens, total_tokens=tokens),
+    parameters = embedder.make_parameters(body.read_text_type(), body.read_dimension())
+
+    def embed_texts() -> Response:
+        embedded = _embed(texts, parameters)
+        tokens = embedded.usage.tokens
+        return answer(
+            OpenAIAnswer(
+                object="list",
+                data=[
+                    OpenAIVector("embedding", i, _encode(embedding, body.encoding_format))
+                    for i, embedding in enumerate(embedded.complete())
+                ],
+                model=settings.dashscope.model_name,
+                usage=OpenAIUsage(prompt_tokens=tokens, total_tokens=tokens),
+            )
         )
-    )
+
+    return _within_memory(len(texts) * parameters.dimension, embed_texts)
+
+
+@app.get("/v1/models")
+def list_models() -> Response:
+    """The one model of the deployment, which OpenAI clients ask for before they save a connection."""
+    return answer(OpenAIModels("list", [_describe_model()]))
+
+
+@app.get("/v1/models/<name>")
+def show_model(name: str) -> Response:
+    """The model by its name."""
+    _check_model(name)
+    return answer(_describe_model())
 
 
 @app.get(openapi.PATH)
 def describe_api() -> Response:
     """The OpenAPI description of the HTTP functions."""
     return Response(openapi.read(), mimetype="application/json")
+
+
+def _within_memory(numbers: int, embed_texts: Callable[[], Response]) -> Response:
+    """Embed once the memory for so many numbers is free, and hold it until the answer is sent."""
+    release = vectors.reserve(numbers * _NUMBER_BYTES, deadline())
+    try:
+        response = embed_texts()
+    except BaseException:
+        release()
+        raise
+    response.call_on_close(release)
+    return response
+
+
+def _describe_model() -> OpenAIModel:
+    return OpenAIModel(settings.dashscope.model_name, "model", 0, "dashscope")
+
+
+def _check_model(name: str) -> None:
+    if name != settings.dashscope.model_name:
+        raise RequestError(
+            "model_not_found", f"This function serves {settings.dashscope.model_name}; ask for that.", status=404
+        )
+
+
+def _read_openai_body() -> OpenAIRequest:
+    try:
+        return read_body(OpenAIRequest, settings.max_texts)
+    except RequestError as error:
+        if _TOKEN_IDS.search(error.message):
+            raise RequestError(
+                "token_ids_unsupported",
+                "input holds token ids, which belong to the vocabulary of another model; send texts. With LangChain: "
+                "OpenAIEmbeddings(check_embedding_ctx_length=False).",
+            ) from None
+        raise
 
 
 def _check_count(name: str, texts: list[str]) -> None:
@@ -190,9 +256,9 @@ def _encode(embedding: Embedding, encoding: str) -> Any:
 
 @app.errorhandler(Exception)
 def handle_error(error: Exception) -> Response:
-    """Answer with OpenAI's form of an error on OpenAI's route, with ours elsewhere."""
+    """Answer with OpenAI's form of an error on OpenAI's routes, with ours elsewhere."""
     response = answer_error(error)
-    if request.path == "/v1/embeddings":
+    if request.path.startswith("/v1/"):
         content = msgspec.json.decode(response.get_data())["error"]
         kind = "invalid_request_error" if response.status_code < 500 else "server_error"
         response.set_data(answer({"error": {**content, "type": kind, "param": None}}).get_data())

@@ -5,12 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from flask import request
+
 from shared import parsing
 from shared.embedding.embedder import Embedder
 from shared.ingestion import events
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
 from shared.runtime.auth import Authenticator
+from shared.runtime.credentials import read_credentials, use_credentials
 from shared.runtime.settings import IngestSettings
 from shared.runtime.web import Application, read_settings_or_exit
 from shared.store.schema import Space
@@ -39,7 +42,9 @@ def prepare(deadline: Deadline) -> None:
 
 def on_event(raw: bytes, deadline: Deadline) -> dict[str, Any]:
     """Act on every record of an event; what happened to each is the invocation's result."""
-    return {"results": ingestion.handle(events.parse(raw), deadline)}
+    # The bucket is read with the credentials that the invocation brings along.
+    with use_credentials(read_credentials(request.headers.get)):
+        return {"results": ingestion.handle(events.parse(raw), deadline)}
 
 
 application = Application(

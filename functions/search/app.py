@@ -6,7 +6,6 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from flask import Response, request
 
 from functions.search import mcp, page
@@ -17,8 +16,11 @@ from functions.search.shapes import (
     SearchRequest,
     SearchResponse,
     convert,
+    read_cursor,
+    read_filter,
     render_chunks,
     render_result,
+    write_cursor,
 )
 from shared.domain.errors import NotFoundError, RequestError
 from shared.embedding.dashscope import DashScopeClient
@@ -26,18 +28,21 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
-from shared.runtime.auth import Authenticator
 from shared.runtime.request import deadline, read_body, request_id, scope
 from shared.runtime.responses import answer
 from shared.runtime.settings import SearchSettings
-from shared.runtime.web import Application, read_settings_or_exit
+from shared.runtime.web import Application, build_or_exit, read_settings_or_exit
 from shared.store.expressions import select_documents, select_tenants
+from shared.store.registry import DocumentPage
 from shared.store.schema import Space
 from shared.store.store import Store
 
 if TYPE_CHECKING:
     from shared.domain.models import Chunk, Document
     from shared.runtime.retrying import Deadline
+
+# A query of 2,000 characters with the largest filter takes less. Decoded, JSON takes up to 35 times its size.
+MAX_BODY_BYTES = 256 * 1024
 
 settings = read_settings_or_exit(SearchSettings)
 client = DashScopeClient(settings.dashscope)
@@ -61,10 +66,12 @@ def prepare(deadline: Deadline) -> None:
 application = Application(
     "search",
     about=embedder.about | {"rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default}},
-    authenticator=Authenticator(settings.access.keys),
+    authenticator=build_or_exit(settings.access.authenticator),
     prepare=prepare,
     domain=settings.access.domain,
     open_paths=frozenset({"/", openapi.PATH}),
+    body_limits={"/search": MAX_BODY_BYTES, "/mcp": MAX_BODY_BYTES},
+    origins=settings.access.origins,
 )
 app = application.flask
 
@@ -81,20 +88,22 @@ def search_by_link() -> Response:
     fields: dict[str, Any] = dict(request.args)
     fields["query"] = fields.pop("q", "")
     if "filter" in fields:
-        fields["filter"] = _json(fields["filter"])
+        fields["filter"] = read_filter(fields["filter"])
     return answer(_found(convert(fields, SearchRequest, from_text=True)))
 
 
 @app.get("/documents")
 def documents() -> Response:
-    """The documents' states."""
+    """The documents' states, in the order of their keys."""
     asked: ListRequest = convert(dict(request.args), ListRequest, from_text=True)
     condition = select_documents(scope().narrow(asked.tenant).tenants, asked.state, asked.prefix)
+    after = read_cursor(asked.after)
     until = deadline()
-    found: tuple[list[Document], int] = ([], 0)
+    page = DocumentPage()
     if store.check(until):
-        found = store.registry.read_page(condition, asked.offset, asked.limit, until)
-    return answer({"documents": found[0], "total": found[1], "request_id": request_id()})
+        page = store.registry.read_page(condition, after, asked.limit, until)
+    following = write_cursor(page.last) if page.last else None
+    return answer({"documents": page.documents, "total": page.total, "next": following, "request_id": request_id()})
 
 
 @app.get("/documents/<document_id>")
@@ -115,7 +124,11 @@ def chunks(document_id: str) -> Response:
 @app.post("/mcp")
 def model_context_protocol() -> Response:
     """One message of a language model's client."""
-    content, status = endpoint.answer(request.get_data(), request.headers.get("MCP-Protocol-Version", ""))
+    origin = request.headers.get("Origin", "")
+    origins = application.origins
+    if origin and not origins.allow(origin) and not origins.is_own(origin, request.headers.get("Host", "")):
+        raise RequestError("origin_forbidden", "Web pages of this origin may not call; see CORS_ORIGINS.", status=403)
+    content, status = endpoint.answer(request.get_data(), request.headers)
     return Response(status=status) if content is None else answer(content, status)
 
 
@@ -151,22 +164,17 @@ def _chunks(document_id: str, asked: ChunksRequest) -> tuple[list[Chunk], int]:
     return store.chunks.read_range(document_id, asked.offset, asked.limit, select_tenants(scope().tenants), deadline())
 
 
-def _json(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise RequestError("invalid_filter", "The filter is not JSON.") from None
-
-
 # -- what a language model is offered -------------------------------------------------------------------------------
 
 
 def _search_tool(arguments: dict[str, Any]) -> dict[str, Any]:
-    return dict(_found(convert(arguments, SearchRequest)))
+    if isinstance(arguments.get("filter"), str):
+        arguments = {**arguments, "filter": read_filter(arguments["filter"])}
+    return dict(_found(convert(arguments, SearchRequest, from_text=True)))
 
 
 def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:
-    asked: DocumentRequest = convert(arguments, DocumentRequest)
+    asked: DocumentRequest = convert(arguments, DocumentRequest, from_text=True)
     record = _document(asked.id)
     found, total = _chunks(asked.id, asked)
     return {"document": record, **render_chunks(asked.id, found, total, request_id())}

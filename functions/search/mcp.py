@@ -1,11 +1,16 @@
-"""The Model Context Protocol, with which language models call search: one message in, one answer out, no state.
+"""The Model Context Protocol, with which language models call search: messages in, answers out, no state.
 
-Streamable HTTP without sessions or streams. The official package would double a cold start.
+Streamable HTTP without sessions or streams, for two kinds of revisions. The older ones agree on a version by
+``initialize``; 2025-03-26 alone has batches. Since 2026-07-28 every request carries its version and there is no
+agreement; such a request is known by its ``_meta``. The official package would double a cold start.
+https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
 https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,11 +21,29 @@ from shared.domain.errors import PlatformError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from werkzeug.datastructures import Headers
 
-VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-# https://www.jsonrpc.org/specification#error_object, and the protocol's own for a version it does not know.
+
+BATCH_VERSION = "2025-03-26"
+AGREED_VERSIONS = ("2024-11-05", BATCH_VERSION, "2025-06-18", "2025-11-25")
+STATELESS_VERSIONS = ("2026-07-28",)
+VERSIONS = (*AGREED_VERSIONS, *STATELESS_VERSIONS)
+# https://www.jsonrpc.org/specification#error_object, and the protocol's own.
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
-UNSUPPORTED_VERSION = -32022
+HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
+MAX_BATCH = 20
+_VERSION_HEADER = "MCP-Protocol-Version"
+_META = "io.modelcontextprotocol/"
+_VERSION_FIELD, _CAPABILITIES_FIELD, _SERVER_FIELD = (
+    f"{_META}protocolVersion",
+    f"{_META}clientCapabilities",
+    f"{_META}serverInfo",
+)
+# Tools change with a deployment alone.
+_CACHE_MS = 300_000
+_ENCODED_START, _ENCODED_END = "=?base64?", "?="
+
+Message = dict[str, Any]
 
 
 class Tool(Struct, frozen=True):
@@ -58,8 +81,11 @@ class Tool(Struct, frozen=True):
 
 
 class _ProtocolError(Exception):
-    def __init__(self, code: int, message: str, data: Any = None) -> None:
+    """Attributes: status: the HTTP status of the answer."""
+
+    def __init__(self, code: int, message: str, data: Any = None, *, status: int = 200) -> None:
         super().__init__(message)
+        self.status = status
         self.body = {"code": code, "message": message, **({"data": data} if data else {})}
 
 
@@ -71,28 +97,46 @@ class Endpoint:
         self._instructions = instructions
         self._tools = {tool.name: tool for tool in tools}
 
-    def answer(self, raw: bytes, version: str) -> tuple[dict[str, Any] | None, int]:
-        """The answer to one message and its HTTP status; ``None`` and 202 where none is due.
+    def answer(self, raw: bytes, headers: Headers) -> tuple[Message | list[Message] | None, int]:
+        """The answer to what was posted and its HTTP status; ``None`` and 202 where none is due."""
+        try:
+            posted = _parse(raw)
+            if isinstance(posted, list):
+                return self._answer_batch(posted, headers)
+        except _ProtocolError as error:
+            return _failure(None, error), error.status
+        return self._answer_message(posted, headers)
 
-        Args:
-            version: the header ``MCP-Protocol-Version``, or empty.
-        """
+    def _answer_batch(self, posted: list[Any], headers: Headers) -> tuple[list[Message] | None, int]:
+        # Clients of that revision send no version: https://modelcontextprotocol.io/specification/2025-03-26/basic
+        if headers.get(_VERSION_HEADER, BATCH_VERSION) != BATCH_VERSION or not posted:
+            raise _invalid("A message is one JSON-RPC 2.0 object.")
+        if len(posted) > MAX_BATCH:
+            raise _invalid(f"A batch holds at most {MAX_BATCH} messages.")
+        answers = [self._answer_message(message, headers, in_batch=True)[0] for message in posted]
+        due = [answer for answer in answers if answer is not None]
+        return (due, 200) if due else (None, 202)
+
+    def _answer_message(self, message: Any, headers: Headers, *, in_batch: bool = False) -> tuple[Message | None, int]:
         id_: Any = None
         try:
-            message = _parse(raw)
+            _check(message)
             id_ = message.get("id")
             if "id" not in message or "method" not in message:  # a notification, or an answer to what we never ask
                 return None, 202
-            if version and version not in VERSIONS:
-                versions = {"supported": list(VERSIONS), "requested": version[:40]}
-                raise _ProtocolError(UNSUPPORTED_VERSION, "This protocol version is not supported.", versions)
-            return {"jsonrpc": "2.0", "id": id_, "result": self._dispatch(message)}, 200
+            if in_batch and message["method"] == "initialize":
+                raise _invalid("initialize is no part of a batch.")
+            return {"jsonrpc": "2.0", "id": id_, "result": self._dispatch(message, headers)}, 200
         except _ProtocolError as error:
-            status = 400 if error.body["code"] in (PARSE_ERROR, INVALID_REQUEST, UNSUPPORTED_VERSION) else 200
-            return {"jsonrpc": "2.0", "id": id_, "error": error.body}, status
+            return _failure(id_, error), error.status
 
-    def _dispatch(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _dispatch(self, message: Message, headers: Headers) -> dict[str, Any]:
         params = message.get("params") or {}
+        meta = params.get("_meta")
+        if isinstance(meta, dict) and _VERSION_FIELD in meta:
+            return self._dispatch_stateless(message["method"], params, meta, headers)
+        # A client that agreed on an older version may send a newer one here: its messages say what it speaks.
+        _check_version(headers.get(_VERSION_HEADER, BATCH_VERSION))
         match message["method"]:
             case "initialize":
                 return self._initialize(params)
@@ -104,23 +148,50 @@ class Endpoint:
                 return self._call_tool(params)
         raise _ProtocolError(METHOD_NOT_FOUND, "There is no such method; tools are all there is here.")
 
+    def _dispatch_stateless(
+        self, method: str, params: dict[str, Any], meta: dict[str, Any], headers: Headers
+    ) -> dict[str, Any]:
+        version = meta[_VERSION_FIELD]
+        _check_headers(method, params, version, headers)
+        _check_version(version, STATELESS_VERSIONS)
+        if not isinstance(meta.get(_CAPABILITIES_FIELD), dict):
+            raise _ProtocolError(INVALID_PARAMS, f"_meta holds no {_CAPABILITIES_FIELD}.", status=400)
+        cached = {"ttlMs": _CACHE_MS, "cacheScope": "public"}
+        match method:
+            case "server/discover":
+                result = {
+                    "supportedVersions": list(VERSIONS),
+                    "capabilities": {"tools": {}},
+                    "instructions": self._instructions,
+                    **cached,
+                }
+            case "tools/list":
+                result = {"tools": [tool.describe() for tool in self._tools.values()], **cached}
+            case "tools/call":
+                result = self._call_tool(params, status=400)
+            case _:
+                message = "There is no such method; tools are all there is here."
+                raise _ProtocolError(METHOD_NOT_FOUND, message, status=404)
+        return {"resultType": "complete", **result, "_meta": {_SERVER_FIELD: self._about}}
+
     def _initialize(self, params: dict[str, Any]) -> dict[str, Any]:
         wanted = params.get("protocolVersion")
         return {
             # The version asked for, or else the newest here: then it is for the client to go on or not.
-            "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[-1],
+            "protocolVersion": wanted if wanted in AGREED_VERSIONS else AGREED_VERSIONS[-1],
             "capabilities": {"tools": {"listChanged": False}},
             "serverInfo": self._about,
             "instructions": self._instructions,
         }
 
-    def _call_tool(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _call_tool(self, params: dict[str, Any], status: int = 200) -> dict[str, Any]:
         name, arguments = params.get("name"), params.get("arguments") or {}
         tool = self._tools.get(name) if isinstance(name, str) else None
         if tool is None:
-            raise _ProtocolError(INVALID_PARAMS, f"There is no such tool; there are {', '.join(self._tools)}.")
+            message = f"There is no such tool; there are {', '.join(self._tools)}."
+            raise _ProtocolError(INVALID_PARAMS, message, status=status)
         if not isinstance(arguments, dict):
-            raise _ProtocolError(INVALID_PARAMS, "The arguments of a tool are an object.")
+            raise _ProtocolError(INVALID_PARAMS, "The arguments of a tool are an object.", status=status)
         try:
             answer = tool.call(arguments)
         except PlatformError as error:
@@ -129,20 +200,56 @@ class Endpoint:
         return {"content": [_text(tool.render(answer))], "structuredContent": answer, "isError": False}
 
 
-def _parse(raw: bytes) -> dict[str, Any]:
+def _check_version(version: Any, supported: tuple[str, ...] = VERSIONS) -> None:
+    if version not in supported:
+        versions = {"supported": list(VERSIONS), "requested": str(version)[:40]}
+        raise _ProtocolError(UNSUPPORTED_VERSION, "This protocol version is not supported.", versions, status=400)
+
+
+def _check_headers(method: str, params: dict[str, Any], version: Any, headers: Headers) -> None:
+    """Refuse a request in which headers and body disagree, because something in between may believe the headers."""
+    expected = {_VERSION_HEADER: version, "Mcp-Method": method}
+    if method == "tools/call":
+        expected["Mcp-Name"] = params.get("name")
+    for name, value in expected.items():
+        if _decode_header(headers.get(name, "")) != value:
+            message = f"Header mismatch: {name} is missing or not what the body says."
+            raise _ProtocolError(HEADER_MISMATCH, message, status=400)
+
+
+def _decode_header(value: str) -> str | None:
+    if not (value.startswith(_ENCODED_START) and value.endswith(_ENCODED_END)):
+        return value
     try:
-        message = msgspec.json.decode(raw)
+        encoded = value[len(_ENCODED_START) : -len(_ENCODED_END)].encode("ascii")
+        return base64.b64decode(encoded, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeError):
+        return None
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise _ProtocolError(PARSE_ERROR, "The message is not JSON.") from None
+        raise _ProtocolError(PARSE_ERROR, "The message is not JSON.", status=400) from None
+
+
+def _check(message: Any) -> None:
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
-        raise _ProtocolError(INVALID_REQUEST, "A message is one JSON-RPC 2.0 object.")
+        raise _invalid("A message is one JSON-RPC 2.0 object.")
     id_ = message.get("id", 0)
     if isinstance(id_, bool) or not isinstance(id_, str | int):
-        message["id"] = None
-        raise _ProtocolError(INVALID_REQUEST, "An id is a text or a whole number.")
+        raise _invalid("An id is a text or a whole number.")
     if not isinstance(message.get("method", ""), str) or not isinstance(message.get("params", {}), dict):
-        raise _ProtocolError(INVALID_REQUEST, "A method is a text, and its params are an object.")
-    return message
+        raise _invalid("A method is a text, and its params are an object.")
+
+
+def _invalid(message: str) -> _ProtocolError:
+    return _ProtocolError(INVALID_REQUEST, message, status=400)
+
+
+def _failure(id_: Any, error: _ProtocolError) -> Message:
+    return {"jsonrpc": "2.0", "id": id_, "error": error.body}
 
 
 def _text(text: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
@@ -11,6 +12,8 @@ from shared.domain.errors import RequestError
 from shared.domain.models import Document, DocumentState, Usage
 from shared.retrieval.query import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, SearchQuery
 from shared.retrieval.result import SearchWarning
+from shared.runtime.request import drop_nulls
+from shared.store.registry import Place
 
 if TYPE_CHECKING:
     from shared.domain.models import Chunk
@@ -89,7 +92,7 @@ class ListRequest(Struct, frozen=True, forbid_unknown_fields=True):
     prefix: Annotated[str, Meta(description="List only documents with keys that begin like this.")] = ""
     tenant: Annotated[str | None, Meta(description="List the documents of this tenant only.")] = None
     limit: Annotated[int, Meta(ge=1, le=1000, description="Documents wanted.")] = 100
-    offset: Annotated[int, Meta(ge=0, le=1 << 31, description="How many documents to leave out before.")] = 0
+    after: Annotated[str, Meta(description="The value of next in the previous page; empty for the first page.")] = ""
 
 
 class ChunksRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,10 +187,11 @@ class SearchResponse(TypedDict):
 
 
 class ListResponse(TypedDict):
-    """The documents' records, and how many there are without limit and offset."""
+    """The documents' records in the order of their keys, and how many there are on all pages."""
 
     documents: list[Document]
     total: int
+    next: Annotated[str | None, Meta(description="The cursor of the next page; null on the last one.")]
     request_id: str
 
 
@@ -201,15 +205,47 @@ class ChunksResponse(TypedDict):
 
 
 def convert(values: dict[str, Any], kind: type[Any], *, from_text: bool = False) -> Any:
-    """``values`` as ``kind``; texts stand for numbers and the like where they come from an address.
+    """``values`` as ``kind``; texts stand for numbers and the like where they come from a link or a language model.
 
     Raises:
         RequestError: ``invalid_request``, naming the field.
     """
     try:
-        return msgspec.convert(values, kind, strict=not from_text)
+        return msgspec.convert(drop_nulls(values, kind), kind, strict=not from_text)
     except msgspec.ValidationError as error:
         raise RequestError("invalid_request", f"{error}.") from None
+
+
+def read_filter(text: str) -> Any:
+    """The filter of a link.
+
+    Raises:
+        RequestError: ``invalid_filter``: it is not JSON.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise RequestError("invalid_filter", "The filter is not JSON.") from None
+
+
+def write_cursor(place: Place) -> str:
+    """The cursor of the page after ``place``, in characters that a link may hold as they are."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode("ascii")
+
+
+def read_cursor(cursor: str) -> Place | None:
+    """The place a cursor names; ``None`` for the first page.
+
+    Raises:
+        RequestError: ``invalid_cursor``: it is none of ours.
+    """
+    if not cursor:
+        return None
+    try:
+        data = base64.b64decode(cursor.encode("ascii") + b"==", b"-_", validate=True)
+        return msgspec.json.decode(data, type=Place)
+    except (ValueError, msgspec.MsgspecError):
+        raise RequestError("invalid_cursor", "after is the value of next in an earlier page.") from None
 
 
 def render_result(found: SearchResult, *, grouped: bool, request_id: str) -> SearchResponse:

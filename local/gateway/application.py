@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from local.gateway.errors import BodyTooLargeError, api_error, platform_error
 from local.gateway.exchange import CONNECTION_HEADERS, Exchange, read_body
@@ -53,6 +55,7 @@ class _Handlers:
     def __init__(self, gateway: Gateway, *, pass_client_headers: bool) -> None:
         self._gateway = gateway
         self._pass_client_headers = pass_client_headers
+        self._calls: set[asyncio.Task[None]] = set()
         self._routes = sorted((route for _, route in gateway.deployment.routes()), key=_precedence)
 
     async def status(self, _: web.Request) -> web.Response:
@@ -110,8 +113,40 @@ class _Handlers:
         triggers = instance.function.triggers_of(HttpTrigger)
         if not any(request.method in trigger.trigger_config.methods for trigger in triggers):
             message = f"no http trigger of {instance.name} allows {request.method}"
-            return platform_error(405, "MethodNotAllowed", message)
+            refused = platform_error(405, "MethodNotAllowed", message)
+            allowed = {method for trigger in triggers for method in trigger.trigger_config.methods}
+            refused.headers["Allow"] = ", ".join(sorted(allowed))
+            return refused
+        if request.headers.get("x-fc-invocation-type", "").lower() == "async":
+            return await self._call_later(instance, request)
         return await self._forward(instance, request, request.raw_path, "/http-invoke")
+
+    async def _call_later(self, instance: Instance, request: web.Request) -> web.Response:
+        """Accept an asynchronous call of an HTTP URL, which the function gets later; its answer is dropped."""
+        try:
+            payload = b"".join([block async for block in read_body(request, MAX_EVENT_BYTES)])
+        except BodyTooLargeError as error:
+            return platform_error(413, "EntityTooLarge", str(error))
+        # Not documented is whether the function sees that the call is asynchronous; here it does.
+        headers = {**self._headers(instance, request, "/http-invoke"), "x-fc-invocation-type": "Async"}
+        headers.pop("content-length", None)
+
+        async def call() -> None:
+            limit = aiohttp.ClientTimeout(total=instance.function.timeout)
+            url = URL(f"{instance.url}{request.raw_path}", encoded=True)
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with (
+                    instance,
+                    self._gateway.session.request(
+                        request.method, url, data=payload or None, headers=headers, timeout=limit
+                    ) as response,
+                ):
+                    await response.read()
+
+        task = asyncio.create_task(call())
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        return web.Response(status=202, headers={"x-fc-request-id": headers["x-fc-request-id"]})
 
     def _find_trigger(self, request: web.Request) -> tuple[Instance, Trigger] | None:
         instance = self._gateway.instances.get(request.match_info["function"])

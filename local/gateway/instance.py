@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from local.gateway import credentials
 from local.gateway.environment import account
 from local.gateway.process import FunctionProcess
 from local.processes import StartError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _START_SECONDS: Final = 120.0  # Function Compute's own limit for a custom runtime
+# Calls that come from no client of an HTTP trigger; no function reads the credentials of others.
+_OWN_CALLS: Final = frozenset({"/initialize", "/invoke"})
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
 _STEADY_SECONDS: Final = 30.0  # a process that lived this long is restarted at once when it dies
 
@@ -52,6 +55,7 @@ class Instance:
         self.in_flight = 0
         self._log = log
         self._account = account(environ)
+        self._environ = environ
         self._session = session
         self._slots = asyncio.Semaphore(function.instance_concurrency)
         self._ready = asyncio.Event()
@@ -127,8 +131,10 @@ class Instance:
         self._slots.release()
 
     def headers(self, request_id: str, control_path: str) -> dict[str, str]:
-        """The headers Function Compute adds to a request."""
+        """The headers Function Compute adds to a request; credentials of the role only to its own calls."""
+        has_credentials = self.function.role and control_path in _OWN_CALLS
         return {
+            **(credentials.issue(self._environ) if has_credentials else {}),
             "x-fc-request-id": request_id,
             "x-fc-control-path": control_path,
             "x-fc-function-name": self.name,

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -14,6 +14,8 @@ from local.gateway.errors import GatewayError
 
 if TYPE_CHECKING:
     from local.gateway.gateway import Gateway
+
+MAX_LINE_BYTES: Final = 64 * 1024
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -48,7 +50,15 @@ async def serve(gateway: Gateway, application: web.Application, listening: socke
         return
     starting.result()
     # A client that went away must not keep a function busy.
-    runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
+    # Bodies are passed on as they were sent, and long links to the function, which refuses them itself.
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        handler_cancellation=True,
+        auto_decompress=False,
+        max_line_size=MAX_LINE_BYTES,
+        max_field_size=MAX_LINE_BYTES,
+    )
     try:
         await runner.setup()
         await web.SockSite(runner, listening).start()

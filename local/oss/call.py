@@ -73,6 +73,11 @@ class Call:
         return credential or self.query.get("OSSAccessKeyId", "")
 
     @property
+    def security_token(self) -> str:
+        """Of temporary credentials, in the header or the query; empty for others."""
+        return self.header("x-oss-security-token") or self.query.get("x-oss-security-token", "")
+
+    @property
     def operation(self) -> str:
         """The name OSS gives to the request; of those not offered, something a person can recognise."""
         return self._object_operation() if self.key else self._bucket_operation()

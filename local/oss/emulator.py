@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -47,6 +48,7 @@ class Emulator:
         self._folder = folder
         self._courier = Courier(settings.notifications, settings.bucket)
         self._faults = Faults([])
+        self._expired: frozenset[str] = frozenset()
         self._requests: Counter[str] = Counter()
         self._operations = _operations(folder, self._courier)
 
@@ -60,6 +62,7 @@ class Emulator:
                 web.delete("/control/faults", self._clear_faults),
                 web.get("/control/requests", self._count),
                 web.put("/control/notifications", self._set_delivery),
+                web.put("/control/expired-tokens", self._set_expired),
                 web.route("*", r"/{bucket_and_key:[\s\S]*}", self._answer),  # a key may hold newlines
             ]
         )
@@ -98,6 +101,10 @@ class Emulator:
     async def _count(self, _: web.Request) -> web.Response:
         return web.json_response(self._requests)
 
+    async def _set_expired(self, request: web.Request) -> web.Response:
+        self._expired = frozenset(await _json_of(request, list[str]))
+        return web.json_response({"tokens": len(self._expired)})
+
     async def _set_delivery(self, request: web.Request) -> web.Response:
         self._courier.mode = (await _json_of(request, _Delivery)).mode
         return web.json_response({"mode": self._courier.mode})
@@ -133,6 +140,8 @@ class Emulator:
             raise Refusal("AccessDenied", "You have no right to access this object: the request is not signed.")
         if self._settings.access_key_id not in ("", call.access_key_id):
             raise Refusal("InvalidAccessKeyId")
+        if call.security_token in self._expired or _has_expired(call.security_token):
+            raise Refusal("SecurityTokenExpired")
 
 
 def _operations(folder: Folder, courier: Courier) -> dict[str, _Operation]:
@@ -155,6 +164,12 @@ def _operations(folder: Folder, courier: Courier) -> dict[str, _Operation]:
         "CompleteMultipartUpload": multipart.complete,
         "AbortMultipartUpload": multipart.abort,
     }
+
+
+def _has_expired(token: str) -> bool:
+    """Whether a token of the gateway, which ends with its time of expiry, is too old; others never are."""
+    expiry = token.rpartition(".")[2] if token.startswith("local.") else ""
+    return expiry.isdecimal() and int(expiry) < time.time()
 
 
 def _request_id() -> str:

@@ -24,6 +24,7 @@ _ERRORS: Final = {
     "NoSuchKey": (404, "The specified key does not exist."),
     "NoSuchUpload": (404, "The specified upload does not exist."),
     "PreconditionFailed": (412, "At least one of the pre-conditions did not hold."),
+    "SecurityTokenExpired": (403, "The security token you provided has expired."),
     "ServiceUnavailable": (503, "Please reduce your request rate."),
 }
 

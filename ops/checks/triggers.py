@@ -86,7 +86,8 @@ def _timers(function: Function) -> Iterator[str]:
 
 def _anonymous_allowed(function: Function) -> bool:
     environment = function.environment_variables
-    return not environment.get("API_KEYS") and environment.get("ALLOW_ANONYMOUS", "").lower() in ("true", "1")
+    has_keys = environment.get("API_KEYS") or environment.get("API_KEYS_FILE")
+    return not has_keys and environment.get("ALLOW_ANONYMOUS", "").lower() in ("true", "1")
 
 
 def _watched_bucket(trigger: OssTrigger) -> tuple[str, str]:

@@ -13,7 +13,12 @@ ROOT: Final = Path(__file__).parents[2]
 # Each is caught one call further up, so that no caller, document or log has it.
 NEVER_SEEN: Final = frozenset({"object_changed"})
 # Modules that only events lead to; whatever fails there is answered to Function Compute with 404.
-_EVENT_MODULES: Final = frozenset({"indexing", "converging", "bucket", "batch", "writing", "isolation", "pool"})
+_EVENT_MODULES: Final = frozenset(
+    {
+        *("bucket", "claiming", "converging", "indexing", "locks", "oss_errors", "reconciling"),
+        *("batch", "writing", "isolation", "pool"),
+    }
+)
 
 
 class Maker(Struct):

@@ -189,6 +189,18 @@ class Failure(Struct, frozen=True):
     retryable: bool = False
 
 
+class Claim(Struct, frozen=True):
+    """Which process is at work on a document.
+
+    Attributes:
+        owner: name of the process.
+        until: when the claim ends unless it is renewed, seconds since the epoch.
+    """
+
+    owner: str
+    until: float
+
+
 class Document(Struct, frozen=True):
     """The registry's record of one document.
 
@@ -207,6 +219,10 @@ class Document(Struct, frozen=True):
         fingerprint: digest of the chunks' ids and places, to see whether the index still holds exactly them.
         tenant: the tenant that owns the document, or empty.
         tenant_from: the rule that gave the tenant.
+        parser_revision: revision of the parsing code that read this version; 0 where none did.
+        warnings: sentences that say what was left out of the document.
+        generation: how many versions were indexed so far; a chunk holds the generation that wrote it.
+        claim: which process is at work on it, or null.
         updated: when this record was written, seconds since the epoch.
     """
 
@@ -231,6 +247,10 @@ class Document(Struct, frozen=True):
     model: str = ""
     attempts: int = 0
     order: int = 0
+    parser_revision: int = 0
+    warnings: tuple[str, ...] = ()
+    generation: int = 0
+    claim: Claim | None = None
     failure: Failure | None = None
     updated: float = 0
 

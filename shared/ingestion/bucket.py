@@ -1,4 +1,4 @@
-"""Objects of the bucket: their present state, their content, their listing. The one place that calls OSS."""
+"""Objects of the bucket: their present state, their content, their listing. The one file that imports the OSS SDK."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import Struct
-
 from shared.domain import metadata
-from shared.domain.errors import ConfigurationError, DocumentError, PlatformError, TransientError
+from shared.domain.errors import DocumentError, TransientError
 from shared.domain.models import ObjectKey, ObjectState
+from shared.ingestion.oss_errors import ChangedError, translate
+from shared.ingestion.oss_errors import MissingError as _MissingError
+from shared.ingestion.sidecar import SIDECAR, add_metadata, add_sidecar, check_size, document_of, read_headers
 from shared.runtime import retrying, tracing
+from shared.runtime.credentials import Credentials, current_credentials
+from shared.runtime.environment import Secret
 from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
@@ -21,33 +24,14 @@ if TYPE_CHECKING:
 
     from shared.runtime.settings import BucketSettings
 
+__all__ = ["SIDECAR", "Bucket", "ChangedError", "_MissingError", "document_of"]
 Result = TypeVar("Result")
 
 _RETRY_POLICY = RetryPolicy(attempts=4, first_delay=0.3, max_delay=5)
 _PIECE_BYTES = 1 << 16
 _KEYS_PER_PAGE = 1_000
-SIDECAR = ".metadata.json"
 _CONNECT_SECONDS = 3.05
 _CONNECTIONS = 64
-
-
-def document_of(key: ObjectKey) -> ObjectKey:
-    """The document an object belongs to: itself, or the one whose metadata it holds."""
-    return ObjectKey(key.bucket, key.key.removesuffix(SIDECAR)) if len(key.key) > len(SIDECAR) else key
-
-
-class ChangedError(PlatformError):
-    """The object is no longer what it was a moment ago: look again."""
-
-    def __init__(self) -> None:
-        super().__init__("object_changed", "The object changed while it was read; it will be read again.")
-
-
-class _Refusal(Struct, frozen=True):
-    status: int
-    code: str
-    message: str
-    request_id: str
 
 
 class Bucket:
@@ -65,23 +49,27 @@ class Bucket:
         """The bucket's name."""
         return self._settings.bucket
 
+    @property
+    def prefix(self) -> str:
+        """What the keys of all documents begin with."""
+        return self._settings.prefix
+
     def key(self, name: str) -> ObjectKey:
         """The object called ``name`` in this bucket."""
         return ObjectKey(self._settings.bucket, name)
 
     def owns(self, key: ObjectKey) -> bool:
-        """Whether an object is one of those we index; anything else is none of our business."""
+        """Whether an object is a document of this deployment, by its bucket, prefix and suffix."""
         settings = self._settings
-        inside = key.bucket == settings.bucket and key.key.startswith(settings.prefix)
+        is_inside = key.bucket == settings.bucket and key.key.startswith(settings.prefix)
         # Consoles make empty "folders" under keys that end with a slash.
-        named = not key.key.endswith("/") and key.key.endswith(settings.suffix)
-        return inside and named and document_of(key) == key
+        is_document = not key.key.endswith("/") and key.key.endswith(settings.suffix)
+        return is_inside and is_document and document_of(key) == key
 
     def state(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
         """What the bucket holds under ``key`` now; ``None`` when it holds nothing.
 
-        Its metadata is that of its ``x-oss-meta-`` headers and of the object ``<key>.metadata.json`` beside it, which
-        wins where both name the same.
+        Its metadata is that of its ``x-oss-meta-`` headers and of its sidecar, which wins where both name the same.
 
         Raises:
             TransientError, ConfigurationError: OSS cannot be asked.
@@ -92,16 +80,29 @@ class Bucket:
         except _MissingError:
             return None
         state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
-        # Headers know no underscores, names in filters no hyphens.
-        said = {name.lower().replace("-", "_"): value for name, value in (answer.metadata or {}).items()}
-        return self._with_sidecar(replace(state, metadata=said), deadline)
+        state = replace(state, metadata=read_headers(answer.metadata or {}))
+        return check_size(self._add_sidecar(state, deadline))
+
+    def read_head(self, state: ObjectState, size: int, deadline: Deadline) -> bytes:
+        """The first ``size`` bytes of exactly this version, by a ranged read.
+
+        Raises:
+            ChangedError: the bucket holds another version by now, or none.
+            DocumentError: ``archived``.
+            TransientError, ConfigurationError: OSS cannot be asked.
+        """
+        request = self._request(state, range_header=f"bytes=0-{size - 1}")
+        try:
+            return self._call(lambda: self._read(request, size, deadline)[1][:size], deadline)
+        except _MissingError:
+            raise ChangedError from None
 
     def download(self, state: ObjectState, target: Path, most_bytes: int, deadline: Deadline) -> None:
         """Write the content of exactly this version to ``target``.
 
         Raises:
             ChangedError: the bucket holds another version by now, or none.
-            DocumentError: ``too_large``.
+            DocumentError: ``too_large``, ``archived``.
             TransientError, ConfigurationError: OSS cannot be asked.
         """
         if state.size > most_bytes:
@@ -125,14 +126,14 @@ class Bucket:
         self._call(lambda: self._client.put_object(request), deadline)
 
     def documents(self, deadline: Deadline) -> list[ObjectState]:
-        """Every document under the prefix; what stands beside one as its metadata only makes it look newer.
+        """Every document under the prefix; a sidecar only makes its document look newer.
 
         Raises:
-            TransientError, ConfigurationError: a page could not be had: what came before is not the whole.
+            TransientError, ConfigurationError: a page is missing, and so the listing is not whole.
         """
         objects = {state.key: state for page in self._pages(deadline) for state in page}
         sidecars = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
-        return [_merge_sidecar(state, sidecars.get(key)) for key, state in objects.items() if self.owns(key)]
+        return [add_sidecar(state, sidecars.get(key)) for key, state in objects.items() if self.owns(key)]
 
     def some_documents(self, deadline: Deadline) -> list[ObjectState]:
         """The documents on the first page of the listing: enough to see whether the bucket can be read.
@@ -161,37 +162,37 @@ class Bucket:
                 return
             token = page.next_continuation_token
 
-    def _with_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
+    def _add_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
         request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key + SIDECAR)
         try:
-            sidecar, content = self._call(partial(self._read_small, request, deadline), deadline)
+            sidecar, content = self._call(partial(self._read, request, metadata.MOST_BYTES + 1, deadline), deadline)
         except _MissingError:
             return state
         except DocumentError as error:
-            return replace(state, problem=f"{SIDECAR} beside it cannot be read. {error.message}")
-        state = _merge_sidecar(state, sidecar)
-        try:
-            said = metadata.parse(content)
-        except ValueError as error:
-            return replace(state, problem=f"{SIDECAR} beside it cannot be used: {error}.")
-        return replace(state, metadata={**state.metadata, **said})
+            return replace(state, problem=f"Its {SIDECAR} cannot be read. {error.message}")
+        return add_metadata(add_sidecar(state, sidecar), content)
 
-    def _read_small(self, request: Any, deadline: Deadline) -> tuple[ObjectState, bytes]:
+    def _request(self, state: ObjectState, **options: Any) -> Any:
+        return self._sdk.GetObjectRequest(
+            bucket=state.key.bucket, key=state.key.key, if_match=f'"{state.etag}"', **options
+        )
+
+    def _read(self, request: Any, most_bytes: int, deadline: Deadline) -> tuple[ObjectState, bytes]:
+        """An object and its content, of which no more is read than about ``most_bytes``."""
         answer = self._client.get_object(request)
         with answer.body as body:
             pieces, size = [], 0
-            for piece in body.iter_bytes(block_size=metadata.MOST_BYTES + 1):
+            for piece in body.iter_bytes(block_size=most_bytes):
                 deadline.timeout(self._settings.timeout)
                 pieces.append(piece)
                 size += len(piece)
-                if size > metadata.MOST_BYTES:
+                if size >= most_bytes:
                     break
         state = ObjectState(self.key(request.key), _bare(answer.etag), size, _seconds(answer.last_modified))
         return state, b"".join(pieces)
 
     def _copy(self, state: ObjectState, target: Path, deadline: Deadline) -> None:
-        request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key, if_match=f'"{state.etag}"')
-        answer = self._client.get_object(request)
+        answer = self._client.get_object(self._request(state))
         written = 0
         with answer.body as body, target.open("wb") as file:
             for piece in body.iter_bytes(block_size=_PIECE_BYTES):
@@ -204,16 +205,14 @@ class Bucket:
         return retrying.call(lambda: self._once(function, deadline), _RETRY_POLICY, deadline)
 
     def _once(self, function: Callable[[], Result], deadline: Deadline) -> Result:
-        import requests  # what the SDK lets through when a body breaks off
+        import requests  # the SDK does not translate its errors when a body breaks off
 
         deadline.timeout(self._settings.timeout)
         try:
             with tracing.call("oss", "call"):
                 return function()
-        except requests.RequestException as error:
-            raise _translate(None, error) from None
-        except self._sdk.exceptions.BaseError as error:
-            raise _translate(_refusal(error), error) from None
+        except (requests.RequestException, self._sdk.exceptions.BaseError) as error:
+            raise translate(error) from None
 
     @cached_property
     def _sdk(self) -> Any:
@@ -231,67 +230,31 @@ class Bucket:
         options = oss.config.load_default()
         options.region = settings.region
         options.endpoint = settings.endpoint or f"https://oss-{settings.region}-internal.aliyuncs.com"
-        options.credentials_provider = oss.credentials.StaticCredentialsProvider(
-            settings.access_key_id, settings.access_key_secret.reveal(), settings.security_token.reveal() or None
-        )
+        options.credentials_provider = _CredentialsProvider(oss, settings)
         options.http_client = RequestsHttpClient(
             session=bounded_session(options.endpoint, _CONNECTIONS),
             connect_timeout=_CONNECT_SECONDS,
             readwrite_timeout=settings.timeout,
         )
-        options.retry_max_attempts = 1  # we repeat, within the deadline
+        options.retry_max_attempts = 1  # `_call` repeats, within the deadline
         return oss.Client(options)
 
 
-class _MissingError(Exception):
-    """OSS says there is no such object."""
+class _CredentialsProvider:
+    """Gives the SDK, for each request, the credentials of the current invocation, or else those of the settings."""
 
-
-def _refusal(error: Exception) -> _Refusal | None:
-    """OSS's own words inside an error of its SDK; ``None`` when it never answered."""
-    cause: Any = error
-    for _ in range(5):
-        if hasattr(cause, "status_code"):
-            return _Refusal(int(cause.status_code), str(cause.code), str(cause.message), str(cause.request_id))
-        cause = cause.unwrap() if hasattr(cause, "unwrap") else None
-    return None
-
-
-def _translate(refusal: _Refusal | None, error: Exception) -> Exception:
-    if refusal is None:
-        reason = type(getattr(error, "unwrap", lambda: error)() or error).__name__
-        return TransientError(
-            "oss_unavailable", f"OSS did not answer ({reason}); if it never does, check OSS_ENDPOINT and OSS_REGION."
+    def __init__(self, sdk: Any, settings: BucketSettings) -> None:
+        self._sdk = sdk
+        self._fallback = Credentials(
+            Secret(settings.access_key_id), settings.access_key_secret, settings.security_token
         )
-    if refusal.code == "NoSuchBucket":
-        return ConfigurationError(
-            "bucket_missing", "OSS_BUCKET names no bucket in this region.", request_id=refusal.request_id
-        )
-    if refusal.status == 404:
-        return _MissingError()
-    if refusal.status == 412:
-        return ChangedError()
-    said = f"OSS answered {refusal.status} {refusal.code}"
-    if refusal.code == "InvalidObjectState":
-        return DocumentError(
-            "archived",
-            "The object is archived: restore it and copy it onto itself, and it is indexed.",
-            stage="loading",
-        )
-    if refusal.status in (401, 403):
-        return ConfigurationError(
-            "oss_forbidden",
-            f"{said}: the role needs oss:GetObject on the prefix and oss:ListObjects.",
-            request_id=refusal.request_id,
-        )
-    return TransientError("oss_failed", f"{said}.", request_id=refusal.request_id)
 
-
-def _merge_sidecar(state: ObjectState, sidecar: ObjectState | None) -> ObjectState:
-    """An object together with the file of metadata beside it, if there is one."""
-    return (
-        replace(state, modified=max(state.modified, sidecar.modified), sidecar_etag=sidecar.etag) if sidecar else state
-    )
+    def get_credentials(self) -> Any:
+        """The SDK's own type of credentials."""
+        chosen = current_credentials() or self._fallback
+        return self._sdk.credentials.Credentials(
+            chosen.access_key_id.reveal(), chosen.access_key_secret.reveal(), chosen.security_token.reveal() or None
+        )
 
 
 def _bare(etag: str | None) -> str:

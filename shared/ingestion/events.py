@@ -4,11 +4,12 @@ OSS trigger            {"events": [record, ...]}, event names without "oss:"
 OSS by EventBridge     a CloudEvent whose "data" is one such record, alone or in a list (items may be JSON text)
 timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
 operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30}
+                       {"action": "retry", "state"?, "code"?, "prefix"?, "id"?, "reread"?: true, "dry_run"?, "seconds"?}
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -20,8 +21,10 @@ from shared.domain.models import ObjectKey
 MAX_EVENT_BYTES = 128 * 1024
 # A function runs at most a day.
 MOST_SECONDS = 86_400
+# Of a value by which documents are chosen; keys in OSS are shorter.
+_MAX_CHARACTERS = 1_023
 _CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
-ACTIONS = ("reconcile",)
+ACTIONS = ("reconcile", "retry")
 
 
 class ObjectEvent(Struct, frozen=True):
@@ -31,18 +34,39 @@ class ObjectEvent(Struct, frozen=True):
     name: str
 
 
+class Selection(Struct, frozen=True):
+    """Which documents an operator wants tried again: those that meet every condition given.
+
+    Attributes:
+        state: ``pending``, ``failed`` or ``indexed``; both of the first two by default.
+        code: of the failure, such as ``broken_file``.
+        prefix: what their keys begin with.
+        id: id of one document.
+        reread: read documents again that are indexed, too, where an older revision of the parsing code read them.
+        before: only records written before this moment, seconds since the epoch; all by default.
+    """
+
+    state: str = ""
+    code: str = ""
+    prefix: str = ""
+    id: str = ""
+    reread: bool = False
+    before: float | None = None
+
+
 class Action(Struct, frozen=True):
     """A timer or an operator asks for something.
 
     Attributes:
         name: one of `ACTIONS`.
-        dry_run: only say what would be done.
+        dry_run: only report what would be done.
         seconds: begin nothing new after so long, and say what is left; without it, go on until all is done.
     """
 
     name: str
     dry_run: bool = False
     seconds: float | None = None
+    selection: Selection | None = None
 
 
 class Unknown(Struct, frozen=True):
@@ -54,10 +78,22 @@ class Unknown(Struct, frozen=True):
 Event = ObjectEvent | Action | Unknown
 
 
-class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+_Text = Annotated[str, msgspec.Meta(max_length=_MAX_CHARACTERS)]
+
+
+class _Reconcile(Struct, forbid_unknown_fields=True):
     action: str
     dry_run: bool = False
     seconds: Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)] | None = None
+
+
+class _Retry(_Reconcile):
+    state: Literal["", "pending", "failed", "indexed"] = ""
+    code: _Text = ""
+    prefix: _Text = ""
+    id: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    reread: bool = False
+    before: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 def parse(raw: bytes) -> tuple[Event, ...]:
@@ -119,10 +155,14 @@ def _action(content: dict[str, Any]) -> Event:
     if content.get("action") not in ACTIONS:
         return Unknown(f"there is no such action; there are {', '.join(ACTIONS)}")
     try:
-        asked = msgspec.convert(content, _Asked)
+        if content["action"] == "reconcile":
+            asked = msgspec.convert(content, _Reconcile)
+            return Action(asked.action, asked.dry_run, asked.seconds)
+        chosen = msgspec.convert(content, _Retry)
     except msgspec.ValidationError as error:
         return Unknown(f"{error}"[:200])
-    return Action(asked.action, asked.dry_run, asked.seconds)
+    selection = Selection(chosen.state, chosen.code, chosen.prefix, chosen.id, chosen.reread, chosen.before)
+    return Action(chosen.action, chosen.dry_run, chosen.seconds, selection)
 
 
 def _json(raw: bytes) -> Any:

@@ -102,16 +102,19 @@ def _divide(end: re.Pattern[str], text: str) -> Iterator[tuple[str, int]]:
 
 def _shorten(sentence: str, size: int) -> Iterator[tuple[str, int]]:
     """``sentence`` in parts of at most ``size`` tokens, cut at commas, else spaces, else anywhere."""
-    while (weight := tokens.estimate(sentence)) > size:
-        cut = _find_cut(sentence, size)
-        yield sentence[:cut], tokens.estimate(sentence[:cut])
-        sentence = sentence[cut:]
-    if sentence:
-        yield sentence, weight
+    start = 0
+    while start < len(sentence):
+        # No character weighs less than a quarter of a token, so the part ends within this window.
+        window = sentence[start : start + 4 * size + 4]
+        weight = tokens.estimate(window)
+        if weight > size:
+            window = window[: _find_cut(window, size)]
+            weight = tokens.estimate(window)
+        yield window, weight
+        start += len(window)
 
 
 def _find_cut(sentence: str, size: int) -> int:
-    # No character weighs less than a quarter of a token, so the cut lies within four times the size.
     most = min(len(sentence), size * 4)
     while tokens.estimate(sentence[:most]) > size:
         most = most * 3 // 4

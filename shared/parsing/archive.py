@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+import lzma
 import posixpath
 import zipfile
 import zlib
+from contextlib import contextmanager
 from copy import copy
 from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
-from xml.parsers import expat
 
 from msgspec import Struct
 
-from shared.domain.errors import DocumentError
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
+from shared.parsing.xml_parser import create_parser, feed_parser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
+    from shared.domain.errors import DocumentError
     from shared.parsing.limits import Limits
 
 _CHUNK_BYTES = 1 << 18
+_REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
-_FAMILIES_BY_PART = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
-_FAMILIES_BY_ROOT = {"document": "docx", "presentation": "pptx", "workbook": "xlsx"}
+# What `zipfile` and its decoders raise for a container that is damaged, or packed in a way they do not know.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    EOFError,
+    RuntimeError,
+)
 
 
 class Event(Struct, frozen=True):
@@ -44,10 +56,6 @@ class Event(Struct, frozen=True):
     attributes: dict[str, str] = {}
 
 
-# What `zipfile` and `expat` raise for a damaged container or part.
-ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, expat.ExpatError)
-
-
 class Archive:
     """A zip container of parts, unpacked within ``limits.max_unpacked_bytes`` altogether.
 
@@ -58,9 +66,19 @@ class Archive:
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
+        """Open the container.
+
+        Raises:
+            DocumentError: ``broken_file``, ``encrypted``, ``too_large``.
+        """
         self._limits = limits
         self._unpacked = 0
-        self._zip = zipfile.ZipFile(path)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except FileNotFoundError:
+            raise
+        except _DAMAGE:
+            raise refuse("broken_file", "The file is damaged: its zip container cannot be opened.") from None
         members = self._zip.infolist()
         # By name as relations write it; the first of two that differ in case only is the one found in any other case.
         self._members = {_plain_name(member.filename): member for member in members}
@@ -73,23 +91,32 @@ class Archive:
     def _fault(self, members: list[zipfile.ZipInfo]) -> DocumentError | None:
         """What speaks against the file before anything is unpacked."""
         if len(members) > self._limits.max_members:
-            return refusal("too_large", f"The file packs more than {self._limits.max_members} parts.")
+            return refuse("too_large", f"The file packs more than {self._limits.max_members} parts.")
         if any(member.flag_bits & _ENCRYPTED_FLAG for member in members):
-            return refusal("encrypted", "The file is protected with a password; remove it and upload the file again.")
+            return refuse("encrypted", "The file is protected with a password; remove it and upload the file again.")
         if len(self.names) < len(members):
-            return refusal("broken_file", "The file is damaged: two of its parts have the same name.")
+            return refuse("broken_file", "The file is damaged: two of its parts have the same name.")
         if sum(member.file_size for member in members) > self._limits.max_unpacked_bytes:
             return self._too_large()
         return None
 
     def _too_large(self) -> DocumentError:
-        return refusal("too_large", f"The file unpacks to more than {self._limits.max_unpacked_bytes >> 20} MiB.")
+        return refuse("too_large", f"The file unpacks to more than {self._limits.max_unpacked_bytes >> 20} MiB.")
 
     def __enter__(self) -> Archive:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Close the file when the statements inside fail."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file; an unfinished part ends with it."""
@@ -112,10 +139,10 @@ class Archive:
                     size += len(data)
                     self.count(len(data))
                     if size > declared.file_size:
-                        raise refusal("broken_file", "The file is damaged: a part is larger than it declares.")
+                        raise refuse("broken_file", "The file is damaged: a part is larger than it declares.")
                     yield data
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
-            raise refusal("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
+        except _DAMAGE:
+            raise refuse("broken_file", "The file is damaged: a part of it cannot be unpacked.") from None
 
     def size(self, name: str) -> int:
         """Bytes a part says that it unpacks to; 0 when it is missing."""
@@ -137,10 +164,15 @@ class Archive:
         if self._unpacked > self._limits.max_unpacked_bytes:
             raise self._too_large()
 
-    def events(self, name: str, only: frozenset[str] = frozenset()) -> Iterator[Event]:
+    def events(
+        self, name: str, only: frozenset[str] = frozenset(), reduce: Callable[[bytes], bytes] | None = None
+    ) -> Iterator[Event]:
         """The elements and text of an XML part in reading order; nothing when the part is missing.
 
-        ``only`` names the elements wanted, where most of a part is of no use; their text is left out then.
+        Args:
+            name: of the part.
+            only: the elements wanted, where most of a part is of no use; text is left out then.
+            reduce: takes what is not wanted out of a part of ordinary size before it is parsed.
 
         Raises:
             DocumentError: ``broken_file`` for malformed XML and for any DOCTYPE, so that no entity is ever defined;
@@ -150,7 +182,10 @@ class Archive:
         if name not in self.names:
             return
         reader = _XmlReader(self._limits.max_nesting, only)
-        for data in self.chunks(name):
+        chunks = self.chunks(name)
+        if reduce is not None and self.size(name) <= _REDUCED_BYTES:
+            chunks = iter([reduce(b"".join(chunks))])
+        for data in chunks:
             yield from reader.feed(data)
         yield from reader.feed(b"", final=True)
 
@@ -163,30 +198,6 @@ class Archive:
             if (folded := plain.lower()) in self._folded:
                 return self._folded[folded]
         return name
-
-    def main_part(self) -> str:
-        """Name of the part the package is about, or empty: the relation names it, else its usual name is tried."""
-        try:
-            relations = self.relations("")
-        except DocumentError:
-            relations = {}
-        named = (target for kind, target in relations.values() if kind == "officeDocument")
-        usual = (self.resolve(name) for name in _FAMILIES_BY_PART)
-        return next((name for name in chain(named, usual) if name in self.names), "")
-
-    def family(self) -> str:
-        """Which format the package is in (docx, pptx, xlsx), or empty: templates and macro files count as the format.
-
-        The root element of the main part decides, because content types and extensions are often wrong.
-        """
-        main = self.main_part()
-        try:
-            root = next(self.events(main), None)
-        except DocumentError:
-            root = None
-        if root is not None and root.name in _FAMILIES_BY_ROOT:
-            return _FAMILIES_BY_ROOT[root.name]
-        return next((family for part, family in _FAMILIES_BY_PART.items() if self.resolve(part) in self.names), "")
 
     def relations(self, part: str) -> dict[str, tuple[str, str]]:
         """The parts that ``part`` points to: relationship id -> (last word of its type, name of the part).
@@ -228,29 +239,21 @@ class _XmlReader:
         self._only = only
         self._depth = 0
         self._max_nesting = max_nesting
-        self._expat = expat.ParserCreate(namespace_separator=" ")
-        self._expat.buffer_text = True
-        self._expat.StartDoctypeDeclHandler = self._refuse_doctype
+        self._expat = create_parser(namespace_separator=" ")
         self._expat.StartElementHandler = self._open
         self._expat.EndElementHandler = self._close
         if not only:
             self._expat.CharacterDataHandler = self._text
 
     def feed(self, data: bytes, *, final: bool = False) -> list[Event]:
-        try:
-            self._expat.Parse(data, final)
-        except expat.ExpatError:
-            raise refusal("broken_file", "The file is damaged: a part of it is not well-formed XML.") from None
+        feed_parser(self._expat, data, final=final)
         events, self._events = self._events, []
         return events
-
-    def _refuse_doctype(self, *_: object) -> None:
-        raise refusal("broken_file", "The file's XML holds a DOCTYPE, which office files never need.")
 
     def _open(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > self._max_nesting:
-            raise refusal("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
+            raise refuse("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
         local = _local(name)
         if not self._only or local in self._only:
             named = {_attribute(key): value for key, value in attributes.items()} if attributes else attributes

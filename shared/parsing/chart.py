@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from shared.domain.models import Block
-from shared.parsing.diagram import texts_of
+from shared.parsing.diagram import read_texts
 from shared.parsing.table import render
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def read_chart(archive: Archive, part: str, at: Location, warnings: list[str]) -
     yield from (Block(text, at) for text in reader.other_titles if text != reader.axis)
     for kind, target in archive.relations(part).values():
         if kind == "chartUserShapes":
-            yield from (Block(text, at) for text in texts_of(archive, target))
+            yield from (Block(text, at) for text in read_texts(archive, target))
 
 
 def _grouped(series: list[_Series]) -> list[list[_Series]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.models import Location, ParsedDocument
 from shared.parsing.encoding import lines
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 from shared.parsing.table import render
 
 if TYPE_CHECKING:
@@ -31,21 +31,25 @@ _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": " ", "r": " ", "t": " ", "0": "", "b": "", "Z": "", "N": ""}
 _ESCAPED_QUOTE_INSIDE = re.compile(r'\\"(?=[^",;|\t])')
 _NULL = re.compile(r'(?:^|[,;|\t])"?\\N"?(?=[,;|\t]|$)')
+_OPEN_WARNING = "A quotation in the table begins and never ends; its quotation mark was read as text."
 # In place of an escaped quotation mark or delimiter while fields are split: no text holds these after cleaning.
 _QUOTE_MARK, _DELIMITER_MARK = "\ufdd0", "\ufdd1"
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The records of a table in text; ``row`` counts records, the header being the first."""
-    return ParsedDocument("", _blocks(path, limits))
+    warnings: list[str] = []
+    return ParsedDocument("", _blocks(path, limits, warnings), warnings=warnings)
 
 
-def _blocks(path: Path, limits: Limits) -> Iterator[Block]:
-    for row in render(_records(path, limits)):
+def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
+    for row in render(_records(path, limits, warnings)):
         yield row.block(Location(row=row.number))
 
 
-def _records(path: Path, limits: Limits) -> Iterator[list[str]]:
+def _records(path: Path, limits: Limits, warnings: list[str]) -> Iterator[list[str]]:
+    # The reader's own bound, 131,072 characters, is shorter than fields that people export.
+    csv.field_size_limit(limits.max_line_characters)
     reading = lines(path, limits.max_line_characters, cut=False)
     sample = list(_sample(reading))
     named = _NAMED_DELIMITER.fullmatch(sample[0]) if sample else None
@@ -55,15 +59,39 @@ def _records(path: Path, limits: Limits) -> Iterator[list[str]]:
     whole: Iterator[str] = chain(sample, reading)
     if has_escapes:
         whole = (_unescaped(line, delimiter) for line in _joined(whole, limits.max_line_characters))
-    records = csv.reader((f"{line}\n" for line in whole), delimiter=delimiter)
-    try:
-        for number, record in enumerate(records, start=1):
-            if number > limits.max_rows:
-                raise refusal("too_large", f"The table has more than {limits.max_rows} rows.")
-            yield [_value(field, delimiter) for field in record] if has_escapes else [*map(_plain, record)]
-    except csv.Error:
-        message = f"Line {records.line_num} is not a record: a quotation mark is missing or a field is too long."
-        raise refusal("broken_file", message) from None
+    for number, record in enumerate(_split(whole, delimiter, warnings), start=1):
+        if number > limits.max_rows:
+            raise refuse("too_large", f"The table has more than {limits.max_rows} rows.")
+        yield [_value(field, delimiter) for field in record] if has_escapes else [*map(_plain, record)]
+
+
+def _split(whole: Iterator[str], delimiter: str, warnings: list[str]) -> Iterator[list[str]]:
+    """The records in lines; the mark of a quotation that never ends is a character like any other."""
+    taken: list[str] = []
+
+    def take() -> Iterator[str]:
+        for line in whole:
+            taken.append(f"{line}\n")
+            yield taken[-1]
+
+    records = csv.reader(take(), delimiter=delimiter)
+    while True:
+        try:
+            record = next(records, None)
+        except csv.Error:  # a field is longer than a line may be
+            records, is_open = csv.reader(take(), delimiter=delimiter), True
+        else:
+            if record is None:
+                return
+            is_open = (
+                len(taken) > 1 and bool(record) and record[-1].endswith("\n") and "".join(taken).count('"') % 2 == 1
+            )
+        if is_open:
+            warnings += [] if _OPEN_WARNING in warnings else [_OPEN_WARNING]
+            yield from csv.reader(taken, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        elif record is not None:
+            yield record
+        taken.clear()
 
 
 def _sample(reading: Iterator[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def detect(path: Path) -> tuple[str, bool]:
     if wide := _wide(head):
         return wide, False
     if _is_binary(head):
-        raise refusal("format_mismatch", "The name says this is text, but the content is not.")
+        raise refuse("format_mismatch", "The name says this is text, but the content is not.")
     failure = _utf8_failure(path)
     if failure is None:
         return "utf-8", False

@@ -35,11 +35,11 @@ def read_diagram(
     points = _Points(archive, relations[relation][1])
     texts = list(points.ordered())
     if not texts and points.drawing in relations:
-        texts = list(texts_of(archive, relations[points.drawing][1]))
+        texts = list(read_texts(archive, relations[points.drawing][1]))
     yield from (Block(text, at, kind=BlockKind.ITEM) for text in texts)
 
 
-def texts_of(archive: Archive, part: str) -> Iterator[str]:
+def read_texts(archive: Archive, part: str) -> Iterator[str]:
     """Every paragraph of DrawingML in a part."""
     paragraph = ParagraphText()
     for event in archive.events(part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from functools import lru_cache
 from importlib import import_module
 from itertools import chain, islice
@@ -10,17 +11,20 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from shared.domain.models import Block, Location, ParsedDocument
+from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import clean
-from shared.parsing.formats import format_of
+from shared.parsing.encrypted import decrypt
+from shared.parsing.formats import find_format
 from shared.parsing.limits import Limits
 from shared.parsing.outline import LONGEST_TITLE_CHARACTERS
 from shared.parsing.prose import pieces
-from shared.parsing.refusal import refusal, refusing
+from shared.parsing.refusing import refuse, refuse_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from shared.parsing.scratch import TemporaryCopy
 
 # Raised by one whenever parsing reads something else than before, so that documents read before can be read again.
 PARSER_REVISION = 2
@@ -36,7 +40,8 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
     """The title and text of the file at ``path``, the object ``key`` of the bucket.
 
     The title is the first heading near the top, else the document's own property, else the key's stem. Blocks are
-    read as they are asked for; each has text that encodes to UTF-8, at most ``limits.max_block_characters`` long.
+    read as they are asked for; each has text that encodes to UTF-8, at most ``limits.max_block_characters`` long. A row
+    of a table or a record stays whole up to ``limits.max_line_characters``, since it would lose its labels.
 
     Args:
         path: the file.
@@ -53,18 +58,20 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
         OSError: the file cannot be opened.
     """
     size = path.stat().st_size
-    format_ = format_of(path, key, limits)
+    copy = decrypt(path, limits)
+    path = copy.path if copy else path
+    format_ = find_format(path, key, limits)
     # Imported by name: a parser's module loads with the first file of its format.
     reader = import_module(module or f"shared.parsing.{_MODULES.get(format_, format_)}")
     errors: tuple[type[BaseException], ...] = getattr(reader, "BAD_FILE_ERRORS", ())
-    with refusing(*errors):
+    with refuse_errors(*errors):
         document: ParsedDocument = reader.parse(path, limits)
         blocks = _bounded(document, size, limits)
         first = list(islice(blocks, _BLOCKS_BEFORE_TITLE))
     if not first:
-        raise refusal("empty_document", "The file holds no text.")
+        raise refuse("empty_document", "The file holds no text.")
     title = _title(first, document.title, key)
-    return ParsedDocument(title, _refusing(chain(first, blocks), errors), format_, document.warnings)
+    return ParsedDocument(title, _refusing(chain(first, blocks), errors, copy), format_, document.warnings)
 
 
 def _title(first: list[Block], declared: str, key: str) -> str:
@@ -73,8 +80,10 @@ def _title(first: list[Block], declared: str, key: str) -> str:
     return title[:LONGEST_TITLE_CHARACTERS]
 
 
-def _refusing(blocks: Iterator[Block], errors: tuple[type[BaseException], ...]) -> Iterator[Block]:
-    with refusing(*errors):
+def _refusing(
+    blocks: Iterator[Block], errors: tuple[type[BaseException], ...], copy: TemporaryCopy | None
+) -> Iterator[Block]:
+    with refuse_errors(*errors), closing(copy) if copy else nullcontext():
         yield from blocks
 
 
@@ -85,7 +94,7 @@ def _bounded(document: ParsedDocument, size: int, limits: Limits) -> Iterator[Bl
     for block in _cut(document.blocks, limits):
         characters += len(block.text)
         if characters > limits.max_characters:
-            raise refusal("too_large", f"The document holds more than {limits.max_characters:,} characters.")
+            raise refuse("too_large", f"The document holds more than {limits.max_characters:,} characters.")
         if characters > most:
             document.warnings.append(_left_out(block, most, size))
             break
@@ -94,8 +103,8 @@ def _bounded(document: ParsedDocument, size: int, limits: Limits) -> Iterator[Bl
 
 
 def _cut(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
-    longest = limits.max_block_characters
     for block in blocks:
+        longest = limits.max_line_characters if block.kind is BlockKind.ROW else limits.max_block_characters
         whole, location, keys = clean(block.text), _clean(block.location), block.keys and clean(block.keys)
         for piece in (whole,) if len(whole) <= longest else pieces(whole, longest):
             text = piece.strip("\n")

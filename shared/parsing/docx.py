@@ -9,12 +9,13 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from shared.domain.models import ParsedDocument, digest
-from shared.parsing.archive import ARCHIVE_ERRORS, Archive
+from shared.parsing.archive import Archive
 from shared.parsing.inclusion import Inclusion
 from shared.parsing.numbering import Numbering
 from shared.parsing.outline import Outline
+from shared.parsing.package import find_main_part
 from shared.parsing.story import Context, Story
-from shared.parsing.styles import ELEMENTS, Styles
+from shared.parsing.styles import ELEMENTS, Styles, remove_table_styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,14 +28,12 @@ _NOTES = ("footnotes", "endnotes", "comments")
 _EMBEDDED = frozenset({"package", "oleObject"})
 
 
-BAD_FILE_ERRORS = ARCHIVE_ERRORS
-
-
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The blocks of a Word document; its property gives the title when no heading does."""
     archive = Archive(path, limits)
     warnings: list[str] = []
-    return ParsedDocument(archive.title(), _blocks(archive, limits, warnings, 0), "docx", warnings)
+    with archive.closed_on_error():
+        return ParsedDocument(archive.title(), _blocks(archive, limits, warnings, 0), "docx", warnings)
 
 
 def parse_embedded(
@@ -54,12 +53,12 @@ def parse_embedded(
 def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -> Iterator[Block]:
     with archive:
         parts = _Parts(archive)
-        styles = Styles(archive.events(parts.named("styles"), ELEMENTS))
+        styles = Styles(archive.events(parts.named("styles"), ELEMENTS, remove_table_styles))
         context = Context(
             archive=archive,
             limits=limits,
             styles=styles,
-            numbering=Numbering(archive.events(parts.named("numbering")), styles.lists()),
+            numbering=Numbering(lambda: archive.events(parts.named("numbering")), styles.lists()),
             outline=Outline(),
             warnings=warnings,
             include=Inclusion(archive, limits, warnings, depth).read,
@@ -89,7 +88,7 @@ class _Parts:
     """The parts of a document, by what they are to it."""
 
     def __init__(self, archive: Archive) -> None:
-        self.main = archive.main_part()
+        self.main = find_main_part(archive)
         self.relations = archive.relations(self.main)
 
     def named(self, kind: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.parsing.equation import STARTS, Equation
-from shared.parsing.numerals import numeral
+from shared.parsing.numerals import write_numeral
 from shared.parsing.symbols import is_symbol_font, show
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class ParagraphText:
         self._counts = {level: value for level, value in self._counts.items() if level < self._level}
         self._counts[self._level] = (scheme, count)
         form = next((form for start, form in _SCHEMES.items() if scheme.startswith(start)), "decimal")
-        written = numeral(count, form)
+        written = write_numeral(count, form)
         if scheme.endswith("ParenBoth"):
             return f"({written})"
         if scheme.endswith("ParenR"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shared.language.radicals import RADICALS
 from shared.parsing.detection import detect, read_line
 from shared.parsing.prose import pieces
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -135,7 +135,7 @@ def _bounded(text: str, longest: int) -> str:
 
 
 def _too_large(longest: int) -> Exception:
-    return refusal("too_large", f"A file of this format may hold at most {longest // (1 << 20)} MiB of text.")
+    return refuse("too_large", f"A file of this format may hold at most {longest // (1 << 20)} MiB of text.")
 
 
 def lines(path: Path, longest: int, *, cut: bool) -> Iterator[str]:
@@ -177,4 +177,4 @@ def _fitting(line: str, longest: int, *, cut: bool) -> Iterator[str]:
     elif cut:
         yield from pieces(line, longest)
     else:
-        raise refusal("too_large", f"A line is longer than {longest} characters.")
+        raise refuse("too_large", f"A line is longer than {longest} characters.")

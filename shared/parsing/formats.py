@@ -6,10 +6,9 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from shared.parsing import package
 from shared.parsing.limits import Limits
-from shared.parsing.refusal import refusal
-from shared.parsing.signatures import foreign, foreign_extension, foreign_package
+from shared.parsing.refusing import refuse
+from shared.parsing.signatures import identify, identify_extension, identify_package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,14 +44,14 @@ _PAGE = re.compile(
 )
 
 
-def extension(key: str) -> str:
+def find_extension(key: str) -> str:
     """The lower-case extension of an object key, without its dot."""
     return PurePosixPath(key).suffix.lower().removeprefix(".")
 
 
 def is_supported(key: str) -> bool:
     """Whether the key's extension is one of ``FORMATS``."""
-    return extension(key) in FORMATS
+    return find_extension(key) in FORMATS
 
 
 def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str:  # noqa: B008 - frozen
@@ -71,10 +70,10 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
         DocumentError: ``empty_document``, ``too_large``, ``unsupported_format``, ``format_mismatch``.
     """
     if size == 0:
-        raise refusal("empty_document", "The file is empty.")
+        raise refuse("empty_document", "The file is empty.")
     if size > limits.max_bytes:
-        raise refusal("too_large", f"The file is larger than {limits.max_bytes // (1 << 20)} MiB.")
-    hint = FORMATS.get(extension(key), "")
+        raise refuse("too_large", f"The file is larger than {limits.max_bytes // (1 << 20)} MiB.")
+    hint = FORMATS.get(find_extension(key), "")
     if _is_pdf(head, hint):
         return "pdf"
     if head.startswith(_ZIP):
@@ -85,13 +84,13 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
         raise _old()
     if _PAGE.match(head):
         return "html"
-    if fault := _unread(key, hint, foreign(head, is_text=hint not in ("", *_BINARY))):
+    if fault := _unread(key, hint, identify(head, is_text=hint not in ("", *_BINARY))):
         raise fault
     return hint
 
 
 def _packed(head: bytes, hint: str, key: str) -> str:
-    if kind := foreign_package(head):
+    if kind := identify_package(head):
         raise _unread(key, hint, kind) or _unsupported(kind)
     if not hint and not any(name in head for name in _OFFICE_ENTRIES):
         raise _unsupported(("a zip archive", "Unpack it and upload the files it holds."))
@@ -101,19 +100,19 @@ def _packed(head: bytes, hint: str, key: str) -> str:
 def _unread(key: str, hint: str, kind: tuple[str, str] | None) -> DocumentError | None:
     """Why a file with content of another ``kind``, or of none that is known, is not read."""
     if not hint:
-        return _unsupported(kind or foreign_extension(extension(key)))
+        return _unsupported(kind or identify_extension(find_extension(key)))
     if kind:
-        return refusal("format_mismatch", f"The name says {hint}, but the content is {kind[0]}. {kind[1]}")
+        return refuse("format_mismatch", f"The name says {hint}, but the content is {kind[0]}. {kind[1]}")
     if hint in _BINARY:
-        return refusal("format_mismatch", f"The name says {hint}, but the content is something else.")
+        return refuse("format_mismatch", f"The name says {hint}, but the content is something else.")
     return None
 
 
 def _unsupported(kind: tuple[str, str] | None) -> DocumentError:
     known = ", ".join(dict.fromkeys(FORMATS.values()))
     if not kind:
-        return refusal("unsupported_format", f"This kind of file is not supported; supported are {known}.")
-    return refusal("unsupported_format", f"The file is {kind[0]}, which is not supported. {kind[1]}")
+        return refuse("unsupported_format", f"This kind of file is not supported; supported are {known}.")
+    return refuse("unsupported_format", f"The file is {kind[0]}, which is not supported. {kind[1]}")
 
 
 def _is_pdf(head: bytes, hint: str) -> bool:
@@ -121,7 +120,7 @@ def _is_pdf(head: bytes, hint: str) -> bool:
     return b"%PDF-" in start and (hint in ("", "pdf") or start.lstrip().startswith(b"%PDF-"))
 
 
-def format_of(path: Path, key: str, limits: Limits = Limits()) -> str:  # noqa: B008 - frozen
+def find_format(path: Path, key: str, limits: Limits = Limits()) -> str:  # noqa: B008 - frozen
     """Name of the format ``path`` is in.
 
     Raises:
@@ -132,18 +131,24 @@ def format_of(path: Path, key: str, limits: Limits = Limits()) -> str:  # noqa: 
     if head.startswith(_OLE):
         raise _ole(path)
     decided = decide(key, path.stat().st_size, head, limits)
-    return _office(path, key) if head.startswith(_ZIP) and decided != "pdf" else decided
+    return _office(path, key, limits) if head.startswith(_ZIP) and decided != "pdf" else decided
 
 
-def _office(path: Path, key: str) -> str:
-    hint = FORMATS.get(extension(key), "")
-    name, parts = package.recognise(path)
+def _office(path: Path, key: str, limits: Limits) -> str:
+    # Imported here: `decide` needs no zip.
+    from shared.parsing import package
+
+    hint = FORMATS.get(find_extension(key), "")
+    name, parts = package.recognize(path, limits)
     if name in _OFFICE:
         return name
-    if name:
+    if name == package.BINARY_WORKBOOK:
         kind = ("a binary workbook (xlsb)", "Save it as xlsx.")
     else:
-        kind = foreign_package("\n".join(parts).encode(errors="replace")) or ("another zip archive", "Unpack it first.")
+        kind = identify_package("\n".join(parts).encode(errors="replace")) or (
+            "another zip archive",
+            "Unpack it first.",
+        )
     raise _unread(key, hint, kind) or _unsupported(kind)
 
 
@@ -153,12 +158,12 @@ def _ole(path: Path) -> DocumentError:
     with path.open("rb") as stream:
         while data := stream.read(1 << 20):
             if _ENCRYPTED_PACKAGE in before + data:
-                return refusal("encrypted", "The file is protected with a password; remove it and upload it again.")
+                return refuse("encrypted", "The file is protected with a password; remove it and upload it again.")
             before = data[-len(_ENCRYPTED_PACKAGE) :]
     return _old()
 
 
 def _old() -> DocumentError:
-    return refusal(
+    return refuse(
         "unsupported_format", "Office files from before 2007 are not supported; save it as docx, pptx or xlsx."
     )

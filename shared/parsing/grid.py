@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from shared.parsing.header import Across, Down
+from shared.parsing.tableline import Across, Down
 
 # Word allows 63 columns.
 MAX_SPAN = 64

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from shared.domain.errors import DocumentError
+from shared.parsing.scratch import TemporaryCopy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from email.message import Message
+    from pathlib import Path
 
     from shared.domain.models import Block
     from shared.parsing.archive import Archive
@@ -52,12 +53,8 @@ class Inclusion:
             return
         extension = part.rpartition(".")[2].lower()
         try:
-            with tempfile.TemporaryFile() as file:
-                for data in self._pieces(part, extension):
-                    file.write(data)
-                file.flush()
-                # A file without a name leaves nothing when the process is ended.
-                yield from self._parse(Path(f"/proc/self/fd/{file.fileno()}"), extension)
+            with closing(TemporaryCopy(self._pieces(part, extension), self._limits.max_unpacked_bytes)) as copy:
+                yield from self._parse(copy.path, extension)
         except DocumentError as error:
             if error.code in _FATAL:
                 raise
@@ -71,11 +68,11 @@ class Inclusion:
     def _parse(self, path: Path, extension: str) -> Iterator[Block]:
         # Imported here: these formats embed this one or need other libraries.
         from shared.parsing import docx, html, text
-        from shared.parsing.formats import format_of
+        from shared.parsing.formats import find_format
 
         limits = replace(self._limits, max_unpacked_bytes=self._limits.max_unpacked_bytes - self._archive.unpacked)
         name = _NAMES.get(extension, "html" if extension in _MAIL else extension)
-        form = format_of(path, f"a.{name}")
+        form = find_format(path, f"a.{name}")
         if form == "docx" and self._depth < _MAX_DEPTH:
             yield from docx.parse_embedded(path, limits, self._warnings, self._depth + 1, self._archive.count)
         elif form == "html":

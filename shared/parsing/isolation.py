@@ -15,7 +15,7 @@ from shared.domain.errors import InternalError, PlatformError, TransientError
 from shared.domain.models import Block, ParsedDocument
 from shared.parsing import messages
 from shared.parsing.pool import shared_pool
-from shared.parsing.refusal import refusal, too_complex
+from shared.parsing.refusing import refuse, refuse_complex
 from shared.parsing.worker import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _read(request: messages.Request, deadline: Deadline, warnings: list[str]) ->
                 case messages.Refused(code, message, has_grown):
                     is_taken = False
                     _release(pool, process, is_spent=has_grown or code.startswith(_LIMITS))
-                    raise refusal(code, message)
+                    raise refuse(code, message)
                 case messages.Crashed(error, place):
                     raise _crash(error, place)
             yield from received
@@ -136,13 +136,13 @@ def _outcome(process: Process, limits: Limits) -> PlatformError:
         return _killed()
     usable = max(1, min(limits.max_memory_bytes, process.memory) - death.base)
     if death.status == -signal.SIGXCPU:
-        return refusal("too_slow", "Reading the file takes longer than a file of its size may; split it.")
+        return refuse("too_slow", "Reading the file takes longer than a file of its size may; split it.")
     if death.status == -signal.SIGKILL:
-        return too_complex() if death.grown >= _NEARLY_ALL * usable else _killed()
+        return refuse_complex() if death.grown >= _NEARLY_ALL * usable else _killed()
     if death.status in _ENDINGS:
         return _killed()
     if death.status == OUT_OF_MEMORY or death.has_failed_allocation or death.grown >= _MUCH * usable:
-        return too_complex()
+        return refuse_complex()
     return _crash(f"exit {death.status}", death.place)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import decode_whole
-from shared.parsing.record import block_of, decoded, decoded_all, readable, title_of
-from shared.parsing.refusal import refusal
+from shared.parsing.record import decode, decode_all, find_title, make_block, render_value
+from shared.parsing.refusing import refuse
 from shared.parsing.table import render
 
 if TYPE_CHECKING:
@@ -30,22 +30,22 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     if not text.strip():
         return ParsedDocument("", iter(()))
     if sum(text.count(mark) for mark in "[{,") > limits.max_values:
-        raise refusal("too_large", f"The file holds more than {limits.max_values} values; as jsonl it would stream.")
+        raise refuse("too_large", f"The file holds more than {limits.max_values} values; as jsonl it would stream.")
     value = _value(text)
     warnings: list[str] = []
-    return ParsedDocument(title_of(value), _Reader(limits.max_nesting, warnings).blocks(value, ()), warnings=warnings)
+    return ParsedDocument(find_title(value), _Reader(limits.max_nesting, warnings).blocks(value, ()), warnings=warnings)
 
 
 def _value(text: str) -> Any:
     """The file's value; of several, one after the other, a list of them."""
     try:
-        return decoded(text)
+        return decode(text)
     except ValueError:
         pass
     try:
-        return decoded_all(text)
+        return decode_all(text)
     except ValueError:
-        raise refusal("broken_file", "The file is not valid JSON.") from None
+        raise refuse("broken_file", "The file is not valid JSON.") from None
 
 
 class _Reader:
@@ -61,7 +61,7 @@ class _Reader:
         elif isinstance(value, dict):
             yield from self._fields(value, headings)
         else:
-            yield Block(readable(value, self._max_nesting, self._warnings), Location(headings=headings))
+            yield Block(render_value(value, self._max_nesting, self._warnings), Location(headings=headings))
 
     def _items(self, items: list[Any], headings: tuple[str, ...]) -> Iterator[Block]:
         if len(items) > 1 and all(_is_flat_list(item) for item in items):
@@ -71,7 +71,7 @@ class _Reader:
             yield self._record(item, Location(row=row, headings=headings))
 
     def _record(self, value: object, at: Location) -> Block:
-        return block_of(value, at, self._max_nesting, self._warnings)
+        return make_block(value, at, self._max_nesting, self._warnings)
 
     def _fields(self, value: dict[str, Any], headings: tuple[str, ...]) -> Iterator[Block]:
         """A flat object is one record; one that holds lists or objects is a document, read field by field."""
@@ -82,7 +82,7 @@ class _Reader:
             if len(headings) < _DEEPEST_HEADINGS and _holds_records(field):
                 yield from self.blocks(field, (*headings, " ".join(name[:_LONGEST_HEADING].split())))
             else:
-                text = readable({name: field}, self._max_nesting, self._warnings)
+                text = render_value({name: field}, self._max_nesting, self._warnings)
                 yield Block(text, at, kind=BlockKind.ROW, keys=name[:_LONGEST_HEADING])
 
 

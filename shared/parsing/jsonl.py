@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from shared.domain.models import Location, ParsedDocument
 from shared.parsing.encoding import lines
-from shared.parsing.record import block_of, decoded
-from shared.parsing.refusal import refusal
+from shared.parsing.record import decode, make_block
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +30,13 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
     for row, line in enumerate(lines(path, limits.max_line_characters, cut=False), start=1):
         if row > limits.max_rows:
-            raise refusal("too_large", f"The file has more than {limits.max_rows} records.")
+            raise refuse("too_large", f"The file has more than {limits.max_rows} records.")
         if line.strip():
-            yield block_of(_record(line, row), Location(row=row), limits.max_nesting, warnings)
+            yield make_block(_record(line, row), Location(row=row), limits.max_nesting, warnings)
 
 
 def _record(line: str, row: int) -> object:
     try:
-        return decoded(line)
+        return decode(line)
     except ValueError:
-        raise refusal("broken_file", f"Line {row} is not valid JSON.") from None
+        raise refuse("broken_file", f"Line {row} is not valid JSON.") from None

@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from shared.domain.models import Block, BlockKind, Location
 from shared.parsing.grid import Cell, Grid
-from shared.parsing.table import Line, render, render_lines
+from shared.parsing.table import render, render_lines
+from shared.parsing.tableline import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from shared.parsing.table import Row
+    from shared.parsing.tablerow import Row
 
 # A row alone is a table while its cells are this short altogether; a longer one is a frame.
 _LONGEST_SINGLE_ROW = 300

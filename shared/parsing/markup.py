@@ -12,7 +12,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from shared.parsing.encoding import clean
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from shared.parsing.limits import Limits
@@ -92,7 +92,7 @@ class _Reduction:
         for match in _MARKUP.finditer(source):
             self._tags += 1
             if self._tags > self._limits.max_tags:
-                raise refusal("too_large", f"The page holds more than {self._limits.max_tags} tags.")
+                raise refuse("too_large", f"The page holds more than {self._limits.max_tags} tags.")
             reduced.write(_escaped(source[at : match.start()]))
             reduced.write(self._tag(match))
             at = match.end()
@@ -118,7 +118,7 @@ class _Reduction:
             self._open[name] = count + step
             self._depth += step
         if self._depth > self._limits.max_nesting:
-            raise refusal("too_deep", f"The page nests its elements more than {self._limits.max_nesting} deep.")
+            raise refuse("too_deep", f"The page nests its elements more than {self._limits.max_nesting} deep.")
 
     def _dropped(self, match: re.Match[str]) -> str:
         """What is shown of an element that is not parsed: a page inside a frame, a formula that a script draws."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from shared.parsing.numerals import numeral
+from shared.parsing.numerals import write_numeral
 from shared.parsing.symbols import UNKNOWN, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from shared.parsing.archive import Event
 
@@ -65,20 +65,18 @@ class _List(Struct):
 class Numbering:
     """The lists of a document and how far each has counted; ask for labels in reading order."""
 
-    def __init__(self, events: Iterator[Event], lists_of_styles: Mapping[str, str]) -> None:
-        """Read the definitions.
+    def __init__(self, events: Callable[[], Iterator[Event]], lists_of_styles: Mapping[str, str]) -> None:
+        """Begin; the definitions are read with the first paragraph of a list.
 
         Args:
-            events: the numbering part.
+            events: gives the numbering part.
             lists_of_styles: style id -> id of the list a style of numbering uses.
         """
-        reader = _Definitions()
-        for event in events:
-            reader.read(event)
-        self._lists = reader.lists
-        self._definitions = reader.definitions
+        self._events: Callable[[], Iterator[Event]] | None = events
+        self._lists: dict[str, _List] = {}
+        self._definitions: dict[str, _Definition] = {}
         self._lists_of_styles = lists_of_styles
-        self._by_style = {d.style: key for key, d in self._definitions.items() if d.style}
+        self._by_style: dict[str, str] = {}
         self._counts: dict[str, list[int | None]] = {}
         self._used: set[tuple[str, int]] = set()
 
@@ -132,12 +130,25 @@ class Numbering:
             shown = counts[place]
             value = self._start(number, place) if shown is None else shown
             upper = self._level(number, place)
-            return str(value) if level.legal else numeral(value, upper.form, upper.pattern)
+            return str(value) if level.legal else write_numeral(value, upper.form, upper.pattern)
 
         return _PLACEHOLDER.sub(count, level.text).strip()
 
+    def _load(self, events: Callable[[], Iterator[Event]]) -> None:
+        self._events = None
+        reader = _Definitions()
+        for event in events():
+            reader.read(event)
+        self._lists = reader.lists
+        self._definitions = reader.definitions
+        self._by_style = {d.style: key for key, d in self._definitions.items() if d.style}
+
     def _definition_of(self, number: str) -> str:
         """Id of the definition a list uses in the end; empty where there is none."""
+        if number in ("", "0"):
+            return ""
+        if self._events is not None:
+            self._load(self._events)
         for _ in range(_MAX_LINKS):
             key = self._lists[number].definition if number in self._lists else ""
             definition = self._definitions.get(key)

@@ -36,7 +36,7 @@ _ORDINALS = {
 }
 
 
-def numeral(number: int, form: str, pattern: str = "") -> str:
+def write_numeral(number: int, form: str, pattern: str = "") -> str:
     """``number`` in the format ``form``, as decimal digits where the format has no sign for it.
 
     Args:

@@ -11,14 +11,14 @@ from shared.domain.models import Block, ParsedDocument
 from shared.parsing.encoding import clean
 from shared.parsing.pdf_columns import arrange
 from shared.parsing.pdf_file import open_file
-from shared.parsing.pdf_furniture import REACH, Furniture, Sheet, sheet
+from shared.parsing.pdf_form_values import find_notes, find_values, place_values
 from shared.parsing.pdf_headings import Headings
-from shared.parsing.pdf_layout import Row, arrange_vertical, is_plain, is_vertical, rows, segments
-from shared.parsing.pdf_paragraphs import Paragraph, from_text, join, paragraphs
-from shared.parsing.pdf_tables import Table, split, take
-from shared.parsing.pdf_typed import notes, place, typed
-from shared.parsing.pdf_words import readable
-from shared.parsing.refusal import refusal
+from shared.parsing.pdf_layout import Row, arrange_vertical, find_rows, is_plain, is_vertical, split_segments
+from shared.parsing.pdf_paragraphs import Paragraph, find_paragraphs, join, split_text
+from shared.parsing.pdf_running_lines import REACH, RunningLines, Sheet, make_sheet
+from shared.parsing.pdf_tables import Table, split_tables, take_tables
+from shared.parsing.pdf_words import drop_unreadable
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     pages = document.pages
     if pages > limits.max_pages:
         document.close()
-        raise refusal("too_many_pages", f"The PDF has {pages} pages; at most {limits.max_pages} are read.")
+        raise refuse("too_many_pages", f"The PDF has {pages} pages; at most {limits.max_pages} are read.")
     title = document.title()
     warnings: list[str] = []
     return ParsedDocument(
@@ -87,7 +87,7 @@ class _Reading:
 
     def _pages(self) -> Iterator[tuple[int, list[Paragraph | Table]]]:
         """The parts of each page, without running headers and footers."""
-        furniture = Furniture()
+        running_lines = RunningLines()
         window: deque[tuple[Sheet, list[Paragraph | Table]]] = deque()
         numbers = iter(range(1, self._document.pages + 1))
         for current in count():
@@ -100,7 +100,7 @@ class _Reading:
                 return
             page, more = window[here]
             others = [other for other, _ in window if other is not page]
-            yield page.number, [*self._parts(furniture.clear(page, others)), *more]
+            yield page.number, [*self._parts(running_lines.clear(page, others)), *more]
             if page.number > REACH:
                 window.popleft()
 
@@ -108,10 +108,10 @@ class _Reading:
         """The rows of a page, and what belongs after them."""
         page = self._document.page(number)
         self._note(number, page)
-        values = typed(page.words, page.drawn, page.entries)
+        values = find_values(page.words, page.drawn, page.entries)
         if page.text or not is_plain(page.words):
             lines = page.text or _lines(page.words)
-            after: list[Paragraph | Table] = list(from_text(clean(lines), self._hyphenated))
+            after: list[Paragraph | Table] = list(split_text(clean(lines), self._hyphenated))
             found = []
         else:
             after = []
@@ -119,16 +119,16 @@ class _Reading:
             self._width = max(self._width, page.width)
         for row in found:
             self._remember(row.text)
-        found = place(found, values)
+        found = place_values(found, values)
         text = "\n".join(
             [row.text for row in found] + [cell for row in found for line in row.grid or () for cell in line]
         )
-        after += [Paragraph(note, []) for note in notes(page.entries, text)]
-        return sheet(number, found), after
+        after += [Paragraph(note, []) for note in find_notes(page.entries, text)]
+        return make_sheet(number, found), after
 
     def _arranged(self, page: Page, values: list[Segment]) -> list[Row]:
         """The rows of a page; those of ruled tables, and the values in them, as one row each."""
-        tables = take(page.words, values, page.rules, lambda lines: join(lines, self._hyphenated))
+        tables = take_tables(page.words, values, page.rules, lambda lines: join(lines, self._hyphenated))
         found = arrange(page.words)
         for row in found if tables else ():
             row.grid = tables.get(id(row.segments[0].words[0]))
@@ -145,21 +145,21 @@ class _Reading:
             self._pictures.append(number)
         if not page.is_whole:
             self._warnings.append(f"Page {number} has too many characters; the rest of it was left out.")
-        read = readable(page.words)
+        read = drop_unreadable(page.words)
         if len(read) < len(page.words):
             self._unmapped.append(number)
-        page.words, page.drawn = read, readable(page.drawn)
+        page.words, page.drawn = read, drop_unreadable(page.drawn)
 
     def _parts(self, found: list[Row]) -> Iterator[Paragraph | Table]:
         left = min((row.left for row in found), default=0.0)
         width = max((row.right for row in found), default=0.0) - left
         # The margin on the right is seldom wider than that on the left.
         width = max(width, self._width - 2 * left)
-        for part in split(found):
+        for part in split_tables(found):
             if isinstance(part, Table):
                 yield part
             else:
-                yield from paragraphs(part, self._hyphenated, width)
+                yield from find_paragraphs(part, self._hyphenated, width)
 
     def _warn(self) -> None:
         if self._unmapped:
@@ -173,19 +173,19 @@ class _Reading:
 
     def _refusal(self) -> Exception:
         if self._unmapped:
-            return refusal(
+            return refuse(
                 "needs_ocr",
                 "The fonts of the PDF do not tell which characters their glyphs are, so its text cannot be read. "
                 "Run it through OCR, or export it again with embedded Unicode maps.",
             )
         if self._has_fields and not self._pictures:
-            return refusal("empty_document", "The PDF has form fields or notes, but none of them holds text.")
-        return refusal("needs_ocr", "The PDF has no text layer: it holds pictures of text. Run it through OCR first.")
+            return refuse("empty_document", "The PDF has form fields or notes, but none of them holds text.")
+        return refuse("needs_ocr", "The PDF has no text layer: it holds pictures of text. Run it through OCR first.")
 
 
 def _lines(words: list[Word]) -> str:
     """The lines of a page in the order in which they are drawn, or from right to left where they are vertical."""
-    found = arrange_vertical(words) if is_vertical(words) else rows(segments(words))
+    found = arrange_vertical(words) if is_vertical(words) else find_rows(split_segments(words))
     groups = groupby(found, key=lambda row: row.segments[0].upright)
     return "\n\n".join("\n".join(row.text for row in group) for _, group in groups)
 

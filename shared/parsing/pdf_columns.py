@@ -7,7 +7,7 @@ from itertools import chain, groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from shared.parsing.pdf_layout import Row, Segment, rows, segments, share_running
+from shared.parsing.pdf_layout import Row, Segment, find_rows, share_running, split_segments
 from shared.parsing.prose import columns as width_of
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ _RUNNING: Final = 0.3
 
 def arrange(words: Sequence[Word]) -> list[Row]:
     """The rows of a page in reading order."""
-    return rows(order(segments(words)))
+    return find_rows(order_segments(split_segments(words)))
 
 
-def order(found: list[Segment], depth: int = 0) -> list[Segment]:
+def order_segments(found: list[Segment], depth: int = 0) -> list[Segment]:
     """``found`` with the lines of columns that are drawn row by row put column by column."""
     if depth > _DEEPEST or not 2 * _FEWEST_LINES <= len(found) <= _MOST_SEGMENTS:
         return found
@@ -43,7 +43,11 @@ def order(found: list[Segment], depth: int = 0) -> list[Segment]:
     best = max(gutters, key=lambda entry: entry[0][0], default=((0, []), 0.0))
     if not best[0][0]:
         return found
-    return [segment for part in best[0][1] for segment in (order(part, depth + 1) if len(part) < len(found) else part)]
+    return [
+        segment
+        for part in best[0][1]
+        for segment in (order_segments(part, depth + 1) if len(part) < len(found) else part)
+    ]
 
 
 def _gutters(found: list[Segment]) -> list[float]:

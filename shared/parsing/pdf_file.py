@@ -14,7 +14,7 @@ from shared.parsing.encoding import clean
 from shared.parsing.pdf_forms import Entry, Form
 from shared.parsing.pdf_rules import Rules
 from shared.parsing.pdf_words import Reader, Word, has_cells
-from shared.parsing.refusal import refusal, refusing
+from shared.parsing.refusing import refuse, refuse_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,9 +78,9 @@ def open_file(path: Path) -> Pdfium | Pypdf:
             return Pdfium(pypdfium2.PdfDocument(path), pypdfium2.raw, pypdfium2.PdfiumError)
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
-                raise refusal("encrypted", _ENCRYPTED) from None
+                raise refuse("encrypted", _ENCRYPTED) from None
     if path.stat().st_size > _FALLBACK_BYTES:
-        raise refusal("broken_file", "The PDF is damaged and could not be opened.")
+        raise refuse("broken_file", "The PDF is damaged and could not be opened.")
     return Pypdf(path)
 
 
@@ -143,7 +143,7 @@ class Pdfium:
 
     def page(self, number: int) -> Page:
         """The page ``number``, counted from 1."""
-        with _PDFIUM, refusing(self._error):
+        with _PDFIUM, refuse_errors(self._error):
             page = self._document[number - 1]
             try:
                 return self._read(page)
@@ -160,7 +160,7 @@ class Pdfium:
             if is_drawn and self._raw.FPDFPage_Flatten(page.raw, 0) == 1:
                 found.drawn, _ = self._words(page)
         if has_cells(found.words):
-            found.rules = pdf_rules.read(self._raw, page.raw)
+            found.rules = pdf_rules.read_rules(self._raw, page.raw)
         if not found.words and not found.drawn:
             found.has_images = self._has_images(page)
         return found
@@ -198,15 +198,15 @@ class Pypdf:
         from pypdf import PdfReader
 
         # pdfium has found the file damaged, and on such files pypdf raises errors of any kind.
-        with refusing(Exception):
+        with refuse_errors(Exception):
             self._reader = PdfReader(path)
             if self._reader.is_encrypted:
-                raise refusal("encrypted", _ENCRYPTED)
+                raise refuse("encrypted", _ENCRYPTED)
             self.pages: int = len(self._reader.pages)
 
     def title(self) -> str:
         """The title in the metadata."""
-        with refusing(Exception):
+        with refuse_errors(Exception):
             metadata = self._reader.metadata
             return clean(str(metadata.title or "")).strip() if metadata else ""
 
@@ -220,7 +220,7 @@ class Pypdf:
 
     def page(self, number: int) -> Page:
         """The page ``number``, counted from 1."""
-        with refusing(Exception):
+        with refuse_errors(Exception):
             return Page(text=self._reader.pages[number - 1].extract_text())
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ _HANDLE: Final = 1
 
 
 @cache
-def box_font() -> bytes:
+def build_box_font() -> bytes:
     """A TrueType font of about 700 bytes in which each code point is the same full-width box.
 
     https://learn.microsoft.com/typography/opentype/spec/otff
@@ -109,7 +109,7 @@ def install(raw: Any) -> object:
 
 def _table(tag: int) -> bytes:
     """The table of ``tag``, four characters as a number; the whole font for 0."""
-    font = box_font()
+    font = build_box_font()
     if not tag:
         return font
     name = struct.pack(">I", tag)

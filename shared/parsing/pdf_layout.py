@@ -124,11 +124,11 @@ def is_vertical(words: Sequence[Word]) -> bool:
 
 def arrange_vertical(words: Sequence[Word]) -> list[Row]:
     """The lines of a page written from top to bottom, from right to left."""
-    found = segments(words)
+    found = split_segments(words)
     return [Row([segment]) for segment in sorted(found, key=lambda segment: -segment.right)]
 
 
-def segments(words: Sequence[Word]) -> list[Segment]:
+def split_segments(words: Sequence[Word]) -> list[Segment]:
     """``words`` cut at line ends and at wide gaps."""
     found: list[Segment] = []
     for word in words:
@@ -164,7 +164,7 @@ def _goes_on(segment: Segment, word: Word) -> bool:
     return word.glued or -word.size < gap < _GAP * max(word.size, segment.size)
 
 
-def rows(found: Iterable[Segment]) -> list[Row]:
+def find_rows(found: Iterable[Segment]) -> list[Row]:
     """Segments that follow one another on one line as rows."""
     result: list[Row] = []
     for segment in found:

@@ -53,7 +53,7 @@ class Paragraph(Struct):
     is_numbered: bool = False
 
 
-def paragraphs(rows: Sequence[Row], hyphenated: Set[str], width: float) -> Iterator[Paragraph]:
+def find_paragraphs(rows: Sequence[Row], hyphenated: Set[str], width: float) -> Iterator[Paragraph]:
     """The paragraphs of ``rows``, lines one below the other.
 
     Args:
@@ -146,7 +146,7 @@ class _Judge:
         return not self._has_room(first, second)
 
 
-def from_text(text: str, hyphenated: Set[str]) -> Iterator[Paragraph]:
+def split_text(text: str, hyphenated: Set[str]) -> Iterator[Paragraph]:
     """The paragraphs of a page of which only the ``text`` is known, one line for each printed line."""
     printed = [line.strip() for line in text.split("\n")]
     widths = sorted(columns(line) for line in printed if line)

@@ -49,7 +49,7 @@ class Rules(Struct, frozen=True):
     down: list[Rule] = []
 
 
-def read(raw: Any, page: Any) -> Rules:
+def read_rules(raw: Any, page: Any) -> Rules:
     """The rules that are drawn on ``page``, by pdfium's API ``raw``."""
     across: list[Rule] = []
     down: list[Rule] = []
@@ -207,7 +207,7 @@ def _is_table(regions: list[list[int]], cells: dict[int, list[Word]], count: int
     return rows > 1 and columns > 1 and len(cells) > 2 and len(cells) >= _FEWEST_FILLED * total
 
 
-def grids(rules: Rules) -> Iterator[Grid]:
+def find_grids(rules: Rules) -> Iterator[Grid]:
     """Groups of rules that meet and make rows and columns."""
     if len(rules.across) > _MOST_RULES or len(rules.down) > _MOST_RULES:
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from shared.parsing.pdf_layout import compose
-from shared.parsing.pdf_rules import grids
+from shared.parsing.pdf_rules import find_grids
 from shared.parsing.pdf_words import Word
 
 if TYPE_CHECKING:
@@ -34,14 +34,16 @@ class Table(Struct):
     header_rows: int | None = None
 
 
-def take(words: list[Word], values: list[Segment], rules: Rules, join: Callable[[list[str]], str]) -> dict[int, _Cells]:
+def take_tables(
+    words: list[Word], values: list[Segment], rules: Rules, join: Callable[[list[str]], str]
+) -> dict[int, _Cells]:
     """Take the words of ruled tables out of ``words`` and ``values``, leaving one empty word for each.
 
     Returns:
         the cells of each table, by the identity of the word that stands for it.
     """
     found: dict[int, _Cells] = {}
-    for grid in grids(rules):
+    for grid in find_grids(rules):
         inside = [word for word in words if word.text and grid.holds((word.left + word.right) / 2, word.middle)]
         typed = [part for part in values if grid.holds((part.left + part.right) / 2, part.middle)]
         sorted_ = grid.sort([*inside, *(word for part in typed for word in part.words)]) if inside else None
@@ -64,7 +66,7 @@ def _printed(words: list[Word]) -> list[str]:
     return lines
 
 
-def split(rows: Sequence[Row]) -> Iterator[list[Row] | Table]:
+def split_tables(rows: Sequence[Row]) -> Iterator[list[Row] | Table]:
     """``rows`` in stretches of text and tables."""
     text: list[Row] = []
     index = 0

@@ -169,7 +169,7 @@ def _without_shadows(words: list[Word]) -> Iterator[Word]:
         yield word
 
 
-def readable(words: list[Word]) -> list[Word]:
+def drop_unreadable(words: list[Word]) -> list[Word]:
     """``words`` without runs of glyph numbers that make no words; a symbol between words stays."""
     unmapped = [word for word in words if not word.mapped]
     if not unmapped:

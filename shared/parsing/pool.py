@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PRELOADED = [
     "shared.parsing.worker",
     *(f"shared.parsing.{name}" for name in ("docx", "html", "json", "pdf", "pptx", "xlsx")),
-    *("pypdfium2", "python_calamine", "selectolax.lexbor"),
+    *("pypdfium2", "selectolax.lexbor"),
 ]
 _MEBIBYTE = 1 << 20
 # What the function itself, its libraries and the server of the processes need.

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.domain.models import Block, Location, ParsedDocument
-from shared.parsing.archive import ARCHIVE_ERRORS, Archive
+from shared.parsing.archive import Archive
 from shared.parsing.chart import read_chart
 from shared.parsing.diagram import read_diagram
-from shared.parsing.refusal import refusal
+from shared.parsing.package import find_main_part
+from shared.parsing.refusing import refuse
 from shared.parsing.shapes import Shape, read_comments, read_shapes
 from shared.parsing.table import render
 
@@ -30,21 +31,19 @@ _REPEATED = frozenset({"ftr", "hdr"})
 _EMBEDDED = frozenset({"package", "oleObject"})
 
 
-BAD_FILE_ERRORS = ARCHIVE_ERRORS
-
-
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The blocks of a presentation, in the order the slides are shown."""
     archive = Archive(path, limits)
-    slides = _slides(archive)
-    if len(slides) > limits.max_pages:
-        raise refusal("too_many_pages", f"The presentation has more than {limits.max_pages} slides.")
     warnings: list[str] = []
-    return ParsedDocument(archive.title(), _Deck(archive, warnings).blocks(slides), "pptx", warnings)
+    with archive.closed_on_error():
+        slides = _slides(archive)
+        if len(slides) > limits.max_pages:
+            raise refuse("too_many_pages", f"The presentation has more than {limits.max_pages} slides.")
+        return ParsedDocument(archive.title(), _Deck(archive, warnings).blocks(slides), "pptx", warnings)
 
 
 def _slides(archive: Archive) -> list[str]:
-    main = archive.main_part()
+    main = find_main_part(archive)
     relations = archive.relations(main)
     ids = [
         event.attributes.get("r:id", "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.domain.models import Block, BlockKind
 from shared.parsing.labels import is_key_label
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ _LONGEST_KEY_CHARACTERS, _MOST_KEYS, _FIRST_FIELDS = 150, 3, 2
 _EXTENSIONS = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\Z))|//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|,(?=\s{0,100}[}\]])', re.DOTALL)
 
 
-def decoded(text: str) -> Any:
+def decode(text: str) -> Any:
     """The value of a JSON text; NaN and Infinity, comments and a comma after the last item are accepted.
 
     Raises:
@@ -69,7 +69,7 @@ def decoded(text: str) -> Any:
         raise _too_deep() from None
 
 
-def decoded_all(text: str) -> list[Any]:
+def decode_all(text: str) -> list[Any]:
     """The values of a text that holds one after the other, each on a line or not.
 
     Raises:
@@ -95,12 +95,12 @@ def _next(text: str, place: int) -> int:
     return place
 
 
-def block_of(value: object, at: Location, max_nesting: int, warnings: list[str]) -> Block:
+def make_block(value: object, at: Location, max_nesting: int, warnings: list[str]) -> Block:
     """A record as one block: its text, and the fields that identify it."""
-    return Block(readable(value, max_nesting, warnings), at, kind=BlockKind.ROW, keys=_keys(value))
+    return Block(render_value(value, max_nesting, warnings), at, kind=BlockKind.ROW, keys=_keys(value))
 
 
-def readable(value: object, max_nesting: int, warnings: list[str]) -> str:
+def render_value(value: object, max_nesting: int, warnings: list[str]) -> str:
     """``value`` as text: its prose fields as they are, then ``path: value`` line by line.
 
     Args:
@@ -119,7 +119,7 @@ def readable(value: object, max_nesting: int, warnings: list[str]) -> str:
     return "\n".join([*(value[name] for name in prose), *_lines(rest, "", max_nesting, warnings)]).strip()
 
 
-def title_of(value: object) -> str:
+def find_title(value: object) -> str:
     """The title a record gives itself, or empty."""
     if not isinstance(value, dict):
         return ""
@@ -190,4 +190,4 @@ def _shown(value: object) -> str:
 
 
 def _too_deep() -> Exception:
-    return refusal("too_deep", "The record nests its values too deeply to be read.")
+    return refuse("too_deep", "The record nests its values too deeply to be read.")

@@ -13,7 +13,7 @@ from shared.parsing.drawing import ParagraphText
 from shared.parsing.grid import Cell, Grid
 from shared.parsing.numbering import is_on
 from shared.parsing.paragraph import describe
-from shared.parsing.visible import visible
+from shared.parsing.visible import select_visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Shape(Struct):
 def read_shapes(archive: Archive, part: str) -> Iterator[Shape]:
     """The shapes of a part in drawing order; those of groups stand one after another."""
     reader = _Reader()
-    for event in visible(archive.events(part)):
+    for event in select_visible(archive.events(part)):
         reader.read(event)
     yield from reader.shapes
 

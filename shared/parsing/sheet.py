@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from itertools import chain
 from typing import TYPE_CHECKING
-from xml.parsers import expat
 
 from msgspec import Struct
 
-from shared.parsing.header import Across, Down, Line
+from shared.parsing.formula import SharedFormulas, column_number
 from shared.parsing.numberformat import show_number, show_text
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
+from shared.parsing.tableline import Across, Down, Line
 from shared.parsing.workbook import Style, unescape
+from shared.parsing.xml_parser import create_parser, feed_parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,7 +79,7 @@ def read_rows(chunks: Iterable[bytes], workbook: Workbook, areas: Areas, limits:
         for number, cells in reader.feed(data):
             count += 1
             if count > limits.max_rows:
-                raise refusal("too_large", f"A sheet has more than {limits.max_rows} rows.")
+                raise refuse("too_large", f"A sheet has more than {limits.max_rows} rows.")
             line = _line(number, cells, covered)
             line.declared = number in areas.headers
             yield line
@@ -139,25 +140,19 @@ class _Reader:
         self._texts: dict[str, list[str]] = {}
         self._text: list[str] | None = None
         self._in_reading = False
+        self._formulas = SharedFormulas()
+        self._shared = ""
         self._names: dict[str, str] = {}
-        self._expat = expat.ParserCreate()
-        self._expat.buffer_text = True
-        self._expat.StartDoctypeDeclHandler = self._refuse_doctype
+        self._expat = create_parser()
         self._expat.StartElementHandler = self._open
         self._expat.EndElementHandler = self._close
         self._expat.CharacterDataHandler = self._add
         self._plain = Style()
 
     def feed(self, data: bytes) -> list[tuple[int, dict[int, tuple[str, bool]]]]:
-        try:
-            self._expat.Parse(data, not data)
-        except expat.ExpatError:
-            raise refusal("broken_file", "The file is damaged: a part of it is not well-formed XML.") from None
+        feed_parser(self._expat, data, final=not data)
         rows, self._rows = self._rows, []
         return rows
-
-    def _refuse_doctype(self, *_: object) -> None:
-        raise refusal("broken_file", "The file's XML holds a DOCTYPE, which office files never need.")
 
     def _local(self, name: str) -> str:
         local = self._names[name] = name.rpartition(":")[2]
@@ -169,9 +164,12 @@ class _Reader:
         if name == "c":
             self._attributes = attributes
             self._texts = {}
+            self._shared = ""
         elif name in ("v", "t", "f"):
             if not self._in_reading:
                 self._text = self._texts.setdefault(name, [])
+                if name == "f" and attributes.get("t") == "shared":
+                    self._shared = attributes.get("si", "0")
         elif name == "row":
             place = attributes.get("r", "")
             self._row = int(place) if place.isdecimal() and len(place) < 9 else self._row + 1
@@ -179,7 +177,7 @@ class _Reader:
         elif name == "rPh":
             self._in_reading = True
         elif self._depth > self._max_nesting:
-            raise refusal("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
+            raise refuse("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
 
     def _add(self, text: str) -> None:
         if self._text is not None:
@@ -205,7 +203,8 @@ class _Reader:
         self._column = (_COLUMNS.get(letters) or _column(letters)) if letters else self._column + 1
         if self._texts and self._column <= _LAST_COLUMN:
             style = self._style(self._attributes.get("s", ""))
-            text = self._shown(style)
+            formula = self._formula() if "f" in self._texts else ""
+            text = self._shown(style, formula)
             if text:
                 self._cells[self._column] = (text, style.is_marked)
 
@@ -215,7 +214,7 @@ class _Reader:
             return styles[int(number)]
         return self._plain
 
-    def _shown(self, style: Style) -> str:
+    def _shown(self, style: Style, formula: str) -> str:
         kind = self._attributes.get("t", "n")
         value = "".join(self._texts.get("v", ()))
         if kind == "s":
@@ -230,10 +229,14 @@ class _Reader:
         if kind == "d" and value:
             return value.strip().removesuffix("T00:00:00")
         text = " ".join(unescape(value or "".join(self._texts.get("t", ()))).split())
-        if not text and kind != "str" and (formula := "".join(self._texts.get("f", ())).strip()):
+        if not text and kind != "str" and formula:
             # No program has computed the cell yet: its formula is all there is.
-            return f"={' '.join(formula.split())}"
+            return f"={formula}"
         return text
+
+    def _formula(self) -> str:
+        text = " ".join("".join(self._texts.get("f", ())).split())
+        return self._formulas.resolve(self._shared, text, (self._row, self._column)) if self._shared else text
 
 
 def _place(place: str) -> tuple[int, int]:
@@ -243,9 +246,7 @@ def _place(place: str) -> tuple[int, int]:
 
 
 def _column(letters: str) -> int:
-    number = 0
-    for letter in letters[:4].upper():
-        number = number * 26 + ord(letter) - 64
+    number = column_number(letters)
     if 0 < number <= _LAST_COLUMN:
         _COLUMNS[letters] = number
     return max(number, 1)

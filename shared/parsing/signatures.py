@@ -26,7 +26,7 @@ _ADVICE = {
     "mail": "Mail is not read: save the message as html or text.",
     "print": "Export it as PDF.",
 }
-# First bytes -> (name, kind). Those of letters alone could begin a text, see `foreign`.
+# First bytes -> (name, kind). Those of letters alone could begin a text, see `identify`.
 _STARTS: dict[bytes, tuple[str, str]] = {
     b"\x89PNG\r\n\x1a\n": ("a PNG image", "image"),
     b"\xff\xd8\xff": ("a JPEG image", "image"),
@@ -140,7 +140,7 @@ _TAR_OFFSET = 257
 _ISO_OFFSET = 0x8001
 
 
-def foreign(head: bytes, *, is_text: bool) -> tuple[str, str] | None:
+def identify(head: bytes, *, is_text: bool) -> tuple[str, str] | None:
     """What a file that begins with ``head`` is, and what to do with it; ``None`` for what may be read.
 
     Args:
@@ -155,14 +155,14 @@ def foreign(head: bytes, *, is_text: bool) -> tuple[str, str] | None:
     return (found[0], _ADVICE[found[1]]) if found else None
 
 
-def foreign_package(names: bytes) -> tuple[str, str] | None:
-    """As `foreign`, of a zip archive, by the names of its entries or by its first bytes, which hold some of them."""
+def identify_package(names: bytes) -> tuple[str, str] | None:
+    """As `identify`, of a zip archive, by the names of its entries or by its first bytes, which hold some of them."""
     found = next((kind for sign, kind in _PACKAGES.items() if sign in names), None)
     return (found[0], _ADVICE[found[1]]) if found else None
 
 
-def foreign_extension(extension: str) -> tuple[str, str] | None:
-    """As `foreign`, of a file that has this extension, lower-case and without its dot."""
+def identify_extension(extension: str) -> tuple[str, str] | None:
+    """As `identify`, of a file that has this extension, lower-case and without its dot."""
     found = _EXTENSIONS.get(extension)
     return (found[0], _ADVICE[found[1]]) if found else None
 

@@ -18,8 +18,8 @@ from shared.parsing.equation import STARTS, Equation
 from shared.parsing.layout import TableCell, TableRow, lay_out
 from shared.parsing.numbering import is_on
 from shared.parsing.paragraph import Paragraph, Runs
-from shared.parsing.refusal import refusal
-from shared.parsing.visible import visible
+from shared.parsing.refusing import refuse
+from shared.parsing.visible import select_visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -79,7 +79,7 @@ class Story:
     def blocks(self, events: Iterable[Event]) -> Iterator[Block]:
         """The blocks of the part, in the sections that its headings open."""
         outline = self._context.outline
-        for level, block in self._content(visible(events), ""):
+        for level, block in self._content(select_visible(events), ""):
             if level and not self._is_marginal:
                 yield outline.heading(level, block.text)
                 continue
@@ -228,7 +228,7 @@ class Story:
                 size += row.cells[-1].size
                 if size > self._context.limits.max_line_characters:
                     most = self._context.limits.max_line_characters
-                    raise refusal("too_large", f"A row of a table holds more than {most} characters.")
+                    raise refuse("too_large", f"A row of a table holds more than {most} characters.")
             elif event.kind == "open":
                 self._set_row(row, event)
             else:

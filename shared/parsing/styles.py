@@ -87,9 +87,30 @@ class Styles:
 ELEMENTS = frozenset({"style", "name", "outlineLvl", "basedOn", "numId", "ilvl", "vanish"})
 
 
+_TABLE_STYLE = re.compile(rb'<w:style [^<>]{0,500}w:type="table"')
+_STYLE_END = b"</w:style>"
+# Where either occurs, what looks like an element may be none.
+_NO_ELEMENTS = (b"<!", b"<?xml-")
+
+
+def remove_table_styles(part: bytes) -> bytes:
+    """The part without styles of tables, which are most of a template and say nothing of text."""
+    if any(mark in part for mark in _NO_ELEMENTS):
+        return part
+    kept: list[bytes] = []
+    start = 0
+    while match := _TABLE_STYLE.search(part, start):
+        end = part.find(_STYLE_END, match.end())
+        if end < 0:
+            break
+        kept.append(part[start : match.start()])
+        start = end + len(_STYLE_END)
+    return b"".join([*kept, part[start:]])
+
+
 def _set(style: Style, name: str, value: str) -> None:
     if name == "name":
-        level = level_of_name(value)
+        level = find_level(value)
         style.level = level or style.level
     elif name == "outlineLvl" and value.isdecimal() and style.level is None:
         style.level = int(value) + 1 if int(value) < BODY_LEVEL else 0
@@ -103,7 +124,7 @@ def _set(style: Style, name: str, value: str) -> None:
         style.hidden = is_on(value)
 
 
-def level_of_name(name: str) -> int:
+def find_level(name: str) -> int:
     """The heading level that a built-in style's name tells, 0 for none."""
     if name.strip().lower() in _TITLE_NAMES:
         return 1

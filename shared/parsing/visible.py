@@ -17,7 +17,7 @@ _SKIPPED = frozenset(
 _PROPERTIES = frozenset({"rPr", "trPr"})
 
 
-def visible(events: Iterable[Event]) -> Iterator[Event]:
+def select_visible(events: Iterable[Event]) -> Iterator[Event]:
     """The events without those inside elements that are not shown."""
     versions = _Versions()
     skipping = 0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from shared.parsing.numberformat import built_in
+from shared.parsing.formatcode import find_built_in
+from shared.parsing.package import find_main_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Workbook:
     """
 
     def __init__(self, archive: Archive) -> None:
-        main = archive.main_part()
+        main = find_main_part(archive)
         relations = archive.relations(main)
         parts = dict(relations.values())
         self.epoch_1904 = False
@@ -110,7 +111,7 @@ def _styles(archive: Archive, part: str) -> Iterator[Style]:
 
 def _style(event: Event, codes: dict[str, str], bold: list[bool], filled: list[bool]) -> Style:
     number = event.attributes.get("numFmtId", "0")
-    code = codes.get(number) or built_in(int(number) if number.isdecimal() and len(number) < 9 else 0)
+    code = codes.get(number) or find_built_in(int(number) if number.isdecimal() and len(number) < 9 else 0)
     marks = [_at(bold, event.attributes.get("fontId", "")), _at(filled, event.attributes.get("fillId", ""))]
     return Style(code, any(marks))
 

@@ -117,7 +117,8 @@ def _run(connection: Connection, parent: int, stderr: IO[bytes], memory: int) ->
     """Read files until the connection closes; the exit status."""
     try:
         _end_with(parent)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_STDERR_BYTES, _STDERR_BYTES))
+        # The soft bound only: `TemporaryCopy` lifts it while it writes a file of its own.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_STDERR_BYTES, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         os.dup2(stderr.fileno(), 2)
         faulthandler.enable(stderr)
         _read_files(connection, memory)

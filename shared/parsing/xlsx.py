@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.domain.models import Block, Location, ParsedDocument
-from shared.parsing.archive import ARCHIVE_ERRORS, Archive
+from shared.parsing.archive import Archive
 from shared.parsing.sheet import Areas, find_areas, read_rows
 from shared.parsing.table import render_lines
 from shared.parsing.workbook import Workbook
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.parsing.limits import Limits
-    from shared.parsing.table import Row
+    from shared.parsing.tablerow import Row
     from shared.parsing.workbook import Sheet
 
 # A part up to this size is unpacked once and kept for both passes over it.
 _KEPT_BYTES = 8 << 20
-
-
-BAD_FILE_ERRORS = ARCHIVE_ERRORS
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -33,13 +30,9 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     """
     warnings: list[str] = []
     archive = Archive(path, limits)
-    try:
-        title = archive.title()
+    with archive.closed_on_error():
         workbook = Workbook(archive)
-    except BaseException:
-        archive.close()
-        raise
-    return ParsedDocument(title, _blocks(path, archive, workbook, limits, warnings), warnings=warnings)
+        return ParsedDocument(archive.title(), _blocks(path, archive, workbook, limits, warnings), warnings=warnings)
 
 
 def _blocks(path: Path, archive: Archive, workbook: Workbook, limits: Limits, warnings: list[str]) -> Iterator[Block]:

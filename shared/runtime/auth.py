@@ -1,21 +1,25 @@
 """API keys of callers, and what each may see.
 
-An entry of ``API_KEYS`` is ``KEY``, which sees everything, or ``KEY@tenant1+tenant2``, which sees the documents of
-those tenants alone. Keys are compared in constant time, against all of them, as digests.
+An entry is ``KEY``, which sees everything, or ``KEY@tenant1+tenant2``, which sees the documents of those tenants alone.
+In place of the key it may hold ``sha256:`` and the key's SHA-256 in hexadecimal digits, so that neither settings nor
+their logs hold a usable key. Keys are long and random, so that a plain hash protects them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from shared.domain.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
+
+_HASH = re.compile(r"sha256:([0-9A-Fa-f]{64})")
+_HASH_PREFIX = "sha256:"
 
 
 class Scope(Struct, frozen=True):
@@ -41,21 +45,51 @@ class Scope(Struct, frozen=True):
 
 
 EVERYTHING = Scope()
+# Scopes by the SHA-256 of their key.
+Keys = dict[bytes, Scope]
 
 
-def read_key(entry: str) -> tuple[str, Scope]:
-    """An entry of ``API_KEYS``: the key and what it may see.
+class KeySource(Protocol):
+    """Where more keys come from."""
+
+    def read(self) -> Mapping[bytes, Scope]:
+        """The keys in force."""
+
+
+def read_key(entry: str) -> tuple[bytes, Scope]:
+    """An entry: the digest of the key and what it may see.
 
     Raises:
-        ValueError: there is no key before the last ``@``, or no tenant after it.
+        ValueError: there is no key before the last ``@``, no tenant after it, or no SHA-256 after ``sha256:``.
     """
     key, bound, names = entry.rpartition("@")
     if not bound:
-        return entry, EVERYTHING
+        return _digest_entry(entry), EVERYTHING
     tenants = frozenset(map(str.strip, names.split("+")))
     if not key or "" in tenants:
         raise ValueError("API_KEYS: an entry is KEY or KEY@tenant1+tenant2, and a key itself holds no @")
-    return key, Scope(tenants)
+    return _digest_entry(key), Scope(tenants)
+
+
+def read_keys(entries: Iterable[str]) -> Keys:
+    """The keys of several entries; the first entry of a key counts.
+
+    Raises:
+        ValueError: as `read_key`.
+    """
+    found: Keys = {}
+    for digest, scope in map(read_key, entries):
+        found.setdefault(digest, scope)
+    return found
+
+
+def _digest_entry(key: str) -> bytes:
+    if not key.lower().startswith(_HASH_PREFIX):
+        return _digest(key)
+    given = _HASH.fullmatch(key.lower())
+    if given is None:
+        raise ValueError("API_KEYS: sha256: is followed by the 64 hexadecimal digits of the key's SHA-256")
+    return bytes.fromhex(given[1])
 
 
 def _digest(key: str) -> bytes:
@@ -63,10 +97,16 @@ def _digest(key: str) -> bytes:
 
 
 class Authenticator:
-    """Accepts requests that carry one of the configured API keys; without any key it accepts every request."""
+    """Accepts requests that carry one of the configured API keys; without any key it accepts every request.
 
-    def __init__(self, entries: Sequence[str]) -> None:
-        self._known = tuple((_digest(key), scope) for key, scope in map(read_key, entries))
+    Args:
+        entries: keys, as settings hold them.
+        more: further keys, which may change while the process lives.
+    """
+
+    def __init__(self, entries: Iterable[str], more: KeySource | None = None) -> None:
+        self._known = read_keys(entries)
+        self._more = more
 
     def authenticate(self, authorization: str, api_key: str) -> Scope:
         """Return what the caller may see, by the headers ``Authorization: Bearer`` and ``x-api-key``.
@@ -76,13 +116,25 @@ class Authenticator:
         Raises:
             RequestError: ``unauthorized`` (401), the same whatever was wrong.
         """
-        if not self._known:
-            return EVERYTHING
-        digest = _digest(api_key or authorization.removeprefix("Bearer ").strip())
-        # Every key is compared, so that the time taken does not tell which key is similar.
-        scopes = [scope for known, scope in self._known if hmac.compare_digest(digest, known)]
-        if not scopes:
+        scope = self.find(authorization, api_key)
+        if scope is None:
             raise RequestError(
                 "unauthorized", "Present an API key as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.", status=401
             )
-        return scopes[0]
+        return scope
+
+    def find(self, authorization: str, api_key: str) -> Scope | None:
+        """As `authenticate`, with ``None`` for a caller without a valid key."""
+        if not self._known and self._more is None:
+            return EVERYTHING
+        key = api_key or _bearer(authorization)
+        if not key:
+            return None
+        # What is looked up is a digest, so that the time taken says nothing about the keys.
+        digest = _digest(key)
+        return self._known.get(digest) or (self._more.read().get(digest) if self._more else None)
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, key = authorization.strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""

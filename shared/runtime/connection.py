@@ -6,6 +6,7 @@ read timeout bounds the answer as a whole; a stream gives what has arrived, so t
 
 from __future__ import annotations
 
+import os
 import socket
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _READ_BYTES = 65_536
+# Seconds without traffic before the first probe, seconds between two, and probes without an answer that end it.
+_KEEPALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+# The file of certificates to trust, by the variables of requests, curl and OpenSSL.
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class _BoundedAdapter(HTTPAdapter):
     """Reads each answer to its end within the read timeout, or as it arrives if it is to be streamed."""
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        # A connection that died while the instance was frozen is noticed by the kernel, not by a user.
-        keepalive = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        # A connection that died while the instance was frozen is noticed by the kernel within half a minute of idling,
+        # not by a user; its own default is two hours.
+        keepalive = [
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+            *(
+                (socket.IPPROTO_TCP, getattr(socket, name), value)
+                for name, value in _KEEPALIVE
+                if hasattr(socket, name)
+            ),
+        ]
         super().init_poolmanager(connections, maxsize, block, socket_options=keepalive, **options)
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
@@ -58,10 +72,15 @@ def _read(response: requests.Response, ends: float | None) -> Iterator[bytes]:
 
 
 def bounded_session(address: str, connections: int) -> requests.Session:
-    """A session with ``address``: ``connections`` reused connections at most, answers whole within the read timeout."""
+    """A session with ``address``: ``connections`` reused connections at most, answers whole within the read timeout.
+
+    Of the environment it honours ``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY`` and a file of certificates in
+    ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or ``SSL_CERT_FILE``; not ``.netrc``.
+    """
     session = requests.Session()
-    # The environment's proxies are looked up here once, and not at every call.
+    # The environment is looked up here once, and not at every call.
     session.trust_env = False
+    session.verify = next((os.environ[name] for name in _CERTIFICATES if os.environ.get(name)), True)
     session.proxies = {} if should_bypass_proxies(address, None) else urllib.request.getproxies()
     adapter = _BoundedAdapter(pool_connections=4, pool_maxsize=connections)
     session.mount("http://", adapter)

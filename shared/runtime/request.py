@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+import msgspec.structs
 from flask import g, request
 
 from shared.domain.errors import RequestError
 from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.runtime.auth import Scope
 
 Body = TypeVar("Body")
+Value = TypeVar("Value")
 
-# What a client may still be sending when its request is answered; read and dropped, so that it sees the answer, and
-# the next request on the same connection sees its own.
-_DRAIN_BYTES = 64 * 1024 * 1024
-_PIECE_BYTES = 1024 * 1024
+# Texts in a body that names no list of them, and names of fields beside one.
+_MAX_TEXTS = 10_000
+_MORE_TEXTS = 100
 # Kept back from the function's own timeout, to answer before Function Compute cuts the call off.
 _MARGIN_SECONDS = 3.0
 DEFAULT_TIMEOUT_SECONDS = 60.0
@@ -46,15 +49,21 @@ def scope() -> Scope:
     return admitted
 
 
-def read_body(kind: type[Body]) -> Body:
-    """The request's JSON body as ``kind``, whatever its content type.
+def read_body(kind: type[Body], max_texts: int = _MAX_TEXTS) -> Body:
+    """The request's JSON body as ``kind``, whatever its content type; ``null`` in an optional field leaves it out.
+
+    Args:
+        max_texts: most texts the body may hold, counted before anything is decoded: a million empty ones would take
+            sixty times the memory of the body.
 
     Raises:
-        RequestError: ``invalid_json`` or ``invalid_request``, naming the field.
+        RequestError: ``invalid_json``, ``invalid_request`` naming the field, or ``too_many_texts``.
     """
-    data = request.get_data()
+    data = request.get_data(cache=False)
+    if _count_texts(data) > max_texts + _MORE_TEXTS:
+        raise RequestError("too_many_texts", f"The body holds more than {max_texts} texts; send several requests.")
     try:
-        return msgspec.json.decode(data, type=kind)
+        return _decode(data, kind)
     except msgspec.ValidationError as error:
         raise RequestError("invalid_request", f"{error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -63,15 +72,35 @@ def read_body(kind: type[Body]) -> Body:
         raise RequestError("invalid_json", "The body is nested too deeply.") from None
 
 
+def drop_nulls(values: Mapping[str, Value], kind: type[Any]) -> dict[str, Value]:
+    """``values`` without those that are null in fields of ``kind`` that have a default."""
+    optional = {field.encode_name for field in msgspec.structs.fields(kind) if not field.required}
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in optional or not (value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null"))
+    }
+
+
+def _decode(data: bytes, kind: type[Body]) -> Body:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        if b"null" not in data:
+            raise
+    fields = drop_nulls(msgspec.json.decode(data, type=dict[str, msgspec.Raw]), kind)
+    return msgspec.json.decode(msgspec.json.encode(fields), type=kind)
+
+
+def _count_texts(data: bytes) -> int:
+    """How many texts JSON holds, names of fields included; exact where it is valid."""
+    quotes = data.count(b'"')
+    if b'\\"' in data:
+        quotes -= data.replace(b"\\\\", b"").count(b'\\"')
+    return quotes // 2
+
+
 def choose_id(given: str) -> str:
     """The id Function Compute gave the request, or a new one."""
     is_usable = given and len(given) <= _MAX_ID_CHARACTERS and given.isascii() and given.isprintable()
     return given if is_usable else str(uuid.uuid4())
-
-
-def drain() -> None:
-    """Read what the client still sends, or it would see a broken connection instead of the answer."""
-    stream = request.environ["wsgi.input"]
-    left = _DRAIN_BYTES
-    while left > 0 and (piece := stream.read(min(left, _PIECE_BYTES))):
-        left -= len(piece)

@@ -17,34 +17,55 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared.domain.errors import ConfigurationError, NotFoundError, RequestError, TransientError
 from shared.runtime import clock, logs, metrics, tracing
+from shared.runtime.arrival import Problem
 from shared.runtime.environment import read_settings
-from shared.runtime.request import DEFAULT_TIMEOUT_SECONDS, choose_id, deadline, drain, request_id
-from shared.runtime.responses import MAX_BODY_BYTES, answer, answer_error, answer_failed_event
+from shared.runtime.origins import Origins
+from shared.runtime.request import DEFAULT_TIMEOUT_SECONDS, choose_id, deadline, request_id
+from shared.runtime.responses import answer, answer_error, answer_failed_event, compress
 from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from shared.runtime.auth import Authenticator
 
 log = logging.getLogger(__name__)
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
+Built = TypeVar("Built")
 
 _CONTROL = "x-fc-control-path"
 # The domains under which Function Compute gives every HTTP trigger an address.
 _PUBLIC = (".fcapp.run", ".devsapp.net")
 _OPEN_PATHS = frozenset({"/healthz"})
+_CONTROL_PATHS = frozenset({"/initialize", "/invoke"})
+# Events have 128 KB at most; a call of the API may have more, and is refused by what reads it.
+_MAX_EVENT_BYTES = 1024 * 1024
+# Of a body that no route reads.
+_MAX_OTHER_BYTES = 64 * 1024
+# Path and query; Function Compute itself takes no more.
+# https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits
+_MAX_LINK_BYTES = 4_096
 
 
 def read_settings_or_exit(kind: type[Settings]) -> Settings:
     """The function's settings; a wrong one ends the process with a sentence that names it."""
-    try:
+
+    def read() -> Settings:
         logs.configure(os.environ.get("LOG_LEVEL") or "INFO")
         return read_settings(kind, os.environ)
+
+    return build_or_exit(read)
+
+
+def build_or_exit(build: Callable[[], Built]) -> Built:
+    """What ``build`` returns; a wrong deployment ends the process with a sentence that says what is wrong."""
+    try:
+        return build()
     except ConfigurationError as error:
         log.critical("startup_refused", extra={"code": error.code, "reason": error.message})
         sys.stdout.flush()
@@ -63,6 +84,8 @@ class Application:
         on_event: handles an event's raw bytes and returns what happened; without it events are refused.
         open_paths: paths that need no key, because they hold no data.
         domain: the domain callers use; whatever comes under it comes from outside.
+        body_limits: most bytes of a body, by path; other paths read none.
+        origins: origins of web pages that may call.
     """
 
     def __init__(
@@ -75,13 +98,16 @@ class Application:
         open_paths: frozenset[str] = frozenset(),
         about: dict[str, Any] | None = None,
         domain: str = "",
+        body_limits: Mapping[str, int] | None = None,
+        origins: frozenset[str] = frozenset(),
     ) -> None:
         self.flask = Flask(name, static_folder=None)
-        self.flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         self.flask.url_map.merge_slashes = False  # or an address with two would be answered with a redirection
         self._name = name
         self._domain = domain.lower()
+        self._body_limits = {"/invoke": _MAX_EVENT_BYTES, **(body_limits or {})}
+        self.origins = Origins(origins, [*_PUBLIC, *([self._domain] if self._domain else [])])
         self._authenticator = authenticator
         self._prepare = prepare
         self._begun: Future[None] | None = None
@@ -113,16 +139,45 @@ class Application:
         threading.Thread(target=prepare, name="prepare", daemon=True).start()
         return begun
 
-    def _admit(self) -> None:
+    def limit_body(self, path: str) -> int:
+        """Most bytes of a body sent to ``path``."""
+        return self._body_limits.get(path, _MAX_OTHER_BYTES)
+
+    def expects_body(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether the body of a request is worth memory: its path reads one, and the caller may call it.
+
+        Args:
+            headers: by their names in lower case.
+        """
+        if path in _CONTROL_PATHS:
+            return headers.get(_CONTROL) == path
+        known = self._authenticator.find(headers.get("authorization", ""), headers.get("x-api-key", ""))
+        return path in self._body_limits and known is not None
+
+    def _admit(self) -> Response | None:
+        self._open()
+        request.max_content_length = self.limit_body(request.path)
+        is_control = request.path in _CONTROL_PATHS and request.headers.get(_CONTROL) == request.path
+        if is_control and not self._from_outside():
+            return None
+        _check_message()
+        preflight = self.origins.answer_preflight()
+        if preflight is None:
+            self._check_caller()
+        return preflight
+
+    def _open(self) -> None:
         g.started = clock.monotonic()
         g.request_id = choose_id(request.headers.get("x-fc-request-id", ""))
         g.contexts = ExitStack()
         g.meter = g.contexts.enter_context(metrics.collect())
         g.trace = g.contexts.enter_context(tracing.request(self._name, request.headers.get("traceparent", "")))
         g.contexts.enter_context(logs.bind(request_id=g.request_id, trace_id=g.trace.trace_id))
-        if request.path in ("/initialize", "/invoke"):
-            self._admit_control()
-        elif request.path == "/pre-stop":
+
+    def _check_caller(self) -> None:
+        if request.path in _CONTROL_PATHS:
+            raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
+        if request.path == "/pre-stop":
             # What it is called with is not documented, only that a call through an HTTP trigger says so.
             if request.headers.get(_CONTROL) == "/http-invoke":
                 raise NotFoundError("not_found", "There is nothing at GET /pre-stop.")
@@ -130,13 +185,6 @@ class Application:
             g.scope = self._authenticator.authenticate(
                 request.headers.get("Authorization", ""), request.headers.get("x-api-key", "")
             )
-
-    def _admit_control(self) -> None:
-        nothing = NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
-        if request.headers.get(_CONTROL) != request.path:
-            raise nothing
-        if self._from_outside():
-            raise nothing
 
     def _from_outside(self) -> bool:
         """Whether a call came through an HTTP trigger, whatever its other headers say.
@@ -148,7 +196,8 @@ class Application:
         return host.endswith(_PUBLIC) or (bool(self._domain) and host == self._domain)
 
     def _finish(self, response: Response) -> Response:
-        drain()
+        self.origins.add_headers(response)
+        compress(response)
         response.headers["x-request-id"] = request_id()
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["traceparent"] = g.trace.parent
@@ -194,6 +243,8 @@ class Application:
     def _invoke(self) -> Response:
         _print_line("FC Invoke Start")
         try:
+            if _problem() is not Problem.NONE:
+                raise RequestError("invalid_event", f"The event is malformed or larger than {_MAX_EVENT_BYTES} bytes.")
             return answer(self._handle(request.get_data()))
         except Exception as error:  # noqa: BLE001 - Flask's own 500 lacks the header that makes the event come again
             return answer_failed_event(error)
@@ -206,6 +257,29 @@ class Application:
         if (age := metrics.measure_age(event)) is not None:
             metrics.add(event_age_seconds=age)
         return self._on_event(event, deadline())
+
+
+def _problem() -> Problem:
+    found: Problem = getattr(request.environ["wsgi.input"], "problem", Problem.NONE)
+    return found
+
+
+def _check_message() -> None:
+    """Refuse what no route can answer, whoever sent it."""
+    if _problem() is Problem.MALFORMED:
+        raise RequestError("invalid_body", "The chunks of the body are malformed.")
+    has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if has_body and encoding not in ("identity", ""):
+        raise RequestError("unsupported_encoding", "Send the body without Content-Encoding.", status=415)
+    if _problem() is Problem.TOO_LARGE:
+        raise RequestEntityTooLarge
+    if len(request.environ.get("RAW_URI", "")) > _MAX_LINK_BYTES:
+        message = f"The link is longer than {_MAX_LINK_BYTES} bytes; POST /search takes longer queries."
+        raise RequestError("link_too_long", message, status=414)
+    if request.headers.get("x-fc-invocation-type", "").lower() == "async":
+        # Function Compute has queued it and throws the answer away; nothing may be spent on it.
+        raise RequestError("asynchronous_call", "This function answers synchronous calls only.")
 
 
 def _print_line(event: str) -> None:

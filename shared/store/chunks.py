@@ -6,7 +6,6 @@ Ids are hashes, so writing twice equals writing once. Reads that a decision depe
 from __future__ import annotations
 
 import math
-import sys
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -92,7 +91,7 @@ class ChunkCollection:
     def read_positions(self, document_id: str, deadline: Deadline) -> Iterator[tuple[str, ChunkPosition]]:
         """Yield id and position of each chunk of a document, in any number, read Strong."""
         for row in self._client.iterate(self.name, select_document(document_id), _POSITION_FIELDS, deadline):
-            yield row["id"], ChunkPosition(row["ordinal"], row["start"], sys.intern(row["row_digest"]))
+            yield row["id"], ChunkPosition(row["ordinal"], row["start"], row["row_digest"])
 
     def compute_fingerprint(self, document_id: str, deadline: Deadline) -> str:
         """Compute the fingerprint of a document's chunks, read Strong."""
@@ -117,11 +116,11 @@ class ChunkCollection:
         """Return the vectors of the chunks that exist, by id, read Strong."""
         return {row["id"]: tuple(map(float, row["vector"])) for row in self._read(ids, "vector", deadline)}
 
-    def read_fingerprints(self, bucket: str, deadline: Deadline) -> dict[str, DocumentFingerprint]:
-        """Return the fingerprint of each document of a bucket, by document id, read Strong."""
+    def read_fingerprints(self, bucket: str, deadline: Deadline, prefix: str = "") -> dict[str, DocumentFingerprint]:
+        """Return the fingerprint of each document of a bucket with a key prefix, by document id, read Strong."""
         fields = [*_POSITION_FIELDS, "document_id", "key"]
         found: dict[str, tuple[str, FingerprintBuilder]] = {}
-        for row in self._client.iterate(self.name, select_bucket(bucket), fields, deadline):
+        for row in self._client.iterate(self.name, select_bucket(bucket, prefix), fields, deadline):
             _, builder = found.setdefault(row["document_id"], (row["key"], FingerprintBuilder()))
             builder.add(row["id"], ChunkPosition(row["ordinal"], row["start"], row["row_digest"]))
         return {id_: DocumentFingerprint(key, builder.fingerprint) for id_, (key, builder) in found.items()}

@@ -30,6 +30,9 @@ _MAX_ROWS = 16_384
 _RETRY_POLICY = RetryPolicy(attempts=3, first_delay=0.2, max_delay=3)
 _CREATE_SECONDS = 60
 _HEX_DIGITS = "0123456789abcdef"
+# The collection or a partition is not in memory, or not whole: an administrator released it, or the server restarts.
+# https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go
+_NOT_LOADED_CODES = frozenset({101, 103, 201, 203})
 # Errors that no retry fixes: a missing collection, a call or a schema that the server does not accept.
 _FINAL_CODES = frozenset({6, 100, 1100, 65535})
 
@@ -41,6 +44,7 @@ class Client:
         self._settings = settings
         self._connection: Any = None
         self._connecting = threading.Lock()
+        self._loading = threading.Lock()
 
     def warm_up(self) -> None:
         """Import pymilvus now. Two slow imports in parallel take longer than one after the other."""
@@ -53,21 +57,45 @@ class Client:
             method: name of a method of ``pymilvus.MilvusClient``.
             seconds: timeout of one try, where it is longer than the one in the settings.
 
+        A collection that is not loaded, as after an administrator released it, is loaded and the call repeated once.
+
         Raises:
-            TransientError: ``milvus_unavailable``, ``milvus_failed`` or ``deadline_exceeded``.
+            TransientError: ``milvus_unavailable``, ``milvus_not_loaded``, ``milvus_failed`` or ``deadline_exceeded``.
             ConfigurationError: ``milvus_forbidden`` or ``milvus_refused``.
         """
+        try:
+            return self._call(method, deadline, *arguments, seconds=seconds, **options)
+        except _NotLoadedError:
+            self._load(arguments[0], deadline)
+            return self._call(method, deadline, *arguments, seconds=seconds, **options)
+
+    def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         longest = max(seconds, self._settings.timeout)
         return retrying.call(
             lambda: self._try_once(method, deadline.timeout(longest), *arguments, **options), _RETRY_POLICY, deadline
         )
 
+    def _load(self, name: str, deadline: Deadline) -> None:
+        """Load a collection that was released; only one thread asks for it."""
+        with self._loading:
+            log.warning("collection_loading", extra={"collection": name})
+            try:
+                self._call("load_collection", deadline, name, seconds=_CREATE_SECONDS)
+            except PlatformError as error:
+                raise _NotLoadedError(f"loading it failed ({error.code})") from None
+
     def query(
-        self, name: str, condition: str, fields: list[str], deadline: Deadline, consistency: str = "Strong"
+        self,
+        name: str,
+        condition: str,
+        fields: list[str],
+        deadline: Deadline,
+        consistency: str = "Strong",
+        limit: int = _MAX_ROWS,
     ) -> list[dict[str, Any]]:
-        """Return the rows of a collection that ``condition`` selects, at most as many as one answer holds."""
+        """Return the rows of a collection that ``condition`` selects, by default as many as one answer holds."""
         rows = self.call(
-            "query", deadline, name, filter=condition, output_fields=fields, limit=_MAX_ROWS,
+            "query", deadline, name, filter=condition, output_fields=fields, limit=limit,
             consistency_level=consistency,
         )  # fmt: skip
         return list(rows)
@@ -142,6 +170,14 @@ class Client:
         )
 
 
+class _NotLoadedError(TransientError):
+    """A collection is not in the server's memory."""
+
+    def __init__(self, reason: str) -> None:
+        message = f"The collection is not loaded in Milvus and {reason}: load it with load_collection, or in Attu."
+        super().__init__("milvus_not_loaded", message, soon=False)
+
+
 def split(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
     """Yield ``items`` in batches of at most ``size``, what one call may hold."""
     for start in range(0, len(items), size):
@@ -197,6 +233,8 @@ def _translate(error: Exception, uri: str) -> PlatformError:
         return ConfigurationError(
             "milvus_refused", f"Milvus refused a call (code {code}): its version or its collections do not fit."
         )
+    if code in _NOT_LOADED_CODES:
+        return _NotLoadedError("was released again after it was loaded")
     if status or code == 2:
         return _unavailable(uri)
     return TransientError("milvus_failed", f"Milvus could not serve a call (code {code}).")

@@ -86,9 +86,13 @@ def select_document(document_id: str) -> str:
     return equals("document_id", document_id)
 
 
-def select_bucket(bucket: str) -> str:
-    """Select the chunks or records of a bucket."""
-    return equals("bucket", bucket)
+def select_bucket(bucket: str, prefix: str = "", state: DocumentState | None = None) -> str:
+    """Select the chunks or records of a bucket, with a key prefix; of records also those in ``state``."""
+    return all_of(
+        equals("bucket", bucket),
+        compile_filter({"prefix": {"key": prefix}}) if prefix else "",
+        equals("state", state.value) if state else "",
+    )
 
 
 def select_tenants(tenants: frozenset[str] | None) -> str:
@@ -105,6 +109,16 @@ def select_documents(tenants: frozenset[str] | None, state: DocumentState | None
         f"not ({equals('bucket', VERSIONS_BUCKET)})" if state is DocumentState.DELETED else "",
         compile_filter({"prefix": {"key": prefix}}) if prefix else "",
     )
+
+
+def select_after(key: str, bucket: str) -> str:
+    """Select the records that come after a key and bucket, in the order of both."""
+    return f"(key > {quote(key)} or ({equals('key', key)} and bucket > {quote(bucket)}))"
+
+
+def select_up_to(key: str) -> str:
+    """Select the records with keys that are no later than ``key``."""
+    return f"key <= {quote(key)}"
 
 
 def select_ordinals(wanted: Mapping[str, Iterable[int]]) -> str:

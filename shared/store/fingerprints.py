@@ -20,6 +20,9 @@ _MARK_BYTES = 8
 # Eight bytes as they are: numpy's strings drop zeros at their end, which only comparing them allows.
 _AS_BYTES = f"V{_MARK_BYTES}"
 _FINGERPRINTS = 1 << 128
+_GENERATION = "."
+# Of the 32 that the field holds, so that a generation fits in too.
+_DIGEST_CHARACTERS = 20
 
 
 class ChunkPosition(Struct, frozen=True):
@@ -28,12 +31,23 @@ class ChunkPosition(Struct, frozen=True):
     Attributes:
         ordinal: position in the document.
         start: offset in the document's text.
-        row_digest: digest of all that the row contains except text and vector; a change makes the row be written again.
+        row_digest: digest of all that the row contains except text and vector; a change makes the row be written
+            again. After a dot follows the generation of the document that wrote the row, which is not compared.
     """
 
     ordinal: int
     start: int
     row_digest: str = ""
+
+    @property
+    def generation(self) -> int:
+        """The generation of the document that wrote the row; 0 where it is not known."""
+        return int(self.row_digest.partition(_GENERATION)[2] or "0", 16)
+
+
+def join_generation(row_digest: str, generation: int) -> str:
+    """The row digest as a row holds it."""
+    return f"{row_digest[:_DIGEST_CHARACTERS]}{_GENERATION}{generation:x}"
 
 
 class FingerprintBuilder:
@@ -124,7 +138,8 @@ def compute_fingerprint(positions: Iterable[tuple[str, ChunkPosition]]) -> str:
 
 
 def _mark(id_: str, position: ChunkPosition) -> int:
-    return int(digest(id_, str(position.ordinal), str(position.start), position.row_digest), 16)
+    compared = position.row_digest.partition(_GENERATION)[0]
+    return int(digest(id_, str(position.ordinal), str(position.start), compared), 16)
 
 
 def _short(mark: int) -> bytes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.domain.models import Document
 from shared.store.client import split
-from shared.store.expressions import all_of, among, equals, select_id_prefix
+from shared.store.expressions import all_of, among, equals, select_after, select_up_to
 from shared.store.schema import cut, cut_bytes
 
 if TYPE_CHECKING:
@@ -20,11 +21,40 @@ if TYPE_CHECKING:
 
 _RECORDS_PER_WRITE = 200
 _IDS_PER_CALL = 500
-# Up to so many records are listed by key; more are listed by id, so that no page reads all of them.
+# Up to so many keys are read and sorted for a page; of more, a part is chosen by a sample.
 _MAX_SORTED = 2_000
-# Of a failure's message: the whole record must fit into a JSON field.
-_MESSAGE_BYTES = 4_096
+# Texts of a record, which must fit into a JSON field of 65,536 bytes: a control character takes six of them.
+_MESSAGE_BYTES = 2_048
+_TITLE_BYTES = 2_048
+_KEY_BYTES = 2_048
+_NAME_BYTES = 512
+_WARNINGS_BYTES = 12_288
 _HEX_DIGITS = "0123456789abcdef"
+_SAMPLED = 1_000
+_MAX_NARROWINGS = 20
+_PLACE_FIELDS = ["id", "key", "bucket"]
+# Later than every name of a bucket.
+_LAST_BUCKET = "\U0010ffff"
+
+
+class Place(Struct, frozen=True, array_like=True):
+    """The place of a record in the order of key and bucket."""
+
+    key: str
+    bucket: str
+
+
+class DocumentPage(Struct, frozen=True):
+    """A page of a listing.
+
+    Attributes:
+        total: records on all pages.
+        last: the place of its last record; ``None`` when no page follows.
+    """
+
+    documents: list[Document] = []
+    total: int = 0
+    last: Place | None = None
 
 
 class DocumentRegistry:
@@ -74,36 +104,54 @@ class DocumentRegistry:
         rows = self._client.iterate(self.name, condition, ["id", "record"], deadline)
         return sorted(map(_read_document, rows), key=lambda document: (document.key, document.bucket))
 
-    def read_page(self, condition: str, offset: int, limit: int, deadline: Deadline) -> tuple[list[Document], int]:
-        """Return up to ``limit`` of the records that ``condition`` selects, and their total.
+    def read_page(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> DocumentPage:
+        """Return up to ``limit`` of the records that ``condition`` selects, in the order of key and bucket.
 
-        They are in the order of their keys; more than 2,000 in the order of their ids, so that no page reads them all.
+        Args:
+            after: the last record of the previous page; documents that come or go between two pages double none.
         """
         total = self._client.count(self.name, condition, deadline)
-        if total <= _MAX_SORTED:
-            rows = self._client.query(self.name, condition, ["id", "key", "bucket"], deadline, "Bounded")
-            rows.sort(key=lambda row: (row["key"], row["bucket"]))
-            ids = [row["id"] for row in rows[offset : offset + limit]]
-        else:
-            ids = self._read_ids(condition, offset, limit, deadline)
-        found = self.read_many(ids, deadline, "Bounded")
-        return [found[id_] for id_ in ids if id_ in found], total
+        rows = self._read_places(condition, after, limit + 1, deadline)
+        page = rows[:limit]
+        found = self.read_many([row["id"] for row in page], deadline, "Bounded")
+        last = Place(page[-1]["key"], page[-1]["bucket"]) if len(rows) > limit else None
+        return DocumentPage([found[row["id"]] for row in page if row["id"] in found], total, last)
 
-    def _read_ids(self, condition: str, offset: int, limit: int, deadline: Deadline, prefix: str = "") -> list[str]:
-        """Return up to ``limit`` ids in order; ids before ``offset`` are counted by range, not read."""
-        found: list[str] = []
-        for digit in _HEX_DIGITS:
-            within = all_of(condition, select_id_prefix(prefix + digit))
-            count = self._client.count(self.name, within, deadline)
-            if offset < count and count > _MAX_SORTED:
-                found += self._read_ids(condition, offset, limit - len(found), deadline, prefix + digit)
-            elif offset < count:
-                rows = self._client.query(self.name, within, ["id"], deadline, "Bounded")
-                found += sorted(row["id"] for row in rows)[offset : offset + limit - len(found)]
-            offset = max(0, offset - count)
-            if len(found) == limit:
+    def _read_places(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> list[dict[str, Any]]:
+        """Return the first ``limit`` records after a place. Milvus cannot sort, so counting narrows what is read."""
+        found: list[dict[str, Any]] = []
+        while len(found) < limit:
+            within = all_of(condition, select_after(after.key, after.bucket) if after else "")
+            upper, is_last = self._find_upper(within, limit - len(found), deadline)
+            part = all_of(within, select_up_to(upper) if upper is not None else "")
+            rows = self._client.query(self.name, part, _PLACE_FIELDS, deadline, "Bounded")
+            rows.sort(key=_place)
+            found += rows
+            if is_last or (upper is None and not rows):
                 break
-        return found
+            after = Place(upper or "", _LAST_BUCKET)
+        return found[:limit]
+
+    def _find_upper(self, within: str, limit: int, deadline: Deadline) -> tuple[str | None, bool]:
+        """Find a key up to which few enough records are to be read at once, and whether they are the last ones.
+
+        The ids are hashes, so that the first rows Milvus gives are as good as drawn by lot.
+        """
+        upper: str | None = None
+        for _ in range(_MAX_NARROWINGS):
+            part = all_of(within, select_up_to(upper) if upper is not None else "")
+            count = self._client.count(self.name, part, deadline)
+            if count <= _MAX_SORTED:
+                return upper, upper is None
+            sample = self._client.query(self.name, part, ["key"], deadline, "Bounded", _SAMPLED)
+            keys = sorted(row["key"] for row in sample)
+            wanted = max(limit, _MAX_SORTED // 2)
+            upper = keys[min(len(keys) - 1, len(keys) * wanted // count)] if keys else None
+        return upper, False
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str]:
+    return row["key"], row["bucket"]
 
 
 def _make_row(document: Document) -> dict[str, Any]:
@@ -112,18 +160,43 @@ def _make_row(document: Document) -> dict[str, Any]:
         "bucket": cut(document.bucket, "bucket"),
         "key": cut(document.key, "key"),
         "state": document.state.value,
-        "tenant": document.tenant,
+        "tenant": cut(document.tenant, "tenant"),
         "record": msgspec.to_builtins(_fit(document)),
         "unused": [0.0, 0.0],
     }
 
 
 def _fit(document: Document) -> Document:
-    """Cut the texts of a record that have no limit of their own."""
+    """Cut the texts of a record so that the whole fits into a JSON field, however much of it must be escaped."""
     failure = document.failure
     if failure:
-        failure = replace(failure, message=cut_bytes(failure.message, _MESSAGE_BYTES))
-    return replace(document, title=cut(document.title, "title"), failure=failure)
+        failure = replace(
+            failure,
+            message=cut_bytes(failure.message, _MESSAGE_BYTES),
+            request_id=cut_bytes(failure.request_id, _NAME_BYTES),
+        )
+    return replace(
+        document,
+        bucket=cut(document.bucket, "bucket"),
+        key=cut_bytes(document.key, _KEY_BYTES),
+        title=cut_bytes(document.title, _TITLE_BYTES),
+        tenant=cut(document.tenant, "tenant"),
+        tenant_from=cut_bytes(document.tenant_from, _NAME_BYTES),
+        warnings=_fit_warnings(document.warnings),
+        failure=failure,
+    )
+
+
+def _fit_warnings(warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """As many warnings as fit; the last one says how many were left out."""
+    kept: list[str] = []
+    left = _WARNINGS_BYTES
+    for warning in warnings:
+        left -= len(msgspec.json.encode(cut_bytes(warning, _WARNINGS_BYTES)))
+        if left < 0:
+            return (*kept, f"{len(warnings) - len(kept)} more warnings were left out.")
+        kept.append(cut_bytes(warning, _WARNINGS_BYTES))
+    return tuple(kept)
 
 
 def _read_document(row: dict[str, Any]) -> Document:

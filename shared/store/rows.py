@@ -8,11 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from shared.domain.models import Chunk, Location, SearchHit
-from shared.store.schema import MAX_BYTES, MAX_JSON_BYTES, cut, cut_bytes
+from shared.store.schema import MAX_BYTES, MAX_JSON_BYTES, check_json, check_text, cut, cut_bytes
 from shared.store.words import build_words
 
 # Of one heading; a path of any depth must fit into a JSON field.
 _HEADING_BYTES = 1_024
+_INTEGERS = range(-(1 << 63), 1 << 63)
 
 
 class ChunkRow(Struct, frozen=True):
@@ -66,6 +67,21 @@ def make_row(row: ChunkRow, *, with_words: bool) -> dict[str, Any]:
         "row_digest": row.row_digest,
         "vector": list(row.vector),
     }
+
+
+def check_row(row: ChunkRow) -> None:
+    """Check that Milvus will accept a row, whatever its vector will be: before anything is billed for it.
+
+    Raises:
+        ValueError: a field exceeds its limit or cannot be encoded; the message names it and the limit.
+    """
+    for name, value in make_row(row, with_words=False).items():  # words are cut to their limit
+        if isinstance(value, str):
+            check_text(name, value)
+        elif isinstance(value, dict):
+            check_json(name, value)
+        elif isinstance(value, int) and value not in _INTEGERS:
+            raise ValueError(f"{name} has more than 64 bits")
 
 
 def fit_names(names: tuple[str, ...]) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
@@ -146,6 +147,34 @@ def explain_mismatch(alias: str, target: str, space: Space) -> str:
     )
 
 
+def check_text(field: str, value: str) -> None:
+    """Check that a text fits into its field.
+
+    Raises:
+        ValueError: it is too long or is no Unicode text; the message names the field.
+    """
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"{field} holds half of a character") from None
+    if size > MAX_BYTES[field]:
+        raise ValueError(f"{field} has {size} bytes; {MAX_BYTES[field]} are allowed")
+
+
+def check_json(field: str, value: Any) -> None:
+    """Check that a value fits into a JSON field.
+
+    Raises:
+        ValueError: it is too large or cannot be encoded; the message names the field.
+    """
+    try:
+        size = len(msgspec.json.encode(value))
+    except (TypeError, UnicodeEncodeError, OverflowError):
+        raise ValueError(f"{field} cannot be written as JSON") from None
+    if size > MAX_JSON_BYTES:
+        raise ValueError(f"{field} has {size} bytes of JSON; {MAX_JSON_BYTES} are allowed")
+
+
 def cut(text: str, field: str) -> str:
     """Cut ``text`` at a character so that it fits into the field."""
     return cut_bytes(text, MAX_BYTES[field])
@@ -153,8 +182,8 @@ def cut(text: str, field: str) -> str:
 
 def cut_bytes(text: str, limit: int) -> str:
     """Cut ``text`` at a character to at most ``limit`` bytes of UTF-8."""
-    data = text.encode("utf-8", "replace")
-    return text if len(data) <= limit else data[:limit].decode("utf-8", "ignore")
+    data = text.encode("utf-8", "replace")  # half of a character, which Milvus refuses, becomes a question mark
+    return data[:limit].decode("utf-8", "ignore")
 
 
 def _text(name: str, **options: Any) -> FieldSchema:

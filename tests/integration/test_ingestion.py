@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,15 @@ import pytest
 from shared.domain.errors import ConfigurationError, DocumentError, PlatformError, RequestError, TransientError
 from shared.domain.models import Document, DocumentState, Location, ObjectKey
 from shared.embedding.embedder import Embedder
-from shared.ingestion.bucket import Bucket
+from shared.ingestion.bucket import Bucket, ChangedError
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.ingestion.indexing import Outcome, Result
 from shared.retrieval.query import Mode, SearchQuery
 from shared.retrieval.searching import Retrieval
+from shared.runtime.credentials import Credentials, use_credentials
 from shared.runtime.retrying import Deadline
-from shared.runtime.settings import IngestionSettings
+from shared.runtime.settings import IngestionSettings, Secret
 from shared.store.expressions import equals
 from shared.store.schema import Space
 from shared.store.store import Store
@@ -251,14 +253,22 @@ def test_a_key_that_arrives_percent_encoded_is_understood(world: World) -> None:
     assert world.texts("a b/文.txt") == ["Some content."]
 
 
-def test_a_key_the_settings_no_longer_include_is_taken_out(world: World) -> None:
-    world.oss.put("old/a.txt", "Old place.")
-    world.converge("old/a.txt")
-    bucket = Bucket(world.oss.settings(prefix="new/"))
-    narrowed = Ingestion(bucket, world.embedder, world.store, IngestionSettings(max_deleted_share=1.0))
-    assert narrowed.reconcile(soon()).orphaned == ("old/a.txt",)
-    assert world.document("old/a.txt") is None
-    assert world.texts("old/a.txt") == []
+@pytest.mark.every_milvus
+def test_two_deployments_on_one_bucket_leave_each_others_documents_alone(world: World) -> None:
+    everything = IngestionSettings(max_deleted_share=1.0)
+    deployments = [
+        Ingestion(Bucket(world.oss.settings(**filters)), world.embedder, world.store, everything)
+        for filters in ({"prefix": "one/"}, {"prefix": "two/", "suffix": ".txt"}, {"prefix": "two/", "suffix": ".md"})
+    ]
+    for name in ("one/a.txt", "two/b.txt", "two/c.md"):
+        world.oss.put(name, f"The content of {name}.")
+    for _ in range(2):
+        reports = [deployment.reconcile(soon()) for deployment in deployments]
+    assert [(report.listed, report.stale, report.orphaned) for report in reports] == [(1, (), ())] * 3
+    world.oss.remove("two/b.txt")
+    assert [deployment.reconcile(soon()).orphaned for deployment in deployments] == [(), ("two/b.txt",), ()]
+    assert world.texts("one/a.txt") == ["The content of one/a.txt."]
+    assert world.texts("two/c.md") == ["The content of two/c.md."]
 
 
 def test_a_reconcile_notices_chunks_that_are_gone_and_that_nobody_owns(world: World) -> None:
@@ -530,3 +540,102 @@ def test_an_object_that_drips_costs_no_more_than_the_time_there_is(world: World,
         bucket.download(state, tmp_path / "object", 1 << 20, Deadline.after(4))
     assert caught.value.code == "deadline_exceeded"
     assert time.monotonic() - started < 150
+
+
+FILM = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.txt", "film"])
+def test_a_large_file_that_no_parser_reads_is_not_downloaded(world: World, name: str, monkeypatch: Any) -> None:
+    world.oss.put(name, FILM + bytes(4 << 20))
+    monkeypatch.setattr(Bucket, "download", lambda *_: pytest.fail("the film was downloaded"))
+    failure = world.converge(name).failure
+    assert failure is not None
+    assert failure.code in ("unsupported_format", "format_mismatch")
+    assert "film" in failure.message
+
+
+def test_the_head_of_an_object_is_a_ranged_read_of_its_version(world: World) -> None:
+    world.oss.put("a.txt", "0123456789" * 10_000)
+    bucket = Bucket(world.oss.settings())
+    state = bucket.state(world.key("a.txt"), soon())
+    assert state is not None
+    assert bucket.read_head(state, 15, soon()) == b"012345678901234"
+    world.oss.put("a.txt", "Another version.")
+    with pytest.raises(ChangedError):
+        bucket.read_head(state, 15, soon())
+
+
+def test_a_large_document_is_still_read_whole(world: World) -> None:
+    content = "\n\n".join(f"Paragraph {i} is about subject {i * 13}." for i in range(3_000))
+    assert len(content) > 1 << 16
+    world.oss.put("large.txt", content)
+    assert world.converge("large.txt").outcome is Outcome.INDEXED
+
+
+def reconcile_at_once(ingestions: list[Ingestion]) -> list[Report]:
+    with ThreadPoolExecutor(len(ingestions)) as pool:
+        return list(pool.map(lambda ingestion: ingestion.reconcile(Deadline.after(300)), ingestions))
+
+
+@pytest.mark.every_milvus
+@pytest.mark.parametrize(("documents", "paragraphs"), [(2, 300), (40, 8)])
+def test_two_reconciles_side_by_side_bill_each_chunk_once(world: World, documents: int, paragraphs: int) -> None:
+    for i in range(documents):
+        text = "\n\n".join(f"Document {i} says in paragraph {j} that {i * j} is a number." for j in range(paragraphs))
+        world.oss.put(f"{i}.txt", text)
+    world.dashscope.tune(latency_ms=50)
+    settings = IngestionSettings(chunk_tokens=64)
+    reports = reconcile_at_once(
+        [Ingestion(Bucket(world.oss.settings()), world.embedder, world.store, settings) for _ in range(2)]
+    )
+    assert all(report.unfinished == () and report.left == 0 for report in reports)
+    chunks = sum(len(world.texts(f"{i}.txt")) for i in range(documents))
+    assert chunks > documents
+    assert world.dashscope.usage()["rows"] <= 1.05 * chunks
+
+
+def test_the_credentials_of_the_invocation_are_used_and_else_those_of_the_environment(world: World) -> None:
+    world.oss.put("a.txt", "Text.")
+    expired = Bucket(world.oss.settings(security_token=Secret("local.old.1")))
+    with pytest.raises(TransientError, match="oss_credentials_expired"):
+        expired.state(world.key("a.txt"), soon())
+    fresh = Credentials(Secret("STS.1"), Secret("secret"), Secret(f"local.new.{int(time.time()) + 3_600}"))
+    with use_credentials(fresh):
+        assert expired.state(world.key("a.txt"), soon()) is not None
+    with pytest.raises(TransientError, match="oss_credentials_expired"):
+        expired.state(world.key("a.txt"), soon())
+
+
+def test_credentials_that_expire_in_the_middle_of_a_document_cost_nothing(world: World, caplog: Any) -> None:
+    world.oss.put("a.txt", ENGLISH)
+    tokens = [f"local.{name}.{int(time.time()) + 3_600}" for name in ("first", "second")]
+
+    # The first token expires when the first chunks are written.
+    write = world.store.chunks.write
+
+    def expire(*arguments: Any) -> None:
+        write(*arguments)
+        world.oss.expire(tokens[0])
+
+    world.store.chunks.write = expire  # type: ignore[method-assign,assignment]
+    event = ObjectEvent(world.key("a.txt"), "ObjectCreated:PutObject")
+    with caplog.at_level("DEBUG"):
+        first, second = (Credentials(Secret("STS.1"), Secret("hidden-secret"), Secret(token)) for token in tokens)
+        with use_credentials(first), pytest.raises(TransientError, match="oss_credentials_expired"):
+            world.ingestion.handle([event], soon())
+        billed = world.dashscope.usage()["rows"]
+        with use_credentials(second):
+            (result,) = world.ingestion.handle([event], soon())
+    assert isinstance(result, Result)
+    assert result.outcome is Outcome.UNCHANGED
+    assert world.dashscope.usage()["rows"] == billed == result.chunks
+    assert not any(word in f"{vars(entry)}" for entry in caplog.records for word in (*tokens, "hidden-secret"))
+
+
+def test_an_event_about_a_folder_is_acknowledged(world: World) -> None:
+    world.oss.put("reports/", "")
+    (result,) = world.ingestion.handle([ObjectEvent(world.key("reports/"), "ObjectCreated:PutObject")], soon())
+    assert isinstance(result, Result)
+    assert result.outcome is Outcome.IGNORED
+    assert world.document("reports/") is None

@@ -223,30 +223,62 @@ def test_more_rows_than_one_answer_takes_are_all_read(store: Store, name: str, m
     assert len(dict(store.chunks.read_positions(written[0].chunk.document_id, soon()))) == 60
 
 
-def test_a_page_of_records_is_counted_and_ordered_however_many_there_are(
-    store: Store, name: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sorted_at_once", [2_000, 2, 9])  # really 2,000: too slow to exceed here
+def test_pages_of_records_come_in_the_order_of_their_keys_however_many_there_are(
+    store: Store, name: str, monkeypatch: pytest.MonkeyPatch, sorted_at_once: int
 ) -> None:
-    """By key while they are few; of more by id, without reading all of them."""
-    keys = [f"{name}/{i:02}" for i in range(60)]
-    written = [
-        Document(ObjectKey("bucket", key).document_id, "bucket", key, DocumentState.INDEXED, "E1", tenant=f"t{i % 2}")
-        for i, key in enumerate(keys)
-    ]
+    monkeypatch.setattr("shared.store.registry._MAX_SORTED", sorted_at_once)
+    monkeypatch.setattr("shared.store.registry._SAMPLED", 10)
+    keys = sorted(f"{name}/{part}{i:02}" for i in range(20) for part in ("a", "B", "报告 '\"\\"))
+    written = [record(key, tenant=f"t{i % 2}") for i, key in enumerate(keys)]
     store.registry.write(written, soon())
     store.registry.read_all("", soon())  # a Strong read: what it saw, every later read sees
     mine = compile_filter({"prefix": {"key": f"{name}/"}})
-    page, total = store.registry.read_page(mine, 50, 20, soon())
-    assert ([document.key for document in page], total) == (keys[50:], 60)
-    odd, total = store.registry.read_page(f'({mine}) and (tenant == "t1")', 0, 5, soon())
-    assert ([document.key for document in odd], total) == (keys[1:10:2], 30)
-    monkeypatch.setattr("shared.store.registry._MAX_SORTED", 2)  # really 2,000: too slow to fill here
-    paged = [id_ for start in range(0, 63, 7) for id_ in ids_of(store.registry.read_page(mine, start, 7, soon()))]
-    assert paged == sorted(document.id for document in written)
+    assert list_keys(store, mine, 7) == keys
+    assert list_keys(store, f'({mine}) and (tenant == "t1")', 5) == keys[1::2]
+    whole = store.registry.read_page(mine, None, 60, soon())
+    assert (len(whole.documents), whole.total, whole.last) == (60, 60, None)
+    empty = store.registry.read_page(f'({mine}) and (tenant == "none")', None, 5, soon())
+    assert (empty.documents, empty.total, empty.last) == ([], 0, None)
 
 
-def ids_of(page: tuple[list[Document], int]) -> list[str]:
-    assert page[1] == 60
-    return [document.id for document in page[0]]
+def test_pages_show_no_record_twice_while_records_come_and_go(store: Store, name: str) -> None:
+    keys = [f"{name}/{i:02}" for i in range(20)]
+    store.registry.write(list(map(record, keys)), soon())
+    store.registry.read_all("", soon())
+    mine = compile_filter({"prefix": {"key": f"{name}/"}})
+    first = store.registry.read_page(mine, None, 8, soon())
+    store.registry.delete([ObjectKey("bucket", key).document_id for key in keys[5:10]], soon())
+    store.registry.write([record(f"{name}/00-new"), record(f"{name}/15-new")], soon())
+    store.registry.read_all("", soon())
+    second = store.registry.read_page(mine, first.last, 20, soon())
+    assert [document.key for document in first.documents] == keys[:8]
+    assert [document.key for document in second.documents] == [*keys[10:16], f"{name}/15-new", *keys[16:]]
+
+
+def test_a_key_that_two_buckets_have_is_listed_twice_and_once_each(store: Store, name: str) -> None:
+    written = [record(f"{name}/{i}", bucket=bucket) for i in range(3) for bucket in ("one", "two")]
+    store.registry.write(written, soon())
+    store.registry.read_all("", soon())
+    mine = compile_filter({"prefix": {"key": f"{name}/"}})
+    assert list_keys(store, mine, 1) == sorted(document.key for document in written)
+
+
+def record(key: str, *, bucket: str = "bucket", tenant: str = "") -> Document:
+    return Document(ObjectKey(bucket, key).document_id, bucket, key, DocumentState.INDEXED, "E1", tenant=tenant)
+
+
+def list_keys(store: Store, condition: str, limit: int) -> list[str]:
+    found: list[str] = []
+    after = None
+    while True:
+        page = store.registry.read_page(condition, after, limit, soon())
+        found += [document.key for document in page.documents]
+        after = page.last
+        if after is None:
+            assert page.total == len(found)
+            return found
+        assert len(page.documents) == limit
 
 
 INJECTIONS = ['x" or key != "', "x' or key != '", 'x\\" or key != \\"', "x\\", '") or (key != "', "%", "*", "{key}"]
@@ -362,3 +394,34 @@ def test_a_server_that_never_speaks_costs_its_timeout_and_no_more() -> None:
         with pytest.raises(TransientError):
             Store(settings, SPACE).check(Deadline.after(4))
         assert time.monotonic() - started < 60
+
+
+def test_a_collection_that_an_administrator_released_is_loaded_again(fresh_milvus: MilvusSettings) -> None:
+    from pymilvus import MilvusClient
+
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    rows = chunk_rows("a.txt", ["Released."])
+    write(store, rows)
+    administrator = MilvusClient(fresh_milvus.uri, token=fresh_milvus.token.reveal())
+    for name in (store.chunks.name, store.registry.name):
+        administrator.release_collection(name)
+    administrator.close()
+    assert [hit.text for hit in store.chunks.search_dense(rows[0].vector, 5, "", soon())] == ["Released."]
+    assert store.registry.read(rows[0].chunk.document_id, soon()) is None
+    assert list(dict(store.chunks.read_positions(rows[0].chunk.document_id, soon()))) == [rows[0].chunk.id]
+
+
+def test_a_collection_that_cannot_be_loaded_is_named_as_the_cause(
+    fresh_milvus: MilvusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pymilvus import MilvusClient
+
+    store = Store(fresh_milvus, SPACE)
+    store.prepare(soon())
+    administrator = MilvusClient(fresh_milvus.uri, token=fresh_milvus.token.reveal())
+    administrator.release_collection(store.chunks.name)
+    administrator.close()
+    monkeypatch.setattr(MilvusClient, "load_collection", lambda *_, **__: None)
+    with pytest.raises(TransientError, match=r"milvus_not_loaded.*load_collection"):
+        store.chunks.search_dense([1.0] + [0.0] * 63, 5, "", soon())

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import flask
 import pytest
 import requests
 import tenacity
+from msgspec import Struct
 
 from local import processes
 from local.stack import PROJECT
-from shared.domain.errors import ConfigurationError, TransientError
+from shared.domain.errors import ConfigurationError, RequestError, TransientError
 from shared.runtime import logs
-from shared.runtime.auth import Authenticator
+from shared.runtime.auth import Authenticator, Scope
+from shared.runtime.connection import bounded_session
+from shared.runtime.keyfile import KeyFile
+from shared.runtime.origins import read_origins
+from shared.runtime.request import read_body
 from shared.runtime.responses import answer
+from shared.runtime.settings.access import AccessSettings
 from shared.runtime.web import Application
 
 if TYPE_CHECKING:
@@ -183,6 +192,11 @@ def test_garbage_is_looked_for_once_the_start_is_over_and_only_in_what_requests_
         ({"Authorization": "Bearer"}, 401),
         ({"x-api-key": "secret-1"}, 200),
         ({"Authorization": "Bearer secret-2"}, 200),
+        ({"Authorization": "bearer secret-2"}, 200),
+        ({"Authorization": "BEARER   secret-2 "}, 200),
+        ({"Authorization": "secret-2"}, 401),
+        ({"Authorization": "Bearersecret-2"}, 401),
+        ({"Authorization": "Token secret-2"}, 401),
     ],
 )
 def test_only_a_known_key_lets_in(headers: dict[str, str], status: int) -> None:
@@ -247,3 +261,169 @@ def test_no_header_makes_an_event_of_a_call_from_outside(host: str, path: str) -
 def test_what_ends_an_instance_cannot_be_called_from_outside() -> None:
     assert client().get("/pre-stop", headers={"x-fc-control-path": "/http-invoke"}).status_code == 404
     assert client().get("/pre-stop").status_code == 200
+
+
+def test_a_call_that_was_queued_is_refused() -> None:
+    for value in ("Async", "async"):
+        for key in ({}, {"x-api-key": "secret"}):
+            response = client("secret").get("/data", headers={"x-fc-invocation-type": value, **key})
+            assert (response.status_code, response.get_json()["error"]["code"]) == (400, "asynchronous_call")
+    sync = {"x-fc-invocation-type": "Sync", "x-api-key": "secret"}
+    assert client("secret").get("/data", headers=sync).status_code == 200
+    invoke = {**INVOKE, "x-fc-invocation-type": "Async"}  # an event is what it is meant for
+    assert client(on_event=lambda *_: {}).post("/invoke", data=b"{}", headers=invoke).status_code == 200
+
+
+HASHED = "sha256:" + hashlib.sha256(b"secret").hexdigest()
+
+
+@pytest.mark.parametrize("entry", [HASHED, HASHED.upper().replace("SHA256", "sha256"), f"{HASHED}@acme"])
+def test_a_hash_stands_for_its_key(entry: str) -> None:
+    application = client(entry)
+    assert application.get("/data", headers={"x-api-key": "secret"}).status_code == 200
+    for wrong in (HASHED, HASHED.removeprefix("sha256:"), entry, "secret@acme"):
+        assert application.get("/data", headers={"x-api-key": wrong}).status_code == 401
+
+
+@pytest.mark.parametrize("entry", ["sha256:", "sha256:abc", "sha256:" + "g" * 64, HASHED + "0", HASHED[:-1]])
+def test_a_hash_that_is_none_is_refused_at_start(entry: str) -> None:
+    with pytest.raises(ValueError, match="64 hexadecimal digits") as caught:
+        Authenticator([entry])
+    assert entry not in str(caught.value) or entry == "sha256:"
+
+
+def test_thousands_of_keys_come_from_a_file_and_change_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("shared.runtime.keyfile.clock.monotonic", lambda: now[0])
+    file = tmp_path / "keys"
+    file.write_text("# keys\n\n" + "\n".join(f"key-{i}@tenant-{i}" for i in range(10_000)) + f"\r\n{HASHED}\n")
+    authenticator = Authenticator(["other"], KeyFile(str(file)))
+    assert authenticator.authenticate("", "key-9999").tenants == frozenset({"tenant-9999"})
+    assert authenticator.find("", "secret") == authenticator.find("", "other") == Scope()
+    assert authenticator.find("", "# keys") is None
+    file.write_text("key-new\n")
+    assert authenticator.find("", "key-5") is not None
+    now[0] = 100
+    assert (authenticator.find("", "key-5"), authenticator.find("", "key-new")) == (None, Scope())
+    file.write_text("sha256:nonsense\n")
+    now[0] = 200
+    assert authenticator.find("", "key-new") == Scope()
+    assert caplog.records[-1].getMessage() == "api_keys_unreadable"
+    file.unlink()
+    now[0] = 3_600
+    assert authenticator.find("", "key-new") == Scope()
+    now[0] = 4_000
+    with pytest.raises(TransientError, match="keys_unavailable"):
+        authenticator.find("", "key-new")
+    assert authenticator.find("", "other") == Scope()
+    file.write_text("key-new\n")
+    now[0] = 4_100
+    assert authenticator.find("", "key-new") == Scope()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"# nothing\n", b"a\n" * 50_001, b"x" * 9_000_000, b"sha256:x\n"])
+def test_a_file_without_usable_keys_is_refused_at_start(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "keys"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="API_KEYS"):
+        AccessSettings(keys_file=str(file)).authenticator()
+
+
+CORS = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+
+
+def browser(origins: str) -> FlaskClient:
+    application = Application(
+        "test", authenticator=Authenticator(["secret"]), prepare=lambda _: None, origins=read_origins(origins)
+    )
+    application.flask.get("/data")(data)
+    return application.flask.test_client()
+
+
+def test_no_page_of_another_site_may_call_by_default() -> None:
+    headers = {"Origin": "https://app.example.com"}
+    assert browser("").options("/data", headers={**headers, **CORS}).status_code == 401
+    answered = browser("").get("/data", headers={**headers, "x-api-key": "secret"})
+    assert not any(name.startswith("Access-Control") for name in dict(answered.headers))
+
+
+@pytest.mark.parametrize("origins", ["https://app.example.com", "http://a.example, https://APP.example.com", "*"])
+def test_pages_of_the_origins_in_the_settings_may_call(origins: str) -> None:
+    headers = {"Origin": "https://app.example.com"}
+    asked = browser(origins).options("/data", headers={**headers, **CORS})
+    assert asked.status_code == 204
+    assert "Authorization" in asked.headers["Access-Control-Allow-Headers"]
+    for response in (
+        asked,
+        browser(origins).get("/data", headers={**headers, "x-api-key": "secret"}),
+        browser(origins).get("/data", headers=headers),
+    ):
+        assert response.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
+        assert "Origin" in response.headers["Vary"]
+    if origins != "*":
+        other = {"Origin": "https://app.example.com.evil.example"}
+        assert browser(origins).options("/data", headers={**other, **CORS}).status_code == 401
+        assert "Access-Control-Allow-Origin" not in browser(origins).get("/data", headers=other).headers
+
+
+@pytest.mark.parametrize("origins", ["app.example.com", "https://app.example.com/", "https://a b", "ftp://x", "null"])
+def test_an_origin_that_is_none_is_refused_at_start(origins: str) -> None:
+    with pytest.raises(ValueError, match="CORS_ORIGINS"):
+        read_origins(origins)
+
+
+def test_every_405_says_what_is_allowed() -> None:
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "FROB", "TRACE"):
+        response = client().open("/data", method=method)
+        assert response.status_code == 405
+        assert response.headers["Allow"] == "GET, HEAD"
+
+
+class Asked(Struct, forbid_unknown_fields=True):
+    texts: list[str]
+    size: int = 5
+    kind: Literal["a", "b"] = "a"
+
+
+def read(body: bytes, most: int = 10) -> Any:
+    with flask.Flask("test").test_request_context(data=body, method="POST"):
+        return read_body(Asked, most)
+
+
+@pytest.mark.parametrize("field", ["size", "kind"])
+@pytest.mark.parametrize("null", ["null", " null ", "\tnull\n"])
+def test_null_counts_as_left_out(field: str, null: str) -> None:
+    assert read(f'{{"texts": ["null", "\\u00e4"], "{field}":{null}}}'.encode()) == Asked(["null", "ä"])
+
+
+@pytest.mark.parametrize("body", [b'{"texts": null}', b'{"texts": ["a", null]}', b'{"texts": [], "x": null}', b"null"])
+def test_null_is_refused_where_a_value_is_needed(body: bytes) -> None:
+    with pytest.raises(RequestError, match="invalid_request"):
+        read(body)
+
+
+@pytest.mark.parametrize("text", ["", '"', "\\", '\\"', "\\\\", 'a"b"c', "é\n\t"])
+def test_texts_are_counted_whatever_they_hold(text: str) -> None:
+    many = json.dumps({"texts": [text] * 400}).encode()
+    assert len(read(many, 400).texts) == 400
+    with pytest.raises(RequestError, match="too_many_texts"):
+        read(many, 250)
+
+
+def test_a_lost_connection_is_noticed_within_half_a_minute() -> None:
+    adapter = bounded_session("http://127.0.0.1", 1).get_adapter("http://127.0.0.1")
+    options = dict(option[1:] for option in adapter.poolmanager.connection_pool_kw["socket_options"])  # type: ignore[attr-defined]
+    idle, interval, count = (options[getattr(socket, f"TCP_KEEP{name}")] for name in ("IDLE", "INTVL", "CNT"))
+    assert idle + interval * count <= 30
+
+
+def test_certificates_of_the_environment_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert bounded_session("https://example.com", 1).verify is True
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(name, f"/etc/{name}.pem")
+        assert bounded_session("https://example.com", 1).verify == f"/etc/{name}.pem"

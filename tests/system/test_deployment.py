@@ -235,7 +235,7 @@ def test_each_function_gets_only_the_variables_it_needs() -> None:
         *("MILVUS_URI", "MILVUS_TOKEN", "MILVUS_DATABASE", "MILVUS_COLLECTION"),
     }
     bucket = {"OSS_BUCKET", "OSS_PREFIX", "OSS_SUFFIX", "OSS_REGION", "OSS_ENDPOINT", "RECONCILE_MAX_DELETED_SHARE"}
-    access = {"API_KEYS", "ALLOW_ANONYMOUS", "PUBLIC_DOMAIN"}
+    access = {"API_KEYS", "API_KEYS_FILE", "ALLOW_ANONYMOUS", "CORS_ORIGINS", "PUBLIC_DOMAIN"}
     functions = load(DEPLOYMENT, {}).functions
     assert {name: set(function.environment_variables) for name, function in functions.items()} == {
         "embed": common | access | {"RECORD_COLLECTIONS", "TENANT_FROM"},

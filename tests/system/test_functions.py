@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import concurrent.futures
+import gzip
 import json
 import os
 import shutil
@@ -173,6 +174,142 @@ def test_openai_errors_have_openais_shape(client: openai.OpenAI) -> None:
     assert (caught.value.code, caught.value.type) == ("text_empty", "invalid_request_error")
 
 
+def test_openai_clients_find_the_model(client: openai.OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == ["text-embedding-v4"]
+    assert client.models.retrieve("text-embedding-v4").object == "model"
+    with pytest.raises(openai.NotFoundError) as unknown:
+        client.models.retrieve("gpt-unknown")
+    assert unknown.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize("ids", [[1, 2, 3], [[1, 2], [3]]])
+def test_token_ids_are_refused_with_the_way_out(client: openai.OpenAI, ids: Any) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.embeddings.create(model="text-embedding-v4", input=ids)
+    assert caught.value.code == "token_ids_unsupported"
+    assert "check_embedding_ctx_length=False" in caught.value.message
+
+
+def test_openai_clients_may_send_as_many_texts_as_to_openai(client: openai.OpenAI) -> None:
+    assert len(client.embeddings.create(model="text-embedding-v4", input=["a"] * 2_048, dimensions=64).data) == 2_048
+
+
+OPENAI = {"model": "text-embedding-v4", "input": "hello"}
+LEFT_OUT = ("encoding_format", "dimensions", "dimension", "text_type", "input_type", "user")
+
+
+def openai_vector(running: Stack, **fields: Any) -> list[float]:
+    answer = requests.post(f"{running.url}/v1/embeddings", json={**OPENAI, **fields}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["data"][0]["embedding"])
+
+
+def test_null_counts_as_left_out_wherever_a_field_is_optional(running: Stack) -> None:
+    assert openai_vector(running, **dict.fromkeys(LEFT_OUT)) == openai_vector(running)
+    optional = dict.fromkeys(("text_type", "dimension", "output_type", "instruct", "too_long"))
+    answer = requests.post(f"{running.url}/embed", json={"texts": ["null"], **optional}, timeout=30)
+    assert (answer.status_code, answer.json()["dimension"]) == (200, 512)
+    optional = dict.fromkeys(
+        ("top_k", "offset", "mode", "filter", "min_score", "context", "group_by", "group_size", "rerank", "tenant")
+    )
+    assert requests.post(f"{running.url}/search", json={"query": "null", **optional}, timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("size", [{"dimensions": 64}, {"dimension": 64}, {"dimensions": "64"}, {"dimension": "64"}])
+def test_the_size_is_honoured_by_either_name(running: Stack, size: dict[str, Any]) -> None:
+    assert len(openai_vector(running, **size)) == 64
+
+
+def test_queries_get_the_vectors_of_queries(running: Stack) -> None:
+    body = {"texts": ["hello"], "text_type": "query"}
+    query = requests.post(f"{running.url}/embed", json=body, timeout=30).json()["embeddings"][0]["embedding"]
+    document = openai_vector(running)
+    assert query != document
+    for fields in ({"text_type": "query"}, {"input_type": "query"}, {"input_type": "search_query"}):
+        assert openai_vector(running, **fields) == query
+    for fields in ({"text_type": "document"}, {"input_type": "search_document"}, {"input_type": "passage"}):
+        assert openai_vector(running, **fields) == document
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dimensions": "many"}, {"dimensions": 77}, {"dimension": 77}, {"dimension": "²"}, {"dimensions": "9" * 99},
+        {"dimensions": 64, "dimension": 128}, {"text_type": "poem"}, {"input_type": 5}, {"encoding_format": "odd"},
+        {"text_type": "query", "input_type": "document"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_honoured_is_refused(running: Stack, fields: dict[str, Any]) -> None:
+    answer = requests.post(f"{running.url}/v1/embeddings", json={**OPENAI, **fields}, timeout=30)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
+def test_documents_are_paged_by_a_cursor(running: Stack, folder: Path) -> None:
+    names = [f"paged-{name}.txt" for name in ("a", "B", "c", "日", "🙂")]
+    for name in names:
+        (folder / name).write_text(f"About {name}.", "utf-8")
+    for name in names:
+        eventually(partial(settled, running, name))
+    seen, after = [], ""
+    while after is not None:
+        parameters: dict[str, Any] = {"prefix": "paged-", "limit": 2, "after": after}
+        page = requests.get(f"{running.url}/documents", params=parameters, timeout=30).json()
+        seen += [document["key"] for document in page["documents"]]
+        assert page["total"] == len(names)
+        after = page["next"]
+    assert seen == sorted(names)
+    for wrong in ("x", "é", "WyJhIl0", "5"):
+        answer = requests.get(f"{running.url}/documents", params={"after": wrong}, timeout=30)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_cursor")
+    for name in names:
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize("size", [4_100, 9_000, 30_000])
+def test_a_link_longer_than_function_compute_takes_is_refused_in_json(running: Stack, size: int) -> None:
+    answer = requests.get(f"{running.url}/search?q={'a' * size}", timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (414, "link_too_long")
+
+
+def test_an_encoded_body_is_refused_at_once_through_the_gateway_too(running: Stack) -> None:
+    started = time.monotonic()
+    for data in (gzip.compress(json.dumps({"query": "x"}).encode()), b"no gzip"):
+        answer = requests.post(f"{running.url}/search", data, headers={"Content-Encoding": "gzip"}, timeout=60)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_encoding")
+    assert time.monotonic() - started < 20
+
+
+def test_answers_are_compressed_through_the_gateway_too(running: Stack) -> None:
+    with requests.get(f"{running.url}/openapi.json", timeout=30, stream=True) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert json.loads(gzip.decompress(answer.raw.read(decode_content=False)))["openapi"]
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/documents", "/search?q=ferry", "/openapi.json", "/v1/models"])
+def test_head_works_where_get_does(running: Stack, path: str) -> None:
+    answer = requests.head(f"{running.url}{path}", timeout=30)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/search"), ("GET", "/mcp"), ("GET", "/embed"), ("POST", "/documents"), ("FROB", "/")]
+)
+def test_every_405_says_what_is_allowed(running: Stack, method: str, path: str) -> None:
+    answer = requests.request(method, f"{running.url}{path}", timeout=30)
+    assert answer.status_code == 405
+    assert answer.headers["Allow"]
+
+
+def test_a_call_that_function_compute_queues_is_refused_without_work(running: Stack) -> None:
+    port = next(f["port"] for f in status(running) if f["name"].endswith("embed"))
+    headers = {"X-Fc-Invocation-Type": "Async"}
+    queued = requests.post(f"{running.url}/embed", json={"texts": ["later"]}, headers=headers, timeout=30)
+    assert (queued.status_code, queued.content) == (202, b"")
+    assert queued.headers["x-fc-request-id"]
+    answer = requests.post(f"http://127.0.0.1:{port}/embed", json={"texts": ["later"]}, headers=headers, timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "asynchronous_call")
+
+
 BAD_EMBED: dict[str, Any] = {
     "not JSON": b"{texts",
     "a list": [],
@@ -183,7 +320,8 @@ BAD_EMBED: dict[str, Any] = {
     "an empty text": {"texts": ["a", ""]},
     "a blank text": {"texts": [" \n"]},
     "too long": {"texts": ["word " * 9_000]},
-    "too many": {"texts": ["a"] * 2_001},
+    "too many": {"texts": ["a"] * 2_049},
+    "far too many": {"texts": ["a"] * 500_000},
     "unknown field": {"texts": ["a"], "colour": "red"},
     "unknown dimension": {"texts": ["a"], "dimension": 77},
     "dimension 0": {"texts": ["a"], "dimension": 0},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import jsonschema
-import mcp_types
+import mcp_types._v2026_07_28
 import pytest
 import requests
 from mcp.client.client import Client
@@ -67,7 +68,7 @@ def spoken(running: Stack, talk: Callable[[Client], Awaitable[Any]], key: str = 
     return asyncio.run(connect())
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
 def test_the_official_client_finds_and_uses_the_tools(running: Stack, mode: str) -> None:
     async def talk(client: Client) -> Any:
         tools = (await client.list_tools()).tools
@@ -87,6 +88,129 @@ def test_the_official_client_finds_and_uses_the_tools(running: Stack, mode: str)
     assert read.structured_content["document"]["key"] in FILES
     assert read.structured_content["total"] == 1
     assert "ferry" in read.content[0].text
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_model_may_name_every_argument_and_write_values_as_text(running: Stack, mode: str) -> None:
+    nulls = dict.fromkeys(
+        ("top_k", "offset", "mode", "filter", "min_score", "context", "group_by", "group_size", "rerank", "tenant")
+    )
+    texts = {"top_k": "1", "offset": "0", "rerank": "false", "context": "1", "min_score": "0", "group_size": "2"}
+    filtered = {"filter": '{"prefix": {"key": "acme/"}}'}
+
+    async def talk(client: Client) -> Any:
+        asked = [{"query": "ferry", **fields} for fields in (nulls, texts, filtered)]
+        answers = [await client.call_tool("search", arguments) for arguments in asked]
+        id_ = answers[0].structured_content["hits"][0]["document"]["id"]
+        reads = [{"id": id_, "offset": None, "limit": None}, {"id": id_, "offset": "0", "limit": "1"}]
+        return answers, [await client.call_tool("get_document", arguments) for arguments in reads]
+
+    answers, reads = spoken(running, talk, mode=mode)
+    assert [(answer.is_error, len(answer.structured_content["hits"])) for answer in answers] == [
+        (False, 2), (False, 1), (False, 1),
+    ]  # fmt: skip
+    assert [(read.is_error, len(read.structured_content["chunks"])) for read in reads] == [(False, 1), (False, 1)]
+
+
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+CURRENT = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "get_document"}
+
+
+def stateless(method: str = "tools/call", meta: Any = META, **params: Any) -> dict[str, Any]:
+    params = params or {"name": "get_document", "arguments": {"id": "none"}}
+    return {"jsonrpc": "2.0", "id": 7, "method": method, "params": {**params, "_meta": meta}}
+
+
+def test_a_request_without_agreement_is_answered_by_the_newest_revision(running: Stack) -> None:
+    discovered = send(running, stateless("server/discover"), **{**CURRENT, "Mcp-Method": "server/discover"})
+    assert discovered.status_code == 200
+    mcp_types._v2026_07_28.DiscoverResult.model_validate(discovered.json()["result"])
+    listed = send(running, stateless("tools/list"), **{**CURRENT, "Mcp-Method": "tools/list"})
+    mcp_types._v2026_07_28.ListToolsResult.model_validate(listed.json()["result"])
+    encoded = "=?base64?" + base64.b64encode(b"get_document").decode() + "?="
+    for headers in (CURRENT, {**CURRENT, "Mcp-Name": encoded}):
+        called = send(running, stateless(), **headers)
+        assert called.status_code == 200
+        mcp_types._v2026_07_28.CallToolResult.model_validate(called.json()["result"])
+
+
+@pytest.mark.parametrize(
+    ("message", "headers", "status", "code"),
+    [
+        (stateless(), {**CURRENT, "Mcp-Method": "tools/list"}, 400, -32020),
+        (stateless(), {**CURRENT, "Mcp-Name": "search"}, 400, -32020),
+        (stateless(), {**CURRENT, "Mcp-Name": "=?base64?!?="}, 400, -32020),
+        (stateless(), {**CURRENT, "MCP-Protocol-Version": "2025-11-25"}, 400, -32020),
+        (stateless(), {}, 400, -32020),
+        (stateless(meta={**META, "io.modelcontextprotocol/protocolVersion": "2099-01-01"}),
+         {**CURRENT, "MCP-Protocol-Version": "2099-01-01"}, 400, -32022),
+        (stateless(meta={"io.modelcontextprotocol/protocolVersion": "2026-07-28"}), CURRENT, 400, -32602),
+        (stateless(name="drop"), {**CURRENT, "Mcp-Name": "drop"}, 400, -32602),
+        (stateless("ping"), {**CURRENT, "Mcp-Method": "ping"}, 404, -32601),
+        (stateless("initialize"), {**CURRENT, "Mcp-Method": "initialize"}, 404, -32601),
+    ],
+)  # fmt: skip
+def test_the_newest_revision_refuses_what_it_must(
+    running: Stack, message: Any, headers: dict[str, str], status: int, code: int
+) -> None:
+    answer = send(running, message, **headers)
+    assert (answer.status_code, answer.json()["error"]["code"], answer.json()["id"]) == (status, code, 7)
+
+
+def test_a_newer_version_in_the_header_of_an_agreed_session_is_served(running: Stack) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert "tools" in send(running, message, **{"MCP-Protocol-Version": "2026-07-28"}).json()["result"]
+
+
+def test_batches_are_taken_by_the_one_revision_that_has_them(running: Stack) -> None:
+    ping, note = {"jsonrpc": "2.0", "method": "ping"}, {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    batch = [{**ping, "id": 1}, note, {"id": 5}, {**ping, "id": "b", "method": "nothing"}]
+    for headers in ({}, {"MCP-Protocol-Version": "2025-03-26"}):
+        answer = send(running, batch, **headers)
+        assert answer.status_code == 200
+        assert [(each["id"], each.get("error", {}).get("code")) for each in answer.json()] == [
+            (1, None), (None, -32600), ("b", -32601),
+        ]  # fmt: skip
+        assert send(running, [note, note], **headers).status_code == 202
+        starting = [{"jsonrpc": "2.0", "id": 1, "method": "initialize"}]
+        assert send(running, starting, **headers).json()[0]["error"]["code"] == -32600
+    for version in ("2025-06-18", "2025-11-25", "2026-07-28"):
+        answer = send(running, batch, **{"MCP-Protocol-Version": version})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "is_allowed"),
+    [
+        ("http://127.0.0.1:6274", "", True),
+        ("http://localhost:3000", "", True),
+        ("http://[::1]:3000", "", True),
+        ("http://evil.example", "", False),
+        ("http://evil.example", "evil.example", False),
+        ("http://evil.example:8000", "evil.example:8000", False),
+        ("http://localhost:3000", "search.example.com", False),
+        ("https://127.0.0.1.evil.example", "", False),
+        ("null", "", False),
+        ("file://", "", False),
+        ("nonsense", "", False),
+        ("http://10.0.0.8:9000", "10.0.0.8:9000", True),
+        ("http://10.0.0.9:9000", "10.0.0.8:9000", False),
+        ("https://search-abc.cn-beijing.fcapp.run", "search-abc.cn-beijing.fcapp.run", True),
+        ("https://other.cn-beijing.fcapp.run", "search-abc.cn-beijing.fcapp.run", False),
+    ],
+)
+def test_a_page_of_another_site_cannot_speak_to_the_tools(
+    running: Stack, origin: str, host: str, is_allowed: bool
+) -> None:
+    headers = {"Origin": origin, **({"Host": host} if host else {})}
+    answer = send(running, {"jsonrpc": "2.0", "id": 1, "method": "ping"}, **headers)
+    if is_allowed:
+        assert answer.status_code == 200
+    else:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_forbidden")
 
 
 def test_what_a_tool_cannot_do_is_told_to_the_model(running: Stack) -> None:
@@ -168,9 +292,10 @@ def test_the_version_asked_for_is_spoken_if_it_is_known(running: Stack, asked: A
     [
         (b"{", 400, -32700),
         (b"\xff", 400, -32700),
-        (b'{"a":' * 100_000, 400, -32700),
+        (b'{"a":' * 50_000, 400, -32700),
         ([], 400, -32600),
-        ([{"jsonrpc": "2.0", "id": 1, "method": "ping"}], 400, -32600),
+        ("text", 400, -32600),
+        ([{"jsonrpc": "2.0", "id": 1, "method": "ping"}] * 21, 400, -32600),
         ({"id": 1, "method": "ping"}, 400, -32600),
         ({"jsonrpc": "2.0", "id": None, "method": "ping"}, 400, -32600),
         ({"jsonrpc": "2.0", "id": True, "method": "ping"}, 400, -32600),

@@ -403,11 +403,13 @@ def test_documents_beyond_the_first_thousand_are_reached(visit: Visit, running: 
 
     def listing(route: Route) -> None:
         asked = parse_qs(urlsplit(route.request.url).query)
-        first, limit = int(asked.get("offset", ["0"])[0]), int(asked["limit"][0])
+        first, limit = int(asked.get("after", ["0"])[0]), int(asked["limit"][0])
         numbers = range(first, min(first + limit, 1200))
         documents = [{**record, "id": f"{i:032x}", "key": f"{i}.txt", "title": f"Number {i}"} for i in numbers]
         total = 1200 if asked.get("state", ["indexed"]) == ["indexed"] else 0
-        route.fulfill(json={"documents": documents if total else [], "total": total, "request_id": "r"})
+        following = str(first + limit) if first + limit < total else None
+        answer = {"documents": documents if total else [], "total": total, "next": following, "request_id": "r"}
+        route.fulfill(json=answer)
 
     visit.page.route("**/documents?*", listing)
     visit.open(view="documents")

@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.errors import RequestError
 from shared.domain.models import ObjectKey
-from shared.ingestion.events import MAX_EVENT_BYTES, Action, ObjectEvent, Unknown, parse
+from shared.ingestion.events import MAX_EVENT_BYTES, Action, ObjectEvent, Selection, Unknown, parse
 from tests.events import read as read_event
 
 
@@ -149,3 +149,37 @@ def test_one_senseless_record_leaves_the_others() -> None:
 def test_what_is_no_event_at_all_is_refused(raw: bytes) -> None:
     with pytest.raises(RequestError, match="invalid_event"):
         parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("asked", "selection"),
+    [
+        ({}, Selection()),
+        ({"state": "failed", "code": "broken_file"}, Selection("failed", "broken_file")),
+        ({"prefix": "报告/", "reread": True}, Selection(prefix="报告/", reread=True)),
+        ({"id": "0" * 32, "before": 1.5}, Selection(id="0" * 32, before=1.5)),
+    ],
+    ids=str,
+)
+def test_a_retry_names_the_documents_it_is_about(asked: dict[str, Any], selection: Selection) -> None:
+    event = {"action": "retry", "dry_run": True, "seconds": 20, **asked}
+    assert parse(json.dumps(event).encode()) == (Action("retry", True, 20, selection),)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"state": "deleted"},
+        {"state": 1},
+        {"id": "a.txt"},
+        {"prefix": "x" * 2_000},
+        {"reread": "yes"},
+        {"colour": "red"},
+    ],
+    ids=str,
+)
+def test_a_retry_that_is_not_understood_is_refused_and_not_guessed(asked: dict[str, Any]) -> None:
+    (event,) = parse(json.dumps({"action": "retry", **asked}).encode())
+    assert isinstance(event, Unknown)
+    (reconcile,) = parse(json.dumps({"action": "reconcile", "state": "failed"}).encode())
+    assert isinstance(reconcile, Unknown)

@@ -10,21 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
-from shared.domain.errors import PlatformError, TransientError
-from shared.domain.models import DocumentState
-from shared.ingestion.events import Unknown
-from shared.ingestion.indexing import Outcome, Result
+from shared import parsing
+from shared.domain.errors import DocumentError, InternalError, PlatformError, TransientError
+from shared.domain.models import Claim, DocumentState, Failure
+from shared.ingestion.events import Action, Selection, Unknown
+from shared.ingestion.results import Outcome, Report, Result
 from shared.runtime import clock
 from shared.runtime.clock import ManualClock
 from shared.runtime.retrying import Deadline
-from tests.fakes import Wire
+from tests.fakes import Wire, parse_here
 from tests.simulation import Gates, World, calm, simulated, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from shared.domain.models import Document
+    from shared.domain.models import Document, ParsedDocument
 
 Answer = TypeVar("Answer")
 HOUR = 3_600
@@ -318,8 +321,8 @@ class AtWithdrawal(Wire):
         self._refused = False
 
     def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
-        answer = apply()
         self._refused |= call.startswith("dashscope")
+        answer = apply()
         if self._refused and self._happening and call == "milvus.query chunks":
             happening, self._happening = self._happening, None
             happening()
@@ -366,3 +369,333 @@ def test_a_version_that_is_refused_is_bought_once_by_each_that_is_at_it() -> Non
         other.go_on()
     assert world.problems() == []
     assert world.model.rows == 4 * (1 + len(crowd.others)) == 8
+
+
+# -- claims -----------------------------------------------------------------------------------------------------------
+
+
+def claim(world: World, seconds: float, owner: str = "another") -> None:
+    """Let another process have begun with the document."""
+    world.store.registry.write(
+        [replace(record(world), state=DocumentState.PENDING, claim=Claim(owner, clock.time() + seconds))], calm()
+    )
+
+
+def test_a_reconcile_leaves_a_document_alone_while_another_process_works_on_it() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.put("a.txt", text("a.txt", "DEF"))
+    claim(world, 50)
+    began = clock.time()
+    world.ingestion().reconcile(calm())
+    assert clock.time() - began >= 50
+    assert world.problems() == []
+
+
+def test_a_reconcile_with_little_time_counts_what_another_process_works_on() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.put("a.txt", text("a.txt", "DEF"))
+    claim(world, 50)
+    report = world.ingestion().reconcile(calm(), seconds=10)
+    assert (report.stale, report.left, report.results, report.unfinished) == (("a.txt",), 1, (), ())
+    assert world.model.rows == 3
+
+
+def test_a_claim_far_in_the_future_is_not_believed() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.put("a.txt", text("a.txt", "DEF"))
+    claim(world, HOUR)
+    began = clock.time()
+    world.ingestion().reconcile(calm())
+    assert clock.time() == began
+    assert world.problems() == []
+
+
+def test_an_event_is_served_whoever_claims_its_document() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.put("a.txt", text("a.txt", "DEF"))
+    claim(world, 50)
+    world.deliver()
+    assert world.problems() == []
+
+
+class Reconciling(Wire):
+    """Another reconcile runs whole, right after the first call of a name of this one."""
+
+    def __init__(self, world: World, call: str) -> None:
+        self._world = world
+        self._call = call
+        self._begun = False
+
+    def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
+        answer = apply()
+        if call == self._call and not self._begun:
+            self._begun = True
+            self._world.ingestion().reconcile(calm(), seconds=5)
+        return answer
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["oss.list", "milvus.query records", "milvus.upsert records", "oss.get a.txt", "dashscope.embed 2"],
+)
+def test_two_reconciles_side_by_side_embed_each_chunk_once(call: str) -> None:
+    world = World()
+    for name in ("a.txt", "b.txt", "c.txt"):
+        world.put(name, text(name, "ABCDE"))
+    world.ingestion(Reconciling(world, call)).reconcile(calm())
+    assert world.problems() == []
+    assert world.model.rows == 15
+
+
+def test_a_reconcile_that_lost_its_claim_gives_way_before_it_pays() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    rows: list[int] = []
+
+    def overtake() -> None:
+        claim(world, 50)
+        rows.append(world.model.rows)
+
+    world.ingestion(After("oss.get a.txt", overtake)).reconcile(calm())
+    assert rows == [0]
+    assert world.problems() == []
+    assert world.model.rows == 3
+
+
+# -- internal errors --------------------------------------------------------------------------------------------------
+
+
+class Parser:
+    """Fails by an internal error until it is fixed."""
+
+    def __init__(self) -> None:
+        self.is_broken = True
+        self.calls = 0
+
+    def __call__(self, path: Path, key: str, limits: parsing.Limits, deadline: Deadline) -> ParsedDocument:
+        self.calls += 1
+        if self.is_broken:
+            raise InternalError("internal_error", "A parser failed.")
+        return parse_here(path, key, limits, deadline)
+
+
+def test_an_internal_error_condemns_no_document_and_is_retried_after_a_growing_delay() -> None:
+    world, parser = World(), Parser()
+    world.put("a.txt", text("a.txt", "ABC"))
+    ingestion = world.ingestion(parse=parser)
+    with pytest.raises(InternalError):
+        ingestion.handle([world.event()], calm())
+    failure = record(world).failure
+    assert failure is not None
+    assert (record(world).state, failure.code, failure.retryable) == (DocumentState.PENDING, "internal_error", True)
+    calls = [parser.calls]
+    for _ in range(4 * 60):
+        clock.sleep(60)
+        ingestion.reconcile(calm())
+        calls.append(parser.calls)
+    assert 5 <= parser.calls <= 10
+    gaps = [later for later in range(1, len(calls)) if calls[later] > calls[later - 1]]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] - gaps[-2] > gaps[1] - gaps[0]
+    parser.is_broken = False
+    clock.sleep(24 * HOUR)
+    ingestion.reconcile(calm())
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize("kind", [TypeError, ModuleNotFoundError, RuntimeError, KeyError])
+def test_an_error_that_no_parser_documents_is_an_internal_error(kind: type[Exception]) -> None:
+    def parse(*_: object) -> ParsedDocument:
+        raise kind("something of the document")
+
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    with pytest.raises(InternalError):
+        world.ingestion(parse=parse).handle([world.event()], calm())
+    failure = record(world).failure
+    assert failure is not None
+    assert (record(world).state, failure.code, failure.retryable) == (DocumentState.PENDING, "internal_error", True)
+    assert "something" not in failure.message
+
+
+def condemn(world: World, revision: int, code: str = "broken_file") -> None:
+    """Let the document have failed permanently under a revision of the parsing code."""
+    failed = replace(
+        record(world),
+        state=DocumentState.FAILED,
+        parser_revision=revision,
+        failure=Failure("parsing", code, "It was damaged."),
+    )
+    world.store.registry.write([failed], calm())
+
+
+def test_a_failure_of_an_older_revision_is_tried_once_more() -> None:
+    world, parser = World(), Parser()
+    parser.is_broken = False
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    condemn(world, parsing.PARSER_REVISION)
+    ingestion = world.ingestion(parse=parser)
+    ingestion.reconcile(calm())
+    assert parser.calls == 0
+    condemn(world, parsing.PARSER_REVISION - 1)
+    for _ in range(3):
+        ingestion.reconcile(calm())
+    assert parser.calls == 1
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("selection", "is_tried"),
+    [
+        (Selection(), True),
+        (Selection(state="failed"), True),
+        (Selection(state="pending"), False),
+        (Selection(state="indexed", reread=True), False),
+        (Selection(code="broken_file"), True),
+        (Selection(code="too_large"), False),
+        (Selection(prefix="a"), True),
+        (Selection(prefix="b"), False),
+        (Selection(id="0" * 32), False),
+        (Selection(before=0), False),
+    ],
+    ids=str,
+)
+def test_an_operator_chooses_what_is_tried_again(selection: Selection, is_tried: bool) -> None:
+    world, parser = World(), Parser()
+    parser.is_broken = False
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    condemn(world, parsing.PARSER_REVISION)
+    clock.sleep(1)
+    action = Action("retry", selection=selection)
+    dry = Action("retry", dry_run=True, selection=selection)
+    (would, report) = world.ingestion(parse=parser).handle([dry, action], calm())
+    assert isinstance(would, Report)
+    assert isinstance(report, Report)
+    assert would.stale == report.stale == (("a.txt",) if is_tried else ())
+    assert parser.calls == is_tried
+    assert record(world).state is (DocumentState.INDEXED if is_tried else DocumentState.FAILED)
+
+
+def test_a_document_that_older_code_indexed_is_read_again_on_request_and_embeds_nothing() -> None:
+    world, parser = World(), Parser()
+    parser.is_broken = False
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.store.registry.write([replace(record(world), parser_revision=1)], calm())
+    clock.sleep(1)
+    ingestion = world.ingestion(parse=parser)
+    ingestion.handle([Action("retry", selection=Selection()), Action("reconcile")], calm())
+    assert parser.calls == 0
+    for _ in range(2):
+        ingestion.handle([Action("retry", selection=Selection(reread=True))], calm())
+    assert parser.calls == 1
+    assert (record(world).parser_revision, world.model.rows) == (parsing.PARSER_REVISION, 3)
+    by_id = Selection(id=record(world).id, reread=True)
+    clock.sleep(1)
+    ingestion.handle([Action("retry", selection=by_id)], calm())
+    assert parser.calls == 2
+
+
+def test_a_document_that_can_no_longer_be_read_keeps_answering() -> None:
+    def parse(*_: object) -> ParsedDocument:
+        raise DocumentError("broken_file", "It is damaged.", stage="parsing")
+
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.store.registry.write([replace(record(world), parser_revision=1)], calm())
+    clock.sleep(1)
+    world.ingestion(parse=parse).handle([Action("retry", selection=Selection(reread=True))], calm())
+    assert record(world).state is DocumentState.FAILED
+    assert letters(world) == "ABC"
+
+
+# -- rows written -----------------------------------------------------------------------------------------------------
+
+
+class Writes(Wire):
+    """Counts calls that write chunks, and files read."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
+        self.calls.append(call)
+        return apply()
+
+
+def test_the_same_bytes_uploaded_again_write_no_row_and_are_not_read(world: World) -> None:
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.put("a.txt", text("a.txt", "ABC"))
+    writes = Writes()
+    world.deliver(wire=writes)
+    assert not {"milvus.upsert chunks", "oss.get a.txt"} & set(writes.calls)
+    assert world.problems() == []
+
+
+def test_an_edit_writes_only_the_rows_it_changes(world: World) -> None:
+    world.put("a.txt", text("a.txt", "ABCDE"))
+    world.deliver()
+    before = {row["id"]: row for row in world.rows("a.txt")}
+    world.put("a.txt", text("a.txt", "ABXDE"))
+    world.deliver()
+    after = {row["id"]: row for row in world.rows("a.txt")}
+    assert sum(before.get(id_) != row for id_, row in after.items()) == 1
+    assert world.problems() == []
+
+
+def test_a_document_is_parsed_once_for_each_attempt(world: World) -> None:
+    parser = Parser()
+    parser.is_broken = False
+    ingestion = world.ingestion(parse=parser)
+    for content in ("ABC", "CXABB"):  # the second one moves chunks
+        world.put("a.txt", text("a.txt", content))
+        ingestion.handle([world.event()], calm())
+        assert world.problems() == []
+    assert parser.calls == 2
+
+
+# -- events that are not about a document -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["folder/", "folder%2F", "docs/folder/", "elsewhere/a.txt", "docs/a.pdf"])
+def test_what_is_no_document_of_this_deployment_is_acknowledged_and_left_alone(world: World, name: str) -> None:
+    world.put("docs/a.pdf.txt", text("docs/a.pdf.txt", "ABC"))
+    world.deliver("docs/a.pdf.txt")
+    before = dict(world.index.rows(world.store.chunks.name))
+    ingestion = world.ingestion(prefix="docs/")
+    ingestion._bucket._settings = replace(ingestion._bucket._settings, suffix=".txt")
+    (result,) = ingestion.handle([world.event(name)], calm())
+    assert isinstance(result, Result)
+    assert result.outcome is Outcome.IGNORED
+    assert ingestion.converge(world.key(name), calm()).outcome is Outcome.IGNORED
+    assert world.index.rows(world.store.chunks.name) == before
+
+
+def test_two_deployments_leave_each_others_documents_alone(world: World) -> None:
+    names = ["one/a.txt", "two/b.txt"]
+    for name in names:
+        world.put(name, text(name, "ABC"))
+    one, two = (world.ingestion(prefix=prefix) for prefix in ("one/", "two/"))
+    for _ in range(2):
+        for ingestion in (one, two):
+            ingestion.reconcile(calm())
+            ingestion.handle([Action("retry", selection=Selection())], calm())
+    assert world.problems() == []
+    assert world.model.rows == 6
+    world.remove("one/a.txt")
+    two.reconcile(calm())
+    assert world.rows("one/a.txt")
+    one.reconcile(calm())
+    assert world.problems() == []

@@ -548,7 +548,7 @@ function showStates(counts, state) {
     return element;
   }));
 }
-function showDocuments({ list, total, counts, wanted }) {
+function showDocuments({ list, total, more, counts, wanted }) {
   const state = wanted.get("state") || "";
   showStates(counts, state);
   if (!list.length) {
@@ -564,10 +564,10 @@ function showDocuments({ list, total, counts, wanted }) {
   }));
   documentCards = cards;
   const elements = [...cards.values()].map(({ card }) => card);
-  if (list.length < total) elements.push(button("quiet next", say.nextDocuments, () => { listing += LISTED; loadDocuments(true); }));
+  if (more) elements.push(button("quiet next", say.nextDocuments, () => { listing += LISTED; loadDocuments(true); }));
   const tokens = list.reduce((sum, known) => sum + known.tokens, 0), cost = list.reduce((sum, known) => sum + known.cost_cny, 0);
-  const status = [list.length < total ? say.shown(list.length, total) : say.files(total)];
-  if (list.length === total && tokens) status.push(say.billed(tokens.toLocaleString(say.locale), money(cost)));
+  const status = [more ? say.shown(list.length, total) : say.files(list.length)];
+  if (!more && tokens) status.push(say.billed(tokens.toLocaleString(say.locale), money(cost)));
   const place = inside("documents", ".list");
   if (place.children.length === elements.length && elements.every((element, i) => place.children[i] === element)) return;
   show("documents", status.join(" · "), ...elements);
@@ -577,20 +577,21 @@ async function list(wanted) {
   const state = wanted.get("state") || "";
   const pages = (more) => call("/documents?" + new URLSearchParams({ ...narrowed, ...more }));
   const all = [];
-  let total = 0;
-  for (let offset = 0; offset <= listing && offset <= total; offset += LISTED) {
-    const answer = await pages({ ...(state && { state }), limit: LISTED, ...(offset && { offset }) });
+  let total = 0, after = "", left = listing;
+  do {
+    const answer = await pages({ ...(state && { state }), limit: LISTED, ...(after && { after }) });
     all.push(...answer.documents);
     total = answer.total;
-    if (answer.documents.length < LISTED) break;
-  }
+    after = answer.next;
+    left -= LISTED;
+  } while (after && left >= 0);
   const known = [...new Map(all.map((one) => [one.id, one])).values()];
   const names = ["failed", "pending", "indexed"];
   // What was listed whole is counted here; else the server counts.
-  const totals = !state && known.length >= total ? names.map((name) => known.filter((one) => one.state === name).length)
+  const totals = !state && !after && known.length >= total ? names.map((name) => known.filter((one) => one.state === name).length)
     : await Promise.all(names.map((name) => name === state ? total : pages({ state: name, limit: 1 }).then((answer) => answer.total)));
   const counts = Object.fromEntries(names.map((name, i) => [name, totals[i]]));
-  return { list: known, total, wanted, counts: { ...counts, all: totals.reduce((sum, one) => sum + one, 0) } };
+  return { list: known, total, more: Boolean(after), wanted, counts: { ...counts, all: totals.reduce((sum, one) => sum + one, 0) } };
 }
 let lists = 0;
 async function loadDocuments(quietly = false) {

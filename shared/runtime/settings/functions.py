@@ -24,7 +24,7 @@ class EmbedSettings(Struct, frozen=True, kw_only=True):
     milvus: MilvusSettings | None = None
     records: RecordSettings
     tenants: TenantSettings
-    max_texts: Annotated[int, Meta(ge=1), Setting("EMBED_MAX_TEXTS", "Texts allowed in one request.")] = 2_000
+    max_texts: Annotated[int, Meta(ge=1), Setting("EMBED_MAX_TEXTS", "Texts allowed in one request.")] = 2_048
 
 
 class IngestSettings(Struct, frozen=True, kw_only=True):

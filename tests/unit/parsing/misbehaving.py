@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.domain.models import Block, ParsedDocument
-from shared.parsing.refusal import refusal
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,11 +119,11 @@ def _recurse(limits: Limits, warnings: list[str]) -> None:
 
 
 def _refuse_large(_limits: Limits, _warnings: list[str]) -> None:
-    raise refusal("too_large", "The file is too large.")
+    raise refuse("too_large", "The file is too large.")
 
 
 def _refuse_encrypted(_limits: Limits, _warnings: list[str]) -> None:
-    raise refusal("encrypted", "The file is encrypted.")
+    raise refuse("encrypted", "The file is encrypted.")
 
 
 def _warn(_limits: Limits, warnings: list[str]) -> None:

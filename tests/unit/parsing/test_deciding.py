@@ -126,6 +126,7 @@ def relations(target: str) -> str:
 
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+ROOTS = {"docx": "<w:document xmlns:w='w'/>", "pptx": "<presentation/>", "xlsx": "<x:workbook xmlns:x='x'/>"}
 PACKAGES = {
     "another name of the main part": ("docx", "word/document2.xml", DOCX),
     "another folder": ("docx", "body.xml", DOCX),
@@ -150,17 +151,34 @@ PACKAGES = {
 
 @pytest.mark.parametrize("name", PACKAGES)
 @pytest.mark.parametrize("spelling", ["{}", "/{}", "backslashes"])
-def test_a_package_is_known_by_its_relations_and_content_types(tmp_path: Path, name: str, spelling: str) -> None:
-    from shared.parsing.formats import format_of
+def test_a_package_is_known_by_the_part_that_its_relations_name(tmp_path: Path, name: str, spelling: str) -> None:
+    from shared.parsing.formats import find_format
 
     format_, part, type_ = PACKAGES[name]
     entry = part.replace("/", "\\") if spelling == "backslashes" else spelling.format(part)
-    package = {"[Content_Types].xml": types(part, type_), "_rels/.rels": relations(part), entry: "<x/>"}
-    assert format_of(write(tmp_path, "a", zipped(package)), "a.docx") == format_
+    package = {"[Content_Types].xml": types(part, type_), "_rels/.rels": relations(part), entry: ROOTS[format_]}
+    assert find_format(write(tmp_path, "a", zipped(package)), "a.docx") == format_
+
+
+@pytest.mark.parametrize("missing", ["[Content_Types].xml", "_rels/.rels"])
+@pytest.mark.parametrize("part", ["word/document2.xml", "Word/Document.XML", "body.xml"])
+def test_a_package_without_its_relations_or_its_types_is_still_known(tmp_path: Path, part: str, missing: str) -> None:
+    from shared.parsing.formats import find_format
+
+    package = {"[Content_Types].xml": types(part, DOCX), "_rels/.rels": relations(part), part: ROOTS["docx"]}
+    del package[missing]
+    assert find_format(write(tmp_path, "a", zipped(package)), "a.docx") == "docx"
+
+
+def test_wrong_content_types_do_not_decide(tmp_path: Path) -> None:
+    from shared.parsing.formats import find_format
+
+    package = {"[Content_Types].xml": types("w.xml", DOCX), "_rels/.rels": relations("w.xml"), "w.xml": ROOTS["xlsx"]}
+    assert find_format(write(tmp_path, "a", zipped(package)), "a.docx") == "xlsx"
 
 
 def test_a_workbook_inside_a_document_does_not_make_it_a_workbook(tmp_path: Path) -> None:
-    from shared.parsing.formats import format_of
+    from shared.parsing.formats import find_format
 
     sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     both = types("word/document.xml", DOCX).replace(
@@ -168,7 +186,7 @@ def test_a_workbook_inside_a_document_does_not_make_it_a_workbook(tmp_path: Path
     )
     package = {"[Content_Types].xml": both, "_rels/.rels": relations("word/document.xml"), "word/document.xml": _BODY}
     package |= {"word/embeddings/book.xlsx": "x"}
-    assert format_of(write(tmp_path, "a", zipped(package)), "a.docx") == "docx"
+    assert find_format(write(tmp_path, "a", zipped(package)), "a.docx") == "docx"
 
 
 def test_a_binary_workbook_is_refused_with_advice(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from shared.domain.errors import DocumentError
 from shared.domain.models import Block, BlockKind, ParsedDocument
-from shared.parsing import Limits
+from shared.parsing import Limits, parse_bounded
 from shared.parsing.docx import parse
+from shared.runtime.retrying import Deadline
 from tests.unit.parsing.files import WORD, docx_of, write, zipped
 
 if TYPE_CHECKING:
@@ -460,6 +461,12 @@ class TestParts:
         blocks, document = read(tmp_path, word(p("before"), '<w:altChunk r:id="r1"/>', p("after"), **parts))
         assert [block.text for block in blocks] == ["before", *expected, "after"]
         assert document.warnings == []
+
+    def test_a_large_embedded_document_is_read_by_a_parser_process(self, tmp_path: Path) -> None:
+        parts = {"word/_rels/document.xml.rels": relations(("aFChunk", "c.txt")), "word/c.txt": "A line.\n\n" * 300_000}
+        path = write(tmp_path, "a.docx", word(p("before"), '<w:altChunk r:id="r1"/>', **parts))
+        limits = Limits(characters_per_byte=10_000)
+        assert sum(1 for _ in parse_bounded(path, "a.docx", limits, Deadline.after(60)).blocks) == 300_001
 
     def test_an_embedded_document_that_cannot_be_read_is_reported(self, tmp_path: Path) -> None:
         parts = {"word/_rels/document.xml.rels": relations(("aFChunk", "c.rtf")), "word/c.rtf": r"{\rtf1 text}"}

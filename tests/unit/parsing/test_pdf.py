@@ -16,7 +16,6 @@ from shared.domain.errors import DocumentError
 from shared.domain.models import BlockKind
 from shared.parsing import pdf
 from shared.parsing.limits import Limits
-from shared.parsing.pdf_fonts import box_font
 from shared.parsing.pdf_glyphs import guess_shift, normalize, unshift
 from shared.parsing.pdf_paragraphs import join
 from tests.unit.parsing.files import CHINESE_FONT, write
@@ -428,5 +427,7 @@ def test_attached_files_and_pages_of_pictures_are_named_in_warnings(tmp_path: Pa
 
 
 def test_the_font_for_missing_fonts_is_small() -> None:
-    assert len(box_font()) < 1000
-    assert box_font()[:4] == b"\x00\x01\x00\x00"
+    from shared.parsing.pdf_fonts import build_box_font
+
+    assert len(build_box_font()) < 1000
+    assert build_box_font()[:4] == b"\x00\x01\x00\x00"

@@ -1,19 +1,22 @@
-"""Laws of bad input: one DocumentError that says why, in bounded time and memory, and never the document's words."""
+"""Bad input gives one DocumentError that says why, in bounded time and memory, and never the document's words."""
 
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import openpyxl
 import pytest
 
 from shared.domain.errors import DocumentError
 from shared.parsing import Limits, parse
-from tests.unit.parsing.files import WORD, docx_of, passages, pdf_of, texts, write, xlsx_of, zipped
+from tests.unit.parsing.files import WORD, docx_of, passages, pdf_of, saved, texts, write, xlsx_of, zipped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SECRET = "mysecretword"
@@ -229,8 +232,13 @@ def test_a_broken_jsonl_line_is_named_by_its_number(tmp_path: Path) -> None:
     assert SECRET not in str(caught.value)
 
 
-def test_a_csv_with_an_open_quotation_is_refused(tmp_path: Path) -> None:
-    assert refused(write(tmp_path, "a.csv", 'a,b\n1,"' + "text\n" * 60_000)) == "broken_file"
+@pytest.mark.parametrize("rows", [3, 900, 4000])
+def test_a_quotation_that_never_ends_is_read_as_text(tmp_path: Path, rows: int) -> None:
+    path = write(tmp_path, "a.csv", 'sku,size\nD1,"5 inch\n' + "D2,7 inch\n" * rows)
+    document = parse(path, "a.csv", Limits(max_line_characters=10_000))
+    blocks = [block.text for block in document.blocks]
+    assert blocks == ['sku: D1; size: "5 inch', *["sku: D2; size: 7 inch"] * rows]
+    assert len(document.warnings) == 1
 
 
 def test_a_50_mb_line_comes_in_bounded_pieces_that_lose_nothing(tmp_path: Path) -> None:
@@ -244,6 +252,47 @@ def test_a_50_mb_line_comes_in_bounded_pieces_that_lose_nothing(tmp_path: Path) 
         assert block.text.endswith("。")
         length += len(block.text)
     assert length == count * len(sentence)
+
+
+def long_workbook() -> bytes:
+    book = openpyxl.Workbook()
+    book.active.append(["sku", "name", "text"])
+    book.active.append(["D1", "Gasket", SENTENCES])
+    return saved(book.save)
+
+
+SENTENCES = "Tighten the bolt. " * 1800
+RECORD = f"sku: D1; name: Gasket; text: {SENTENCES.strip()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "expected"),
+    [
+        ("a.csv", lambda: f"sku,name,text\nD1,Gasket,{SENTENCES}\n".encode(), RECORD),
+        ("a.xlsx", long_workbook, RECORD),
+        ("a.jsonl", lambda: json.dumps({"sku": "D1", "memo": SENTENCES}).encode(), None),
+        ("a.json", lambda: json.dumps([{"sku": "D1", "memo": SENTENCES}, {"sku": "D2"}]).encode(), None),
+    ],
+)
+def test_a_row_or_record_stays_whole_beyond_the_length_of_a_block(
+    tmp_path: Path, name: str, make: Callable[[], bytes], expected: str | None
+) -> None:
+    block = next(iter(parse(write(tmp_path, name, make()), name).blocks))
+    assert len(block.text) > Limits().max_block_characters
+    assert block.text == (expected or f"sku: D1\nmemo: {SENTENCES.strip()}")
+    assert "D1" in block.keys
+
+
+def test_a_field_of_a_table_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", f"sku,text\nD1,{SENTENCES * 10}\nD2,x\n")
+    assert [text[:8] for text in texts(path)] == ["sku: D1;", "sku: D2;"]
+
+
+def test_a_row_longer_than_a_line_may_be_is_cut_and_loses_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.json", json.dumps([{"sku": "D1", "memo": SENTENCES}, {"sku": "D2"}]))
+    blocks = list(parse(path, "a.json", Limits(max_line_characters=20_000)).blocks)
+    assert all(len(block.text) <= 20_000 for block in blocks)
+    assert "".join("".join(block.text for block in blocks).split()) == f"sku:D1memo:{''.join(SENTENCES.split())}sku:D2"
 
 
 def test_a_line_too_long_for_a_record_is_refused(tmp_path: Path) -> None:

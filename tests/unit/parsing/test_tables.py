@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.domain.models import BlockKind, Location
-from shared.parsing.table import Across, Down, render
+from shared.parsing.table import render
+from shared.parsing.tableline import Across, Down
 
 
 def rows(text: str) -> list[str]:

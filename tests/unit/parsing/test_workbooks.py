@@ -156,3 +156,20 @@ def test_deep_names_do_not_multiply_the_text(tmp_path: Path) -> None:
     text = "".join(texts(write(tmp_path, "a.jsonl", content), limits=Limits(max_nesting=200)))
     assert len(text) < 2 * len(content)
     assert text.count(": 999") == 1
+
+
+def test_cells_that_share_a_formula_without_values_show_it_as_it_reads_in_each(tmp_path: Path) -> None:
+    cells = [
+        '<c r="A1"><v>2</v></c>'
+        '<c r="B1"><f t="shared" ref="B1:B3" si="0">A1*$A$1&amp;"A1"+\'A1 x\'!C$1+LOG10(A1)</f></c>',
+        '<c r="A2"><v>3</v></c><c r="B2"><f t="shared" si="0"/></c>',
+        '<c r="A3"><v>4</v></c><c r="B3"><f t="shared" si="0"/><v>9</v></c>',
+        '<c r="A4"><v>4</v></c><c r="C4"><f t="shared" si="0"/></c><c r="D4"><f t="shared" si="7"/></c>',
+    ]
+    sheet = "".join(f'<row r="{number}">{row}</row>' for number, row in enumerate(cells, start=1))
+    assert texts(write(tmp_path, "a.xlsx", xlsx_of(sheet))) == [
+        """2 | =A1*$A$1&"A1"+'A1 x'!C$1+LOG10(A1)""",
+        """3 | =A2*$A$1&"A1"+'A1 x'!C$1+LOG10(A2)""",
+        "4 | 9",
+        """4 |  | =B4*$A$1&"A1"+'A1 x'!D$1+LOG10(B4)""",
+    ]

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def refusal(code: str, message: str) -> DocumentError:
+def refuse(code: str, message: str) -> DocumentError:
     """The error for a document that cannot be parsed; ``message`` must not quote the document."""
     return DocumentError(code, message, stage="parsing")
 
 
-def too_complex() -> DocumentError:
+def refuse_complex() -> DocumentError:
     """The error for a document that needs more memory than it may use."""
     message = "Reading the file needs more memory than a file may use; split it, or save it in a simpler format."
-    return refusal("too_complex", message)
+    return refuse("too_complex", message)
 
 
 @contextmanager
-def refusing(*bad_file_errors: type[BaseException]) -> Iterator[None]:
+def refuse_errors(*bad_file_errors: type[BaseException]) -> Iterator[None]:
     """Turn what a parser raises for a bad file into a ``DocumentError``.
 
     The original error is dropped from the chain: parser messages quote the document, and log lines must not.
@@ -39,8 +39,8 @@ def refusing(*bad_file_errors: type[BaseException]) -> Iterator[None]:
     except DocumentError:
         raise
     except RecursionError:
-        raise refusal("too_deep", "The document nests its parts too deeply to be read.") from None
+        raise refuse("too_deep", "The document nests its parts too deeply to be read.") from None
     except MemoryError:
-        raise too_complex() from None
+        raise refuse_complex() from None
     except bad_file_errors as error:
-        raise refusal("broken_file", f"The file is damaged and could not be read ({type(error).__name__}).") from None
+        raise refuse("broken_file", f"The file is damaged and could not be read ({type(error).__name__}).") from None

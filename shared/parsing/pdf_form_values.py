@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from shared.parsing.pdf_layout import Row, Segment, compose, segments
+from shared.parsing.pdf_layout import Row, Segment, compose, split_segments
 from shared.parsing.pdf_words import Word
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _USUAL_SIZE: Final = 10.0
 _MIDDLE: Final = attrgetter("middle")
 
 
-def typed(before: Sequence[Word], after: Sequence[Word], entries: Sequence[Entry]) -> list[Segment]:
+def find_values(before: Sequence[Word], after: Sequence[Word], entries: Sequence[Entry]) -> list[Segment]:
     """What annotations add to a page.
 
     Args:
@@ -49,9 +49,11 @@ def typed(before: Sequence[Word], after: Sequence[Word], entries: Sequence[Entry
         inside = [word for word in by_height[start:end] if id(word) in within - used]
         inside.sort(key=lambda word: order[id(word)])
         used |= within
-        shown = " ".join(map(compose, (part.words for part in segments(inside))))
+        shown = " ".join(map(compose, (part.words for part in split_segments(inside))))
         found.append(_segment(entry, _best(entry, shown)))
-    found += (replace(segment, typed=True) for segment in segments([word for word in drawn if id(word) not in used]))
+    found += (
+        replace(segment, typed=True) for segment in split_segments([word for word in drawn if id(word) not in used])
+    )
     return sorted(found, key=lambda segment: (-segment.top, segment.left))
 
 
@@ -93,7 +95,7 @@ def _segment(entry: Entry, text: str) -> Segment:
     return Segment([Word(text, *box, size, -1)], *box, size, -1, typed=True)
 
 
-def place(rows: list[Row], found: Sequence[Segment]) -> list[Row]:
+def place_values(rows: list[Row], found: Sequence[Segment]) -> list[Row]:
     """``rows`` with the segments ``found``, each on its label's line, else after the label above it."""
     placed = list(rows)
     labels = list(rows)
@@ -145,7 +147,7 @@ def _insert(rows: list[Row], segment: Segment) -> None:
     rows.append(Row([segment]))
 
 
-def notes(entries: Sequence[Entry], text: str) -> Iterator[str]:
+def find_notes(entries: Sequence[Entry], text: str) -> Iterator[str]:
     """Texts of notes that are not in ``text``, that of the page."""
     seen = _squeeze(text)
     for entry in entries:

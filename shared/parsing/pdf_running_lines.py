@@ -43,7 +43,7 @@ class Sheet(Struct):
     index: dict[int, list[str]]
 
 
-def sheet(number: int, rows: list[Row]) -> Sheet:
+def make_sheet(number: int, rows: list[Row]) -> Sheet:
     """The page ``number`` with its ``rows``."""
     index: dict[int, list[str]] = {}
     for row in rows:
@@ -52,7 +52,7 @@ def sheet(number: int, rows: list[Row]) -> Sheet:
     return Sheet(number, rows, index)
 
 
-class Furniture:
+class RunningLines:
     """Removes running headers and footers; each distinct one stays where it is first seen."""
 
     def __init__(self) -> None:

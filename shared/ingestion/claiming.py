@@ -1,0 +1,112 @@
+"""A process claims a document while it works on it, so that a reconcile of another process leaves it alone.
+
+The claim is part of the document's record. It ends a minute after its last renewal: that of a process that died is soon
+free. It only saves money: two processes that both work on a document still end with the exact index.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from shared.domain.errors import PlatformError, TransientError
+from shared.domain.models import Claim, DocumentState
+from shared.runtime import clock
+
+if TYPE_CHECKING:
+    from shared.domain.models import Document
+    from shared.runtime.retrying import Deadline
+    from shared.store.registry import DocumentRegistry
+
+CLAIM_SECONDS = 60.0
+_RENEW_SECONDS = 20.0
+# Clocks of two machines may differ; a claim further in the future is not believed.
+_SKEW_SECONDS = 60.0
+
+
+class ClaimedError(TransientError):
+    """Another process is at work on the document."""
+
+    def __init__(self) -> None:
+        super().__init__("document_busy", "Another process is at work on this document; it is retried.", soon=False)
+
+
+def is_claimed(record: Document | None, owner: str) -> bool:
+    """Whether another process than ``owner`` works on a document now."""
+    if record is None or record.claim is None or record.state is not DocumentState.PENDING:
+        return False
+    left = record.claim.until - clock.time()
+    return record.claim.owner != owner and 0 < left <= CLAIM_SECONDS + _SKEW_SECONDS
+
+
+def make_claim(owner: str) -> Claim:
+    """A claim from now on."""
+    return Claim(owner, clock.time() + CLAIM_SECONDS)
+
+
+class ClaimKeeper:
+    """Renews the claim in a document's record until it is closed, in a thread: to embed a window may take minutes.
+
+    Args:
+        yields: whether `check` gives way to another process that has claimed the document meanwhile.
+    """
+
+    def __init__(
+        self, registry: DocumentRegistry, document_id: str, owner: str, deadline: Deadline, *, yields: bool
+    ) -> None:
+        self._registry = registry
+        self._document_id = document_id
+        self._owner = owner
+        self._deadline = deadline
+        self._yields = yields
+        self._renewed = clock.time()
+        self._closed = threading.Event()
+        self._writing = threading.Lock()
+        self._thread = threading.Thread(target=self._keep, name="claim", daemon=True)
+
+    def __enter__(self) -> ClaimKeeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End renewing; a renewal that has begun is awaited, so that it cannot follow the next record."""
+        self._closed.set()
+        with self._writing:
+            pass
+
+    def check(self) -> None:
+        """Renew the claim if that is due, before something is paid for.
+
+        Raises:
+            ClaimedError: another process has claimed the document, and this one yields.
+        """
+        if self._yields or clock.time() - self._renewed >= _RENEW_SECONDS:
+            with self._writing:
+                is_own = self._renew()
+            if self._yields and not is_own:
+                raise ClaimedError
+
+    def _renew(self) -> bool:
+        """Renew the claim unless another process has it; whether it is this process's own."""
+        record = self._registry.read(self._document_id, self._deadline)
+        if record is None or record.claim is None or record.claim.owner != self._owner:
+            return False
+        if clock.time() - self._renewed >= _RENEW_SECONDS:
+            self._registry.write([replace(record, claim=make_claim(self._owner))], self._deadline)
+            self._renewed = clock.time()
+        return True
+
+    def _keep(self) -> None:
+        while not self._closed.wait(_RENEW_SECONDS):
+            with self._writing:
+                if self._closed.is_set():
+                    return
+                try:
+                    self._renew()
+                except PlatformError:  # the work itself meets the same failure, and reports it
+                    continue

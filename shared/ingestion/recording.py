@@ -1,0 +1,95 @@
+"""The registry's record of one version of a document, at the beginning and at the end of an attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared import parsing
+from shared.domain.models import Document, DocumentState
+from shared.ingestion.claiming import make_claim
+from shared.runtime import clock
+from shared.store.fingerprints import EMPTY_FINGERPRINT
+
+if TYPE_CHECKING:
+    from shared.domain.models import Failure, ObjectState, ParsedDocument, Usage
+    from shared.store.fingerprints import ChunkSet
+
+
+class Recorder:
+    """Makes the records of one attempt.
+
+    Attributes:
+        parsed: the document, once it is parsed.
+        base_generation: how many versions were indexed before; chunks of a later generation are of this attempt or of
+            others since.
+        generation: that of the chunks this attempt writes. To repair the version that is indexed begins no new one.
+    """
+
+    def __init__(self, state: ObjectState, previous: Document | None, owner: str, tenant: str) -> None:
+        self.parsed: ParsedDocument | None = None
+        self.base_generation = previous.generation if previous else 0
+        self.generation = self.base_generation + (not _is_repair(previous, state))
+        self._state = state
+        self._previous = previous
+        self._owner = owner
+        self._tenant = tenant
+        # The record of the version from which the index answers while this one is not in.
+        self._fallback = previous if previous and previous.indexed_version else None
+
+    def keep_fallback(self, fingerprint: str) -> bool:
+        """Whether chunks with this fingerprint are the version indexed before; if not, no version is kept."""
+        if self._fallback and self._fallback.fingerprint != fingerprint:
+            self._fallback = None
+        return self._fallback is not None
+
+    def make(self, state: DocumentState, failure: Failure | None, wanted: ChunkSet, usage: Usage) -> Document:
+        """The record of this version; what earlier attempts at it spent counts on.
+
+        Args:
+            wanted: the chunks of this version.
+            usage: what this attempt spent so far.
+        """
+        key, previous = self._state.key, self._previous
+        same = previous if previous and previous.version == self._state.version else None
+        indexed_version, chunks, fingerprint = self._describe_index(state, wanted)
+        return Document(
+            id=key.document_id,
+            bucket=key.bucket,
+            key=key.key,
+            state=state,
+            version=self._state.version,
+            etag=self._state.etag,
+            sidecar_etag=self._state.sidecar_etag,
+            indexed_version=indexed_version,
+            title=self.parsed.title if self.parsed else (previous.title if previous else ""),
+            format=self.parsed.format if self.parsed else (previous.format if previous else ""),
+            size=self._state.size,
+            modified=self._state.modified,
+            chunks=chunks,
+            fingerprint=fingerprint,
+            tenant=self._tenant,
+            tokens=usage.tokens + (same.tokens if same else 0),
+            cost_cny=usage.cost_cny + (same.cost_cny if same else 0),
+            attempts=1 + (same.attempts if same else 0),
+            parser_revision=parsing.PARSER_REVISION,
+            warnings=tuple(self.parsed.warnings) if self.parsed else (),
+            generation=self.generation if state is DocumentState.INDEXED else self.base_generation,
+            claim=make_claim(self._owner) if state is DocumentState.PENDING and not failure else None,
+            failure=failure,
+            updated=clock.time(),
+        )
+
+    def _describe_index(self, state: DocumentState, wanted: ChunkSet) -> tuple[str, int, str]:
+        """The version the index answers from, the number of its chunks and their fingerprint."""
+        if state is DocumentState.INDEXED:
+            return self._state.version, len(wanted), wanted.fingerprint
+        if self._fallback:
+            return self._fallback.indexed_version, self._fallback.chunks, self._fallback.fingerprint
+        return "", 0, EMPTY_FINGERPRINT
+
+
+def _is_repair(previous: Document | None, state: ObjectState) -> bool:
+    """Whether the index should hold exactly this version already."""
+    if previous is None or previous.state is not DocumentState.INDEXED:
+        return False
+    return (previous.version, previous.parser_revision) == (state.version, parsing.PARSER_REVISION)

@@ -1,0 +1,55 @@
+"""What came of the work on documents: of one, and of many."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from shared.domain.models import Failure, Usage
+
+
+class Outcome(StrEnum):
+    """How the work on a document ended."""
+
+    INDEXED = "indexed"
+    UNCHANGED = "unchanged"
+    REMOVED = "removed"
+    FAILED = "failed"
+    IGNORED = "ignored"
+
+
+class Result(Struct, frozen=True):
+    """What happened to one object, and what it cost."""
+
+    key: str
+    outcome: Outcome
+    chunks: int = 0
+    embedded: int = 0
+    usage: Usage = Usage()
+    failure: Failure | None = None
+
+
+class Report(Struct, frozen=True):
+    """What a reconcile, or a retry of documents, found and did.
+
+    Attributes:
+        listed: objects in the bucket; of a retry, documents in the registry.
+        stale: keys with content that the index does not hold; of a retry, the documents chosen.
+        orphaned: keys the index holds and the bucket does not.
+        results: what was done about them; empty for a dry run.
+        unfinished: keys left to the next run because something failed.
+        left: how many more were not begun in the time given, those that another process works on among them.
+        usage: what the repairs cost altogether.
+        before: of a retry, the time it began, seconds since the epoch: the next run goes on with the documents
+            of older records.
+    """
+
+    listed: int
+    stale: tuple[str, ...]
+    orphaned: tuple[str, ...]
+    results: tuple[Result, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    left: int = 0
+    usage: Usage = Usage()
+    before: float = 0

@@ -1,0 +1,48 @@
+"""Whether a document's record, and what the index holds of it, are up to date: what neither costs nor needs work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared import parsing
+from shared.domain.models import DocumentState
+from shared.runtime import clock
+
+if TYPE_CHECKING:
+    from shared.domain.models import Document, ObjectState
+
+# Delay before a document that failed by an internal error is tried again, after the first attempt and at most.
+_FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS = 60.0, 86_400.0
+_MAX_DOUBLINGS = 12
+
+
+def is_finished(record: Document) -> bool:
+    """Whether another attempt at the record's version would change nothing.
+
+    A failure under older parsing code is tried once more: the record of that attempt has the present revision.
+    """
+    if record.state is DocumentState.INDEXED:
+        return True
+    is_permanent = record.failure is not None and not record.failure.retryable
+    return record.state is DocumentState.FAILED and is_permanent and record.parser_revision >= parsing.PARSER_REVISION
+
+
+def is_same_object(record: Document, state: ObjectState) -> bool:
+    """Whether a record is of the object as a listing shows it."""
+    return (record.etag, record.modified, record.sidecar_etag) == (state.etag, state.modified, state.sidecar_etag)
+
+
+def is_delayed(record: Document) -> bool:
+    """Whether it is too early to try a document again that failed by an internal error."""
+    if record.failure is None or record.failure.code != "internal_error":
+        return False
+    delay = _FIRST_DELAY_SECONDS * 2.0 ** min(max(0, record.attempts - 1), _MAX_DOUBLINGS)
+    return 0 <= clock.time() - record.updated < min(delay, _MAX_DELAY_SECONDS)
+
+
+def can_keep_chunks(record: Document) -> bool:
+    """Whether a version that was uploaded again, byte for byte, needs a new record only.
+
+    A document that failed is tried again then: people upload a file once more to ask for that.
+    """
+    return record.state is DocumentState.INDEXED and record.parser_revision >= parsing.PARSER_REVISION
