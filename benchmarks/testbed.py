@@ -162,17 +162,19 @@ def testbed(
     *,
     model: str = "hash",  # noqa: PT028 - a bed for tests is no test
     environ: Mapping[str, str] | None = None,  # noqa: PT028
+    quota: bool = False,  # noqa: PT028
 ) -> Iterator[Testbed]:
-    """A stack with a DashScope emulator that waits ``latency`` seconds with every answer and has no quota.
+    """A stack with a DashScope emulator that waits ``latency`` seconds with every answer.
 
     Args:
         model: the local model of the emulator.
+        quota: whether the emulator has the documented quota; else none.
         environ: settings beside the stack's own; a DASHSCOPE_API_KEY among them means the real DashScope.
     """
     with TemporaryDirectory(prefix="benchmark-") as name:
         bucket = Path(name, "bucket")
         settings = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-        if not (environ and environ.get("DASHSCOPE_API_KEY")):
+        if not quota and not (environ and environ.get("DASHSCOPE_API_KEY")):
             # No quota at the emulator, and ours so high that no call waits for its turn.
             settings |= {"QUOTA_REQUESTS_PER_SECOND": "100000", "QUOTA_TOKENS_PER_MINUTE": "10000000000"}
         plan = Plan(
@@ -181,6 +183,7 @@ def testbed(
             model=model,
             ports=Ports(0, 0, 0, 0),
             environ={**settings, **(environ or {})},
+            quota=quota,
             dashscope_options=("--latency-ms", f"{latency * 1000:g}"),
         )
         with stack.running(plan) as running:

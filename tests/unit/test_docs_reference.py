@@ -118,6 +118,7 @@ def demo_variables() -> dict[str, str]:
         "BUCKET": str(plan.bucket.relative_to(ROOT)),
         "DATA": str(plan.data.relative_to(ROOT)),
         "ONCE": "empty",
+        "QUOTA": "empty",
         "LOCAL_MODEL": plan.model,
         **{name: str(port) for name, port in ports.items()},
     }

@@ -358,7 +358,7 @@ def test_the_documented_quota_is_each_models_own() -> None:
     quota = Quota(0, 0, documented=True)
     for _ in range(5):
         quota.spend("key", "qwen3-rerank", 10**9)  # its tokens are not counted
-    quota.spend("key", V4, 20_000)
+    quota.spend("key", V4, 40_000)
     with pytest.raises(Refusal, match=r"Throttling\.AllocationQuota"):
         quota.spend("key", V4, 1)
     refused = 0
