@@ -51,6 +51,7 @@ DASHSCOPE: Final[Codes] = {
         "embedding_malformed",
         "quota_exhausted",
         "deadline_exceeded",
+        "upload_forbidden",
     ),
 }
 TEXTS: Final[Codes] = {
