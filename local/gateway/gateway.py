@@ -59,7 +59,10 @@ class Gateway:
         """
         # A connection per request in progress: each function has a semaphore of its own in front.
         self.session = await self._open.enter_async_context(
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), auto_decompress=False)
+            # What a client accepts is for the client to state: an answer must not be compressed for the gateway.
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), auto_decompress=False, skip_auto_headers={"Accept-Encoding"}
+            )
         )
         for name, function in self.deployment.functions.items():
             self._add(name, function)
