@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib import import_module
 from itertools import chain, islice
 from pathlib import PurePosixPath
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -62,7 +63,7 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
     path = copy.path if copy else path
     format_ = find_format(path, key, limits)
     # Imported by name: a parser's module loads with the first file of its format.
-    reader = import_module(module or f"shared.parsing.{_MODULES.get(format_, format_)}")
+    reader = resolve_name(module) if module else import_module(f"shared.parsing.{_MODULES.get(format_, format_)}")
     errors: tuple[type[BaseException], ...] = getattr(reader, "BAD_FILE_ERRORS", ())
     with refuse_errors(*errors):
         document: ParsedDocument = reader.parse(path, limits)
