@@ -12,6 +12,7 @@ import os
 from typing import Any
 
 from shared.runtime import workspace
+from shared.runtime.worker import Worker
 
 # What a start imports stays. To look for garbage in it takes a sixth of a cold start, and later 0.1 s of a request.
 gc.disable()
@@ -22,7 +23,7 @@ if hasattr(ctypes.CDLL(None), "mallopt"):
     ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 bind = f"{os.environ.get('LISTEN_HOST', '0.0.0.0')}:{os.environ.get('FC_CUSTOM_LISTEN_PORT', '9000')}"  # noqa: S104
-worker_class = "shared.runtime.worker.Worker"
+worker_class = Worker
 workers = 1
 timeout = 0
 keepalive = 900
