@@ -45,7 +45,7 @@ def test_five_questions_are_answered_from_the_right_documents(tmp_path: Path, qu
     assert status == 0, output
     assert ("documented quota" in output) == bool(quota)
     assert "stands in" in output
-    first_sources = re.findall(r"^. 1\. ([^\s,]+)", output, re.MULTILINE)
+    first_sources = re.findall(r"^╭.*\n. 1\. ([^\s,]+)", output, re.MULTILINE)
     assert first_sources == [question.expects for question in QUESTIONS]
 
 
