@@ -41,7 +41,7 @@ _TOKEN = re.compile(
     r"|(?P<number>\d{1,3}(?:[,']\d{3})+(?:\.\d+)?(?![\d,.]*\d)|\d{1,3}(?:\.\d{3})+(?:,\d+)?(?![\d,.]*\d)"
     rf"|\d+(?:[.,]\d+)?(?![.,\-/_:]?[{_ASCII_ALNUM}]))"
     r"|(?P<symbol>\b[A-Za-z](?:\+\+|\#))"
-    rf"|(?P<compound>{_WORD}(?:[-_./'&+@:]{_WORD}|_+{_WORD})*)"
+    rf"|(?P<compound>{_WORD}(?:(?:_+|[-./'&+@:]){_WORD})*)"
 )
 # Groups of digits: a large number, a telephone number.
 _SPACED = re.compile(r"(?<![\d.,])\d{1,4}(?: \d{2,4})+(?:[.,]\d+)?(?!\d)")

@@ -37,7 +37,7 @@ _SLOTS = {
     "bubbleSize": "sizes",
 }
 _PART_OF_DATE = re.compile(r"[ymd]")
-_QUOTED = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
+_QUOTED = re.compile(r'"[^"]*"?|\[[^\]]*\]?|\\.')
 _EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - Excel knows no zones
 _LAST_DAY = 2_958_465  # 9999-12-31
 

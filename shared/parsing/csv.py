@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _DELIMITERS = "\t;|,，"
 _SAMPLE_LINES, _SAMPLE_CHARACTERS = 1000, 1 << 20
 # Excel's first line that names the delimiter and is no record.
-_NAMED_DELIMITER = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
+_NAMED_DELIMITER = re.compile(r"\A\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 # Excel's way to keep zeros at the front of a number: a formula that is only a text.
 _TEXT_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 # Escapes of MySQL: https://dev.mysql.com/doc/refman/8.4/en/load-data.html

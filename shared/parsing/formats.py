@@ -39,7 +39,7 @@ _OFFICE_ENTRIES = (b"[Content_Types].xml", b"_rels", b"word", b"ppt", b"xl/", b"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _PAGE = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s{0,999}(?:<!--.{0,500}?-->\s{0,999})?<(?:!doctype\s{1,99}html|html)[\s>]",
+    rb"\A(?:\xef\xbb\xbf)?\s{0,999}(?:<!--.{0,500}?-->\s{0,999})?<(?:!doctype\s{1,99}html|html)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -154,7 +154,7 @@ _KEY_EAST_ASIAN_ENDS = (
 )
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.][A-Za-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+")
+_IDENTIFIER = re.compile(r"\A(?:[A-Za-z][A-Za-z0-9]*(?:[_.][A-Za-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+)")
 _BRACKETS = re.compile(r"[(（\[【][^()（）]{1,20}[)）\]】]\s*$")
 _LONGEST_NAME = 60
 

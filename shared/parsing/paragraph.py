@@ -26,7 +26,7 @@ _LONGEST_INSTRUCTION = 500
 _MAX_FIELDS = 64
 _MAX_CHOICES = 1000
 # Word once put the name of a picture's file where its description belongs.
-_FILE_NAME = re.compile(r"\S{1,200}\.(?:png|jpe?g|gif|bmp|emf|wmf|tiff?|svg)", re.IGNORECASE)
+_FILE_NAME = re.compile(r"\A\S{1,200}\.(?:png|jpe?g|gif|bmp|emf|wmf|tiff?|svg)", re.IGNORECASE)
 _DESCRIBED = frozenset({"docPr", "cNvPr"})
 _REFERENCES = frozenset({"footnoteReference", "endnoteReference", "commentReference"})
 

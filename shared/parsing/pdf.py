@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from shared.parsing.pdf_words import Word
 
 _PRODUCER_TITLE: Final = re.compile(
-    r"(?:microsoft (?:word|powerpoint|excel) - .*|untitled.*|\(?anonymous\)?|\(?unspecified\)?|无标题"
+    r"\A(?:microsoft (?:word|powerpoint|excel) - .*|untitled.*|\(?anonymous\)?|\(?unspecified\)?|无标题"
     r"|[^\s]*\.(?:docx?|pptx?|xlsx?|indd|qxd|pdf|rtf|odt|tex|dvi|wpd|wps))",
     re.IGNORECASE,
 )
-_HYPHENATED: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
+_HYPHENATED: Final = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:-[^\W\d_]+)+")
 _MOST_HYPHENATED: Final = 20_000
 _MOST_NAMED_PAGES: Final = 10
 

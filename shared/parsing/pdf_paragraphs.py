@@ -37,7 +37,7 @@ _PREFIXES: Final = frozenset({"well", "self", "ex", "all", "half", "cross", "e",
 _CUT_WORD: Final = re.compile(rf"\w[-‐{BROKEN}]$")
 _TOKEN: Final = re.compile(r"\S+$")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
-_ITEM: Final = re.compile(r"\s*(?:[•●▪◦‣○■□◆◇➢✓☑☐☒]|[-*–—]\s)\s*")
+_ITEM: Final = re.compile(r"\A\s*(?:[•●▪◦‣○■□◆◇➢✓☑☐☒]|[-*–—]\s)\s*")
 
 
 class Paragraph(Struct):

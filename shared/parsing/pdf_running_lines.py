@@ -23,7 +23,7 @@ _FORM: Final = 0.3
 _MOST_KEYS: Final = 2_000
 _DIGITS: Final = re.compile("[0-9]+")
 _NUMBER_ONLY: Final = re.compile(
-    r"\W*(?:(?:page|seite|p\.|s\.|pág(?:ina|\.)|pagina|strona|sida|side|стр(?:аница|\.)|第|ページ)\s*)?[0-9]+\s*"
+    r"\A\W*(?:(?:page|seite|p\.|s\.|pág(?:ina|\.)|pagina|strona|sida|side|стр(?:аница|\.)|第|ページ)\s*)?[0-9]+\s*"
     r"(?:(?:/|of|von|de|di|sur|из|z|av|页|頁|ページ)?\s*[,，]?\s*(?:[/|]|of|von|de|di|sur|共|总|out of)?\s*[0-9]*)"
     r"\s*(?:页|頁|ページ|쪽)?\W*",
     re.IGNORECASE,

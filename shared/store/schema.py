@@ -40,7 +40,7 @@ MAX_BYTES = {
 }
 # Partitions that a server of 2.5 or later spreads the tenants over; a search within one tenant reads one of them.
 _PARTITIONS = 16
-_NAME = re.compile(r"__(\w+)__(\d+)__(\d+)")
+_NAME = re.compile(r"\A__(\w+)__(\d+)__(\d+)")
 
 
 class Space(Struct, frozen=True):
