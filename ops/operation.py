@@ -20,6 +20,13 @@ GATE: Final[Codes] = {401: ("unauthorized",)}
 REFERENCE: Final = "#/components/schemas/{name}"
 
 
+# What the parts of a path in braces mean.
+_IN_PATH: Final = {
+    "document_id": "A document's id, as hits and lists have it: 32 hexadecimal digits.",
+    "name": "A model's name.",
+}
+
+
 @dataclass(frozen=True)
 class Operation:
     """One method of one path.
@@ -86,7 +93,7 @@ def _body(schema: str, bodies: list[Any]) -> dict[str, Any]:
 
 def _parameters(operation: Operation, schemas: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name in re.findall(r"\{(\w+)\}", operation.path):
-        meaning = "A document's id, as hits and lists have it: 32 hexadecimal digits."
+        meaning = _IN_PATH[name]
         yield {"name": name, "in": "path", "required": True, "description": meaning, "schema": {"type": "string"}}
     if operation.by_link:
         shape = schemas[operation.takes.__name__]

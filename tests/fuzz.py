@@ -189,6 +189,8 @@ class Oracle:
             return "/documents/{document_id}"
         if parts[:2] == ["", "documents"] and len(parts) == 4 and parts[2] and parts[3] == "chunks":
             return "/documents/{document_id}/chunks"
+        if parts[:3] == ["", "v1", "models"] and len(parts) == 4 and parts[3]:
+            return "/v1/models/{name}"
         return "/".join(parts)
 
     def _elsewhere(self, request: Request, content: bytes) -> bool:

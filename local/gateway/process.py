@@ -91,7 +91,8 @@ class FunctionProcess:
         if process is None or process.returncode is not None:
             return
         with suppress(ProcessLookupError):
-            process.terminate()
+            # Not `terminate`: it polls, and so may take the exit status from the thread that waits for it.
+            os.kill(process.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(_KILL_AFTER_SECONDS):
                 await process.wait()

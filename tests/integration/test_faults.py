@@ -68,7 +68,7 @@ def test_whatever_a_real_part_does_once_the_next_delivery_ends_exactly(
         assert {id_: place.ordinal for id_, place in held.items()} == {chunk.id: chunk.ordinal for chunk in wanted}
         vectors = store.chunks.read_vectors(list(held), soon())
         own = embedder.embed(
-            [chunk.text for chunk in wanted], embedder.make_parameters(TextType.DOCUMENT), soon()
+            [chunk.embedded_text for chunk in wanted], embedder.make_parameters(TextType.DOCUMENT), soon()
         ).complete()
         for chunk, embedding in zip(wanted, own, strict=True):
             assert vectors[chunk.id] == pytest.approx(embedding.dense, abs=1e-4)

@@ -72,14 +72,14 @@ def settled(running: Stack, key: str) -> bool:
 
 def test_a_file_dropped_in_answers_within_seconds_and_stops_when_deleted(running: Stack, folder: Path) -> None:
     (folder / "ferry.md").write_text("# Timetable\n\nThe last ferry to Brava leaves at 21:40.\n", "utf-8")
-    seconds = eventually(lambda: search(running, "When does the last ferry leave?"))
-    hit = search(running, "最后一班渡轮几点开？", top_k=1)[0]
-    assert hit["document"]["key"] == "ferry.md"
+    here = {"filter": {"eq": {"key": "ferry.md"}}}
+    seconds = eventually(lambda: search(running, "When does the last ferry leave?", **here))
+    hit = search(running, "最后一班渡轮几点开？", top_k=1, **here)[0]
     assert hit["document"]["title"] == "Timetable"
     assert "21:40" in hit["text"]
     assert hit["location"]["headings"] == ["Timetable"]
     (folder / "ferry.md").unlink()
-    seconds = max(seconds, eventually(lambda: not search(running, "When does the last ferry leave?")))
+    seconds = max(seconds, eventually(lambda: not search(running, "When does the last ferry leave?", **here)))
     assert seconds < 30  # five on a quiet machine
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 DOCUMENTS = 60
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@contextmanager
+def over_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack over a folder in which documents lay before it came up, so that no event tells of them."""
     folder = tmp_path_factory.mktemp("bucket")
     for number in range(DOCUMENTS):
@@ -29,6 +30,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     plan = Plan(tmp_path_factory.mktemp("data"), folder, model="hash", ports=Ports(0, 0, 0, 0), environ=environ)
     with stack.running(plan) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with over_files(tmp_path_factory) as running:
         yield running
 
 
@@ -49,25 +56,23 @@ def documents(running: Stack) -> list[dict[str, str]]:
     return list(requests.get(f"{running.url}/documents", params={"limit": 1000}, timeout=30).json()["documents"])
 
 
-def test_first_it_can_say_what_it_would_do(filled: Stack) -> None:
-    status, output = sync(filled, "--dry-run")
-    assert status == 0, output
-    assert "index 7.txt" in output
-    assert f"{DOCUMENTS + 1} to index, 0 to remove" in output
+def test_all_that_lay_there_comes_in_step_by_step(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with over_files(tmp_path_factory) as fresh:
+        status, output = sync(fresh, "--dry-run")
+        assert status == 0, output
+        assert "index 7.txt" in output
+        assert f"{DOCUMENTS + 1} to index, 0 to remove" in output
 
+        # A round that runs out of time says what is left.
+        name = f"{fresh.url}/2023-03-30/functions/semantic-search-ingest/invocations"
+        (report,) = requests.post(name, json={"action": "reconcile", "seconds": 0}, timeout=60).json()["results"]
+        assert (report["left"], report["results"]) == (DOCUMENTS + 1, [])
 
-def test_a_round_that_runs_out_of_time_says_what_is_left(filled: Stack) -> None:
-    name = f"{filled.url}/2023-03-30/functions/semantic-search-ingest/invocations"
-    (report,) = requests.post(name, json={"action": "reconcile", "seconds": 0}, timeout=60).json()["results"]
-    assert (report["left"], report["results"]) == (DOCUMENTS + 1, [])
-
-
-def test_all_that_lay_there_comes_in_and_failures_are_named(filled: Stack) -> None:
-    status, output = sync(filled)
-    assert status == 0, output
-    assert f"{DOCUMENTS + 1}/{DOCUMENTS + 1}" in output
-    assert "broken.pdf: The file is damaged" in output
-    assert sorted(d["state"] for d in documents(filled)) == ["failed"] + ["indexed"] * DOCUMENTS
+        status, output = sync(fresh)
+        assert status == 0, output
+        assert f"{DOCUMENTS + 1}/{DOCUMENTS + 1}" in output
+        assert "broken.pdf: The file is damaged" in output
+        assert sorted(d["state"] for d in documents(fresh)) == ["failed"] + ["indexed"] * DOCUMENTS
 
 
 def test_said_again_it_costs_nothing(filled: Stack) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 SMALL, LARGE = 10_000, 100_000
 MOST_GROWTH = 12
 # Below this, the time of a small text says more about the machine than about the text.
-LEAST_SECONDS = 0.04
-TRIES = 4
+LEAST_SECONDS = 0.06
+TRIES = 10
 
 # fmt: off
 MARKS = ["*", "_", "[", "](", "(", "`", "~", "#", " ", "|", "-", "<", "&", "\\", "$", "![", "=", "\t", "中", "1", "a", ".", "\x1b[", "\x1b]", "\x08", "\x0c"]
