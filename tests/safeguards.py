@@ -524,7 +524,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "a parser process whose memory grew is replaced",
-        "what earlier files left behind makes a good file fail as too complex",
+        "what earlier files left in memory makes a good file fail as too complex",
         "shared/parsing/isolation.py",
         "is_spent=has_grown)",
         "is_spent=False)",
