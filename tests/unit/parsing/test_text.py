@@ -70,6 +70,19 @@ def test_a_question_and_its_answer_are_one_block(tmp_path: Path, joint: str, ask
     assert [(block.text, block.kind) for block in found] == [(f"{asked}\n{answered}", BlockKind.ROW)] * 2
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        "2026-05-08 10:00:01 FATAL the disk of this machine is full",
+        "[10:00:01] the disk of this machine is full and was locked",
+        "May  8 10:00:01 host kernel: the disk of this machine is full",
+        "ERROR the disk of this machine is full and therefore locked",
+    ],
+)
+def test_no_line_runs_on_from_a_record_of_a_log(tmp_path: Path, record: str) -> None:
+    assert texts(write(tmp_path, "a.log", f"{record}\nDone\n")) == [f"{record}\nDone"]
+
+
 def test_items_are_blocks_of_their_own(tmp_path: Path) -> None:
     found = list(parse(write(tmp_path, "a.txt", "Needed:\n- gloves\n- a rope\n"), "a.txt", Limits()).blocks)
     assert [(block.text, block.kind) for block in found][1:] == [
