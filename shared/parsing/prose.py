@@ -24,8 +24,8 @@ _MARKER = re.compile(
     r"|第[0-9一二三四五六七八九十百千]{1,6}[章节条篇部回]|\[|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ])"
 )
 _LOG_RECORD = re.compile(
-    r"\s{0,8}[\[(<]?(?:[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}|[0-9]{2}:[0-9]{2}:[0-9]{2}|[A-Z][a-z]{2} {1,2}[0-9]{1,2} [0-9]{2}:"
-    r"|(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\b)"
+    r"\s{0,8}[\[(<]?(?:[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}|[0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"|[A-Z][a-z]{2} {1,2}[0-9]{1,2} [0-9]{2}:|(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\b)"
 )
 _INDENT = re.compile(r"\u3000|\t| {4}")
 _SENTENCE_END = re.compile(r"[。！？；!?…]+[”’」』）)]*|[.;][”’\"')]*(?=\s)|\n")
