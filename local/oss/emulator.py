@@ -25,12 +25,14 @@ from local.oss.notification import ObjectEvent
 from local.oss.objects import Objects
 from local.oss.refusal import Refusal
 from local.oss.watching import changes
+from local.reporting import report
 
 if TYPE_CHECKING:
     from local.oss.folder import Folder
     from local.oss.settings import Settings
 
 _log = logging.getLogger(__name__)
+_WATCH_AGAIN_SECONDS = 2.0
 _T = TypeVar("_T")
 _Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -80,12 +82,15 @@ class Emulator:
         await self._courier.close()
 
     async def _follow_the_folder(self) -> None:
-        try:
-            async for change in changes(self._folder, self._settings.quiet):
-                name = "ObjectCreated:PutObject" if change.now else "ObjectRemoved:DeleteObject"
-                self._courier.publish(ObjectEvent(name, change, _request_id()))
-        except (OSError, RuntimeError):
-            _log.exception("the watch over the folder ended: changes by hand go unnoticed until a restart")
+        while True:
+            try:
+                async for change in changes(self._folder, self._settings.quiet):
+                    name = "ObjectCreated:PutObject" if change.now else "ObjectRemoved:DeleteObject"
+                    self._courier.publish(ObjectEvent(name, change, _request_id()))
+            except Exception as error:
+                _log.exception("the watch over the folder failed")
+                report(f"The watch over the bucket's folder failed ({type(error).__name__}) and is started again.")
+            await asyncio.sleep(_WATCH_AGAIN_SECONDS)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "bucket": self._settings.bucket})
