@@ -9,6 +9,7 @@ that change rows, a burst of writes is flushed once it has ended, and words can 
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import signal
@@ -153,14 +154,19 @@ def serve(data: Path, host: str, port: int) -> None:
         database = MilvusLite(str(data))
     except DataDirLockedError:
         raise SystemExit(f"{data} is in use by another Milvus Lite: stop it, or choose another folder.") from None
+    except Exception as error:  # noqa: BLE001 - whatever a broken file makes of it
+        raise SystemExit(_explain_broken(data, error)) from None
     servicer = MilvusServicer(database)
 
     def flush(collection: str) -> None:
         servicer.Flush(milvus_pb2.FlushRequest(collection_names=[collection]), None)
 
     # A real server keeps collections loaded over a restart; Lite opens them released, and refuses to read them.
-    for name in database.list_collections():
-        servicer.LoadCollection(milvus_pb2.LoadCollectionRequest(collection_name=name), None)
+    try:
+        for name in database.list_collections():
+            _check(servicer.LoadCollection(milvus_pb2.LoadCollectionRequest(collection_name=name), None))
+    except Exception as error:  # noqa: BLE001
+        raise SystemExit(_explain_broken(data, error)) from None
     turns = _Turns(flush)
     for method in _WRITES:
         call = getattr(servicer, method)
@@ -194,6 +200,19 @@ def serve(data: Path, host: str, port: int) -> None:
     database.close()
 
 
+def _check(status: Any) -> None:
+    """Raise what a call of the engine reports instead of raising it."""
+    if status.code:
+        raise ValueError(status.reason)
+
+
+def _explain_broken(data: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"Disk full: the index in {data} cannot be opened; free some space."
+    why = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"The index in {data} is broken ({why}): delete this folder, and all documents are indexed again."
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the server."""
     parser = argparse.ArgumentParser(prog="python -m local.milvus", description=__doc__)
@@ -201,7 +220,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=19530, help="0 picks a free one")
     options = parser.parse_args(arguments)
-    options.data.mkdir(parents=True, exist_ok=True)
+    try:
+        options.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"{options.data} cannot be created ({error.strerror}): delete what is in its place.") from None
     os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(_MEMTABLE_BYTES))
     # gRPC tells a taken port on a line of its own; ours says what to do.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
