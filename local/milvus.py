@@ -142,31 +142,17 @@ def serve(data: Path, host: str, port: int) -> None:
     import grpc
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    from milvus_lite.adapter.grpc.servicer import MilvusServicer
-    from milvus_lite.db import MilvusLite
-    from milvus_lite.exceptions import DataDirLockedError
     from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
     _add_whitespace_tokenizer()
-    # Lite keeps its records of every request at INFO.
-    logging.getLogger("milvus_lite").setLevel(logging.ERROR)
-    try:
-        database = MilvusLite(str(data))
-    except DataDirLockedError:
-        raise SystemExit(f"{data} is in use by another Milvus Lite: stop it, or choose another folder.") from None
-    except Exception as error:  # noqa: BLE001 - whatever a broken file makes of it
-        raise SystemExit(_explain_broken(data, error)) from None
-    servicer = MilvusServicer(database)
+    log = logging.getLogger("milvus_lite")
+    log.setLevel(logging.CRITICAL)  # what is wrong with the folder is told once, in one sentence
+    database, servicer = _open(data)
+    log.setLevel(logging.ERROR)  # Lite keeps its records of every request at INFO
 
     def flush(collection: str) -> None:
         servicer.Flush(milvus_pb2.FlushRequest(collection_names=[collection]), None)
 
-    # A real server keeps collections loaded over a restart; Lite opens them released, and refuses to read them.
-    try:
-        for name in database.list_collections():
-            _check(servicer.LoadCollection(milvus_pb2.LoadCollectionRequest(collection_name=name), None))
-    except Exception as error:  # noqa: BLE001
-        raise SystemExit(_explain_broken(data, error)) from None
     turns = _Turns(flush)
     for method in _WRITES:
         call = getattr(servicer, method)
@@ -198,6 +184,31 @@ def serve(data: Path, host: str, port: int) -> None:
     server.stop(grace=2).wait()
     turns.stop()
     database.close()
+
+
+def _open(data: Path) -> tuple[Any, Any]:
+    """The engine over ``data`` and what serves it, with all collections loaded.
+
+    A real server keeps collections loaded over a restart; Lite opens them released, and refuses to read them.
+
+    Raises:
+        SystemExit: the folder is in use or broken.
+    """
+    from milvus_lite.adapter.grpc.servicer import MilvusServicer
+    from milvus_lite.db import MilvusLite
+    from milvus_lite.exceptions import DataDirLockedError
+    from pymilvus.grpc_gen import milvus_pb2
+
+    try:
+        database = MilvusLite(str(data))
+        servicer = MilvusServicer(database)
+        for name in database.list_collections():
+            _check(servicer.LoadCollection(milvus_pb2.LoadCollectionRequest(collection_name=name), None))
+    except DataDirLockedError:
+        raise SystemExit(f"{data} is in use by another Milvus Lite: stop it, or choose another folder.") from None
+    except Exception as error:  # noqa: BLE001 - whatever a broken file makes of it
+        raise SystemExit(_explain_broken(data, error)) from None
+    return database, servicer
 
 
 def _check(status: Any) -> None:

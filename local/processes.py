@@ -57,6 +57,10 @@ class Process:
             self.popen.send_signal(signal.SIGCONT)  # one that is stopped takes no other signal
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(_END_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, and all that it started."""
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()

@@ -143,6 +143,7 @@ def running(plan: Plan) -> Iterator[Stack]:
     finally:
         recovery.end()
         supervisor.stop()
+        workspace.clear_dead()  # what a function left that was killed with its parent
 
 
 def _start_parts(plan: Plan, ports: Ports, supervisor: Supervisor) -> str:

@@ -144,7 +144,7 @@ class Supervisor:
             if folder and not folder.is_dir():
                 self._report(f"{folder} was removed: the stack starts again without it.")
                 for other in reversed(names[place:]):
-                    self._running[other].stop()
+                    self._running[other].kill()  # nothing is left that it could keep
                 for other in names[place:]:
                     self._restart(other)
                 return

@@ -87,7 +87,7 @@ class Emulator:
                 async for change in changes(self._folder, self._settings.quiet):
                     name = "ObjectCreated:PutObject" if change.now else "ObjectRemoved:DeleteObject"
                     self._courier.publish(ObjectEvent(name, change, _request_id()))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - changes by hand would go unnoticed from then on
                 _log.exception("the watch over the folder failed")
                 report(f"The watch over the bucket's folder failed ({type(error).__name__}) and is started again.")
             await asyncio.sleep(_WATCH_AGAIN_SECONDS)

@@ -9,8 +9,8 @@ places hold a key, the ordinary file wins.
 
 Every regular file of the folder is an object except names that start with a dot (``.DS_Store``, ``.gitkeep``, editors'
 swap files, our own ``.oss``). Temporary files with ordinary names (``~$x.docx``, ``x.crdownload``) are objects as they
-would be in a bucket. Symbolic links are neither listed nor followed. Files with a path that cannot be a key, because it is
-not UTF-8 or too long, are left out, and each is reported once.
+would be in a bucket. Symbolic links are neither listed nor followed. Files with a path that cannot be a key, because it
+is not UTF-8 or too long, are left out, and each is reported once.
 """
 
 from __future__ import annotations
