@@ -16,7 +16,7 @@ _RESERVE_PARTS = 50
 
 
 def explain_shortage(folders: Iterable[Path]) -> str:
-    """Which folder lies on a disk that is full, in words; empty when none does or it cannot be told."""
+    """Which folder lies on a disk that is full, in words; empty when none does or it cannot be found out."""
     for folder in folders:
         try:
             usage = shutil.disk_usage(folder)

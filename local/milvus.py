@@ -146,7 +146,7 @@ def serve(data: Path, host: str, port: int) -> None:
 
     _add_whitespace_tokenizer()
     log = logging.getLogger("milvus_lite")
-    log.setLevel(logging.CRITICAL)  # what is wrong with the folder is told once, in one sentence
+    log.setLevel(logging.CRITICAL)  # what is wrong with the folder is reported once, in one sentence
     database, servicer = _open(data)
     log.setLevel(logging.ERROR)  # Lite keeps its records of every request at INFO
 

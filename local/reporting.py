@@ -1,7 +1,7 @@
 """What a part of the stack has to tell the person at the terminal.
 
-A part's first line on its standard output names its address; every later line is a sentence for people, which whoever
-started the part shows. What concerns developers only goes to the log, which is the standard error output.
+A part's first line on its standard output names its address; every later line is a sentence for people, which the
+process that started the part shows. What concerns developers only goes to the log, the standard error output.
 """
 
 from __future__ import annotations

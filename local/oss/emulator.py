@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from aiohttp import web
 
+from local.callers import admit_programs
 from local.oss import wire
 from local.oss.bucket import Bucket
 from local.oss.call import Call
@@ -56,7 +57,7 @@ class Emulator:
 
     def application(self) -> web.Application:
         """The web application; starts and stops the watch and the deliveries with itself."""
-        application = web.Application()
+        application = web.Application(middlewares=[admit_programs(_refuse_page)])
         application.add_routes(
             [
                 web.get("/healthz", self._health),
@@ -175,6 +176,10 @@ def _has_expired(token: str) -> bool:
     """Whether a token of the gateway, which ends with its time of expiry, is too old; others never are."""
     expiry = token.rpartition(".")[2] if token.startswith("local.") else ""
     return expiry.isdecimal() and int(expiry) < time.time()
+
+
+def _refuse_page(_code: str, sentence: str) -> web.Response:
+    return web.Response(status=403, text=f"{sentence}\n")
 
 
 def _request_id() -> str:
