@@ -46,15 +46,11 @@ def running_over(folder: Path) -> list[int]:
 @contextmanager
 def demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
     ports = {name: str(processes.free_port()) for name in PORTS}
-    own = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "DATA": str(folder / "data"),
-        "BUCKET": str(folder / "mine"),
-    }
+    folders = {"HOME": str(folder), "DATA": str(folder / "data"), "BUCKET": str(folder / "mine")}
+    environ = {"PATH": os.environ["PATH"], **folders, **ports}
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "local.demo"],
-        cwd=PROJECT, env={"PATH": os.environ["PATH"], **folders, **ports}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd=PROJECT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
         yield process
