@@ -21,6 +21,7 @@ from local.gateway import credentials
 from local.gateway.environment import account
 from local.gateway.process import FunctionProcess
 from local.processes import StartError
+from local.reporting import report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -215,6 +216,7 @@ class Instance:
     def _report(self, sentence: str) -> None:
         self.last_error = sentence
         _log.warning("%s", sentence)
+        report(sentence)
 
 
 def _reason(body: bytes) -> str:
