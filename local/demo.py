@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any
 import requests
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from local import stack
+from local import progress, stack
 from local.processes import StartError
+from local.progress import key_of
 from local.questions import QUESTIONS
+from local.reporting import show
 from local.stack import PROJECT, Plan, Ports, Stack
 from local.summary import Summary
 from local.watching import Watcher
@@ -39,10 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _POLL_SECONDS = 0.5
-# A hundred documents take seconds; a folder of one's own may take longer, and shows that it moves.
-_STALLED_SECONDS = 180
 _SHOWN_HITS = 3
-_PAGE = 1_000
 _SHOWN_CHARACTERS = 220
 
 console = Console(highlight=False)
@@ -50,7 +49,16 @@ console = Console(highlight=False)
 
 def main() -> int:
     """Run the demo; 1 when something is missing, with a sentence that says what to do."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return _run()
+    finally:
+        with suppress(OSError):  # a closed terminal takes no output
+            sys.stdout.flush()
+
+
+def _run() -> int:
     try:
         with console.status("Starting everything on loopback ..."), ExitStack() as cleanup:
             plan = _plan(os.environ)
@@ -62,8 +70,15 @@ def main() -> int:
         console.print(f"[red]{_sentence(error)}[/red]")
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped.")
+        with suppress(OSError):
+            console.print("Stopped.")
     return 0
+
+
+def _report(sentence: str) -> None:
+    """Show what a part of the stack has to say."""
+    with suppress(OSError):
+        console.print(f"  [yellow]{escape(show(sentence))}[/yellow]")
 
 
 def _plan(environ: Mapping[str, str]) -> Plan:
@@ -79,7 +94,8 @@ def _plan(environ: Mapping[str, str]) -> Plan:
     if bucket.exists() and not bucket.is_dir():
         raise StartError(f"BUCKET must name a folder, and {bucket} is a file.")
     data = Path(environ.get("DATA") or PROJECT / ".local").expanduser().absolute()
-    return Plan(data=data, bucket=bucket, model=model, ports=ports, quota=environ.get("QUOTA", "0") not in ("", "0"))
+    quota = environ.get("QUOTA", "0") not in ("", "0")
+    return Plan(data=data, bucket=bucket, model=model, ports=ports, quota=quota, report=_report)
 
 
 def _demonstrate(plan: Plan, running: Stack) -> None:
@@ -89,14 +105,14 @@ def _demonstrate(plan: Plan, running: Stack) -> None:
     samples = _put_samples(plan, bucket)
     # What lay in the bucket before, or went while nothing ran, had no event: compare everything once.
     running.invoke("ingest", {"action": "reconcile"})
-    _await_ingestion(running, bucket)
+    progress.await_ingestion(running, bucket, console)
     if samples:
         for question in QUESTIONS:
             _ask(running, question.text)
     if not os.environ.get("ONCE"):
         with ExitStack() as cleanup:
             if not plan.local_oss:
-                cleanup.enter_context(Watcher(bucket, partial(running.invoke, "ingest")))
+                cleanup.enter_context(Watcher(bucket, partial(running.invoke, "ingest"), _report))
             _serve(plan, running)
 
 
@@ -114,7 +130,7 @@ def _try_embedding(running: Stack) -> None:
     Raises:
         StartError: DashScope refuses; the message says why.
     """
-    answer = requests.post(f"{running.url}/embed", json={"texts": ["hello"]}, headers=_key(running), timeout=90)
+    answer = requests.post(f"{running.url}/embed", json={"texts": ["hello"]}, headers=key_of(running), timeout=90)
     if answer.status_code != 200:
         raise StartError(answer.json()["error"]["message"])
 
@@ -133,64 +149,9 @@ def _put_samples(plan: Plan, bucket: Bucket) -> bool:
     return True
 
 
-def _await_ingestion(running: Stack, bucket: Bucket) -> None:
-    """Show how many documents the index has caught up with, until it has with all.
-
-    Raises:
-        StartError: nothing moves any more; the message says what kept it.
-    """
-    wanted = {state.key.document_id: state.etag for state in bucket.documents(Deadline.after(60))}
-    columns = (TextColumn("Ingesting"), BarColumn(), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("ingest", total=len(wanted))
-        moved, done = time.monotonic(), -1
-        while done < len(wanted):
-            documents = _documents(running)
-            settled = [d for d in documents if d["version"] == wanted.get(d["id"]) and d["state"] != "pending"]
-            if len(settled) != done:
-                moved, done = time.monotonic(), len(settled)
-                progress.update(task, completed=done)
-            if time.monotonic() - moved > _STALLED_SECONDS or _given_up(running):
-                raise StartError(_what_kept(documents))
-            time.sleep(_POLL_SECONDS)
-    for document in documents:
-        if document["state"] == "failed":
-            console.print(f"  [yellow]{document['key']}[/yellow]: {document['failure']['message']}")
-
-
-def _given_up(running: Stack) -> bool:
-    functions = requests.get(f"{running.url}/gateway/status", timeout=10).json()["functions"]
-    ingest = next(function for function in functions if function["name"].endswith("ingest"))
-    return bool(ingest["failed"]) and not ingest["queued"] and not ingest["in_flight"]
-
-
-def _what_kept(documents: list[dict[str, Any]]) -> str:
-    failures = [document["failure"]["message"] for document in documents if document["failure"]]
-    return failures[0] if failures else "Ingestion does not move on; .local/logs/ingest.log says why."
-
-
-def _documents(running: Stack) -> list[dict[str, Any]]:
-    """The state of every document, page by page."""
-    documents: list[dict[str, Any]] = []
-    after: str | None = ""
-    while after is not None:
-        page = {"limit": str(_PAGE), "after": after}
-        answer = requests.get(f"{running.url}/documents", params=page, headers=_key(running), timeout=30)
-        answer.raise_for_status()
-        found = answer.json()
-        documents += found["documents"]
-        after = found["next"]
-    return documents
-
-
-def _key(running: Stack) -> dict[str, str]:
-    keys = running.environ.get("API_KEYS", "")
-    return {"x-api-key": keys.split(",")[0].strip()} if keys else {}
-
-
 def _ask(running: Stack, query: str) -> None:
     answer = requests.post(
-        f"{running.url}/search", json={"query": query, "top_k": _SHOWN_HITS}, headers=_key(running), timeout=60
+        f"{running.url}/search", json={"query": query, "top_k": _SHOWN_HITS}, headers=key_of(running), timeout=60
     )
     answer.raise_for_status()
     lines = Text()
@@ -212,19 +173,24 @@ def _where(location: dict[str, Any]) -> str:
 
 
 def _serve(plan: Plan, running: Stack) -> None:
-    """Say what happens to documents until Ctrl-C."""
+    """Say what happens to documents until Ctrl-C.
+
+    Raises:
+        StartError: a part of the stack ended and cannot be started again.
+    """
     console.print(f"\n[bold green]Serving.[/bold green] Search: {running.url}/   Ask: {running.url}/search?q=...")
     if plan.local_oss:
         console.print(f"Copy files into {plan.bucket}, or delete some: the index follows. Ctrl-C ends.")
-    known = {document["id"]: document for document in _documents(running)}
+    documents = progress.Documents(running, _report)
+    known = {document["id"]: document for document in documents.read()}
     summary = Summary(plan.data / "logs")
     # In a file, a table drawn every second would only take space.
     with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
         while True:
             time.sleep(_POLL_SECONDS * 2)
-            present = {document["id"]: document for document in _documents(running)}
+            present = {document["id"]: document for document in documents.read()}
             for line in _news(known, present):
-                console.print(f"  {line}")
+                console.print(f"  {escape(show(line))}")
             known = present
             if live:
                 summary.look()

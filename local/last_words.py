@@ -22,13 +22,13 @@ def last_words(log: Path, since: int = 0) -> str:
     """The line at the end of ``log`` that best explains why the process ended.
 
     That is the ``reason`` of a critical JSON line, such as a refused setting; else the exception of the last
-    traceback; else the last line. Empty when there is no line.
+    traceback; else the last line that does not only record a request or the like. Empty when there is no line.
 
     Args:
         since: byte of the log where this process began to write.
     """
     text = _end(log, since)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not _is_information(line)]
     if not lines:
         return ""
     recent = lines[-_LINES_OF_THE_END:]
@@ -41,6 +41,13 @@ def _end(log: Path, since: int) -> str:
         file.seek(max(since, size - _MOST_BYTES))
         return file.read().decode("utf-8", "replace")
     return ""
+
+
+def _is_information(line: str) -> bool:
+    with suppress(ValueError):
+        record = json.loads(line)
+        return isinstance(record, dict) and record.get("level") == "info"
+    return False
 
 
 def _critical_reason(lines: list[str]) -> str:

@@ -9,6 +9,7 @@ that change rows, a burst of writes is flushed once it has ended, and words can 
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import signal
@@ -141,26 +142,17 @@ def serve(data: Path, host: str, port: int) -> None:
     import grpc
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    from milvus_lite.adapter.grpc.servicer import MilvusServicer
-    from milvus_lite.db import MilvusLite
-    from milvus_lite.exceptions import DataDirLockedError
     from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
     _add_whitespace_tokenizer()
-    # Lite keeps its records of every request at INFO.
-    logging.getLogger("milvus_lite").setLevel(logging.ERROR)
-    try:
-        database = MilvusLite(str(data))
-    except DataDirLockedError:
-        raise SystemExit(f"{data} is in use by another Milvus Lite: stop it, or choose another folder.") from None
-    servicer = MilvusServicer(database)
+    log = logging.getLogger("milvus_lite")
+    log.setLevel(logging.CRITICAL)  # what is wrong with the folder is reported once, in one sentence
+    database, servicer = _open(data)
+    log.setLevel(logging.ERROR)  # Lite keeps its records of every request at INFO
 
     def flush(collection: str) -> None:
         servicer.Flush(milvus_pb2.FlushRequest(collection_names=[collection]), None)
 
-    # A real server keeps collections loaded over a restart; Lite opens them released, and refuses to read them.
-    for name in database.list_collections():
-        servicer.LoadCollection(milvus_pb2.LoadCollectionRequest(collection_name=name), None)
     turns = _Turns(flush)
     for method in _WRITES:
         call = getattr(servicer, method)
@@ -194,6 +186,44 @@ def serve(data: Path, host: str, port: int) -> None:
     database.close()
 
 
+def _open(data: Path) -> tuple[Any, Any]:
+    """The engine over ``data`` and what serves it, with all collections loaded.
+
+    A real server keeps collections loaded over a restart; Lite opens them released, and refuses to read them.
+
+    Raises:
+        SystemExit: the folder is in use or broken.
+    """
+    from milvus_lite.adapter.grpc.servicer import MilvusServicer
+    from milvus_lite.db import MilvusLite
+    from milvus_lite.exceptions import DataDirLockedError
+    from pymilvus.grpc_gen import milvus_pb2
+
+    try:
+        database = MilvusLite(str(data))
+        servicer = MilvusServicer(database)
+        for name in database.list_collections():
+            _check(servicer.LoadCollection(milvus_pb2.LoadCollectionRequest(collection_name=name), None))
+    except DataDirLockedError:
+        raise SystemExit(f"{data} is in use by another Milvus Lite: stop it, or choose another folder.") from None
+    except Exception as error:  # noqa: BLE001 - whatever a broken file makes of it
+        raise SystemExit(_explain_broken(data, error)) from None
+    return database, servicer
+
+
+def _check(status: Any) -> None:
+    """Raise what a call of the engine reports instead of raising it."""
+    if status.code:
+        raise ValueError(status.reason)
+
+
+def _explain_broken(data: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"Disk full: the index in {data} cannot be opened; free some space."
+    why = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"The index in {data} is broken ({why}): delete this folder, and all documents are indexed again."
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the server."""
     parser = argparse.ArgumentParser(prog="python -m local.milvus", description=__doc__)
@@ -201,7 +231,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=19530, help="0 picks a free one")
     options = parser.parse_args(arguments)
-    options.data.mkdir(parents=True, exist_ok=True)
+    try:
+        options.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"{options.data} cannot be created ({error.strerror}): delete what is in its place.") from None
     os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(_MEMTABLE_BYTES))
     # gRPC tells a taken port on a line of its own; ours says what to do.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

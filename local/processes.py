@@ -3,50 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
-import secrets
-import socket
+import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from local.last_words import last_words
+from local.ports import free_port
+from shared.runtime.parent import end_with
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+__all__ = ["Process", "StartError", "free_port", "start"]
 
 _ADDRESS = re.compile(r"https?://[^\s,]+")
 _END_SECONDS = 20
-_PORTS = range(10_000, 32_000)
-_TRIES = 100
+_LOOK_SECONDS = 0.1
+# The kernel ends a child with the thread that started it, so all are started by one that lasts as long as this process.
+_STARTER = ThreadPoolExecutor(1, "starter")
 
 
 class StartError(Exception):
     """A process did not come up; the message is one sentence, with the process's own reason where it gave one."""
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on at the moment.
-
-    It is chosen at random below the range that the system takes ports of connections from, so that neither a connection
-    nor another process that looks for a port at the same time takes it before it is used.
-    """
-    for port in (*(_PORTS.start + secrets.randbelow(len(_PORTS)) for _ in range(_TRIES)), 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise OSError("no port of 127.0.0.1 is free")
-
-
-def taken(port: int) -> bool:
-    """Whether something listens on ``port`` of this machine."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(frozen=True)
@@ -67,31 +54,46 @@ class Process:
         """Ask it to end, wait, and kill it if it does not."""
         if self.popen.poll() is None:
             self.popen.terminate()
+            self.popen.send_signal(signal.SIGCONT)  # one that is stopped takes no other signal
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(_END_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, and all that it started."""
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()
 
 
 def start(
-    name: str, module: str, arguments: Sequence[str], environ: Mapping[str, str], log: Path, seconds: float
+    name: str,
+    module: str,
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    log: Path,
+    seconds: float,
+    report: Callable[[str], object] | None = None,
+    ending: threading.Event | None = None,
 ) -> Process:
     """Run ``python -m module`` and wait for the line that names its address.
+
+    Args:
+        report: called with each line of its standard output after that one; see `local.reporting`.
+        ending: once it is set, the start is given up.
 
     Raises:
         StartError: it ended or printed no address within ``seconds``; the message repeats its last words.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes(b"")
-    # Both its outputs are appended, or one would overwrite the other.
-    with log.open("ab") as file:
-        popen = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file, env=dict(environ),
-            start_new_session=True,  # Ctrl-C is ours to pass on, in order
-        )  # fmt: skip
-    address = _await_address(popen, log, seconds)
+    with contextlib.suppress(OSError):
+        log.replace(log.with_suffix(".previous.log"))
+    popen = _STARTER.submit(_open, [sys.executable, "-m", module, *arguments], environ, log).result()
+    try:
+        address = _Output(popen, log, report).await_address(seconds, ending)
+    except BaseException:  # Ctrl-C while it starts
+        Process(name, popen, "", log).stop()
+        raise
     if address is None:
         Process(name, popen, "", log).stop()
         time.sleep(0.1)  # its last output may still be on its way to the log
@@ -99,23 +101,49 @@ def start(
     return Process(name, popen, address, log)
 
 
-def _await_address(popen: subprocess.Popen[bytes], log: Path, seconds: float) -> str | None:
-    found: list[str] = []
-    ready = threading.Event()
+def _open(command: Sequence[str], environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    # Both its outputs are appended, or one would overwrite the other.
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file, env=dict(environ),
+            start_new_session=True,  # Ctrl-C is for the parent to pass on, in order
+            preexec_fn=partial(end_with, os.getpid()),
+        )  # fmt: skip
 
-    def copy() -> None:
-        # Reads to the end, so that the child never blocks on a full pipe.
-        assert popen.stdout is not None
-        with popen.stdout, log.open("ab") as file:
-            for line in popen.stdout:
-                file.write(line)
-                file.flush()
-                match = _ADDRESS.search(line.decode("utf-8", "replace"))
-                if match and not found:
-                    found.append(match.group())
-                    ready.set()
-        ready.set()
 
-    threading.Thread(target=copy, name=f"log-{log.stem}", daemon=True).start()
-    ready.wait(seconds)
-    return found[0] if found else None
+class _Output:
+    """Reads a child's standard output to its end, so that the child never blocks on a full pipe."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], log: Path, report: Callable[[str], object] | None) -> None:
+        self._popen = popen
+        self._log = log
+        self._report = report
+        self._address: str | None = None
+        self._ready = threading.Event()
+        threading.Thread(target=self._read, name=f"log-{log.stem}", daemon=True).start()
+
+    def await_address(self, seconds: float, ending: threading.Event | None) -> str | None:
+        """The address it printed; ``None`` if it printed none in time, has ended, or is to be given up."""
+        end = time.monotonic() + seconds
+        while not self._ready.wait(_LOOK_SECONDS) and time.monotonic() < end and not (ending and ending.is_set()):
+            pass
+        return self._address
+
+    def _read(self) -> None:
+        assert self._popen.stdout is not None
+        with self._popen.stdout:
+            for line in self._popen.stdout:
+                with contextlib.suppress(OSError), self._log.open("ab") as file:  # the disk may be full
+                    file.write(line)
+                self._take(line.decode("utf-8", "replace").rstrip())
+        self._ready.set()
+
+    def _take(self, line: str) -> None:
+        if self._address is None:
+            match = _ADDRESS.search(line)
+            if match:
+                self._address = match.group()
+                self._ready.set()
+        elif self._report and line:
+            self._report(line)

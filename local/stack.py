@@ -9,7 +9,7 @@ the gateway          which starts the three functions as `s.yaml` says
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import requests
 
-from local import processes
+from local import ports as machine
 from local.processes import Process, StartError
+from local.recovery import Recovery
+from local.supervising import Part, Supervisor
+from shared.runtime import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 PROJECT = Path(__file__).resolve().parent.parent
 _BUCKET = "local-documents"
@@ -51,6 +54,7 @@ class Plan:
         environ: settings of the user; those that name real services take effect.
         quota: whether the emulator has the documented quota of each model, and functions the deployed settings of it.
         dashscope_options: further arguments of the emulator, such as ``--latency-ms 150``.
+        report: shows a sentence about something that happened, such as a part that ended, to the person who runs it.
     """
 
     data: Path
@@ -61,6 +65,7 @@ class Plan:
     deployment: Path = PROJECT / "s.yaml"
     quota: bool = False
     dashscope_options: tuple[str, ...] = ()
+    report: Callable[[str], object] = lambda _: None
 
     @property
     def local_milvus(self) -> bool:
@@ -91,11 +96,21 @@ class Stack:
     dashscope: str
     oss: str
     environ: Mapping[str, str]
-    parts: tuple[Process, ...]
+    supervisor: Supervisor
+
+    @property
+    def parts(self) -> tuple[Process, ...]:
+        """The running parts."""
+        return self.supervisor.processes
+
+    @property
+    def failure(self) -> str:
+        """Why the stack cannot go on; empty while it can."""
+        return self.supervisor.failure
 
     def invoke(self, function: str, event: object) -> str:
         """Hand ``function`` an event asynchronously, as Function Compute's API does; returns the request id."""
-        name = f"{self.environ.get('NAME_PREFIX') or 'semantic-search'}-{function}"
+        name = _name_of(function, self.environ)
         answer = requests.post(
             f"{self.url}/2023-03-30/functions/{name}/invocations",
             data=msgspec.json.encode(event),
@@ -108,41 +123,64 @@ class Stack:
 
 @contextmanager
 def running(plan: Plan) -> Iterator[Stack]:
-    """Start the plan's parts in order and stop them in the reverse one.
+    """Start the plan's parts in order, keep them running, and stop them in the reverse order.
 
     Raises:
         StartError: a part did not come up; the message says why.
     """
     ports = _checked(plan)
-    plan.data.mkdir(parents=True, exist_ok=True)
+    workspace.clear_dead()
+    _create(plan.data, "DATA")
     environ = _environment(plan, ports)
-    with ExitStack() as stack:
-        parts: list[Process] = []
+    recovery = Recovery(f"http://127.0.0.1:{ports.gateway}", _name_of("ingest", environ), plan.report)
+    folders = (plan.data, plan.bucket) if plan.local_oss else (plan.data,)
+    supervisor = Supervisor(environ, plan.data, folders, plan.report, recovery.request)
+    try:
+        url = _start_parts(plan, ports, supervisor)
+        supervisor.watch()
+        recovery.begin()
+        yield Stack(url, environ.get("DASHSCOPE_BASE_URL", ""), environ.get("OSS_ENDPOINT", ""), environ, supervisor)
+    finally:
+        recovery.end()
+        supervisor.stop()
+        workspace.clear_dead()  # what a function left that was killed with its parent
 
-        def start(name: str, *arguments: str, seconds: float = 60) -> str:
-            log = plan.data / "logs" / f"{name}.log"
-            process = processes.start(name, f"local.{name}", arguments, environ, log, seconds)
-            stack.callback(process.stop)
-            parts.append(process)
-            return process.address
 
-        if plan.local_milvus:
-            # Vectors of different models must never meet, and locally they share one name.
-            folder = plan.data / f"milvus-{plan.model if plan.local_dashscope else 'dashscope'}"
-            start("milvus", "--data", str(folder), "--port", str(ports.milvus))
-        if plan.local_dashscope:
-            options = ("--port", str(ports.dashscope), "--model", plan.model, "--api-key", _KEY)
-            quota = ("--documented-quota",) if plan.quota else ()
-            start("dashscope", *options, *quota, *plan.dashscope_options)
-        where = ("--deployment", str(plan.deployment), "--root", str(PROJECT), "--data", str(plan.data))
-        url = start("gateway", *where, "--port", str(ports.gateway), seconds=120)
-        if plan.local_oss:
-            plan.bucket.mkdir(parents=True, exist_ok=True)
-            notify = requests.get(f"{url}/gateway/notifications", timeout=10).text
-            serve = ("--port", str(ports.oss), "--bucket", _BUCKET, "--root", str(plan.bucket), "--notify", notify)
-            start("oss", *serve)
-        dashscope, oss = environ.get("DASHSCOPE_BASE_URL", ""), environ.get("OSS_ENDPOINT", "")
-        yield Stack(url, dashscope, oss, environ, tuple(parts))
+def _start_parts(plan: Plan, ports: Ports, supervisor: Supervisor) -> str:
+    """Start what the plan needs; the address of the gateway."""
+    if plan.local_milvus:
+        # Vectors of different models must never meet, and locally they share one name.
+        folder = plan.data / f"milvus-{plan.model if plan.local_dashscope else 'dashscope'}"
+        supervisor.start(Part("milvus", ("--data", str(folder), "--port", str(ports.milvus)), 60, folder))
+    if plan.local_dashscope:
+        options = ("--port", str(ports.dashscope), "--model", plan.model, "--api-key", _KEY)
+        quota = ("--documented-quota",) if plan.quota else ()
+        supervisor.start(Part("dashscope", (*options, *quota, *plan.dashscope_options), 60))
+    where = ("--deployment", str(plan.deployment), "--root", str(PROJECT), "--data", str(plan.data))
+    url = supervisor.start(Part("gateway", (*where, "--port", str(ports.gateway)), 120, plan.data / "logs"))
+    if plan.local_oss:
+        _create(plan.bucket, "BUCKET")
+        notify = requests.get(f"{url}/gateway/notifications", timeout=10).text
+        serve = ("--port", str(ports.oss), "--bucket", _BUCKET, "--root", str(plan.bucket), "--notify", notify)
+        supervisor.start(Part("oss", serve, 60))
+    return url
+
+
+def _create(folder: Path, variable: str) -> None:
+    """Create a folder, unless it exists.
+
+    Raises:
+        StartError: that is not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{folder} cannot be created ({error.strerror}): name another folder with {variable}=<folder>."
+        raise StartError(message) from None
+
+
+def _name_of(function: str, environ: Mapping[str, str]) -> str:
+    return f"{environ.get('NAME_PREFIX') or 'semantic-search'}-{function}"
 
 
 def _checked(plan: Plan) -> Ports:
@@ -158,12 +196,13 @@ def _checked(plan: Plan) -> Ports:
         "oss": (plan.ports.oss, "OSS_PORT", plan.local_oss),
     }
     for name, (port, variable, needed) in used.items():
-        if needed and port and processes.taken(port):
+        if needed and port and machine.is_taken(port):
+            holder = machine.describe_holder(port) or "another process"
             raise StartError(
-                f"Port {port}, meant for the {name}, is taken: stop what listens there, or say "
+                f"Port {port}, meant for the {name}, is taken by {holder}: end that, or say "
                 f"`make demo {variable}=<another port>`."
             )
-    return Ports(**{name: port or processes.free_port() for name, (port, _, _) in used.items()})
+    return Ports(**{name: port or machine.free_port() for name, (port, _, _) in used.items()})
 
 
 def _environment(plan: Plan, ports: Ports) -> dict[str, str]:

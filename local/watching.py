@@ -6,7 +6,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.errors import PlatformError
 from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
@@ -22,11 +21,20 @@ _LISTING_SECONDS = 60.0
 
 
 class Watcher:
-    """Calls ``notify`` with an OSS event for every object that appears, changes or vanishes, until stopped."""
+    """Calls ``notify`` with an OSS event for every object that appears, changes or vanishes, until stopped.
 
-    def __init__(self, bucket: Bucket, notify: Callable[[dict[str, Any]], object]) -> None:
+    Args:
+        notify: an event for which it raises an error is sent again after the next listing.
+        report: shows a sentence at the terminal.
+    """
+
+    def __init__(
+        self, bucket: Bucket, notify: Callable[[dict[str, Any]], object], report: Callable[[str], object] = log.warning
+    ) -> None:
         self._bucket = bucket
         self._notify = notify
+        self._report = report
+        self._problem = ""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
@@ -39,23 +47,41 @@ class Watcher:
         self._thread.join(_PAUSE_SECONDS * 2)
 
     def _watch(self) -> None:
-        known = self._listing() or {}
-        while not self._stopped.wait(_PAUSE_SECONDS):
-            present = self._listing()
-            if present is None:
-                continue
-            for key in present.keys() | known.keys():
-                if present.get(key) != known.get(key):
-                    name = "ObjectCreated:PutObject" if key in present else "ObjectRemoved:DeleteObject"
-                    self._notify(_event(key, name))
-            known = present
+        known: dict[ObjectKey, str] | None = None
+        while True:
+            try:
+                present = self._list()
+                known = present if known is None else self._tell(known, present)
+            except Exception as error:  # noqa: BLE001 - the bucket is watched as long as the stack runs
+                self._explain(f"the bucket cannot be watched: {getattr(error, 'message', '') or repr(error)}")
+            else:
+                self._explain("")
+            if self._stopped.wait(_PAUSE_SECONDS):
+                return
 
-    def _listing(self) -> dict[ObjectKey, str] | None:
-        try:
-            return {state.key: state.etag for state in self._bucket.documents(Deadline.after(_LISTING_SECONDS))}
-        except PlatformError as error:
-            log.warning("the bucket cannot be listed: %s", error.message)
-            return None
+    def _tell(self, known: dict[ObjectKey, str], present: dict[ObjectKey, str]) -> dict[ObjectKey, str]:
+        """Send an event for each difference and take it as known, new ones first: they may be renamed ones."""
+        differing = [key for key in present if known.get(key) != present[key]]
+        for key in (*differing, *(known.keys() - present.keys())):
+            self._notify(_event(key, "ObjectCreated:PutObject" if key in present else "ObjectRemoved:DeleteObject"))
+            if key in present:
+                known[key] = present[key]
+            else:
+                del known[key]
+        return known
+
+    def _list(self) -> dict[ObjectKey, str]:
+        """The version of each document and its sidecar."""
+        documents = self._bucket.documents(Deadline.after(_LISTING_SECONDS))
+        return {state.key: f"{state.etag} {state.sidecar_etag}" for state in documents}
+
+    def _explain(self, problem: str) -> None:
+        """Report a problem once, and its end."""
+        if problem and not self._problem:
+            self._report(f"{problem[0].upper()}{problem[1:]}; it is tried again.")
+        if self._problem and not problem:
+            self._report("The bucket is watched again.")
+        self._problem = problem
 
 
 def _event(key: ObjectKey, name: str) -> dict[str, Any]:

@@ -396,8 +396,8 @@ SAFEGUARDS = (
     Safeguard(
         "origins of the Model Context Protocol",
         "a page that points its own name at this machine speaks to the tools",
-        "functions/search/app.py",
-        'if origin and not origins.allow(origin) and not origins.is_own(origin, request.headers.get("Host", "")):',
+        "shared/runtime/web.py",
+        "if origin and not self.origins.allow(origin) and not self.origins.is_own(origin, host):",
         "if False:",
         ("tests/system/test_mcp.py::test_a_page_of_another_site_cannot_speak_to_the_tools",),
     ),

@@ -22,7 +22,7 @@ from functions.search.shapes import (
     render_result,
     write_cursor,
 )
-from shared.domain.errors import NotFoundError, RequestError
+from shared.domain.errors import NotFoundError
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
@@ -124,10 +124,7 @@ def chunks(document_id: str) -> Response:
 @app.post("/mcp")
 def model_context_protocol() -> Response:
     """One message of a language model's client."""
-    origin = request.headers.get("Origin", "")
-    origins = application.origins
-    if origin and not origins.allow(origin) and not origins.is_own(origin, request.headers.get("Host", "")):
-        raise RequestError("origin_forbidden", "Web pages of this origin may not call; see CORS_ORIGINS.", status=403)
+    application.check_origin(request.headers.get("Origin", ""), request.headers.get("Host", ""))
     content, status = endpoint.answer(request.get_data(), request.headers)
     return Response(status=status) if content is None else answer(content, status)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
+from local.callers import admit_programs
 from local.dashscope import wire
 from local.dashscope.body import BODY_BYTES, read_body
 from local.dashscope.embedding import EmbeddingCall, read_embedding_call
@@ -58,7 +59,7 @@ class Emulator:
 
     def application(self) -> web.Application:
         """The routes."""
-        application = web.Application(client_max_size=BODY_BYTES)
+        application = web.Application(client_max_size=BODY_BYTES, middlewares=[admit_programs(_refuse_page)])
         application.add_routes(
             [
                 web.post(EMBEDDING_PATH, self._embed),
@@ -175,3 +176,7 @@ class Emulator:
 
 def _make_quota(settings: Settings) -> Quota:
     return Quota(settings.requests_per_second, settings.tokens_per_minute, documented=settings.documented_quota)
+
+
+def _refuse_page(_code: str, sentence: str) -> web.Response:
+    return web.Response(status=403, text=f"{sentence}\n")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from local.callers import admit_programs
 from local.gateway.errors import BodyTooLargeError, api_error, platform_error
 from local.gateway.exchange import CONNECTION_HEADERS, MAX_HEADER_BYTES, Exchange, count_header_bytes, read_body
 from local.gateway.invocations import MAX_EVENT_BYTES, Event
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from local.gateway.pool import Pool
     from ops.deployment import Route, Trigger
 
+_OWN_PATHS: Final = ("/gateway/", "/2023-03-30/")
 API: Final = "/2023-03-30/functions/{function}/invocations"
 MAX_PATH_BYTES: Final = 4 * 1024
 """Path and query together: https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits"""
@@ -37,7 +40,10 @@ def application(gateway: Gateway, *, pass_client_headers: bool) -> web.Applicati
             cloud does not document whether it drops them, so functions are tested both ways.
     """
     handlers = _Handlers(gateway, pass_client_headers=pass_client_headers)
-    application = web.Application(client_max_size=0)
+    # Functions decide themselves about pages of other sites: API_KEYS, CORS_ORIGINS, DOMAIN.
+    domains = tuple(domain.domain_name.lower() for domain in gateway.deployment.domains.values())
+    admit = admit_programs(partial(platform_error, 403), domains, lambda request: request.path.startswith(_OWN_PATHS))
+    application = web.Application(client_max_size=0, middlewares=[admit])
     application.add_routes(
         [
             web.get("/gateway/status", handlers.status),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from local.gateway.pool import Pool
 from local.gateway.surroundings import Surroundings
 from local.gateway.timers import run_timer
 from local.processes import StartError
+from local.reporting import report
 from ops.deployment import TimerTrigger
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from local.gateway.instance import Instance
     from ops.deployment import Deployment, Function
-
-_log = logging.getLogger(__name__)
 
 _MEMORY_PERIOD_SECONDS: Final = 1.0
 
@@ -153,7 +151,7 @@ class Gateway:
     async def _bound_memory(self) -> None:
         """End instances that hold more than their ``memorySize``."""
         if not memory.is_measurable():
-            _log.warning("memorySize is not enforced: this system has no /proc that tells what a process holds.")
+            report("Memory of functions and parsers is not limited: only Linux tells what a process holds.")
             return
         while True:
             await asyncio.sleep(_MEMORY_PERIOD_SECONDS)

@@ -22,6 +22,7 @@ from local.gateway.environment import account
 from local.gateway.health import HealthCheck, UnhealthyError
 from local.gateway.process import FunctionProcess
 from local.processes import StartError
+from local.reporting import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,7 +223,7 @@ class Instance:
             self.restarts += 1
             how = self._cause or f"died ({_how(status)}){self._process.last_words()}"
             self._cause = ""
-            self._report(f"{self.title} {how}")
+            self._report(f"{self.title} {how}; it is started again")
             failures = 0 if time.monotonic() - started > _STEADY_SECONDS else failures
             await asyncio.sleep(min(_LONGEST_BACKOFF_SECONDS, 0.1 * 2**failures))
 
@@ -247,6 +248,7 @@ class Instance:
     def _report(self, sentence: str) -> None:
         self.last_error = sentence
         _log.warning("%s", sentence)
+        report(sentence)
 
 
 def _reason(body: bytes) -> str:

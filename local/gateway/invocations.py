@@ -9,7 +9,6 @@ the function's process, not one of the gateway.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 import uuid
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from yarl import URL
+
+from local.gateway.failed_events import FailedEvents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ class Invocations:
         self._pool = pool
         self._name = pool.function.function_name
         self._session = session
-        self._failures = failures
+        self._failures = FailedEvents(failures / self._name)
         self._retry_seconds = retry_seconds
         self._pending: set[asyncio.Task[None]] = set()
         self._in_progress = 0
@@ -119,6 +120,7 @@ class Invocations:
         for attempt in range(declared.max_async_retry_attempts + 1):
             if attempt:
                 await asyncio.sleep(min(_LONGEST_WAIT_SECONDS, self._retry_seconds * 2 ** (attempt - 1)))
+            await self._failures.await_space()
             tried = await self._attempt(event, attempt, expiry)
             if tried is None:
                 outcome = replace(
@@ -133,8 +135,11 @@ class Invocations:
             _log.warning("%s: attempt %d of %s: %s", self._name, attempt + 1, event.request_id, outcome.error)
             self.last_error = outcome.error
         self.last_error = outcome.error
+        now = datetime.now(UTC)
+        await self._failures.keep(
+            f"{now:%Y%m%dT%H%M%S%f}-{event.request_id}", self._record(event, outcome, attempt + 1, now)
+        )
         self.failed += 1
-        await asyncio.to_thread(self._keep, event, outcome, attempt + 1)
 
     async def _attempt(self, event: Event, attempt: int, expiry: float) -> Outcome | None:
         """Deliver once there is a place; ``None`` if the event became too old before that."""
@@ -167,17 +172,6 @@ class Invocations:
             return Outcome(0, f"no answer within {instance.function.timeout} s")
         except aiohttp.ClientError as error:
             return Outcome(0, f"the connection failed: {error or type(error).__name__}")
-
-    def _keep(self, event: Event, outcome: Outcome, attempts: int) -> None:
-        """Write the record that the failure destination would get."""
-        folder = self._failures / self._name
-        folder.mkdir(parents=True, exist_ok=True)
-        now = datetime.now(UTC)
-        file = folder / f"{now:%Y%m%dT%H%M%S%f}-{event.request_id}.json"
-        # Written under another name and renamed, so that a reader of the folder never sees half a file.
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(self._record(event, outcome, attempts, now), ensure_ascii=False), "utf-8")
-        part.rename(file)
 
     def _record(self, event: Event, outcome: Outcome, attempts: int, now: datetime) -> dict[str, Any]:
         """The shape of https://help.aliyun.com/zh/functioncompute/fc/result-callback; ``condition`` is made up."""

@@ -8,11 +8,13 @@ import os
 import shutil
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from local.gateway.environment import localize, process_environment
 from local.last_words import last_words
 from local.processes import StartError, free_port
+from shared.runtime.parent import end_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +72,8 @@ class FunctionProcess:
                     stderr=output,
                     # A group of its own: Ctrl-C reaches the gateway alone, which ends the process and its children.
                     start_new_session=True,
+                    # And a gateway that is killed leaves none. Asyncio starts it in the main thread.
+                    preexec_fn=partial(end_with, os.getpid()),
                 )
             except OSError as error:
                 message = f"{self._function.function_name} cannot be started: {runtime.command[0]}: {error.strerror}"

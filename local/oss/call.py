@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from local.oss.layout import KEY_BYTES
 from local.oss.notification import LOOPBACK, ObjectEvent
 from local.oss.refusal import Refusal
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from local.oss.faults import Rule
     from local.oss.stored_object import Change
-
-_KEY_BYTES: Final = 1023  # https://www.alibabacloud.com/help/doc-detail/185228.htm
 
 # Sub-resources that make a request about an object's content a request about something else.
 _OTHER_MATTERS: Final = ("acl", "tagging", "symlink", "restore", "append", "x-oss-process", "versionId")
@@ -127,6 +126,6 @@ def checked_key(key: str) -> str:
     Raises:
         Refusal: it is.
     """
-    if len(key.encode()) > _KEY_BYTES:
+    if len(key.encode()) > KEY_BYTES:
         raise Refusal("InvalidObjectName", "The length of an object name must be less than 1024 bytes.")
     return key

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import tenacity
 
+from local.reporting import report
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ATTEMPTS: Final = 8
 _LONGEST_WAIT_SECONDS: Final = 5.0
 _DELIVERIES_AT_ONCE: Final = 8
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 _PATIENCE_SECONDS: Final = 2.0
+# An event that waits this long is worth a word at the terminal.
+_REPORTED_SECONDS: Final = 10.0
+# Refusals that the receiver does not take back: it knows no such trigger, or the event is too large.
+_FINAL_STATUSES: Final = frozenset({400, 401, 403, 404, 405, 409, 413})
 
 
 class Mode(StrEnum):
@@ -35,8 +40,8 @@ class Mode(StrEnum):
 class Courier:
     """Delivers events in the background, several at once; use inside a running event loop.
 
-    A delivery that fails or is answered with an error is tried again with growing pauses, about fifteen
-    seconds in all, since the receiver may be starting; then one line of the log says that it was lost.
+    A delivery that fails is tried again with growing pauses until it succeeds, however long the receiver is away: an
+    event given up is a document that the index never hears of. Only what the receiver refuses for good is dropped.
     """
 
     def __init__(self, targets: Sequence[Notification], bucket: str) -> None:
@@ -46,6 +51,7 @@ class Courier:
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
         self._slots = asyncio.Semaphore(_DELIVERIES_AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
+        self._is_waiting = False
 
     def publish(self, event: ObjectEvent) -> None:
         """Send ``event`` to every target that wants it; returns at once."""
@@ -74,17 +80,37 @@ class Courier:
     async def _deliver(self, target: Notification, event: ObjectEvent) -> None:
         payload = event.payload(self._bucket, target.rule_id)
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type((aiohttp.ClientError, TimeoutError)),
+            retry=tenacity.retry_if_exception(_may_pass),
             wait=tenacity.wait_exponential(0.2, max=_LONGEST_WAIT_SECONDS),
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            before_sleep=self._report_waiting,
             reraise=True,
         )
         try:
             await retrying(self._post, target.url, payload)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            _log.error("lost the event %s of %r for %s: %s", event.name, event.key, target.url, error)
+        except (aiohttp.ClientError, ValueError) as error:
+            report(f"The event {event.name} of {event.key} is lost: {target.url} refuses it ({error}).")
 
     async def _post(self, url: str, payload: dict[str, Any]) -> None:
         async with self._slots, self._session.post(url, json=payload) as response:
             await response.read()
             response.raise_for_status()
+        if self._is_waiting:
+            self._is_waiting = False
+            report("Events of the bucket are delivered again.")
+
+    def _report_waiting(self, state: tenacity.RetryCallState) -> None:
+        """Say once that the receiver is away; one line, however many events wait."""
+        if not self._is_waiting and (state.seconds_since_start or 0) > _REPORTED_SECONDS:
+            self._is_waiting = True
+            why = state.outcome.exception() if state.outcome else None
+            report(f"{len(self._running)} events of the bucket wait: they cannot be delivered ({_shorten(why)}).")
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.status not in _FINAL_STATUSES
+    return isinstance(error, aiohttp.ClientError | TimeoutError) and not isinstance(error, aiohttp.InvalidURL)
+
+
+def _shorten(error: BaseException | None) -> str:
+    return (str(error) or type(error).__name__)[:200]

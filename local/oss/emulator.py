@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from aiohttp import web
 
+from local.callers import admit_programs
 from local.oss import wire
 from local.oss.bucket import Bucket
 from local.oss.call import Call
@@ -25,12 +26,14 @@ from local.oss.notification import ObjectEvent
 from local.oss.objects import Objects
 from local.oss.refusal import Refusal
 from local.oss.watching import changes
+from local.reporting import report
 
 if TYPE_CHECKING:
     from local.oss.folder import Folder
     from local.oss.settings import Settings
 
 _log = logging.getLogger(__name__)
+_WATCH_AGAIN_SECONDS = 2.0
 _T = TypeVar("_T")
 _Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -54,7 +57,7 @@ class Emulator:
 
     def application(self) -> web.Application:
         """The web application; starts and stops the watch and the deliveries with itself."""
-        application = web.Application()
+        application = web.Application(middlewares=[admit_programs(_refuse_page)])
         application.add_routes(
             [
                 web.get("/healthz", self._health),
@@ -80,12 +83,15 @@ class Emulator:
         await self._courier.close()
 
     async def _follow_the_folder(self) -> None:
-        try:
-            async for change in changes(self._folder, self._settings.quiet):
-                name = "ObjectCreated:PutObject" if change.now else "ObjectRemoved:DeleteObject"
-                self._courier.publish(ObjectEvent(name, change, _request_id()))
-        except (OSError, RuntimeError):
-            _log.exception("the watch over the folder ended: changes by hand go unnoticed until a restart")
+        while True:
+            try:
+                async for change in changes(self._folder, self._settings.quiet):
+                    name = "ObjectCreated:PutObject" if change.now else "ObjectRemoved:DeleteObject"
+                    self._courier.publish(ObjectEvent(name, change, _request_id()))
+            except Exception as error:  # noqa: BLE001 - changes by hand would go unnoticed from then on
+                _log.exception("the watch over the folder failed")
+                report(f"The watch over the bucket's folder failed ({type(error).__name__}) and is started again.")
+            await asyncio.sleep(_WATCH_AGAIN_SECONDS)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "bucket": self._settings.bucket})
@@ -170,6 +176,10 @@ def _has_expired(token: str) -> bool:
     """Whether a token of the gateway, which ends with its time of expiry, is too old; others never are."""
     expiry = token.rpartition(".")[2] if token.startswith("local.") else ""
     return expiry.isdecimal() and int(expiry) < time.time()
+
+
+def _refuse_page(_code: str, sentence: str) -> web.Response:
+    return web.Response(status=403, text=f"{sentence}\n")
 
 
 def _request_id() -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -77,9 +78,15 @@ class Folder:
             raise Refusal("NoSuchKey") from None
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys that start with ``prefix``, in the order of their UTF-8 bytes."""
+        """All keys that start with ``prefix``, in the order of their UTF-8 bytes.
+
+        Raises:
+            OSError: a directory that held some cannot be read: a listing without them would remove them elsewhere.
+        """
         found = self._layout.keys(prefix)
         with self._lock:
+            if any(key.startswith(prefix) and self._layout.is_unreadable(key) for key in self._known):
+                raise PermissionError("a directory with known files cannot be read")
             found.update(key for key in self._records if key.startswith(prefix) and self._layout.hides(key))
         return sorted(found)  # code points and UTF-8 bytes sort alike
 
@@ -104,9 +111,11 @@ class Folder:
             if before and not overwrite:
                 raise Refusal("FileAlreadyExists")
             arrival = Arrival(key, stored, *self._past(key, before))
-            if self._layout.place(key, draft.path):
-                self._known[key] = identity
+            is_ordinary = self._layout.place(key, draft.path)
+            # Where the disk is full the request fails here, and the watch announces the file that is in its place.
             self._records.remember(stored)
+            if is_ordinary:
+                self._known[key] = identity
         return arrival
 
     def copy(self, source: str, key: str, properties: Properties | None, *, overwrite: bool) -> Arrival:
@@ -145,8 +154,17 @@ class Folder:
         now = self._layout.scan()
         with self._lock:
             new: dict[str, Identity | None] = {k: found for k, found in now.items() if self._known.get(k) != found}
-            gone = dict.fromkeys(key for key in self._known if key not in now)
+            gone = dict.fromkeys(k for k in self._known if k not in now and not self._layout.is_unreadable(k))
+        # New ones first: a renamed file is a new one whose content the index still holds under the previous name.
         return new | gone
+
+    def recover(self) -> None:
+        """Go on with a folder that was removed and made again.
+
+        Raises:
+            OSError: it is still gone.
+        """
+        self._layout.create_hidden()
 
     def announce(self, key: str, state: Identity | None) -> Change | None:
         """Take ``state`` as reported and return it as a change; ``None`` if the file has moved on meanwhile."""
@@ -162,12 +180,6 @@ class Folder:
                 del self._known[key]
                 self._records.forget(key)
         return replace(change, now=now)
-
-    def ignore(self, key: str, state: Identity | None) -> None:
-        """Take ``state`` as reported although it cannot be read."""
-        with self._lock:
-            if state:
-                self._known[key] = state
 
     def _open(self, key: str) -> tuple[StoredObject, BinaryIO]:
         with self._lock:
@@ -190,7 +202,8 @@ class Folder:
         with self._lock:
             # Bytes read while someone was writing are no version worth remembering.
             if identity == Identity.of(os.fstat(file.fileno())) == self._layout.identity(key):
-                self._records.remember(stored)
+                with suppress(OSError):  # on a full disk it is hashed again after a restart
+                    self._records.remember(stored)
         return stored
 
     def _past(self, key: str, before: Identity | None) -> tuple[int, str]:

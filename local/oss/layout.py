@@ -9,14 +9,13 @@ places hold a key, the ordinary file wins.
 
 Every regular file of the folder is an object except names that start with a dot (``.DS_Store``, ``.gitkeep``, editors'
 swap files, our own ``.oss``). Temporary files with ordinary names (``~$x.docx``, ``x.crdownload``) are objects as they
-would be in a bucket. Symbolic links are neither listed nor followed. File names that are not UTF-8 cannot be keys and
-are left out with a warning.
+would be in a bucket. Symbolic links are neither listed nor followed. Files with a path that cannot be a key, because it
+is not UTF-8 or too long, are left out, and each is reported once.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import shutil
 import stat
@@ -26,12 +25,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from local.oss.stored_object import Identity
+from local.reporting import report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_log = logging.getLogger(__name__)
-
+KEY_BYTES: Final = 1023  # https://www.alibabacloud.com/help/doc-detail/185228.htm
 _NAME_BYTES: Final = 255  # NAME_MAX of Linux and macOS file systems
 
 
@@ -50,9 +49,20 @@ class Layout:
         self.records = self.hidden / "records"
         self._objects = self.hidden / "objects"
         self._drafts = self.hidden / "drafts"
+        self._left_out: set[str] = set()
+        self._unreadable: set[str] = set()
         shutil.rmtree(self._drafts, ignore_errors=True)  # what a killed process left
+        self.create_hidden()
+
+    def create_hidden(self) -> None:
+        """Create the hidden folders, unless they exist; a folder that was removed and made again has none.
+
+        Raises:
+            OSError: the folder itself is gone.
+        """
+        self.hidden.mkdir(exist_ok=True)
         for directory in (self._drafts, self._objects, self.records):
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(exist_ok=True)
 
     def record(self, key: str) -> Path:
         """Where what is known about ``key`` is written down."""
@@ -120,7 +130,9 @@ class Layout:
             OSError: the folder cannot be read: one that is gone is no empty bucket.
         """
         with os.scandir(self.root):
-            return dict(self._files(self.root))
+            found = dict(self._files(self.root))
+        with os.scandir(self.root):  # removed while it was read, it would look empty
+            return found
 
     def keys(self, prefix: str) -> set[str]:
         """Keys of the ordinary files that start with ``prefix``."""
@@ -154,17 +166,48 @@ class Layout:
         path = self._ordinary(directory) if slash else self.root
         return path if path is not None and path.is_dir() else None
 
+    def is_unreadable(self, key: str) -> bool:
+        """Whether ``key`` lies in a directory that could not be read, so that nothing is known of its file."""
+        return any(key.startswith(f"{directory}/") for directory in self._unreadable)
+
     def _files(self, directory: Path) -> Iterator[tuple[str, Identity]]:
         waiting = [directory]
         while waiting:
-            for entry in _entries(waiting.pop()):
-                if entry.name.startswith(".") or not _is_key(entry.path):
+            for entry in self._entries(waiting.pop()):
+                if entry.name.startswith(".") or not self._can_be_key(entry.path):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):
                         yield self._key(entry.path), Identity.of(entry.stat(follow_symlinks=False))
+
+    def _entries(self, directory: Path) -> list[os.DirEntry[str]]:
+        """What lies in ``directory``; nothing if it has just gone, or cannot be read, which is reported once."""
+        name = self._key(str(directory))
+        try:
+            with os.scandir(directory) as entries:
+                found = list(entries)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            if directory == self.root:
+                raise
+            if name not in self._unreadable:
+                self._unreadable.add(name)
+                report(f"{name}/ cannot be read ({error.strerror}): its files stay in the index as they are.")
+            return []
+        self._unreadable.discard(name)
+        return found
+
+    def _can_be_key(self, path: str) -> bool:
+        """Whether a file or folder can lie under a key; what cannot is reported the first time."""
+        key = self._key(path)
+        problem = _explain(key)
+        if problem and key not in self._left_out:
+            self._left_out.add(key)
+            report(f"{key} is left out: {problem}. Rename it to have it indexed.")
+        return not problem
 
     def _key(self, path: str) -> str:
         return Path(path).relative_to(self.root).as_posix()
@@ -185,19 +228,10 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _is_key(path: str) -> bool:
+def _explain(key: str) -> str:
+    """Why ``key`` cannot be a key; empty if it can."""
     try:
-        path.encode()
+        size = len(key.encode())
     except UnicodeEncodeError:
-        _log.warning("left out a file with a name that is not UTF-8: %r", path)
-        return False
-    return True
-
-
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
-    """What lies in ``directory``; nothing if it has just gone."""
-    try:
-        with os.scandir(directory) as entries:
-            return list(entries)
-    except FileNotFoundError:
-        return []
+        return "its name is not UTF-8"
+    return f"its path has {size} bytes, and a key at most {KEY_BYTES}" if size > KEY_BYTES else ""

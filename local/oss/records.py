@@ -39,11 +39,19 @@ class Records:
         return iter(self._records)
 
     def remember(self, stored: StoredObject) -> None:
-        """Write ``stored`` down, in place of what was known about its key."""
-        path = self._layout.draft()
-        path.write_bytes(msgspec.json.encode(stored))
-        path.replace(self._layout.record(stored.key))
+        """Write ``stored`` down, in place of what was known about its key; until a restart it is known in any case.
+
+        Raises:
+            OSError: the disk is full, or the folder is gone.
+        """
         self._records[stored.key] = stored
+        path = self._layout.draft()
+        try:
+            path.write_bytes(msgspec.json.encode(stored))
+            path.replace(self._layout.record(stored.key))
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
     def forget(self, key: str) -> None:
         """Drop what is known about ``key``."""

@@ -6,12 +6,10 @@ how that one ended: the kernel tells the memory of a process that was aborted to
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import re
 import resource
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +21,7 @@ from msgspec import Struct
 from shared.domain.errors import DocumentError
 from shared.parsing import messages
 from shared.parsing.document import parse
+from shared.runtime import parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,6 @@ _STDERR_BYTES = _MEBIBYTE
 _ALLOCATION = re.compile(rb"memory allocation of [0-9]{1,20} bytes failed|bad_alloc")
 _PLACE = re.compile(rb'File "([^"\n]{1,500})", line ([0-9]{1,9}) in (\w{1,100})')
 _PLACES_SHOWN = 3
-_PR_SET_PDEATHSIG = 1  # man 2 prctl
 
 
 def serve(connection: Connection, reports: Connection, memory: int) -> None:
@@ -56,7 +54,7 @@ def serve(connection: Connection, reports: Connection, memory: int) -> None:
         reports: gets one `messages.Death` when the process that reads has ended.
         memory: most bytes of address space, whatever a request allows.
     """
-    _end_with(os.getppid())
+    parent.end_with(os.getppid())
     # A crash must not leave the document's text in a file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     base, waiting = _Memory.now(), os.getpid()
@@ -67,14 +65,6 @@ def serve(connection: Connection, reports: Connection, memory: int) -> None:
             return
         reports.close()
         os._exit(_run(connection, waiting, stderr, memory))
-
-
-def _end_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends, where the kernel can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before
-        os._exit(0)
 
 
 def _death(child: int, stderr: IO[bytes], base: _Memory) -> messages.Death:
@@ -113,10 +103,10 @@ class _Memory(Struct, frozen=True):
 # -- the process that reads -------------------------------------------------------------------------------------------
 
 
-def _run(connection: Connection, parent: int, stderr: IO[bytes], memory: int) -> int:
+def _run(connection: Connection, waiting: int, stderr: IO[bytes], memory: int) -> int:
     """Read files until the connection closes; the exit status."""
     try:
-        _end_with(parent)
+        parent.end_with(waiting)
         # The soft bound only: `TemporaryCopy` lifts it while it writes a file of its own.
         resource.setrlimit(resource.RLIMIT_FSIZE, (_STDERR_BYTES, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         os.dup2(stderr.fileno(), 2)

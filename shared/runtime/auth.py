@@ -108,6 +108,11 @@ class Authenticator:
         self._known = read_keys(entries)
         self._more = more
 
+    @property
+    def is_open(self) -> bool:
+        """Whether every caller is accepted."""
+        return not self._known and self._more is None
+
     def authenticate(self, authorization: str, api_key: str) -> Scope:
         """Return what the caller may see, by the headers ``Authorization: Bearer`` and ``x-api-key``.
 
@@ -125,7 +130,7 @@ class Authenticator:
 
     def find(self, authorization: str, api_key: str) -> Scope | None:
         """As `authenticate`, with ``None`` for a caller without a valid key."""
-        if not self._known and self._more is None:
+        if self.is_open:
             return EVERYTHING
         key = api_key or _bearer(authorization)
         if not key:

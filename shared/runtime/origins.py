@@ -62,8 +62,16 @@ class Origins:
         page, called = _host(origin), _host(f"//{host}")
         if called in _LOOPBACK:
             return page in _LOOPBACK
+        return page == called and bool(called) and self.is_own_host(host)
+
+    def is_own_host(self, host: str) -> bool:
+        """Whether no other site can have pointed the name in a header ``Host`` to this machine.
+
+        That is an address, a name that no site can have because it has no dot, and a name of the deployment.
+        """
+        called = _host(f"//{host}")
         is_known = any(called == own or (own.startswith(".") and called.endswith(own)) for own in self._own_hosts)
-        return page == called and (is_known or _is_address(called))
+        return is_known or "." not in called or called.endswith(".localhost") or _is_address(called)
 
     def answer_preflight(self) -> Response | None:
         """The answer to a browser that asks before it calls; ``None`` for any other request."""

@@ -11,7 +11,7 @@ import gc
 import os
 from typing import Any
 
-from shared.runtime import workspace
+from shared.runtime import parent, workspace
 from shared.runtime.worker import Worker
 
 # What a start imports stays. To look for garbage in it takes a sixth of a cold start, and later 0.1 s of a request.
@@ -34,6 +34,11 @@ graceful_timeout = 60
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 accesslog = None
 control_socket_disable = True
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Gunicorn calls this in a new worker: without its master it would hold the port for as long as it has work."""
+    parent.end_with(worker.ppid)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -10,7 +10,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # The address of a Unix socket has at most 107 bytes (man 7 unix), wherever TMPDIR points.
 _SHORT = Path("/tmp")  # noqa: S108
+_NAME = "ingest"
 
 
 @contextmanager
@@ -42,5 +43,30 @@ def clear(process: int) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def clear_dead() -> None:
+    """Remove what processes of this user left that have ended and had no parent to clear it."""
+    for root in {Path(tempfile.gettempdir()), _SHORT}:
+        for path in root.glob(f"{_NAME}-*"):
+            process = path.name.split("-")[1]
+            if process.isdecimal() and _is_own(path) and not _is_alive(int(process)):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_own(path: Path) -> bool:
+    with suppress(OSError):
+        return path.lstat().st_uid == os.getuid()
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
+
+
 def _prefix(process: int) -> str:
-    return f"ingest-{process}-"
+    return f"{_NAME}-{process}-"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import http.client
 import json
 import os
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +20,7 @@ import time
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -28,11 +31,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.oss import Notification, Settings, running
+from local.oss.layout import Layout
 from tests.profile import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 BUCKET = "docs-bucket"
 ALL_EVENTS = ("oss:ObjectCreated:*", "oss:ObjectRemoved:*")
@@ -97,6 +100,10 @@ def receiving(refusals: int = 0) -> Iterator[Receiver]:
         receiver.server.shutdown()
         receiver.server.server_close()
         thread.join()
+
+
+def get_record(place: Place) -> dict[str, Any]:
+    return place.receiver.next()
 
 
 class Place:
@@ -678,6 +685,8 @@ class TestMultipart:
                 )
             )
         assert not shared_place.client.is_object_exist(BUCKET, "wrong")
+        aborted = sdk.AbortMultipartUploadRequest(bucket=BUCKET, key="wrong", upload_id=upload_id)
+        shared_place.client.abort_multipart_upload(aborted)
 
     def _begin(self, place: Place, key: str) -> str:
         request = sdk.InitiateMultipartUploadRequest(bucket=BUCKET, key=key)
@@ -818,6 +827,85 @@ class TestEvents:
         place.folder.rename(place.folder.parent / "elsewhere")
         assert place.receiver.nothing_more(3)
         (place.folder.parent / "elsewhere").rename(place.folder)
+
+    def test_a_folder_that_is_made_again_is_watched_again(
+        self, place: Place, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (place.folder / "a.txt").write_text("a")
+        assert place.receiver.take(1) == {("ObjectCreated:PutObject", "a.txt")}
+        shutil.rmtree(place.folder)
+        assert place.receiver.nothing_more(3)
+        place.folder.mkdir()
+        (place.folder / "b.txt").write_text("b")
+        found = {(record["eventName"], record["oss"]["object"]["key"]) for record in map(get_record, [place] * 2)}
+        assert found == {("ObjectCreated:PutObject", "b.txt"), ("ObjectRemoved:DeleteObject", "a.txt")}
+        place.put("c.txt")
+        assert place.receiver.take(1) == {("ObjectCreated:PutObject", "c.txt")}
+        reports = capsys.readouterr().out
+        assert reports.count("cannot be read") == 1
+        assert "is there again" in reports
+
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [
+            pytest.param(b"bad\xff.txt", "bad\\xff.txt is left out: its name is not UTF-8", id="a file, no UTF-8"),
+            pytest.param(b"\xc3\x28/a.txt", "\\xc3( is left out: its name is not UTF-8", id="a folder, no UTF-8"),
+            pytest.param(b"/".join([b"x" * 200] * 6), "has 1205 bytes", id="too long"),
+        ],
+    )
+    def test_a_name_that_can_be_no_key_is_reported_once_and_skipped(
+        self, place: Place, capsys: pytest.CaptureFixture[str], name: bytes, reason: str
+    ) -> None:
+        (place.folder / "before.txt").write_text("before")
+        assert place.receiver.take(1) == {("ObjectCreated:PutObject", "before.txt")}
+        path = os.path.join(os.fsencode(place.folder), name)  # noqa: PTH118 - not text
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        with open(path, "wb") as file:  # noqa: PTH123
+            file.write(b"content")
+        for key in ("after.txt", "later.txt"):
+            (place.folder / key).write_text(key)
+            assert place.receiver.take(1) == {("ObjectCreated:PutObject", key)}
+        assert place.keys() == ["after.txt", "before.txt", "later.txt"]
+        assert capsys.readouterr().out.count(reason) == 1
+
+    def test_a_file_that_cannot_be_read_now_is_announced_once_it_can(
+        self, place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = Layout.open
+
+        def refuse(layout: Layout, key: str) -> Any:
+            if key == "locked.txt":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return opened(layout, key)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Layout, "open", refuse)
+            (place.folder / "locked.txt").write_text("locked")
+            (place.folder / "open.txt").write_text("open")
+            assert place.receiver.take(1) == {("ObjectCreated:PutObject", "open.txt")}
+            assert place.receiver.nothing_more(3)
+        assert place.receiver.take(1) == {("ObjectCreated:PutObject", "locked.txt")}
+        assert capsys.readouterr().out.count("locked.txt cannot be read") == 1
+
+    def test_nothing_is_acknowledged_that_cannot_be_written_down(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written = Path.write_bytes
+
+        def refuse(path: Path, data: bytes) -> int:
+            if ".oss" in path.parts:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return written(path, data)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "write_bytes", refuse)
+            with pytest.raises(sdk.exceptions.OperationError):
+                place.put("full.txt", b"content")
+            assert place.drafts() == []
+            # Its content is in place though nobody was promised that, so the index hears of it.
+            assert place.receiver.take(1) == {("ObjectCreated:PutObject", "full.txt")}
+            assert place.read("full.txt") == b"content"
+        assert place.receiver.nothing_more()
 
     @pytest.mark.parametrize(("announce", "count"), [(False, 0), (True, 2)])
     def test_files_there_at_the_start_are_announced_on_request(

@@ -1,0 +1,33 @@
+"""A port that is taken, and by which process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+import pytest
+
+from local.ports import describe_holder, free_port, is_taken
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1"])
+def test_a_taken_port_names_the_process_that_holds_it(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as taken:
+        try:
+            taken.bind((address, 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        taken.listen()
+        port = taken.getsockname()[1]
+        if family == socket.AF_INET:
+            assert is_taken(port)
+        if sys.platform == "linux":
+            assert describe_holder(port).startswith(f"process {os.getpid()} (")
+
+
+def test_a_port_that_is_free_has_no_holder() -> None:
+    port = free_port()
+    assert not is_taken(port)
+    assert describe_holder(port) == ""
