@@ -4,7 +4,9 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 # A deployment's own .env file: make deploy ENV=dev reads .env.dev.
 OPS    := $(RUN) -m ops $(if $(ENV),--env $(ENV))
-COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock"
+RESOLVE := $(VENV)/bin/uv pip compile --quiet --python-version 3.11
+# The hashes are of all files of a version; `ops.platforms` makes sure that other machines find theirs among them.
+COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
@@ -87,16 +89,13 @@ lock: $(VENV)/ready  ## Pinned requirements, after a change of pyproject.toml
 	@$(COMPILE) --group pyproject.toml:development -o requirements.txt
 	@for f in embed ingest search; do $(COMPILE) --group pyproject.toml:$$f -c requirements.txt -o functions/$$f/requirements.txt; done
 	@$(COMPILE) --group pyproject.toml:telemetry -c requirements.txt -o functions/telemetry.txt
+	@mkdir -p build && $(RESOLVE) --universal --format pylock.toml --group pyproject.toml:development -c requirements.txt -o build/pylock.toml
+	@$(RUN) -m ops.platforms build/pylock.toml
 
 clean:  ## Remove the environment, the local data and the packages
 	rm -rf $(VENV) .local build
 
 # The environment: exactly the locked versions, each file checked against its hash.
 $(VENV)/ready: requirements.txt
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3.11 python3.11-venv, or run make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed (the version Function Compute runs): run make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is incomplete: apt-get install python3.11-venv"; exit 1; }
-	@echo "Creating $(VENV) from requirements.txt (once, one to three minutes) ..."
-	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh ops/create_environment.sh
 	@touch $@

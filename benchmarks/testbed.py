@@ -130,7 +130,8 @@ class Testbed:
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time used so far by every part of the stack and every function, by name."""
         leaders = {part.popen.pid: part.name for part in self.stack.parts}
-        leaders |= {function["pid"]: name for name, function in self._functions().items()}
+        for name, function in self._functions().items():
+            leaders |= {instance["pid"]: name for instance in function["instances"]}
         used = dict.fromkeys(leaders.values(), 0.0)
         for _, session, seconds in _processes():
             # Every part leads a session of its own, in which its workers are.
@@ -139,9 +140,9 @@ class Testbed:
         return used
 
     def memory(self, name: str) -> int:
-        """Bytes a function's processes hold at the moment; a page that several share counts once."""
-        leader = self.function(name)["pid"]
-        return sum(_held(pid) for pid, session, _ in _processes() if session == leader)
+        """Bytes a function's instances hold at the moment; a page that several processes share counts once."""
+        leaders = {instance["pid"] for instance in self.function(name)["instances"]}
+        return sum(_held(pid) for pid, session, _ in _processes() if session in leaders)
 
     def _functions(self) -> dict[str, dict[str, Any]]:
         status = requests.get(f"{self.stack.url}/gateway/status", timeout=10).json()

@@ -8,6 +8,7 @@ documented quota of DashScope and the deployed settings of it), ``PORT``, and th
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
@@ -21,10 +22,9 @@ import requests
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.panel import Panel
-from rich.text import Text
 
 from local import progress, stack
+from local.answers import lay_out
 from local.processes import StartError
 from local.progress import key_of
 from local.questions import QUESTIONS
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 _SHOWN_HITS = 3
-_SHOWN_CHARACTERS = 220
 
 console = Console(highlight=False)
 
@@ -62,8 +61,10 @@ def _run() -> int:
     try:
         with console.status("Starting everything on loopback ..."), ExitStack() as cleanup:
             plan = _plan(os.environ)
+            started = time.monotonic()
             running = cleanup.enter_context(stack.running(plan))
             keep = cleanup.pop_all()
+        console.print(f"Started in {time.monotonic() - started:.0f} s.")
         with keep:
             _demonstrate(plan, running)
     except (StartError, PlatformError, requests.RequestException) as error:
@@ -79,6 +80,12 @@ def _report(sentence: str) -> None:
     """Show what a part of the stack has to say."""
     with suppress(OSError):
         console.print(f"  [yellow]{escape(show(sentence))}[/yellow]")
+
+
+def _print_line(text: str) -> None:
+    """Print a name and its value; a path or link that is too long for the terminal stays in one piece."""
+    name, _, value = text.partition(": ")
+    console.print(f"  [dim]{name + ':':<11}[/dim]{escape(show(value))}", soft_wrap=True)
 
 
 def _plan(environ: Mapping[str, str]) -> Plan:
@@ -117,11 +124,12 @@ def _demonstrate(plan: Plan, running: Stack) -> None:
 
 
 def _introduce(plan: Plan, running: Stack) -> None:
-    model = f"a local model ({plan.model}) stands in for it" if plan.local_dashscope else "the real service"
-    model += ", with its documented quota" if plan.local_dashscope and plan.quota else ""
+    model = f"emulated with a local model ({plan.model})" if plan.local_dashscope else "the real service"
+    model += ", with the documented quota" if plan.local_dashscope and plan.quota else ""
     milvus = "Milvus Lite" if plan.local_milvus else "the real server"
     bucket = f"the folder {plan.bucket}" if plan.local_oss else running.environ["OSS_BUCKET"]
-    console.print(f"DashScope: {model}. Milvus: {milvus}. Bucket: {bucket}.")
+    for line in (f"DashScope: {model}", f"Milvus: {milvus}", f"Bucket: {bucket}"):
+        _print_line(line)
 
 
 def _try_embedding(running: Stack) -> None:
@@ -139,13 +147,16 @@ def _put_samples(plan: Plan, bucket: Bucket) -> bool:
     """Put the samples into the bucket, unless it is the user's own and holds documents already."""
     sources = {path.name: path for path in sorted((PROJECT / "samples").iterdir()) if path.is_file()}
     prefix = os.environ.get("OSS_PREFIX", "")
-    present = {state.key.key for state in bucket.documents(Deadline.after(60))}
+    present = {state.key.key: state.etag for state in bucket.documents(Deadline.after(60))}
     own = bool(os.environ.get("BUCKET")) or not plan.local_oss
-    if own and present - {prefix + name for name in sources}:
+    if own and present.keys() - {prefix + name for name in sources}:
         console.print(f"The bucket holds {len(present)} documents of yours; the samples are left out.")
         return False
     for name, path in sources.items():
-        bucket.put(prefix + name, path.read_bytes(), Deadline.after(60))
+        content = path.read_bytes()
+        # One that is there already needs no event, and the answers come sooner.
+        if present.get(prefix + name, "").strip('"').lower() != hashlib.md5(content, usedforsecurity=False).hexdigest():
+            bucket.put(prefix + name, content, Deadline.after(60))
     return True
 
 
@@ -154,22 +165,7 @@ def _ask(running: Stack, query: str) -> None:
         f"{running.url}/search", json={"query": query, "top_k": _SHOWN_HITS}, headers=key_of(running), timeout=60
     )
     answer.raise_for_status()
-    lines = Text()
-    for place, hit in enumerate(answer.json()["hits"], 1):
-        source = f"{hit['document']['key']}{_where(hit['location'])}"
-        lines.append(f"{place}. {source}", style="bold").append(f"  {hit['score']:.3f}\n", style="dim")
-        text = " ".join(hit["text"].split())
-        lines.append(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + " …").append("\n")
-    lines.rstrip()
-    console.print(Panel(lines, title=f"[bold]{query}[/bold]", title_align="left", border_style="cyan"))
-
-
-def _where(location: dict[str, Any]) -> str:
-    parts = [f"page {location['page']}"] if location["page"] else []
-    parts += [f"sheet {location['sheet']}"] if location["sheet"] else []
-    parts += [f"row {location['row']}"] if location["row"] else []
-    parts += [" › ".join(location["headings"])] if location["headings"] else []
-    return "".join(f", {part}" for part in parts)
+    console.print(lay_out(query, answer.json()["hits"]))
 
 
 def _serve(plan: Plan, running: Stack) -> None:
@@ -178,9 +174,11 @@ def _serve(plan: Plan, running: Stack) -> None:
     Raises:
         StartError: a part of the stack ended and cannot be started again.
     """
-    console.print(f"\n[bold green]Serving.[/bold green] Search: {running.url}/   Ask: {running.url}/search?q=...")
+    console.print("\n[bold green]Serving.[/bold green] Ctrl-C ends.")
+    _print_line(f"Page: {running.url}/")
+    _print_line(f"API: {running.url}/search?q=dust+filter")
     if plan.local_oss:
-        console.print(f"Copy files into {plan.bucket}, or delete some: the index follows. Ctrl-C ends.")
+        _print_line(f"Documents: copy files into {plan.bucket}, or delete some")
     documents = progress.Documents(running, _report)
     known = {document["id"]: document for document in documents.read()}
     summary = Summary(plan.data / "logs")

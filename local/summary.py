@@ -29,21 +29,28 @@ class Summary:
     """
 
     def __init__(self, logs: Path) -> None:
-        self._logs = {name: logs / f"{name}.log" for name in _FUNCTIONS}
-        self._read = {name: path.stat().st_size if path.exists() else 0 for name, path in self._logs.items()}
+        self._logs = logs
+        self._read = {path: path.stat().st_size for _, path in self._find_logs()}
         self._times: dict[str, list[float]] = {name: [] for name in _FUNCTIONS}
         self._sums: dict[str, Counter[str]] = {name: Counter() for name in _FUNCTIONS}
 
     def look(self) -> None:
         """Read what was logged since the last look."""
-        for name, path in self._logs.items():
-            if path.exists():
-                with path.open("rb") as log:
-                    log.seek(self._read[name])
-                    added = log.read()
-                whole, end, _ = added.rpartition(b"\n")
-                self._read[name] += len(whole) + len(end)
-                self._count(name, whole.decode("utf-8", "replace").splitlines())
+        for name, path in self._find_logs():
+            with path.open("rb") as log:
+                log.seek(self._read.get(path, 0))
+                added = log.read()
+            whole, end, _ = added.rpartition(b"\n")
+            self._read[path] = self._read.get(path, 0) + len(whole) + len(end)
+            self._count(name, whole.decode("utf-8", "replace").splitlines())
+
+    def _find_logs(self) -> list[tuple[str, Path]]:
+        """The logs of each function; a further instance has a number in the name of its own."""
+        return [
+            (name, path)
+            for name in _FUNCTIONS
+            for path in (*self._logs.glob(f"{name}.log"), *self._logs.glob(f"{name}-[0-9]*.log"))
+        ]
 
     def _count(self, name: str, lines: Iterable[str]) -> None:
         for line in lines:

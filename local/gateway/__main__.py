@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             data=options.data.resolve(),
             environ=os.environ,
             retry_seconds=options.retry_seconds,
+            freeze_idle=options.freeze_idle,
+            idle_seconds=options.idle_seconds,
         )
         front = application(gateway, pass_client_headers=options.pass_client_fc_headers)
         asyncio.run(serve(gateway, front, listening))
@@ -52,6 +54,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     parser.add_argument("--data", type=Path, default=Path(".local"), help="folder for logs and failed events")
     parser.add_argument("--retry-seconds", type=float, default=1.0, help="wait before the first retry of an event")
+    parser.add_argument("--idle-seconds", type=float, default=60.0, help="life of a further instance without requests")
+    parser.add_argument("--freeze-idle", action="store_true", help="stop instances without requests, as the cloud does")
     parser.add_argument("--pass-client-fc-headers", action="store_true", help="pass on x-fc-* headers clients send")
     return parser.parse_args(arguments)
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
 from aiohttp import web
-from yarl import URL
 
 from local.callers import admit_programs
 from local.gateway.errors import BodyTooLargeError, api_error, platform_error
-from local.gateway.exchange import CONNECTION_HEADERS, Exchange, read_body
+from local.gateway.exchange import CONNECTION_HEADERS, MAX_HEADER_BYTES, Exchange, count_header_bytes, read_body
 from local.gateway.invocations import MAX_EVENT_BYTES, Event
+from local.gateway.pool import FullError
 from local.gateway.publishing import NotPublishableError, envelope
 from ops.deployment import HttpTrigger, OssTrigger
 
@@ -24,10 +23,13 @@ if TYPE_CHECKING:
 
     from local.gateway.gateway import Gateway
     from local.gateway.instance import Instance
+    from local.gateway.pool import Pool
     from ops.deployment import Route, Trigger
 
 _OWN_PATHS: Final = ("/gateway/", "/2023-03-30/")
 API: Final = "/2023-03-30/functions/{function}/invocations"
+MAX_PATH_BYTES: Final = 4 * 1024
+"""Path and query together: https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits"""
 
 
 def application(gateway: Gateway, *, pass_client_headers: bool) -> web.Application:
@@ -61,7 +63,6 @@ class _Handlers:
     def __init__(self, gateway: Gateway, *, pass_client_headers: bool) -> None:
         self._gateway = gateway
         self._pass_client_headers = pass_client_headers
-        self._calls: set[asyncio.Task[None]] = set()
         self._routes = sorted((route for _, route in gateway.deployment.routes()), key=_precedence)
 
     async def status(self, _: web.Request) -> web.Response:
@@ -90,115 +91,119 @@ class _Handlers:
         found = self._find_trigger(request)
         if found is None:
             return _trigger_not_found(request)
-        instance, trigger = found
+        pool, trigger = found
 
         def wrap(message: bytes) -> bytes:
-            return envelope(trigger, message, instance.name, instance.function.region)
+            return envelope(trigger, message, pool.function.function_name, pool.function.region)
 
         try:
-            return await self._enqueue(instance, request, wrap)
+            return await self._enqueue(pool, request, wrap)
         except NotPublishableError as error:
             return platform_error(409, "TriggerDisabled", str(error))
 
     async def invoke(self, request: web.Request) -> web.StreamResponse:
-        instance = self._gateway.instances.get(request.match_info["function"])
-        if instance is None:
+        pool = self._gateway.pools.get(request.match_info["function"])
+        if pool is None:
             return api_error(404, "FunctionNotFound", f"there is no function {request.match_info['function']}")
         kind = request.headers.get("x-fc-invocation-type", "Sync")
         if kind == "Async":
-            return await self._enqueue(instance, request)
+            return await self._enqueue(pool, request)
         if kind != "Sync":
             return api_error(400, "InvalidArgument", f"X-Fc-Invocation-Type is Sync or Async, not {kind}")
-        return await self._forward(instance, request, "/invoke", "/invoke")
+        return await self._forward(pool, request, "/invoke", "/invoke")
 
     async def route(self, request: web.Request) -> web.StreamResponse:
+        if refused := _find_excess(request):
+            return refused
         route = next((route for route in self._routes if _matches(route, request)), None)
-        instance = self._gateway.instances.get(route.function_name) if route else None
-        if instance is None:
+        pool = self._gateway.pools.get(route.function_name) if route else None
+        if pool is None:
             return platform_error(404, "RouteNotFound", f"no route of the deployment leads to {request.path}")
-        triggers = instance.function.triggers_of(HttpTrigger)
+        triggers = pool.function.triggers_of(HttpTrigger)
         if not any(request.method in trigger.trigger_config.methods for trigger in triggers):
-            message = f"no http trigger of {instance.name} allows {request.method}"
+            message = f"no http trigger of {pool.function.function_name} allows {request.method}"
             refused = platform_error(405, "MethodNotAllowed", message)
             allowed = {method for trigger in triggers for method in trigger.trigger_config.methods}
             refused.headers["Allow"] = ", ".join(sorted(allowed))
             return refused
         if request.headers.get("x-fc-invocation-type", "").lower() == "async":
-            return await self._call_later(instance, request)
-        return await self._forward(instance, request, request.raw_path, "/http-invoke")
+            return await self._enqueue_request(pool, request)
+        return await self._forward(pool, request, request.raw_path, "/http-invoke")
 
-    async def _call_later(self, instance: Instance, request: web.Request) -> web.Response:
-        """Accept an asynchronous call of an HTTP URL, which the function gets later; its answer is dropped."""
-        try:
-            payload = b"".join([block async for block in read_body(request, MAX_EVENT_BYTES)])
-        except BodyTooLargeError as error:
-            return platform_error(413, "EntityTooLarge", str(error))
+    async def _enqueue_request(self, pool: Pool, request: web.Request) -> web.Response:
+        """Accept an asynchronous call of an HTTP URL: queued and retried like an event, its answer dropped."""
         # Not documented is whether the function sees that the call is asynchronous; here it does.
-        headers = {**self._headers(instance, request, "/http-invoke"), "x-fc-invocation-type": "Async"}
+        headers = {**self._client_headers(request), "x-fc-invocation-type": "Async"}
         headers.pop("content-length", None)
+        return await self._accept(
+            pool,
+            request,
+            lambda payload: Event(
+                payload, method=request.method, path=request.raw_path, control_path="/http-invoke", headers=headers
+            ),
+        )
 
-        async def call() -> None:
-            limit = aiohttp.ClientTimeout(total=instance.function.timeout)
-            url = URL(f"{instance.url}{request.raw_path}", encoded=True)
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with (
-                    instance,
-                    self._gateway.session.request(
-                        request.method, url, data=payload or None, headers=headers, timeout=limit
-                    ) as response,
-                ):
-                    await response.read()
-
-        task = asyncio.create_task(call())
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
-        return web.Response(status=202, headers={"x-fc-request-id": headers["x-fc-request-id"]})
-
-    def _find_trigger(self, request: web.Request) -> tuple[Instance, Trigger] | None:
-        instance = self._gateway.instances.get(request.match_info["function"])
-        for trigger in instance.function.triggers if instance else ():
-            if instance and trigger.trigger_name == request.match_info["trigger"]:
-                return instance, trigger
+    def _find_trigger(self, request: web.Request) -> tuple[Pool, Trigger] | None:
+        pool = self._gateway.pools.get(request.match_info["function"])
+        for trigger in pool.function.triggers if pool else ():
+            if pool and trigger.trigger_name == request.match_info["trigger"]:
+                return pool, trigger
         return None
 
-    async def _enqueue(
-        self, instance: Instance, request: web.Request, wrap: Callable[[bytes], bytes] = bytes
-    ) -> web.Response:
+    async def _enqueue(self, pool: Pool, request: web.Request, wrap: Callable[[bytes], bytes] = bytes) -> web.Response:
         """Accept an asynchronous invocation; ``wrap`` makes the event of the request's body."""
+        return await self._accept(pool, request, lambda payload: Event(wrap(payload)))
+
+    async def _accept(self, pool: Pool, request: web.Request, make: Callable[[bytes], Event]) -> web.Response:
+        """Queue what ``make`` makes of the request's body."""
         try:
             payload = b"".join([block async for block in read_body(request, MAX_EVENT_BYTES)])
         except BodyTooLargeError as error:
             return platform_error(413, "EntityTooLarge", str(error))
-        event = Event(wrap(payload))
-        self._gateway.enqueue(instance.name, event)
+        event = make(payload)
+        self._gateway.enqueue(pool.function.function_name, event)
         return web.Response(status=202, headers={"x-fc-request-id": event.request_id})
 
-    async def _forward(
-        self, instance: Instance, request: web.Request, path: str, control_path: str
-    ) -> web.StreamResponse:
-        """Pass one request to the function, once it has a free place."""
-        timeout = instance.function.timeout
+    async def _forward(self, pool: Pool, request: web.Request, path: str, control_path: str) -> web.StreamResponse:
+        """Pass one request to the function, or refuse it at once where every place is taken."""
+        name, timeout = pool.function.function_name, pool.function.timeout
         async with AsyncExitStack() as place:
             try:
                 async with asyncio.timeout(timeout):
-                    await place.enter_async_context(instance)
+                    instance = await place.enter_async_context(pool.place())
+            except FullError:
+                most = f"{pool.max_instances} x {pool.function.instance_concurrency}"
+                message = f"all {most} places of {name} are taken (instances x instanceConcurrency); try again later"
+                return platform_error(429, "ResourceExhausted", message)
             except TimeoutError:
-                return platform_error(429, "ResourceExhausted", f"{instance.name} had no free place for {timeout} s")
+                return platform_error(504, "FunctionTimeout", f"no instance of {name} was ready within {timeout} s")
             headers = self._headers(instance, request, control_path)
             return await Exchange(self._gateway.session, instance, request).run(path, headers)
 
     def _headers(self, instance: Instance, request: web.Request, control_path: str) -> dict[str, str]:
         platform = instance.headers(str(uuid.uuid4()), control_path)
-        client = {
+        client = self._client_headers(request)
+        if control_path == "/invoke":
+            client["content-type"] = "application/octet-stream"
+            return {**client, **platform}
+        return {**platform, **client}
+
+    def _client_headers(self, request: web.Request) -> dict[str, str]:
+        return {
             name.lower(): value
             for name, value in request.headers.items()
             if name.lower() not in CONNECTION_HEADERS
             and (self._pass_client_headers or not name.lower().startswith("x-fc-"))
         }
-        if control_path == "/invoke":
-            client["content-type"] = "application/octet-stream"
-            return {**client, **platform}
-        return {**platform, **client}
+
+
+def _find_excess(request: web.Request) -> web.Response | None:
+    """The refusal of a request with too long a path or too large headers."""
+    if len(request.raw_path.encode("utf-8", "surrogateescape")) > MAX_PATH_BYTES:
+        return platform_error(414, "RequestURITooLong", f"path and query may have {MAX_PATH_BYTES} bytes")
+    if count_header_bytes(request.raw_headers) > MAX_HEADER_BYTES:
+        return platform_error(431, "RequestHeaderFieldsTooLarge", f"headers may have {MAX_HEADER_BYTES} bytes")
+    return None
 
 
 def _trigger_not_found(request: web.Request) -> web.Response:

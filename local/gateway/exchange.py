@@ -13,13 +13,15 @@ from yarl import URL
 from local.gateway.errors import BodyTooLargeError, platform_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from local.gateway.instance import Instance
 
 _log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_HEADER_BYTES: Final = 8 * 1024
+"""All headers of a request, and of a response: https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits"""
 # Headers that belong to one connection and are not passed on (RFC 9110, 7.6.1).
 CONNECTION_HEADERS: Final = frozenset(
     {
@@ -78,6 +80,9 @@ class Exchange:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(),
         ) as response:
+            if count_header_bytes(response.raw_headers) > MAX_HEADER_BYTES:
+                message = f"{self._instance.name} answered with more than {MAX_HEADER_BYTES} bytes of headers"
+                return platform_error(502, "ResponseHeadersTooLarge", message, headers["x-fc-request-id"])
             answer = web.StreamResponse(status=response.status, reason=response.reason)
             for name, value in response.headers.items():
                 if name.lower() not in CONNECTION_HEADERS:
@@ -98,6 +103,11 @@ class Exchange:
         if self._request.transport:
             self._request.transport.close()
         return self._answer
+
+
+def count_header_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Bytes of names and values."""
+    return sum(len(name) + len(value) for name, value in headers)
 
 
 async def read_body(request: web.Request, limit: int) -> AsyncIterator[bytes]:

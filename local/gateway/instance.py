@@ -1,7 +1,7 @@
 """One instance of a function: started as ``s.yaml`` declares it, watched, restarted when it dies, stopped in order.
 
-It does what Function Compute does around an instance: the health check, ``POST /initialize``, ``GET /pre-stop``. One
-instance runs per function, where the cloud starts more under load; requests beyond ``instanceConcurrency`` wait.
+It does what Function Compute does around an instance: the health check, ``POST /initialize``, ``GET /pre-stop``, and a
+freeze while no request is in progress (if the gateway is asked to). `pool` decides how many instances there are.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ import aiohttp
 
 from local.gateway import credentials
 from local.gateway.environment import account
+from local.gateway.health import HealthCheck, UnhealthyError
 from local.gateway.process import FunctionProcess
 from local.processes import StartError
 from local.reporting import report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable
 
+    from local.gateway.surroundings import Surroundings
     from ops.deployment import Function
 
 _log = logging.getLogger(__name__)
 
-_START_SECONDS: Final = 120.0  # Function Compute's own limit for a custom runtime
 # Calls that come from no client of an HTTP trigger; no function reads the credentials of others.
 _OWN_CALLS: Final = frozenset({"/initialize", "/invoke"})
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
@@ -41,33 +41,46 @@ _STEADY_SECONDS: Final = 30.0  # a process that lived this long is restarted at 
 class Instance:
     """A running function that takes a bounded number of requests at once.
 
+    Args:
+        number: 1 for the function's first instance; the others have it in the name of their log.
+        changed: called when it becomes ready.
+
     Attributes:
         restarts: number of restarts.
         last_error: the latest sentence about a failed start or a death; empty if there was none.
         in_flight: requests in progress.
+        idle_since: when the last request ended, in seconds of the monotonic clock.
     """
 
     def __init__(
-        self, function: Function, *, root: Path, log: Path, environ: Mapping[str, str], session: aiohttp.ClientSession
+        self, function: Function, surroundings: Surroundings, *, number: int, changed: Callable[[], None]
     ) -> None:
         self.function = function
+        self.number = number
         self.restarts = 0
         self.last_error = ""
         self.in_flight = 0
-        self._log = log
-        self._account = account(environ)
-        self._environ = environ
-        self._session = session
-        self._slots = asyncio.Semaphore(function.instance_concurrency)
-        self._ready = asyncio.Event()
-        self._process = FunctionProcess(function, root=root, log=log, environ=environ)
-        self._watching: asyncio.Task[None] | None = None
-        self._stopping = False
+        self.idle_since = time.monotonic()
+        self._surroundings = surroundings
+        self._changed = changed
+        self._log = surroundings.log(function, number)
+        self._account = account(surroundings.environ)
+        self._session = surroundings.session
+        self._is_ready = False
+        self._process = FunctionProcess(function, root=surroundings.root, log=self._log, environ=surroundings.environ)
+        self._health = HealthCheck(function, self.port, surroundings.session)
+        self._supervising: asyncio.Task[None] | None = None
+        self._cause = ""
 
     @property
     def name(self) -> str:
         """The function's deployed name."""
         return self.function.function_name
+
+    @property
+    def title(self) -> str:
+        """Its name for people: that of the function, with the number of a further instance."""
+        return self.name if self.number == 1 else f"{self.name} (instance {self.number})"
 
     @property
     def port(self) -> int:
@@ -87,7 +100,12 @@ class Instance:
     @property
     def ready(self) -> bool:
         """Whether it is initialised and takes requests."""
-        return self._ready.is_set()
+        return self._is_ready
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it takes another request now."""
+        return self._is_ready and self.in_flight < self.function.instance_concurrency
 
     async def start(self) -> None:
         """Start, wait until healthy, initialise; from then on a process that dies is restarted.
@@ -100,42 +118,50 @@ class Instance:
         except (StartError, asyncio.CancelledError):
             await self._process.end()
             raise
-        self._watching = asyncio.create_task(self._watch())
+        self.begin()
+
+    def begin(self) -> None:
+        """Start in the background if it does not run, and restart it from then on; failures are reported."""
+        self._supervising = asyncio.create_task(self._supervise())
 
     async def stop(self) -> None:
         """``GET /pre-stop`` where declared, then end the process."""
-        self._stopping = True
-        if self._watching:
-            self._watching.cancel()
+        if self._supervising:
+            self._supervising.cancel()
             with suppress(asyncio.CancelledError):
-                await self._watching
+                await self._supervising
         hook = self.function.instance_lifecycle_config.pre_stop
+        self._process.thaw()
         if hook and self.ready and self.pid:
             with suppress(aiohttp.ClientError, TimeoutError):
                 await self._call_hook("GET", "/pre-stop", hook.timeout)
-        self._ready.clear()
+        self._is_ready = False
         await self._process.end()
 
-    async def __aenter__(self) -> Instance:
-        """Wait for one of the function's ``instanceConcurrency`` places and for it to be ready."""
-        await self._slots.acquire()
-        try:
-            await self._ready.wait()
-        except BaseException:
-            self._slots.release()
-            raise
-        self.in_flight += 1
-        return self
+    def kill(self, cause: str) -> None:
+        """End the process at once; ``cause`` goes into the sentence that reports its death."""
+        self._is_ready = False
+        self._cause = cause
+        self._process.kill()
 
-    async def __aexit__(self, *_: object) -> None:
+    def take_place(self) -> None:
+        """Count a request in, and thaw the process if it was frozen."""
+        if self._surroundings.freeze_idle and not self.in_flight:
+            self._process.thaw()
+        self.in_flight += 1
+
+    def free_place(self) -> None:
+        """Count a request out."""
         self.in_flight -= 1
-        self._slots.release()
+        self.idle_since = time.monotonic()
+        if self._surroundings.freeze_idle and not self.in_flight:
+            self._process.freeze()
 
     def headers(self, request_id: str, control_path: str) -> dict[str, str]:
         """The headers Function Compute adds to a request; credentials of the role only to its own calls."""
         has_credentials = self.function.role and control_path in _OWN_CALLS
         return {
-            **(credentials.issue(self._environ) if has_credentials else {}),
+            **(credentials.issue(self._surroundings.environ) if has_credentials else {}),
             "x-fc-request-id": request_id,
             "x-fc-control-path": control_path,
             "x-fc-function-name": self.name,
@@ -147,28 +173,19 @@ class Instance:
 
     async def _become_ready(self) -> None:
         await self._process.start()
-        await self._become_healthy()
+        try:
+            await self._health.wait_until_healthy(self._require_alive)
+        except UnhealthyError as error:
+            raise StartError(f"{self.title} {error}; see {self._log}") from None
         await self._initialize()
-        self._ready.set()
+        self._is_ready = True
+        if self._surroundings.freeze_idle and not self.in_flight:
+            self._process.freeze()
+        self._changed()
 
-    async def _become_healthy(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            if not self.pid:
-                raise StartError(f"{self.name} ended before it was ready{self._process.last_words()}")
-            with suppress(aiohttp.ClientError, TimeoutError):
-                if await self._is_healthy():
-                    return
-            # More often than in the cloud, where a period is at least a second: a developer waits here.
-            await asyncio.sleep(0.05)
-        raise StartError(f"{self.name} was not healthy within {_START_SECONDS:.0f} s; see {self._log}")
-
-    async def _is_healthy(self) -> bool:
-        check = self.function.custom_runtime_config.health_check_config
-        path = check.http_get_url if check else None
-        timeout = aiohttp.ClientTimeout(total=5)
-        async with self._session.get(f"{self.url}{path or '/'}", timeout=timeout) as response:
-            return response.ok or not path
+    def _require_alive(self) -> None:
+        if not self.pid:
+            raise StartError(f"{self.title} ended before it was ready{self._process.last_words()}")
 
     async def _initialize(self) -> None:
         hook = self.function.instance_lifecycle_config.initializer
@@ -177,11 +194,11 @@ class Instance:
         try:
             status, body = await self._call_hook("POST", "/initialize", hook.timeout)
         except TimeoutError as error:
-            raise StartError(f"{self.name} did not initialise within {hook.timeout} s; see {self._log}") from error
+            raise StartError(f"{self.title} did not initialise within {hook.timeout} s; see {self._log}") from error
         except aiohttp.ClientError as error:
-            raise StartError(f"{self.name} died while initialising{self._process.last_words()}") from error
+            raise StartError(f"{self.title} died while initialising{self._process.last_words()}") from error
         if not 200 <= status < 300:
-            raise StartError(f"{self.name} refused to initialise: {_reason(body) or f'status {status}'}")
+            raise StartError(f"{self.title} refused to initialise: {_reason(body) or f'status {status}'}")
 
     async def _call_hook(self, method: str, path: str, timeout: int) -> tuple[int, bytes]:
         headers = self.headers(str(uuid.uuid4()), path)
@@ -190,28 +207,43 @@ class Instance:
         ) as response:
             return response.status, await response.read()
 
-    async def _watch(self) -> None:
+    async def _supervise(self) -> None:
+        """Bring it up where it is not, and again each time it dies."""
         failures = 0
-        while not self._stopping:
+        while True:
+            if not self.ready:
+                failures = await self._bring_up(failures)
             started = time.monotonic()
-            status = await self._process.wait()
-            self._ready.clear()
-            self._report(f"{self.name} died ({_how(status)}){self._process.last_words()}")
-            failures = 0 if time.monotonic() - started > _STEADY_SECONDS else failures
-            failures = await self._restart(failures)
-
-    async def _restart(self, failures: int) -> int:
-        """Start it again until it is ready; returns the failures so far, each of which doubles the next wait."""
-        while not self.ready:
-            await asyncio.sleep(min(_LONGEST_BACKOFF_SECONDS, 0.1 * 2**failures))
-            failures += 1
+            checking = asyncio.create_task(self._end_when_unhealthy())
+            try:
+                status = await self._process.wait()
+            finally:
+                checking.cancel()
+            self._is_ready = False
             self.restarts += 1
+            how = self._cause or f"died ({_how(status)}){self._process.last_words()}"
+            self._cause = ""
+            self._report(f"{self.title} {how}; it is started again")
+            failures = 0 if time.monotonic() - started > _STEADY_SECONDS else failures
+            await asyncio.sleep(min(_LONGEST_BACKOFF_SECONDS, 0.1 * 2**failures))
+
+    async def _end_when_unhealthy(self) -> None:
+        await self._health.wait_until_unhealthy(lambda: self.in_flight > 0)
+        self.kill("did not answer its health checks and was ended")
+
+    async def _bring_up(self, failures: int) -> int:
+        """Start it until it is ready; returns the starts so far, each of which doubles the next wait."""
+        while True:
+            failures += 1
             try:
                 await self._become_ready()
             except StartError as error:
                 self._report(str(error))
                 await self._process.end()
-        return failures
+                self.restarts += 1
+                await asyncio.sleep(min(_LONGEST_BACKOFF_SECONDS, 0.1 * 2**failures))
+            else:
+                return failures
 
     def _report(self, sentence: str) -> None:
         self.last_error = sentence

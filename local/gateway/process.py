@@ -42,6 +42,7 @@ class FunctionProcess:
         self._temporary = log.with_suffix(".tmp")
         self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
+        self._is_frozen = False
         self._log_start = 0  # byte of the log: what precedes it was written by an earlier process
 
     @property
@@ -56,6 +57,7 @@ class FunctionProcess:
             StartError: the command cannot be run.
         """
         runtime = self._function.custom_runtime_config
+        self._is_frozen = False
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(parents=True)
         with self._log.open("ab") as output:
@@ -94,6 +96,7 @@ class FunctionProcess:
         process = self._process
         if process is None or process.returncode is not None:
             return
+        self.thaw()
         with suppress(ProcessLookupError):
             # Not `terminate`: it polls, and so may take the exit status from the thread that waits for it.
             os.kill(process.pid, signal.SIGTERM)
@@ -105,6 +108,23 @@ class FunctionProcess:
             _log.warning("%s did not end within %.0f s and was killed", name, _KILL_AFTER_SECONDS)
         self._kill_group()
         await process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL to the process and its children."""
+        if self.pid:
+            self._kill_group()
+
+    def freeze(self) -> None:
+        """Stop the process and its children until `thaw`."""
+        if self.pid and not self._is_frozen:
+            self._is_frozen = True
+            self._signal_group(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        if self._is_frozen:
+            self._is_frozen = False
+            self._signal_group(signal.SIGCONT)
 
     def last_words(self) -> str:
         """Why the process ended, as part of a sentence."""
@@ -118,6 +138,9 @@ class FunctionProcess:
 
     def _kill_group(self) -> None:
         """End the rest of the group: a killed gunicorn leaves its worker on the port."""
+        self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: signal.Signals) -> None:
         if self._process:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(self._process.pid, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -11,6 +12,9 @@ from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 
 
 class TemporaryCopy:
@@ -31,7 +35,7 @@ class TemporaryCopy:
             DocumentError: ``too_large``.
         """
         self._stream: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this object
-        self.path = Path(f"/proc/self/fd/{self._stream.fileno()}")
+        self.path = _DESCRIPTORS / str(self._stream.fileno())
         usual, most = resource.getrlimit(resource.RLIMIT_FSIZE)
         allowed = max_bytes if most == resource.RLIM_INFINITY else min(max_bytes, most)
         if usual != resource.RLIM_INFINITY:

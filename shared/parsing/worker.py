@@ -169,7 +169,8 @@ def _batches(blocks: Iterator[Block]) -> Iterator[tuple[list[Block], bool]]:
 def _bound(size: int, limits: Limits, memory: int) -> None:
     """Bound what reading the next file may take; CPU time counts from the start of the process."""
     allowed = min(limits.max_memory_bytes, memory)
-    resource.setrlimit(resource.RLIMIT_AS, (allowed, memory))
+    if sys.platform == "linux":  # macOS refuses a bound on address space
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, memory))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = int(usage.ru_utime + usage.ru_stime) + 1
     seconds = limits.max_seconds + limits.seconds_per_mebibyte * (size // _MEBIBYTE)

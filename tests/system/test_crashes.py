@@ -62,6 +62,11 @@ def document(key: str, sections: range, more: str = "") -> bytes:
     return ("\n\n".join(texts) + more).encode()
 
 
+def event_for(key: str) -> dict[str, Any]:
+    name = {"bucket": {"name": BUCKET}, "object": {"key": key}}
+    return {"events": [{"eventName": "ObjectCreated:PutObject", "oss": name}]}
+
+
 class Milvus:
     """A Milvus Lite of its own, which can be killed and started again at the same place."""
 
@@ -113,23 +118,28 @@ class World:
         functions = requests.get(f"{self.running.url}/gateway/status", timeout=10).json()["functions"]
         return dict(next(function for function in functions if function["name"].endswith("ingest")))
 
+    def busy(self) -> int:
+        """The process of the instance that has a request in progress."""
+        return int(next(it["pid"] for it in self.ingest()["instances"] if it["in_flight"]))
+
     def worker(self) -> int:
         """The process that does the work; its parent is what Function Compute started."""
-        instance = self.ingest()["pid"]
+        instance = self.busy()
         (worker,) = Path(f"/proc/{instance}/task/{instance}/children").read_text().split()
         return int(worker)
 
     def at_rest(self) -> bool:
         """Whether the function has nothing to do and nothing is to be delivered to it again."""
         status = self.ingest()
-        return bool(status["ready"]) and status["queued"] == status["in_flight"] == 0
+        are_ready = all(instance["ready"] for instance in status["instances"])
+        return are_ready and status["queued"] == status["in_flight"] == 0
 
     def rows_billed(self) -> int:
         return int(self.dashscope.usage()["rows"])
 
     def leftovers(self) -> list[Path]:
-        """What lies in the function's /tmp."""
-        return list((self.data / "logs" / "ingest.tmp").iterdir())
+        """What lies in the /tmp of the function's instances."""
+        return [path for folder in (self.data / "logs").glob("ingest*.tmp") for path in folder.iterdir()]
 
     def held(self, key: str) -> set[str]:
         return set(dict(self.store.chunks.read_positions(ObjectKey(BUCKET, key).document_id, soon())))
@@ -257,7 +267,7 @@ def test_a_killed_worker_costs_no_more_than_its_call(world: World, key: str, sta
 @pytest.mark.parametrize("stage", STAGES_OPEN)
 def test_a_killed_instance_costs_no_more_than_its_call(world: World, key: str, stage: str) -> None:
     with in_the_middle(world, stage, key):
-        os.killpg(world.ingest()["pid"], signal.SIGKILL)
+        os.killpg(world.busy(), signal.SIGKILL)
 
 
 def test_a_worker_that_is_ended_in_order_finishes_what_it_has_begun(world: World, key: str) -> None:
@@ -266,7 +276,7 @@ def test_a_worker_that_is_ended_in_order_finishes_what_it_has_begun(world: World
     world.dashscope.tune(latency_ms=2_000)
     world.oss.put(key, content)
     eventually(lambda: world.dashscope.usage()["requests"])
-    os.kill(world.ingest()["pid"], signal.SIGTERM)
+    os.kill(world.busy(), signal.SIGTERM)
     eventually(lambda: world.ingest()["restarts"] > restarts)
     needed = len(world.wanted(key, content))
     world.check(key, content, 0, needed)
@@ -288,6 +298,45 @@ def test_a_worker_that_was_frozen_goes_on_as_if_nothing_had_been(world: World, k
     world.check(key, new, 0, len(needed))
 
 
+def test_two_instances_on_one_document_end_with_its_newest_version_though_one_was_frozen(
+    world: World, key: str
+) -> None:
+    old, new = document(key, range(20)), document(key, range(10, 30))
+    world.dashscope.tune(latency_ms=500)
+    world.oss.put(key, old)
+    eventually(lambda: world.dashscope.usage()["requests"])
+    frozen = world.busy()
+    os.killpg(frozen, signal.SIGSTOP)
+    # These wait in the frozen instance for the document's lock; with its places taken, a second instance gets the rest.
+    places = 4
+    for _ in range(places - 1):
+        world.running.invoke("ingest", event_for(key))
+    eventually(lambda: world.ingest()["in_flight"] >= places)
+    world.oss.put(key, new)
+    try:
+        eventually(lambda: world.held(key) == {chunk.id for chunk in world.wanted(key, new)})
+        assert len(world.ingest()["instances"]) == 2
+    finally:
+        os.killpg(frozen, signal.SIGCONT)
+    needed = {chunk.id for content in (old, new) for chunk in world.wanted(key, content)}
+    # What the frozen process had embedded is wanted by the newer version too, and may be billed for both.
+    world.check(key, new, 0, 2 * len(needed))
+
+
+def test_two_instances_share_the_documents_of_one_bucket(world: World, key: str) -> None:
+    contents = {f"{i}-{key}": document(f"{i}-{key}", range(3)) for i in range(12)}
+    world.dashscope.tune(latency_ms=1_000)
+    for name, content in contents.items():
+        world.oss.put(name, content)
+    eventually(lambda: len(world.ingest()["instances"]) == 2)
+    needed = sum(len(world.wanted(name, content)) for name, content in contents.items())
+    for name in contents:
+        eventually(lambda name=name: world.state(name) is DocumentState.INDEXED)  # type: ignore[misc]
+    assert world.rows_billed() <= needed
+    for name, content in contents.items():
+        world.check(name, content, world.rows_billed(), 0)
+
+
 def test_a_milvus_that_dies_and_comes_back_ends_with_the_exact_set(world: World, key: str) -> None:
     content = document(key, range(30))
     stop = world.gate.stop("Upsert", CHUNKS, applied=True)
@@ -301,10 +350,9 @@ def test_a_milvus_that_dies_and_comes_back_ends_with_the_exact_set(world: World,
     world.check(key, content, 0, 2 * needed)
 
 
-def test_the_same_event_ten_times_and_eight_at_once_is_paid_for_once(world: World, key: str) -> None:
+def test_the_same_event_ten_times_and_eight_at_once_is_paid_for_once_by_each_instance(world: World, key: str) -> None:
     content = document(key, range(30))
-    name = {"bucket": {"name": BUCKET}, "object": {"key": key}}
-    event = {"events": [{"eventName": "ObjectCreated:PutObject", "oss": name}]}
+    event = event_for(key)
     world.dashscope.tune(latency_ms=300)
     world.oss.put(key, content)
     with ThreadPoolExecutor(8) as pool:
@@ -312,7 +360,7 @@ def test_the_same_event_ten_times_and_eight_at_once_is_paid_for_once(world: Worl
             pass
     for _ in range(10):
         world.running.invoke("ingest", event)
-    world.check(key, content, 0, len(world.wanted(key, content)))
+    world.check(key, content, 0, world.ingest()["most_instances"] * len(world.wanted(key, content)))
 
 
 def test_a_version_that_comes_back_is_bought_once(world: World, key: str) -> None:
@@ -320,8 +368,9 @@ def test_a_version_that_comes_back_is_bought_once(world: World, key: str) -> Non
     for content in (first, second, first):
         world.oss.put(key, content)
     needed = {chunk.id for content in (first, second) for chunk in world.wanted(key, content)}
-    # The first may be embedded, swept, and embedded again.
-    world.check(key, first, 0, len(needed) + len(world.wanted(key, first)))
+    # The first may be embedded, swept, and embedded again, and by two instances.
+    most = world.ingest()["most_instances"]
+    world.check(key, first, 0, most * (len(needed) + len(world.wanted(key, first))))
 
 
 VECTOR = re.compile(r"-?0\.\d{3,}(e-\d+)?(, ?-?0\.\d{3,}(e-\d+)?){3}")

@@ -44,7 +44,7 @@ def test_five_questions_are_answered_from_the_right_documents(tmp_path: Path, qu
     status, output = demo(tmp_path, BUCKET=str(tmp_path / "bucket"), QUOTA=quota)
     assert status == 0, output
     assert ("documented quota" in output) == bool(quota)
-    assert "stands in" in output
+    assert "emulated with a local model" in output
     first_sources = re.findall(r"^╭.*\n. 1\. ([^\s,]+)", output, re.MULTILINE)
     assert first_sources == [question.expects for question in QUESTIONS]
 
@@ -107,7 +107,7 @@ def test_a_bucket_of_ones_own_is_used_as_a_real_one_would_be(tmp_path: Path, oss
     keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "key", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret"}
     status, output = demo(tmp_path, OSS_BUCKET=oss.bucket, OSS_ENDPOINT=oss.endpoint, OSS_PREFIX="docs/", **keys)
     assert status == 0, output
-    assert f"Bucket: {oss.bucket}" in output
+    assert re.search(rf"Bucket: +{oss.bucket}", output)
     assert "the samples are left out" in output
     assert "1/1" in output
 

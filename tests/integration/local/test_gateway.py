@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,6 +106,30 @@ def stream():
         yield b"second after first was received\\n" if Path("received").exists() else b"gave up\\n"
     return Response(parts(), mimetype="text/plain")
 
+@app.get("/hold")
+@app.get("/clock/hold")
+def hold():
+    deadline = time.monotonic() + 60
+    Path("holding-" + request.args["name"]).touch()
+    while not Path("released-" + request.args["name"]).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return {"pid": os.getpid()}
+
+@app.get("/grow")
+def grow():
+    held = bytearray(os.urandom(1 << 20) * 300)
+    time.sleep(60)
+    return {"held": len(held)}
+
+@app.get("/long-headers")
+def long_headers():
+    return Response("done", headers={f"x-{i}": "a" * 1000 for i in range(9)})
+
+@app.post("/later")
+def later():
+    note(call="later", payload=request.get_data().decode(), headers={k.lower(): v for k, v in request.headers})
+    return "it broke", int(request.args["status"])
+
 @app.get("/crash")
 def crash():
     os.kill(os.getppid(), signal.SIGKILL)
@@ -135,7 +160,7 @@ vars:
   runtime:
     command: [python3]
     args: ["-m", "gunicorn", "-c", "python:serving", "--threads", "8", "app:app"]
-    healthCheckConfig: {httpGetUrl: /healthz}
+    healthCheckConfig: {httpGetUrl: /healthz, failureThreshold: 40}
 resources:
   worker:
     component: fc3
@@ -144,9 +169,10 @@ resources:
       functionName: test-worker
       runtime: custom.debian12
       code: ./build/worker
-      memorySize: 512
+      memorySize: 256
       timeout: 6
       instanceConcurrency: 2
+      concurrencyConfig: {reservedConcurrency: 2}
       customRuntimeConfig: ${vars.runtime}
       instanceLifecycleConfig:
         initializer: {timeout: 30}
@@ -176,6 +202,9 @@ resources:
       functionName: test-clock
       runtime: custom.debian12
       code: ./build/clock
+      timeout: 60
+      concurrencyConfig: {reservedConcurrency: 1}
+      asyncInvokeConfig: {maxAsyncRetryAttempts: 2, maxAsyncEventAgeInSeconds: 2}
       customRuntimeConfig: ${vars.runtime}
       environmentVariables: {ROLE: clock, REFUSE: "", PYTHONPATH: "/code/python:/code"}
       triggers:
@@ -202,6 +231,10 @@ resources:
 """
 
 
+# A cold start may take longer than the six seconds.
+PATIENT = DEPLOYMENT.replace("timeout: 6\n", "timeout: 60\n")
+
+
 @dataclass(frozen=True)
 class Running:
     """A gateway process and the folder it serves."""
@@ -220,9 +253,9 @@ class Running:
         status: dict[str, Any] = next(it for it in functions if it["name"] == name)
         return status
 
-    def invoke(self, event: dict[str, Any]) -> str:
+    def invoke(self, event: dict[str, Any], name: str = "test-worker") -> str:
         answer = requests.post(
-            f"{self.url}/2023-03-30/functions/test-worker/invocations",
+            f"{self.url}/2023-03-30/functions/{name}/invocations",
             json=event,
             headers={"X-Fc-Invocation-Type": "Async"},
             timeout=10,
@@ -235,8 +268,30 @@ class Running:
         calls = self.calls("invoke")
         return [it["headers"]["x-fc-retry-count"] for it in calls if it["headers"]["x-fc-request-id"] == request_id]
 
-    def failures(self) -> list[dict[str, Any]]:
-        return [json.loads(file.read_text()) for file in (self.root / ".local/failed/test-worker").glob("*.json")]
+    def failures(self, name: str = "test-worker") -> list[dict[str, Any]]:
+        return [json.loads(file.read_text()) for file in (self.root / ".local/failed" / name).glob("*.json")]
+
+    def failure(self, request_id: str, name: str = "test-worker") -> dict[str, Any]:
+        """The record of an event that was given up, once it is there."""
+
+        def kept() -> list[dict[str, Any]]:
+            return [it for it in self.failures(name) if it["requestContext"]["requestId"] == request_id]
+
+        eventually(kept)
+        return kept()[0]
+
+    @contextmanager
+    def holding(self, count: int, path: str = "/hold") -> Iterator[list[Future[requests.Response]]]:
+        """Keep ``count`` requests in progress."""
+        names = [uuid.uuid4().hex for _ in range(count)]
+        with ThreadPoolExecutor(count) as clients:
+            answers = [clients.submit(requests.get, f"{self.url}{path}?name={name}", timeout=90) for name in names]
+            try:
+                eventually(lambda: all((self.root / f"holding-{name}").exists() for name in names))
+                yield answers
+            finally:
+                for name in names:
+                    (self.root / f"released-{name}").touch()
 
 
 def eventually(holds: Callable[[], object]) -> None:
@@ -249,22 +304,26 @@ def eventually(holds: Callable[[], object]) -> None:
 def command(root: Path, *options: str) -> list[str]:
     return [
         *(sys.executable, "-m", "local.gateway", "--deployment", str(root / "s.yaml"), "--data", str(root / ".local")),
-        *("--port", "0", "--retry-seconds", "0.05", *options),
+        *("--port", "0", "--retry-seconds", "0.05", "--idle-seconds", "1", *options),
     ]
 
 
-def project(root: Path) -> Path:
+def project(root: Path, deployment: str = DEPLOYMENT) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     (root / "app.py").write_text(APP)
     (root / "serving.py").write_text(SERVING)
-    (root / "s.yaml").write_text(DEPLOYMENT)
+    (root / "s.yaml").write_text(deployment)
     return root
 
 
 @contextmanager
-def running(root: Path, *options: str, **variables: str) -> Iterator[Running]:
+def running(root: Path, *options: str, deployment: str = DEPLOYMENT, **variables: str) -> Iterator[Running]:
     process = subprocess.Popen(
-        command(project(root), *options), cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
+        command(project(root, deployment), *options),
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout
@@ -300,7 +359,7 @@ def test_method_path_query_and_body_pass_unchanged_and_the_platform_adds_its_hea
         "x-fc-control-path": "/http-invoke",
         "x-fc-function-name": "test-worker",
         "x-fc-function-timeout": "6",
-        "x-fc-function-memory": "512",
+        "x-fc-function-memory": "256",
         "x-fc-region": "cn-beijing",
         "x-fc-account-id": "1000000000000000",
     }
@@ -357,11 +416,78 @@ def test_a_body_above_32_mb_is_refused_and_the_next_request_works(gateway: Runni
     assert requests.post(gateway.url, data=bytes(whole), timeout=60).json()["size"] == whole
 
 
-def test_no_more_requests_than_the_instance_concurrency_reach_the_function_at_once(tmp_path: Path) -> None:
-    # A function of its own: one that still works on a call that was cut off would count it too.
-    with running(tmp_path) as it, ThreadPoolExecutor(6) as clients:
-        answers = list(clients.map(lambda _: requests.get(f"{it.url}/slow?seconds=0.5", timeout=60).json(), range(6)))
-    assert max(answer["most"] for answer in answers) == 2
+def test_instances_start_while_all_are_busy_and_what_exceeds_them_gets_429(tmp_path: Path) -> None:
+    with running(tmp_path, deployment=PATIENT) as it:
+        with it.holding(4) as answers:
+            refused = requests.get(it.url, timeout=60)
+            assert (refused.status_code, refused.json()["ErrorCode"]) == (429, "ResourceExhausted")
+            assert it.status()["in_flight"] == 4
+            event = it.invoke({"key": "waits.txt"})
+        pids = [answer.result().json()["pid"] for answer in answers]
+        assert sorted(pids.count(pid) for pid in set(pids)) == [2, 2]
+        eventually(lambda: it.attempts(event))
+        # The further instance ends once it has had nothing to do for a while.
+        eventually(lambda: len(it.status()["instances"]) == 1)
+        assert {call["pid"] for call in it.calls("pre-stop")} < set(pids)
+        assert it.status()["most_instances"] == 2
+        assert (tmp_path / ".local/logs/worker-2.log").exists()
+
+
+def test_an_event_that_gets_too_old_in_the_queue_is_given_up_without_an_attempt(tmp_path: Path) -> None:
+    with running(tmp_path) as it, it.holding(1, "/clock/hold"):
+        kept = it.failure(it.invoke({"key": "late.txt"}, "test-clock"), "test-clock")
+        assert kept["requestContext"]["condition"] == "EventAgeExceeded"
+        assert kept["requestContext"]["approximateInvokeCount"] == 0
+
+
+def test_an_instance_above_its_memory_is_ended_and_the_next_one_answers(tmp_path: Path) -> None:
+    with running(tmp_path, deployment=PATIENT) as it:
+        answer = requests.get(f"{it.url}/grow", timeout=90)
+        assert (answer.status_code, answer.json()["ErrorCode"]) == (502, "FunctionCrashed")
+        assert re.search(r"held \d+ MB of memory, its memorySize is 256", it.status()["last_error"])
+        assert requests.get(it.url, timeout=60).status_code == 200
+
+
+def test_an_idle_instance_is_frozen_and_goes_on_with_the_next_request(tmp_path: Path) -> None:
+    def state(pid: int) -> str:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+    with running(tmp_path, "--freeze-idle") as it:
+        pid = it.status()["pid"]
+        for _ in range(2):
+            assert requests.get(it.url, timeout=60).status_code == 200
+            eventually(lambda: state(pid) == "T")
+        event = it.invoke({"key": "thaws.txt"})
+        eventually(lambda: it.attempts(event))
+        assert it.status()["restarts"] == 0
+    assert len(it.calls("pre-stop")) == 1
+
+
+def test_a_path_above_4_kb_and_headers_above_8_kb_are_refused_both_ways(gateway: Running) -> None:
+    def get(path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+        answer = requests.get(f"{gateway.url}{path}", headers=headers, timeout=60)
+        return answer.status_code, answer.json().get("ErrorCode", "")
+
+    assert get("/?q=" + "a" * (4096 - 104)) == (200, "")
+    assert get("/?q=" + "a" * (4096 - 3)) == (414, "RequestURITooLong")
+    assert get("/", {"x-one": "a" * 4000, "x-two": "a" * 3000}) == (200, "")
+    assert get("/", {"x-one": "a" * 4000, "x-two": "a" * 5000}) == (431, "RequestHeaderFieldsTooLarge")
+    assert get("/long-headers") == (502, "ResponseHeadersTooLarge")
+
+
+def test_an_asynchronous_call_of_a_url_is_queued_retried_and_kept_like_an_event(gateway: Running) -> None:
+    answer = requests.post(
+        f"{gateway.url}/later?status=500", data="text", headers={"X-Fc-Invocation-Type": "Async"}, timeout=60
+    )
+    assert (answer.status_code, answer.content) == (202, b"")
+    kept = gateway.failure(answer.headers["x-fc-request-id"])
+    assert (kept["requestPayload"], kept["responseContext"]["statusCode"]) == ("text", 500)
+    calls = [
+        it for it in gateway.calls("later") if it["headers"]["x-fc-request-id"] == answer.headers["x-fc-request-id"]
+    ]
+    assert [it["headers"]["x-fc-retry-count"] for it in calls] == ["0", "1", "2"]
+    assert {it["headers"]["x-fc-control-path"] for it in calls} == {"/http-invoke"}
+    assert {it["payload"] for it in calls} == {"text"}
 
 
 def test_a_request_longer_than_the_functions_timeout_is_cut(gateway: Running) -> None:

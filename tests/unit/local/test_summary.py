@@ -38,3 +38,13 @@ def test_requests_are_counted_once_with_what_they_used(tmp_path: Path) -> None:
     (row,) = (text for text in shown(summary) if "search" in text)
     assert [part.strip() for part in row.strip("│").split("│")] == ["search", "2", "1", "20", "7", "0.5000"]
     assert any("1 failed, 2 indexed" in text for text in shown(summary))
+
+
+def test_a_further_instance_counts_for_its_function(tmp_path: Path) -> None:
+    (tmp_path / "search.log").write_text("")
+    summary = Summary(tmp_path)
+    for name in ("search.log", "search-2.log"):
+        (tmp_path / name).write_text(line(path="/search", milliseconds=10.0, tokens=2))
+    summary.look()
+    (row,) = (text for text in shown(summary) if "search" in text)
+    assert [part.strip() for part in row.strip("│").split("│")][:2] == ["search", "2"]

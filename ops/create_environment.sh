@@ -1,0 +1,65 @@
+#!/bin/sh
+# Creates the virtual environment from requirements.txt, each file checked against its hash. `make` calls it:
+#   PYTHON=python3.11 VENV=.venv sh ops/create_environment.sh
+# uv is used when it is installed: it is faster, and provides Python 3.11 where the system has none.
+set -eu
+
+PYTHON="${PYTHON:-python3.11}"
+VENV="${VENV:-.venv}"
+LOG="${TMPDIR:-/tmp}/create-environment-$$.log"
+
+explain() {
+    cat >&2 <<EOF
+$1
+Function Compute runs Python 3.11, and so does everything here. Any of these provides it:
+  uv on any system      curl -LsSf https://astral.sh/uv/install.sh | sh     (then run make again: uv fetches Python 3.11)
+  Debian 12             sudo apt-get install python3.11 python3.11-venv
+  Ubuntu 24.04          sudo add-apt-repository ppa:deadsnakes/ppa && sudo apt-get install python3.11 python3.11-venv
+  macOS                 brew install uv                                     (or: brew install python@3.11)
+  another place         make PYTHON=/path/to/python3.11
+EOF
+    exit 1
+}
+
+is_usable() {
+    command -v "$PYTHON" >/dev/null 2>&1 && "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
+}
+
+# Run a command with its output in a log and the seconds on one line; in a file, only what is done and how it ended.
+run() {
+    title="$1"
+    shift
+    started=$(date +%s)
+    "$@" >"$LOG" 2>&1 &
+    job=$!
+    trap 'kill $job 2>/dev/null; rm -rf "$VENV" "$LOG"; exit 130' INT TERM HUP
+    while [ -t 1 ] && kill -0 $job 2>/dev/null; do
+        printf '\r%s: %s s ' "$title" "$(($(date +%s) - started))"
+        sleep 1
+    done
+    if wait $job; then
+        [ ! -t 1 ] || printf '\r'
+        echo "$title: done in $(($(date +%s) - started)) s"
+        rm -f "$LOG"
+    else
+        [ ! -t 1 ] || echo
+        tail -n 20 "$LOG" >&2
+        rm -rf "$LOG" "$VENV"
+        echo "$title: failed; the lines above say why." >&2
+        exit 1
+    fi
+}
+
+rm -rf "$VENV"
+if command -v uv >/dev/null 2>&1; then
+    if is_usable; then chosen=$(command -v "$PYTHON"); else chosen=3.11; fi
+    run "Creating $VENV with uv" uv venv --seed --python "$chosen" "$VENV"
+    run "Installing the locked packages" uv pip install --python "$VENV/bin/python" --require-hashes -r requirements.txt
+    exit 0
+fi
+command -v "$PYTHON" >/dev/null 2>&1 || explain "$PYTHON is missing."
+is_usable || explain "$PYTHON is not Python 3.11."
+"$PYTHON" -c 'import ensurepip' 2>/dev/null || explain "The venv module of $PYTHON is incomplete (Debian and Ubuntu have it in python3.11-venv)."
+run "Creating $VENV" "$PYTHON" -m venv "$VENV"
+run "Installing the locked packages (once, one to three minutes)" \
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
