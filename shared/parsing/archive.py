@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 18
 _REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
+_UTF8_FLAG = 0x800
 # What `zipfile` and its decoders raise for a container that is damaged, or packed in a way they do not know.
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -148,6 +149,10 @@ class Archive:
         """Bytes a part says that it unpacks to; 0 when it is missing."""
         member = self._members.get(self.resolve(name))
         return member.file_size if member else 0
+
+    def is_utf8(self, name: str) -> bool:
+        """Whether the archive says that the name of this part is in UTF-8."""
+        return bool(self._members[name].flag_bits & _UTF8_FLAG)
 
     @property
     def unpacked(self) -> int:

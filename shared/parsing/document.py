@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from shared.parsing.scratch import TemporaryCopy
 
 # Raised by one whenever parsing reads something else than before, so that documents read before can be read again.
-PARSER_REVISION = 2
+PARSER_REVISION = 3
 # A title stands near the top: more blocks than this are not read ahead to find one.
 _BLOCKS_BEFORE_TITLE = 8
 # Sentences about one document; a file must not fill the registry with them.
 _MOST_WARNINGS = 100
 _LONGEST_WARNING_CHARACTERS = 500
-_MODULES = {"txt": "text", "md": "markdown"}
+_MODULES = {"txt": "text", "md": "markdown", "yaml": "code"}
 
 
 def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") -> ParsedDocument:  # noqa: B008 - frozen
