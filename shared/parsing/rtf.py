@@ -24,7 +24,6 @@ from shared.parsing.rtf_words import (
     find_encoding,
     read_bytes,
 )
-
 from shared.parsing.styles import find_level
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ class _Reader:
         if match[3]:
             self._add_bytes(bytes.fromhex(match[3].decode("ascii")))
         elif match[4]:
-            self._symbol(match[4])
+            self._symbol(match[4], match.start())
         elif match[5] == b"{":
             self._open()
         elif match[5] == b"}":
@@ -352,14 +351,16 @@ class _Reader:
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
-    def _symbol(self, symbol: bytes) -> None:
+    def _symbol(self, symbol: bytes, place: int) -> None:
         if self._to_skip:
             self._to_skip -= 1
         elif symbol == b"*":
-            self._is_starred = True
+            # Elsewhere than at the start of a group the sign means nothing.
+            self._is_starred = self._content[max(0, place - 3) : place].rstrip().endswith(b"{")
         elif symbol in (b"\n", b"\r"):
             self._flush()
-            self._end_paragraph() if self._group.destination == "text" else None
+            if self._group.destination == "text":
+                self._end_paragraph()
         elif symbol == b"~":
             self._add(_NO_BREAK_SPACE)
         elif symbol == b"_":
