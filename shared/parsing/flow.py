@@ -38,7 +38,7 @@ class Flow:
 
     def __init__(self, limits: Limits, outline: Outline | None = None) -> None:
         self.outline = outline or Outline()
-        self._limits = limits
+        self.limits = limits
         self._tables: list[_Table] = []
         self._ready: list[Block] = []
 
@@ -82,8 +82,8 @@ class Flow:
             table.cell.entries.append(entry)
             table.cell.size += size
             table.size += size
-            if table.cell.size > self._limits.max_line_characters:
-                most = self._limits.max_line_characters
+            if table.cell.size > self.limits.max_line_characters:
+                most = self.limits.max_line_characters
                 raise refuse("too_large", f"A cell of a table holds more than {most} characters.")
 
     def _give(self, entry: Entry) -> None:
@@ -98,8 +98,8 @@ class Flow:
 
     def open_table(self) -> None:
         """Begin a table; inside a cell, one within it."""
-        if len(self._tables) >= self._limits.max_nesting:
-            raise refuse("too_deep", f"The file nests its tables more than {self._limits.max_nesting} deep.")
+        if len(self._tables) >= self.limits.max_nesting:
+            raise refuse("too_deep", f"The file nests its tables more than {self.limits.max_nesting} deep.")
         self._tables.append(_Table())
 
     def open_row(self, *, is_header: bool = False) -> None:
@@ -125,21 +125,33 @@ class Flow:
                 self.open_cell()
             self._tables[-1].cell = None
 
-    def describe_row(self, below: Sequence[bool], beside: Sequence[bool], *, is_header: bool) -> None:
-        """Say of the cells of the row now open, at its end, which continue the cell above and which the one before."""
+    def end_row(
+        self, borders: Sequence[int], below: Sequence[bool], beside: Sequence[bool], *, is_header: bool
+    ) -> None:
+        """End a row whose cells are described after they were read.
+
+        Args:
+            borders: where the row begins and where each of its cells ends, from left to right, in twips.
+            below: which cells continue the one above.
+            beside: which cells continue the one before.
+            is_header: whether the row is repeated on each page.
+        """
         row = self._tables[-1].row if self._tables else None
         if row is None:
             return
         row.is_header = is_header
         kept: list[TableCell] = []
+        ends = list(borders[:1])
         for place, cell in enumerate(row.cells):
             cell.continues = cell.is_merged = place < len(below) and below[place]
             if kept and place < len(beside) and beside[place]:
                 kept[-1].entries += cell.entries
-                kept[-1].span += 1
+                ends.pop()
             else:
                 kept.append(cell)
+            ends += borders[place + 1 : place + 2]
         row.cells = kept
+        self.close_row(ends)
 
     def close_row(self, borders: Sequence[int] = ()) -> None:
         """End the row.
@@ -154,8 +166,8 @@ class Flow:
         if table.row is not None and table.row.cells:
             table.rows.append(table.row)
             table.borders.append(tuple(borders))
-            if len(table.rows) > self._limits.max_rows:
-                raise refuse("too_large", f"A table has more than {self._limits.max_rows} rows.")
+            if len(table.rows) > self.limits.max_rows:
+                raise refuse("too_large", f"A table has more than {self.limits.max_rows} rows.")
         table.row = table.cell = None
 
     def close_table(self) -> None:
@@ -172,7 +184,7 @@ class Flow:
         if width == 1:
             entries = (entry for row in table.rows for entry in row.entries)
         else:
-            entries = lay_out(iter(table.rows), width, self._limits.max_block_characters)
+            entries = lay_out(iter(table.rows), width, self.limits.max_block_characters)
         for entry in entries:
             self._place(entry)
 

@@ -329,10 +329,8 @@ class _Reader:
         if not self._flow.is_in_table:
             return
         cells = self._cells
-        self._flow.describe_row(cells.below, cells.beside, is_header=cells.is_header)
         left = min(cells.left, cells.ends[0] - 1) if cells.ends else 0
-        ends = [end for end, is_beside in zip(cells.ends, [*cells.beside[1:], False], strict=True) if not is_beside]
-        self._flow.close_row([left, *ends] if ends else ())
+        self._flow.end_row([left, *cells.ends], cells.below, cells.beside, is_header=cells.is_header)
 
     def _end_paragraph(self) -> None:
         self._flush()
