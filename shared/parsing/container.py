@@ -23,6 +23,7 @@ MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _FORMATS = {
     "worddocument": "doc",
     "powerpoint document": "ppt",
+    "pp97_dualstorage": "ppt",
     "workbook": "xls",
     "book": "xls",
     "__properties_version1.0": "msg",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 
+from shared.parsing.charset import decode_bytes
 from shared.parsing.refusing import refuse
 
 _MAGIC, _OLD_MAGIC = 0xA5EC, 0xA5DC
 _ENCRYPTED, _SECOND_TABLE = 0x0100, 0x0200
 _COMPLEX = 0x0004
+_MAC = 0x0100
 _HEADER_BYTES = 0x9A
 # Lengths of the stories, in the order they follow one another in the text: offset in the header, name.
 _STORIES = (
@@ -72,6 +74,7 @@ class Header:
         self.is_encrypted = bool(flags & _ENCRYPTED)
         self.is_complex = bool(flags & _COMPLEX)
         self.table = "1Table" if flags & _SECOND_TABLE else "0Table"
+        self.is_mac = read_number(main, 0x14, "<H") == _MAC
         self.language = read_number(main, 6, "<H")
         self.stories = [(name, read_number(main, offset)) for offset, name in _STORIES]
         if not self.is_old and not self.is_encrypted and sum(size for _, size in self.stories) > _MOST_CHARACTERS:
@@ -98,7 +101,11 @@ def read_old_text(header: Header) -> str:
         offset, length = read_number(main, _OLD_PIECES_OFFSET), read_number(main, _OLD_PIECES_OFFSET + 4)
         pieces = [main[at : at + count] for _, count, at, _ in read_pieces(main[offset : offset + length])]
         data = b"".join(pieces)[:size] or data
-    text = data.decode(_LANGUAGES.get(header.language, "cp1252"), "replace")
+    if header.is_mac:
+        text = data.decode("mac_roman")
+    else:
+        # Without a language of another script the fonts decide, and these are not read: the text tells.
+        text = decode_bytes(data.translate(None, b"\x00"), _LANGUAGES.get(header.language, ""))
     return "".join(_show_fields(text)).replace("\x07\x07", "\n\n").replace("\x07", "\t").replace("\r", "\n\n")
 
 

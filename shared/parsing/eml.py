@@ -93,9 +93,9 @@ class _Reader:
         return render(self._letter(message, depth), self._limits, self._warnings, self._parts, above)
 
     def _letter(self, message: Message, depth: int) -> Letter:
-        fields = {name: _header(message, name) for name in FIELDS}
+        fields = {name: read_header(message, name) for name in FIELDS}
         fields["Date"] = show_date(fields["Date"])
-        letter = Letter(_header(message, "Subject"), fields)
+        letter = Letter(read_header(message, "Subject"), fields)
         self._add(message, letter, depth)
         return letter
 
@@ -189,7 +189,8 @@ def _name(part: Message) -> str:
     return _decoded(given)
 
 
-def _header(message: Message, name: str) -> str:
+def read_header(message: Message, name: str) -> str:
+    """The fields with this name, decoded, one after the other."""
     return ", ".join(filter(None, (_decoded(value) for value in message.get_all(name, []))))
 
 

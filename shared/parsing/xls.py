@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +49,7 @@ def _open(path: Path, limits: Limits) -> Any:
     from xlrd.compdoc import CompDocError
     from xlrd.formula import FormulaError
 
-    # Names of areas are not read, and xlrd gives up workbooks for the formulas in them.
-    xlrd.book.Book.names_epilogue = _ignore
+    _make_tolerant(xlrd)
     damage = (xlrd.XLRDError, CompDocError, FormulaError, *_DAMAGE)
     with refuse_errors(*damage), Path(os.devnull).open("w") as log:
         try:
@@ -59,8 +60,17 @@ def _open(path: Path, limits: Limits) -> Any:
         return _read(xlrd, _decrypt(path), log, damage)
 
 
-def _ignore(_: object) -> None:
-    pass
+@cache
+def _make_tolerant(xlrd: Any) -> None:
+    """Let xlrd read on where it gives up a workbook for something that is not needed: names of areas, comments."""
+    read_note = xlrd.sheet.Sheet.handle_note
+
+    def read_sound_note(self: Any, data: bytes, boxes: Any) -> None:
+        with suppress(*_DAMAGE):
+            read_note(self, data, boxes)
+
+    xlrd.book.Book.names_epilogue = lambda self: None  # noqa: ARG005 - called as a method
+    xlrd.sheet.Sheet.handle_note = read_sound_note
 
 
 def _stream(path: Path, limits: Limits) -> bytes:
