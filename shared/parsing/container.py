@@ -58,6 +58,8 @@ def open_container(path: Path, limits: Limits) -> OleFileIO:
     # Imported here: no modern file needs it.
     import olefile
 
+    # It compares each stream with all before it; a message of thousands of recipients would take ten seconds.
+    olefile.OleFileIO._check_duplicate_stream = _ignore  # noqa: SLF001
     if path.stat().st_size > limits.max_unpacked_bytes:
         raise refuse("too_large", f"A file of this kind may have at most {limits.max_unpacked_bytes >> 20} MiB.")
     try:
@@ -66,6 +68,10 @@ def open_container(path: Path, limits: Limits) -> OleFileIO:
         raise
     except DAMAGE:
         raise refuse("broken_file", "The file is damaged: its container cannot be opened.") from None
+
+
+def _ignore(*_: object, **__: object) -> None:
+    pass
 
 
 def read_stream(container: OleFileIO, name: str) -> bytes:

@@ -40,6 +40,9 @@ _LANGUAGES = {
 }
 
 
+_MARKS = str.maketrans({"\r": "\n\n", "\x07": "\n", "\x0b": "\n", "\x00": None, "\x0c": "\n\n"})
+
+
 def read_number(data: bytes, offset: int, form: str = "<I") -> int:
     """The number at ``offset``; 0 beyond the end."""
     size = struct.calcsize(form)
@@ -101,12 +104,12 @@ def read_old_text(header: Header) -> str:
         offset, length = read_number(main, _OLD_PIECES_OFFSET), read_number(main, _OLD_PIECES_OFFSET + 4)
         pieces = [main[at : at + count] for _, count, at, _ in read_pieces(main[offset : offset + length])]
         data = b"".join(pieces)[:size] or data
+    # The signs that end paragraphs, cells and rows are the same in all encodings, and none has them inside a character.
+    data = "".join(_show_fields(data.decode("latin-1"))).translate(_MARKS).encode("latin-1")
     if header.is_mac:
-        text = data.decode("mac_roman")
-    else:
-        # Without a language of another script the fonts decide, and these are not read: the text tells.
-        text = decode_bytes(data.translate(None, b"\x00"), _LANGUAGES.get(header.language, ""))
-    return "".join(_show_fields(text)).replace("\x07\x07", "\n\n").replace("\x07", "\t").replace("\r", "\n\n")
+        return data.decode("mac_roman")
+    # Without a language of another script the fonts decide, and these are not read: the text tells.
+    return decode_bytes(data, _LANGUAGES.get(header.language, ""))
 
 
 def _show_fields(text: str) -> list[str]:

@@ -5,6 +5,7 @@ The records are those of [MS-PPT]: https://learn.microsoft.com/openspecs/office_
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -27,6 +28,7 @@ _ENCRYPTED_TOKEN = 0xF3D1C4DF
 _SLIDE, _SLIDE_ATOM, _NOTES_ATOM = 0x03EE, 0x03EF, 0x03F1
 _DRAWING, _TAGS, _TAG, _TAG_DATA, _COMMENT, _STRING = 0x040C, 0x1388, 0x138A, 0x138B, 0x2EE0, 0x0FBA
 _COMMENT_TEXT = 1
+_FOOTERS, _DATE = 0x0FD9, 0
 # Signs that stand for the date, the number of the slide and the like.
 _SIGNS = frozenset({"*", "‹#›", "<#>"})
 
@@ -71,6 +73,20 @@ def _blocks(deck: Deck, limits: Limits) -> Iterator[Block]:
         if slide.id in notes:
             shapes = _read_page(notes[slide.id], 0, []).shapes
             yield from _show_shapes(shapes, Location(page=number, headings=_title(page)), None)
+    # Slides repeat them.
+    footers = (_read_footers(slide.record) for slide in deck.slides if slide.record is not None)
+    yield from (Block(text) for text in dict.fromkeys(chain(*footers, _read_footers(deck.document))) if text.strip())
+
+
+def _read_footers(record: Record | None) -> list[str]:
+    """The headers and footers that a slide, or the presentation for all slides, has."""
+    containers = (each for each in read_records(record) if each.kind == _FOOTERS) if record is not None else ()
+    return [
+        text.text
+        for container in containers
+        for text in read_records(container)
+        if text.kind == _STRING and text.instance != _DATE
+    ]
 
 
 def _find_slide(notes: Record) -> int:

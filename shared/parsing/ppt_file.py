@@ -70,6 +70,7 @@ class Deck:
     Attributes:
         slides: in the order they are shown.
         notes: records of the pages of notes.
+        document: the record of the whole presentation.
     """
 
     def __init__(self, data: bytes, edit: int, limits: Limits) -> None:
@@ -89,7 +90,7 @@ class Deck:
         self._most = limits.max_pages + 1
         self._places: dict[int, int] = {}
         root = self._read_edits(edit)
-        document = self._at(root, _DOCUMENT) or self._first(_DOCUMENT)
+        self.document = document = self._at(root, _DOCUMENT) or self._first(_DOCUMENT)
         self.slides = self._listed(document, _SLIDES_INSTANCE, _SLIDE) if document else []
         if not any(slide.record or slide.texts for slide in self.slides):
             self.slides = [Slide(0, record) for record in read_records(self._whole) if record.kind == _SLIDE]
