@@ -6,7 +6,8 @@ import codecs
 from contextlib import closing, suppress
 
 from shared.domain.errors import DocumentError
-from shared.parsing.encoding import clean, decode
+from shared.parsing.detection import detect
+from shared.parsing.encoding import clean
 from shared.parsing.scratch import TemporaryCopy
 
 # What is called so is smaller than what is used: https://encoding.spec.whatwg.org/#names-and-labels
@@ -51,8 +52,10 @@ def decode_bytes(data: bytes, declared: str = "") -> str:
 
 
 def _guess(data: bytes) -> str:
+    """The text in the encoding that fits all of it best: a part of a document is in one."""
     try:
         with closing(TemporaryCopy([data], len(data))) as copy:
-            return "".join(decode(copy.path))
+            encoding, _ = detect(copy.path)
     except DocumentError:  # no text in any encoding
-        return clean(data.decode("cp1252", "replace"))
+        encoding = "cp1252"
+    return clean(data.decode(encoding, "replace"))
