@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PAGES = frozenset({"application/xhtml+xml", "text/html", "text/x-oeb1-document", "application/x-dtbook+xml"})
 _PAGE_NAMES = (".xhtml", ".html", ".htm")
-# Encryption of fonts only, which everybody can undo.
+# Encryption of fonts only, which any reader can undo.
 _FONT_METHODS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
 
@@ -39,12 +39,15 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
             raise refuse("encrypted", "The book is protected against copying and cannot be read.")
         title, names = _read_description(archive)
         warnings: list[str] = []
-        return ParsedDocument(title, _blocks(archive, names, limits, warnings), warnings=warnings)
+        return ParsedDocument(title, _blocks(archive, title, names, limits, warnings), warnings=warnings)
 
 
-def _blocks(archive: Archive, names: list[str], limits: Limits, warnings: list[str]) -> Iterator[Block]:
+def _blocks(archive: Archive, title: str, names: list[str], limits: Limits, warnings: list[str]) -> Iterator[Block]:
     with archive:
         missing = 0
+        if title.strip():
+            # Chapters begin with headings of their own, of which none is the title of the book.
+            yield Outline().heading(1, title)
         for name in names:
             if archive.resolve(name) not in archive.names:
                 missing += 1

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _START = b"From "
 _LINE_BYTES = 1 << 20
 _BLANK = (b"\n", b"\r\n")
+# The name of a member, or the subject of a message, is no title of the whole.
+IS_COLLECTION = True
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:

@@ -15,6 +15,7 @@ from shared.domain.errors import DocumentError
 from shared.parsing.archive import Archive, read_events
 from shared.parsing.odf_lists import Lists
 from shared.parsing.refusing import refuse
+from shared.parsing.styles import find_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -124,6 +125,8 @@ class Reader:
         self.lists = Lists()
         self._hidden: set[str] = set()
         self._style = ""
+        # Name of a style -> level of the headings in it.
+        self._style_levels: dict[str, int] = {}
         self._skipping = 0
         self._texts: list[list[str]] = []
         self._levels: list[int] = []
@@ -181,6 +184,10 @@ class Reader:
         """Styles, as far as they decide what is shown."""
         if event.name == "style":
             self._style = event.attributes.get("name", "")
+            parent = event.attributes.get("parent-style-name", "")
+            for name in (parent, self._style):
+                if level := self._style_levels.get(name, 0) or find_level(name.replace("_20_", " ")):
+                    self._style_levels[self._style] = level
         elif event.name == "text-properties" and event.attributes.get("display") == "none":
             self._hidden.add(self._style)
         else:
@@ -194,6 +201,7 @@ class Reader:
             label = "" if event.attributes.get("is-list-header") == "true" else self.lists.heading(level)
         elif event.name == "p" and not self._texts:
             label = self.lists.label()
+            level = self._style_levels.get(event.attributes.get("style-name", ""), 0)
         self._texts.append([])
         self._levels.append(level)
         self._labels.append(label)

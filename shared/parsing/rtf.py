@@ -25,6 +25,7 @@ from shared.parsing.rtf_words import (
     read_bytes,
 )
 from shared.parsing.styles import find_level
+from shared.parsing.symbols import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -340,7 +341,7 @@ class _Reader:
         elif flow.is_in_table and not story.is_in_table and "".join(story.text).strip():
             flow.close_table()
         level = self._levels.get(story.style, 0) if story.level is None else story.level
-        flow.add(_join(story.text), level, "".join(story.label))
+        flow.add(_join(story.text), level, show("", "".join(story.label)))
         story.text, story.label = [], []
         if not self._outer and not flow.is_in_table:
             for block in self._asides:

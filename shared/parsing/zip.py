@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shared.domain.models import ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.embedded import Parts
+from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # What archiving programs and version control add.
 _HIDDEN = ("__MACOSX/", ".git/", ".svn/")
 _HIDDEN_NAMES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+# The name of a member, or the subject of a message, is no title of the whole.
+IS_COLLECTION = True
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -32,11 +35,16 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 def _blocks(archive: Archive, limits: Limits, warnings: list[str]) -> Iterator[Block]:
     parts = Parts(limits, warnings)
+    is_empty = True
     with archive:
         for name in sorted(archive.names):
             if not _is_hidden(name):
-                yield from parts.read(archive.chunks(name), _show(name, is_utf8=archive.is_utf8(name)))
+                for block in parts.read(archive.chunks(name), _show(name, is_utf8=archive.is_utf8(name))):
+                    is_empty = False
+                    yield block
     parts.report()
+    if is_empty and warnings:
+        raise refuse("unsupported_format", f"The archive holds no file that can be read. {warnings[0]}")
 
 
 def _is_hidden(name: str) -> bool:
