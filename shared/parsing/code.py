@@ -76,7 +76,11 @@ def _ends(stretch: _Stretch, *, is_after_blank: bool, is_indented: bool) -> bool
     """Whether a stretch ends before the next line."""
     if stretch.size > _MOST_CHARACTERS:
         return True
-    return is_after_blank and stretch.size > (_ENOUGH_CHARACTERS if is_indented else _SHORT_CHARACTERS)
+    if not is_after_blank:
+        return False
+    if not is_indented and stretch.heading:
+        return True  # the end of a long definition and the next one
+    return stretch.size > (_ENOUGH_CHARACTERS if is_indented else _SHORT_CHARACTERS)
 
 
 def _block(stretch: _Stretch) -> Block:

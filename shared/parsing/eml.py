@@ -191,7 +191,9 @@ def _name(part: Message) -> str:
 
 def read_header(message: Message, name: str) -> str:
     """The fields with this name, decoded, one after the other."""
-    return ", ".join(filter(None, (_decoded(value) for value in message.get_all(name, []))))
+    # As they are in the file: the other ways replace bytes that no charset is declared for.
+    values = (value for key, value in message.raw_items() if key.lower() == name.lower())
+    return ", ".join(filter(None, map(_decoded, values)))
 
 
 def _decoded(value: object) -> str:

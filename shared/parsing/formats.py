@@ -130,7 +130,9 @@ _OFFICE = frozenset({"docx", "pptx", "xlsx"})
 _OLD_OFFICE = frozenset({"doc", "ppt", "xls"})
 # Formats in a zip archive, and those that may be.
 _ZIPPED = _OFFICE | {"xlsb", "odt", "ods", "odp", "epub", "ofd", "zip"}
-_BINARY = _ZIPPED | _OLD_OFFICE | {"pdf", "msg", "rtf"}
+# Formats in an OLE container.
+_CONTAINED = _OLD_OFFICE | {"msg"}
+_BINARY = _ZIPPED | _CONTAINED | {"pdf", "rtf"}
 _PDF_HEAD_BYTES = 1024  # Acrobat accepts a PDF header anywhere in the first 1,024 bytes
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_ENTRIES = (
@@ -188,7 +190,7 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
     if head.startswith(_ZIP):
         return _packed(head, hint, key)
     if head.startswith(container.MAGIC):
-        return ""  # the names of its streams tell, at its end
+        return hint if hint in _CONTAINED else ""  # the names of its streams tell, at its end
     if found := _written(head, hint):
         return found
     if fault := _unread(key, hint, identify(head, is_text=hint not in ("", *_BINARY))):
@@ -218,7 +220,7 @@ def _packed(head: bytes, hint: str, key: str) -> str:
         raise _unread(key, hint, kind) or _unsupported(kind)
     if not hint and not any(name in head for name in _ZIP_ENTRIES):
         raise _unsupported(("a zip archive", "Give it the extension zip, or unpack it and upload the files it holds."))
-    return hint if hint in _OFFICE else ""
+    return hint if hint in _ZIPPED and hint != "zip" else ""
 
 
 def _unread(key: str, hint: str, kind: tuple[str, str] | None) -> DocumentError | None:

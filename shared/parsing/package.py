@@ -45,13 +45,15 @@ def recognize(path: Path, limits: Limits) -> tuple[str, frozenset[str]]:
     """The format of a package, and the names of its parts.
 
     Returns:
-        A value of `formats.FORMATS`; empty for another archive. Templates and files with macros count as their format.
+        A value of `formats.FORMATS`, empty for another archive; the names, and the type that the package
+        gives itself. Templates and files with macros count as their format.
 
     Raises:
         DocumentError: ``broken_file``, ``encrypted``, ``too_large``.
     """
     with Archive(path, limits) as archive:
-        return _find_format(archive) or _find_other(archive), archive.names
+        declared = _read_type(archive)
+        return _find_format(archive) or _find_other(archive, declared), archive.names | {declared}
 
 
 def find_main_part(archive: Archive) -> str:
@@ -74,12 +76,17 @@ def _find_format(archive: Archive) -> str:
     return next((form for start, form in _BY_NAME.items() if name.startswith(start)), "")
 
 
-def _find_other(archive: Archive) -> str:
+def _read_type(archive: Archive) -> str:
+    """The type that the package names in an entry of its own; empty where it names none."""
+    if "mimetype" not in archive.names or archive.size("mimetype") >= _LONGEST_TYPE:
+        return ""
+    return b"".join(archive.chunks("mimetype")).decode("ascii", "ignore").strip()
+
+
+def _find_other(archive: Archive, declared: str) -> str:
     """The format of a package that is no Office file of today."""
-    if "mimetype" in archive.names and archive.size("mimetype") < _LONGEST_TYPE:
-        declared = b"".join(archive.chunks("mimetype")).decode("ascii", "ignore").strip()
-        if form := next((form for start, form in _TYPES.items() if declared.startswith(start)), ""):
-            return form
+    if form := next((form for start, form in _TYPES.items() if declared.startswith(start)), ""):
+        return form
     if archive.resolve("META-INF/container.xml") in archive.names:
         return "epub"
     if archive.resolve("OFD.xml") in archive.names:
