@@ -1,4 +1,4 @@
-"""Bytes inside a document whose encoding the document names: the name is believed where the bytes agree."""
+"""Bytes in an encoding that the document around them names: the name is believed where the bytes agree."""
 
 from __future__ import annotations
 

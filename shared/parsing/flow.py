@@ -56,7 +56,7 @@ class Flow:
         """A paragraph.
 
         Args:
-            text: what it says.
+            text: of the paragraph.
             level: of a heading, 1 being outermost; else 0.
             label: the number or bullet before it.
         """
@@ -128,7 +128,7 @@ class Flow:
     def end_row(
         self, borders: Sequence[int], below: Sequence[bool], beside: Sequence[bool], *, is_header: bool
     ) -> None:
-        """End a row whose cells are described after they were read.
+        """End a row; its cells are described after they were read.
 
         Args:
             borders: where the row begins and where each of its cells ends, from left to right, in twips.

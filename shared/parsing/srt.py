@@ -1,4 +1,4 @@
-"""Subtitles (srt, vtt): what is said in sentences, each stretch after the time it begins, ``[00:01:20]``."""
+"""Subtitles (srt, vtt) joined to sentences, each stretch after the time it begins, ``[00:01:20]``."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.parsing.limits import Limits
 
 _TITLES = frozenset({"title", "head", "heading", "label", "h1", "h2", "h3", "h4", "h5", "h6", "term"})
-# Elements whose presence says that the file is a text.
+# Elements that only a text has.
 _PROSE = frozenset({"p", "para", "simpara", "paragraph", "section", "chapter", "sect1", "topic", "body"})
 
 
@@ -97,5 +97,5 @@ def _document(root: Element) -> Iterator[Block]:
 
 
 def _is_block(element: Element) -> bool:
-    """Whether an element without children stands alone: it has text, and none stands beside it."""
+    """Whether an element without children stands alone: it has text, and its parent has none of its own."""
     return bool(element.text.strip())

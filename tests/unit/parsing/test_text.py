@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.models import BlockKind
 from shared.parsing import Limits, parse
-from tests.unit.parsing.files import passages, texts, write
+from tests.unit.parsing.files import read_placed, texts, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +79,6 @@ def test_items_are_blocks_of_their_own(tmp_path: Path) -> None:
 
 
 def test_form_feeds_are_page_breaks(tmp_path: Path) -> None:
-    found = passages(write(tmp_path, "a.txt", "one\ntwo\n\x0cthree\n\x0c"))
+    found = read_placed(write(tmp_path, "a.txt", "one\ntwo\n\x0cthree\n\x0c"))
     assert [(text, location.page) for text, location in found] == [("one\ntwo", 1), ("three", 2)]
-    assert passages(write(tmp_path, "b.txt", "one\n\x0c"))[0][1].page is None
+    assert read_placed(write(tmp_path, "b.txt", "one\n\x0c"))[0][1].page is None
