@@ -46,7 +46,7 @@ _FOREIGN = {
     "\x05documentsummaryinformation": ("another file of an old office program", "Save it as docx, pptx, xlsx or PDF."),
 }
 # What olefile raises for a container that is damaged, besides the errors of its own, which are OSErrors.
-DAMAGE = (OSError, struct.error, LookupError, ValueError, TypeError, OverflowError)
+DAMAGE = (OSError, struct.error, RecursionError, LookupError, ValueError, TypeError, OverflowError)
 
 
 def open_container(path: Path, limits: Limits) -> OleFileIO:

@@ -50,7 +50,7 @@ def zipped(parts: Mapping[str, bytes | str]) -> bytes:
 
 
 def docx_of(document_xml: bytes | str, **parts: bytes | str) -> bytes:
-    """A Word file whose main part is exactly ``document_xml``."""
+    """A Word file with exactly this main part: ``document_xml``."""
     return zipped({"[Content_Types].xml": _CONTENT_TYPES, "word/document.xml": document_xml, **parts})
 
 

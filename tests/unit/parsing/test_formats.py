@@ -26,10 +26,10 @@ def under(*headings: str) -> Location:
 class TestText:
     def test_hard_wrapped_english_is_joined_with_spaces_and_hyphens_close(self, tmp_path: Path) -> None:
         text = (
-            "The platform reads a file and splits\nit into read_placed that can be under-\nstood alone.\n\nNext one.\n"
+            "The platform reads a file and splits\nit into chunks that can be under-\nstood alone.\n\nNext one.\n"
         )
         assert texts(write(tmp_path, "a.txt", text)) == [
-            "The platform reads a file and splits it into read_placed that can be understood alone.",
+            "The platform reads a file and splits it into chunks that can be understood alone.",
             "Next one.",
         ]
 
