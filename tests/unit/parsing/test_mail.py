@@ -12,7 +12,7 @@ import pytest
 from shared.domain.errors import DocumentError
 from shared.domain.models import Location
 from shared.parsing import Limits, parse
-from tests.unit.parsing.files import container_of, pdf_of, read_placed, texts, write, zipped
+from tests.unit.parsing.files import container_of, pdf_of, read_blocks, texts, write, zipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def test_attachments_are_read_under_their_names_with_their_places(tmp_path: Path
     message.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="t.csv")
     message.add_attachment(b"\x89PNG\r\n\x1a\n" + bytes(99), maintype="image", subtype="png", filename="logo.png")
     path = write(tmp_path, "a.eml", message.as_bytes())
-    found = read_placed(path)
+    found = read_blocks(path)
     assert ("second page", Location(page=2, headings=("Budget", "报告.pdf"))) in found
     assert any(text == "a: 1; b: 2" and place.row == 2 and place.headings[-1] == "t.csv" for text, place in found)
     assert warnings_of(path, "a.eml") == [
@@ -110,7 +110,7 @@ def test_the_messages_of_a_mailbox_are_counted(tmp_path: Path) -> None:
     one = HEADER.format("First") + "\nThe first body.\n>From here on it is quoted.\n"
     two = HEADER.format("Second") + "\nThe second body.\n"
     path = write(tmp_path, "inbox.mbox", f"From a@b Fri May 8\n{one}\nFrom a@b Fri May 8\n{two}")
-    found = read_placed(path)
+    found = read_blocks(path)
     assert parse(path, "inbox.mbox").title == "inbox"
     assert [(text, place.row) for text, place in found if "body" in text] == [
         ("The first body.\nFrom here on it is quoted.", 1),
@@ -167,7 +167,7 @@ def test_a_message_of_outlook_is_read_with_its_attachments(tmp_path: Path) -> No
     }
     path = write(tmp_path, "a.msg", container_of(streams))
     assert parse(path, "a.msg").title == "项目进度"
-    found = read_placed(path)
+    found = read_blocks(path)
     assert found[1][0] == "From: 王芳 <wang@example.com>\nTo: 李明\nDate: 2026-05-08 01:30 +0000"
     assert ("The plan says May.", Location(headings=("项目进度", "plan.txt"))) in found
     assert ("Inner body.", Location(headings=("项目进度", "Inner"))) in found
@@ -183,7 +183,7 @@ def test_the_members_of_a_zip_archive_are_read_under_their_names(tmp_path: Path)
         "p.jpg": "x",
     }
     path = write(tmp_path, "bundle.zip", zipped(parts))
-    found = {text: place.headings for text, place in read_placed(path)}
+    found = {text: place.headings for text, place in read_blocks(path)}
     assert parse(path, "bundle.zip").title == "bundle"
     assert found["Some notes."] == ("b/notes.txt",)
     assert found["a: 1; b: 2"] == ("a.csv",)

@@ -11,7 +11,7 @@ import pytest
 from shared.domain.errors import DocumentError
 from shared.domain.models import BlockKind, Location
 from shared.parsing import Limits, parse
-from tests.unit.parsing.files import container_of, read_placed, texts, write, zipped
+from tests.unit.parsing.files import container_of, read_blocks, texts, write, zipped
 
 # Written by LibreOffice from documents made for this test.
 WRITTEN = Path(__file__).parent / "written"
@@ -19,7 +19,7 @@ WRITTEN = Path(__file__).parent / "written"
 
 def refused(path: Path, key: str = "") -> str:
     with pytest.raises(DocumentError) as caught:
-        read_placed(path, key)
+        read_blocks(path, key)
     return caught.value.code
 
 
@@ -110,7 +110,7 @@ def test_containers_of_other_programs_are_refused_by_name(tmp_path: Path, stream
 
 @pytest.mark.parametrize("key", ["a.xls", "a.et"])
 def test_a_workbook_shows_its_cells_as_excel_does(key: str) -> None:
-    found = read_placed(WRITTEN / "prices.xls", key)
+    found = read_blocks(WRITTEN / "prices.xls", key)
     assert found[0] == (
         "编号: 001; 名称: 产品1; 价格: 1,234.50; 日期: 2026-05-01; 折扣: 10%",
         Location(sheet="价格表", row=2, columns=("编号", "名称", "价格", "日期", "折扣")),
@@ -181,7 +181,7 @@ def test_a_binary_workbook_is_read_as_one_in_xml(tmp_path: Path) -> None:
         *((6, cell(0, 0, wide("咖啡"))), (9, cell(1, 1, struct.pack("<d", 46151))), (4, cell(2, 0, b"\1"))),
         (176, struct.pack("<IIII", 5, 6, 3, 3)),
     ]
-    found = read_placed(write(tmp_path, "a.xlsb", xlsb_of(*rows)))
+    found = read_blocks(write(tmp_path, "a.xlsb", xlsb_of(*rows)))
     assert [(text, place.sheet, place.row) for text, place in found] == [
         ("名称: 茶; 日期: 2026-05-08; 折扣: 10%", "价格", 6),
         ("名称: 咖啡; 日期: 2026-05-09; 折扣: TRUE", "价格", 7),
@@ -251,7 +251,7 @@ def ppt_of(*slides: bytes, token: int = 0xE391C05F) -> bytes:
 def test_slides_have_titles_tables_and_numbers(tmp_path: Path) -> None:
     first = slide(box("总结 Review", 0), box("收入增长\r成本下降", 1))
     second = slide(table([["Name", "Price"], ["苹果", "12"], ["梨", "34"]]))
-    assert read_placed(write(tmp_path, "a.ppt", ppt_of(first, second))) == [
+    assert read_blocks(write(tmp_path, "a.ppt", ppt_of(first, second))) == [
         ("总结 Review", Location(page=1, headings=("总结 Review",))),
         ("收入增长\n成本下降", Location(page=1, headings=("总结 Review",))),
         ("Name: 苹果; Price: 12", Location(page=2, columns=("Name", "Price"))),

@@ -10,7 +10,7 @@ import pytest
 from shared.domain.errors import DocumentError
 from shared.domain.models import Location
 from shared.parsing import Limits, parse
-from tests.unit.parsing.files import read_placed, texts, write, zipped
+from tests.unit.parsing.files import read_blocks, texts, write, zipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def test_a_text_has_headings_lists_tables_notes_and_margins(tmp_path: Path) -> N
     path = write(tmp_path, "a.odt", odf_of(TEXT, **{"styles.xml": styles}))
     assert texts(path) == ["Company", *EXPECTED, "Address"]
     assert parse(path, "a.odt").title == "员工手册"
-    assert read_placed(path)[-2][1].headings == ("第一章",)
+    assert read_blocks(path)[-2][1].headings == ("第一章",)
 
 
 def test_a_flat_text_is_read_as_a_packed_one(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_rows_of_a_sheet_have_labels_numbers_and_comments(tmp_path: Path) -> Non
     rows = row_of("Name", "Price", "Date") + row_of("Tea", "3.00", "2026-05-08") + row_of("Milk", f"4.00{comment}", "x")
     rows += "<table:table-row table:number-rows-repeated='1048570'><table:table-cell table:number-columns-repeated='16384'/>"
     rows += "</table:table-row>"
-    found = read_placed(write(tmp_path, "a.ods", odf_of(sheet_of(rows), "spreadsheet")))
+    found = read_blocks(write(tmp_path, "a.ods", odf_of(sheet_of(rows), "spreadsheet")))
     assert [(text, place.sheet, place.row) for text, place in found] == [
         ("Name: Tea; Price: 3.00; Date: 2026-05-08", "价格", 2),
         ("Name: Milk; Price: 4.00; Date: x", "价格", 3),
@@ -126,7 +126,7 @@ def test_slides_have_numbers_titles_and_notes(tmp_path: Path) -> None:
     <draw:frame presentation:class="title"><draw:text-box><text:p>标题</text:p></draw:text-box></draw:frame>
     <presentation:notes><draw:frame><draw:text-box><text:p>notes</text:p></draw:text-box></draw:frame></presentation:notes>
     </draw:page><draw:page/><draw:page><draw:frame><draw:text-box><text:p>third</text:p></draw:text-box></draw:frame></draw:page>"""
-    found = read_placed(write(tmp_path, "a.odp", odf_of(body, "presentation")))
+    found = read_blocks(write(tmp_path, "a.odp", odf_of(body, "presentation")))
     assert [(text, place.page) for text, place in found] == [("标题", 1), ("body", 1), ("notes", 1), ("third", 3)]
     assert found[1][1].headings == ("标题",)
 
@@ -212,7 +212,7 @@ def test_the_lines_of_an_ofd_page_join_its_template_and_itself(tmp_path: Path) -
     parts = {"Doc_0/Annots/a.xml": annotations, "Doc_0/Annots/Page_0/n.xml": note}
     path = write(tmp_path, "a.ofd", ofd_of(page, **parts))
     assert parse(path, "a.ofd").title == "发票"
-    assert read_placed(path) == [
+    assert read_blocks(path) == [
         ("电子发票", Location(page=1)),
         ("发票号码：12345678  购买方", Location(page=1)),
         ("合计 ¥500.00", Location(page=1)),

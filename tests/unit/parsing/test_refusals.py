@@ -18,7 +18,7 @@ from tests.unit.parsing.files import (
     container_of,
     docx_of,
     pdf_of,
-    read_placed,
+    read_blocks,
     saved,
     texts,
     write,
@@ -37,7 +37,7 @@ FAR_CELLS = '<row r="1"><c r="A1"><v>1</v></c></row><row r="{row}"><c r="{cell}"
 def refused(path: Path, key: str = "", limits: Limits | None = None) -> str:
     """The code the document is refused with, at once or while it is read."""
     with pytest.raises(DocumentError) as caught:
-        read_placed(path, key, limits)
+        read_blocks(path, key, limits)
     assert caught.value.stage == "parsing"
     assert caught.value.message.endswith(".")
     return caught.value.code

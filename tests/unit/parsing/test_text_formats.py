@@ -11,7 +11,7 @@ import pytest
 from shared.domain.errors import DocumentError
 from shared.domain.models import BlockKind
 from shared.parsing import parse
-from tests.unit.parsing.files import read_placed, texts, write
+from tests.unit.parsing.files import read_blocks, texts, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_a_long_line_of_code_loses_nothing(tmp_path: Path) -> None:
 def test_data_in_xml_are_records(tmp_path: Path) -> None:
     source = '<?xml version="1.0" encoding="GB2312"?><catalog xmlns="urn:x"><book id="b1"><title>红楼梦</title><price>30</price></book>'
     source += '<book id="b2"><title>西游记</title><price>25</price></book></catalog>'
-    found = read_placed(write(tmp_path, "a.xml", source.encode("gb2312")))
+    found = read_blocks(write(tmp_path, "a.xml", source.encode("gb2312")))
     assert [(text, place.row, place.headings) for text, place in found] == [
         ("红楼梦\nid: b1\nprice: 30", 1, ("book",)),
         ("西游记\nid: b2\nprice: 25", 2, ("book",)),
@@ -66,7 +66,7 @@ def test_data_in_xml_are_records(tmp_path: Path) -> None:
 def test_a_text_in_xml_has_headings_and_paragraphs(tmp_path: Path) -> None:
     source = "<!DOCTYPE book [<!ENTITY co 'ACME'>]><book><title>Guide</title><chapter><title>Start</title>"
     source += "<para>Use <code>run</code> at &co;.</para><para>Next.</para></chapter></book>"
-    found = read_placed(write(tmp_path, "a.xml", source))
+    found = read_blocks(write(tmp_path, "a.xml", source))
     assert [text for text, _ in found] == ["Guide", "Start", "Use run at ACME.", "Next."]
     assert found[-1][1].headings[-1] == "Start"
 
@@ -77,7 +77,7 @@ def test_the_xml_of_office_2003_is_read(tmp_path: Path) -> None:
         for a, b in (("Name", "Price"), ("Tea", "3"), ("Milk", "4"))
     )
     book = f"<?xml version='1.0'?><Workbook xmlns:s='u'><Worksheet s:Name='S1'><Table>{cells}</Table></Worksheet></Workbook>"
-    found = read_placed(write(tmp_path, "a.xls", book))
+    found = read_blocks(write(tmp_path, "a.xls", book))
     assert [(text, place.sheet, place.row) for text, place in found] == [
         ("Name: Tea; Price: 3", "S1", 2),
         ("Name: Milk; Price: 4", "S1", 3),
@@ -161,7 +161,7 @@ def test_a_malformed_notebook_is_refused(tmp_path: Path, content: str, code: str
 def test_subtitles_are_sentences_with_times(tmp_path: Path) -> None:
     srt = "1\n00:00:01,000 --> 00:00:02,000\n<i>Hello and</i>\n\n2\n00:00:02,500 --> 00:00:04,000\n{\\an8}welcome.\n\n"
     srt += "3\n00:01:20,000 --> 00:01:22,000\n大家好，\n欢迎。\n"
-    found = read_placed(write(tmp_path, "a.srt", srt.replace("\n", "\r\n")))
+    found = read_blocks(write(tmp_path, "a.srt", srt.replace("\n", "\r\n")))
     assert [(text, place.row) for text, place in found] == [
         ("[00:00:01] Hello and welcome.", 1),
         ("[00:01:20] 大家好，欢迎。", 3),
