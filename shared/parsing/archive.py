@@ -18,7 +18,7 @@ from shared.parsing.refusing import refuse
 from shared.parsing.xml_parser import create_parser, feed_parser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 18
 _REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
+_UTF8_FLAG = 0x800
 # What `zipfile` and its decoders raise for a container that is damaged, or packed in a way they do not know.
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -149,6 +150,10 @@ class Archive:
         member = self._members.get(self.resolve(name))
         return member.file_size if member else 0
 
+    def is_utf8(self, name: str) -> bool:
+        """Whether the archive says that the name of this part is in UTF-8."""
+        return bool(self._members[name].flag_bits & _UTF8_FLAG)
+
     @property
     def unpacked(self) -> int:
         """Bytes unpacked so far."""
@@ -181,13 +186,10 @@ class Archive:
         name = self.resolve(name)
         if name not in self.names:
             return
-        reader = _XmlReader(self._limits.max_nesting, only)
         chunks = self.chunks(name)
         if reduce is not None and self.size(name) <= _REDUCED_BYTES:
             chunks = iter([reduce(b"".join(chunks))])
-        for data in chunks:
-            yield from reader.feed(data)
-        yield from reader.feed(b"", final=True)
+        yield from read_events(chunks, self._limits.max_nesting, only)
 
     def resolve(self, name: str) -> str:
         """The part's name among ``names``; ``name`` itself when there is no such part."""
@@ -229,6 +231,14 @@ class Archive:
             else:
                 inside = event.kind == "open" and event.name == "title"
         return text
+
+
+def read_events(chunks: Iterable[bytes], max_nesting: int, only: frozenset[str] = frozenset()) -> Iterator[Event]:
+    """The elements and text of XML given in pieces; the arguments and errors are those of `Archive.events`."""
+    reader = _XmlReader(max_nesting, only)
+    for data in chunks:
+        yield from reader.feed(data)
+    yield from reader.feed(b"", final=True)
 
 
 class _XmlReader:

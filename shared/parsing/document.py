@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from shared.parsing.scratch import TemporaryCopy
 
 # Raised by one whenever parsing reads something else than before, so that documents read before can be read again.
-PARSER_REVISION = 2
+PARSER_REVISION = 3
 # A title stands near the top: more blocks than this are not read ahead to find one.
 _BLOCKS_BEFORE_TITLE = 8
 # Sentences about one document; a file must not fill the registry with them.
 _MOST_WARNINGS = 100
 _LONGEST_WARNING_CHARACTERS = 500
-_MODULES = {"txt": "text", "md": "markdown"}
+_MODULES = {"txt": "text", "md": "markdown", "yaml": "code"}
 
 
 def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") -> ParsedDocument:  # noqa: B008 - frozen
@@ -50,7 +50,8 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
         limits: what reading it may cost.
         module: name of a module that reads the file in place of that of its format; tests of the bounds name one that
             only computes or allocates. It has ``parse(path, limits)`` and, as every format's module may, the tuple
-            ``BAD_FILE_ERRORS`` of what it raises for a bad file.
+            ``BAD_FILE_ERRORS`` of what it raises for a bad file, and ``IS_COLLECTION`` where the first heading is the
+            name of one of many documents.
 
     Raises:
         DocumentError: at once or while blocks are read: ``unsupported_format``, ``format_mismatch``,
@@ -71,7 +72,7 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
         first = list(islice(blocks, _BLOCKS_BEFORE_TITLE))
     if not first:
         raise refuse("empty_document", "The file holds no text.")
-    title = _title(first, document.title, key)
+    title = _title([] if getattr(reader, "IS_COLLECTION", False) else first, document.title, key)
     return ParsedDocument(title, _refusing(chain(first, blocks), errors, copy), format_, document.warnings)
 
 

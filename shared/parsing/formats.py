@@ -6,6 +6,7 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from shared.parsing import container
 from shared.parsing.limits import Limits
 from shared.parsing.refusing import refuse
 from shared.parsing.signatures import identify, identify_extension, identify_package
@@ -24,24 +25,134 @@ FORMATS: dict[str, str] = {
     **dict.fromkeys(("docx", "docm", "dotx", "dotm"), "docx"),
     **dict.fromkeys(("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), "pptx"),
     **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm"), "xlsx"),
+    "xlsb": "xlsb",
+    # The files of WPS Office are those of Microsoft Office, old or new, under names of its own.
+    **dict.fromkeys(("doc", "dot", "wps", "wpt"), "doc"),
+    **dict.fromkeys(("ppt", "pps", "pot", "dps", "dpt"), "ppt"),
+    **dict.fromkeys(("xls", "xlt", "et", "ett"), "xls"),
+    **dict.fromkeys(("odt", "ott", "fodt"), "odt"),
+    **dict.fromkeys(("ods", "ots", "fods"), "ods"),
+    **dict.fromkeys(("odp", "otp", "fodp"), "odp"),
+    "rtf": "rtf",
+    "epub": "epub",
+    "ofd": "ofd",
+    **dict.fromkeys(("eml", "mht", "mhtml"), "eml"),
+    "mbox": "mbox",
+    "msg": "msg",
+    "zip": "zip",
     **dict.fromkeys(("csv", "tsv", "tab"), "csv"),
     "json": "json",
     **dict.fromkeys(("jsonl", "ndjson"), "jsonl"),
+    "xml": "xml",
+    **dict.fromkeys(("yaml", "yml"), "yaml"),
+    "ipynb": "ipynb",
+    **dict.fromkeys(("srt", "vtt"), "srt"),
+    **dict.fromkeys(
+        (
+            *(
+                "py",
+                "pyi",
+                "js",
+                "mjs",
+                "cjs",
+                "jsx",
+                "ts",
+                "tsx",
+                "vue",
+                "java",
+                "kt",
+                "kts",
+                "scala",
+                "groovy",
+                "gradle",
+            ),
+            *(
+                "c",
+                "h",
+                "cc",
+                "cpp",
+                "cxx",
+                "hpp",
+                "hh",
+                "cs",
+                "go",
+                "rs",
+                "swift",
+                "dart",
+                "m",
+                "mm",
+                "rb",
+                "php",
+                "pl",
+                "lua",
+            ),
+            *(
+                "r",
+                "jl",
+                "sh",
+                "bash",
+                "zsh",
+                "ps1",
+                "bat",
+                "cmd",
+                "sql",
+                "proto",
+                "thrift",
+                "graphql",
+                "tf",
+                "css",
+                "scss",
+            ),
+            *(
+                "less",
+                "toml",
+                "ini",
+                "cfg",
+                "conf",
+                "properties",
+                "cmake",
+                "asm",
+                "vb",
+                "pas",
+                "hs",
+                "ex",
+                "exs",
+                "erl",
+            ),
+        ),
+        "code",
+    ),
 }
 # First bytes that `decide` wants: an archive names its first entries in them.
 HEAD_BYTES = 8192
 
 _OFFICE = frozenset({"docx", "pptx", "xlsx"})
-_BINARY = _OFFICE | {"pdf"}
+_OLD_OFFICE = frozenset({"doc", "ppt", "xls"})
+# Formats in a zip archive, and those that may be.
+_ZIPPED = _OFFICE | {"xlsb", "odt", "ods", "odp", "epub", "ofd", "zip"}
+# Formats in an OLE container.
+_CONTAINED = _OLD_OFFICE | {"msg"}
+_BINARY = _ZIPPED | _CONTAINED | {"pdf", "rtf"}
 _PDF_HEAD_BYTES = 1024  # Acrobat accepts a PDF header anywhere in the first 1,024 bytes
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_OFFICE_ENTRIES = (b"[Content_Types].xml", b"_rels", b"word", b"ppt", b"xl/", b"xl\\", b"docProps", b"customXml")
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+_ZIP_ENTRIES = (
+    *(b"[Content_Types].xml", b"_rels", b"word", b"ppt", b"xl/", b"xl\\", b"docProps", b"customXml", b"mimetype"),
+    *(b"META-INF/", b"OFD.xml", b"content.xml", b"Doc_0/"),
+)
+_RTF, _RTF_PART = b"{\\rtf", b"{\\"  # some converters leave out the header
+# Workbooks of Excel 2 to 4 are a stream without a container: the record that begins them, and its length.
+_OLD_SHEETS = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")
 _PAGE = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s{0,999}(?:<!--.{0,500}?-->\s{0,999})?<(?:!doctype\s{1,99}html|html)[\s>]",
+    rb"\A(?:\xef\xbb\xbf)?\s{0,999}(?:<\?xml[^>]{0,200}>\s{0,999})?(?:<!--.{0,500}?-->\s{0,999})?"
+    rb"<(?:!doctype\s{1,99}html|html)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
+# What programs export under the extension of an Office format: a page without its frame, a page as a message, XML.
+_FRAGMENT = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,999}<(?:table|meta|body|head|style|div)[\s>]", re.IGNORECASE)
+_MESSAGE = re.compile(
+    rb"\A\s{0,99}(?:MIME-Version|Content-Type|From|Date|Subject|Message-ID|Received):\s", re.IGNORECASE
+)
+_XML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,99}<\?xml\s")
 
 
 def find_extension(key: str) -> str:
@@ -78,23 +189,38 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
         return "pdf"
     if head.startswith(_ZIP):
         return _packed(head, hint, key)
-    if head.startswith(_OLE):
-        if hint in _OFFICE:  # the container of an encrypted file
-            return ""
-        raise _old()
-    if _PAGE.match(head):
-        return "html"
+    if head.startswith(container.MAGIC):
+        return hint if hint in _CONTAINED else ""  # the names of its streams tell, at its end
+    if found := _written(head, hint):
+        return found
     if fault := _unread(key, hint, identify(head, is_text=hint not in ("", *_BINARY))):
         raise fault
     return hint
 
 
+def _written(head: bytes, hint: str) -> str:
+    """The format of a file that is text and begins as one format only does; empty where that is not so."""
+    if head.startswith(_RTF) or (hint == "rtf" and head.startswith(_RTF_PART)):
+        return "rtf"
+    if _PAGE.match(head):
+        return "html"
+    if hint in _OLD_OFFICE:
+        # Programs export pages, messages and XML under these names, and Office opens them.
+        if hint == "xls" and head.startswith(_OLD_SHEETS):
+            return hint
+        named = ((_FRAGMENT, "html"), (_MESSAGE, "eml"), (_XML, "xml"))
+        return next((form for pattern, form in named if pattern.match(head)), "")
+    if hint in ("odt", "ods", "odp") and _XML.match(head):
+        return hint
+    return "eml" if hint == "html" and _MESSAGE.match(head) else ""
+
+
 def _packed(head: bytes, hint: str, key: str) -> str:
     if kind := identify_package(head):
         raise _unread(key, hint, kind) or _unsupported(kind)
-    if not hint and not any(name in head for name in _OFFICE_ENTRIES):
-        raise _unsupported(("a zip archive", "Unpack it and upload the files it holds."))
-    return hint if hint in _OFFICE else ""
+    if not hint and not any(name in head for name in _ZIP_ENTRIES):
+        raise _unsupported(("a zip archive", "Give it the extension zip, or unpack it and upload the files it holds."))
+    return hint if hint in _ZIPPED and hint != "zip" else ""
 
 
 def _unread(key: str, hint: str, kind: tuple[str, str] | None) -> DocumentError | None:
@@ -128,42 +254,21 @@ def find_format(path: Path, key: str, limits: Limits = Limits()) -> str:  # noqa
     """
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
-    if head.startswith(_OLE):
-        raise _ole(path)
     decided = decide(key, path.stat().st_size, head, limits)
-    return _office(path, key, limits) if head.startswith(_ZIP) and decided != "pdf" else decided
+    if head.startswith(container.MAGIC):
+        return container.recognize(path, limits)
+    return _zipped(path, key, limits) if head.startswith(_ZIP) and decided != "pdf" else decided
 
 
-def _office(path: Path, key: str, limits: Limits) -> str:
+def _zipped(path: Path, key: str, limits: Limits) -> str:
     # Imported here: `decide` needs no zip.
     from shared.parsing import package
 
     hint = FORMATS.get(find_extension(key), "")
     name, parts = package.recognize(path, limits)
-    if name in _OFFICE:
+    if name:
         return name
-    if name == package.BINARY_WORKBOOK:
-        kind = ("a binary workbook (xlsb)", "Save it as xlsx.")
-    else:
-        kind = identify_package("\n".join(parts).encode(errors="replace")) or (
-            "another zip archive",
-            "Unpack it first.",
-        )
-    raise _unread(key, hint, kind) or _unsupported(kind)
-
-
-def _ole(path: Path) -> DocumentError:
-    """Word 97 to 2003 files, and the container that modern Office puts around an encrypted file."""
-    before = b""
-    with path.open("rb") as stream:
-        while data := stream.read(1 << 20):
-            if _ENCRYPTED_PACKAGE in before + data:
-                return refuse("encrypted", "The file is protected with a password; remove it and upload it again.")
-            before = data[-len(_ENCRYPTED_PACKAGE) :]
-    return _old()
-
-
-def _old() -> DocumentError:
-    return refuse(
-        "unsupported_format", "Office files from before 2007 are not supported; save it as docx, pptx or xlsx."
-    )
+    kind = identify_package("\n".join(parts).encode(errors="replace"))
+    if hint == "zip" and not kind:
+        return hint
+    raise _unread(key, hint, kind or ("another zip archive", "Unpack it first.")) or _unsupported(kind)

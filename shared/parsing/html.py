@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from shared.domain.models import BlockKind, ParsedDocument
 from shared.parsing import html_table
+from shared.parsing.charset import find_codec
 from shared.parsing.encoding import decode_whole
 from shared.parsing.html_inline import BLOCKS, HEADINGS, inline, lines_of, text_of
 from shared.parsing.html_list import Numbers, definitions, disclosure, item_lines
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 # The spec looks for a declared encoding in the first 1,024 bytes; pages in the wild put scripts before it.
 _PRESCAN_BYTES = 4096
 _CHARSET = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
-# What pages call these encodings is smaller than what they use: https://encoding.spec.whatwg.org/#names-and-labels
-_SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "big5": "cp950", "shift_jis": "cp932", "iso-8859-1": "cp1252"}
-
 _STRUCTURE = (
     "h1",
     "h2",
@@ -105,13 +103,9 @@ def _declared(path: Path) -> str:
     match = _CHARSET.search(head[:_PRESCAN_BYTES])
     if not match or _is_unicode(head):
         return ""
-    label = match[1].decode("ascii").lower()
-    encoding = _SUPERSETS.get(label, label)
-    try:
-        text = head.decode(encoding, "replace")
-    except (LookupError, ValueError, TypeError):
-        return ""
-    return encoding if encoding.startswith(_TRUSTED) and text.count("\ufffd") <= 1 + len(text) // 1000 else ""
+    encoding = find_codec(match[1].decode("ascii"))
+    text = head.decode(encoding, "replace") if encoding else ""
+    return encoding if text and text.count("\ufffd") <= 1 + len(text) // 1000 else ""
 
 
 def _is_unicode(head: bytes) -> bool:
@@ -122,10 +116,6 @@ def _is_unicode(head: bytes) -> bool:
         return not codecs.getincrementaldecoder("utf-8")().decode(head).isascii()
     except UnicodeDecodeError:
         return False
-
-
-# Codecs that read text; Python has others (rot13, zip) that no page may name.
-_TRUSTED = ("utf-8", "utf8", "gb", "big5", "cp", "shift", "euc", "iso-", "iso8859", "windows-", "koi8", "latin", "hz")
 
 
 class _Walk:

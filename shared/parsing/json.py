@@ -33,7 +33,16 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         raise refuse("too_large", f"The file holds more than {limits.max_values} values; as jsonl it would stream.")
     value = _value(text)
     warnings: list[str] = []
-    return ParsedDocument(find_title(value), _Reader(limits.max_nesting, warnings).blocks(value, ()), warnings=warnings)
+    return ParsedDocument(find_title(value), read(value, limits, warnings), warnings=warnings)
+
+
+def read(value: object, limits: Limits, warnings: list[str]) -> Iterator[Block]:
+    """The blocks of a decoded value; ``warnings`` takes what was left out.
+
+    Raises:
+        DocumentError: ``too_deep``; while blocks are read.
+    """
+    return _Reader(limits.max_nesting, warnings).blocks(value, ())
 
 
 def _value(text: str) -> Any:

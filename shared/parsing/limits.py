@@ -22,6 +22,7 @@ class Limits(Struct, frozen=True):
         max_members: files in a zip container; real office files have hundreds.
         max_nesting: elements or values inside one another. Real documents stay below 100, and lexbor's time grows
             with the square of it (200,000 nested ``div`` took 85 s, measured).
+        max_embedding: documents inside one another, such as attachments of attached messages.
         max_rows: rows or records read from one table.
         max_characters: characters of text one document may yield.
         characters_per_byte: characters of text a file may yield for each of its bytes; what is beyond is left out. An
@@ -45,6 +46,7 @@ class Limits(Struct, frozen=True):
     max_unpacked_bytes: int = 256 * _MEBIBYTE
     max_members: int = 20_000
     max_nesting: int = 256
+    max_embedding: int = 3
     max_rows: int = 5_000_000
     max_characters: int = 1536 * _MEBIBYTE
     characters_per_byte: int = 16

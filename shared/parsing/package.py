@@ -1,4 +1,4 @@
-"""Which Office format a zip package is in, and which of its parts is the document.
+"""Which format a zip package is in, and which of its parts is the document.
 
 Parts may have any name, content types and extensions are often wrong: the package's relation names the main part, and
 its root element tells the format. https://ecma-international.org/publications-and-standards/standards/ecma-376/ part 2.
@@ -18,9 +18,21 @@ if TYPE_CHECKING:
 
     from shared.parsing.limits import Limits
 
-BINARY_WORKBOOK = "xlsb"
+# Types that the entry "mimetype" of OpenDocument and EPUB names, by how they begin.
+_TYPES = {
+    "application/epub+zip": "epub",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.presentation": "odp",
+    "application/vnd.sun.xml.writer": "odt",
+    "application/vnd.sun.xml.calc": "ods",
+    "application/vnd.sun.xml.impress": "odp",
+}
+_ODF_BODIES = {"text": "odt", "spreadsheet": "ods", "presentation": "odp"}
+_ODF_BODY = re.compile(rb"<office:body[^>]{0,200}>\s{0,99}<office:(text|spreadsheet|presentation)[\s>/]")
 _BY_ROOT = {"document": "docx", "presentation": "pptx", "workbook": "xlsx"}
 _BY_NAME = {"word/document": "docx", "ppt/presentation": "pptx", "xl/workbook": "xlsx"}
+_LONGEST_TYPE = 200
 _USUAL_NAME = re.compile(r"(?:word/document|ppt/presentation|xl/workbook)[0-9]{0,5}\.xml", re.IGNORECASE)
 _MAIN_TYPE = re.compile(
     r"(?:wordprocessingml\.(?:document|template)|presentationml\.(?:presentation|slideshow|template)"
@@ -33,14 +45,15 @@ def recognize(path: Path, limits: Limits) -> tuple[str, frozenset[str]]:
     """The format of a package, and the names of its parts.
 
     Returns:
-        docx, pptx, xlsx, or ``BINARY_WORKBOOK``, which is not read; empty for another archive. Templates and files
-        with macros count as their format.
+        A value of `formats.FORMATS`, empty for another archive; the names, and the type that the package
+        gives itself. Templates and files with macros count as their format.
 
     Raises:
         DocumentError: ``broken_file``, ``encrypted``, ``too_large``.
     """
     with Archive(path, limits) as archive:
-        return _find_format(archive), archive.names
+        declared = _read_type(archive)
+        return _find_format(archive) or _find_other(archive, declared), archive.names | {declared}
 
 
 def find_main_part(archive: Archive) -> str:
@@ -51,7 +64,7 @@ def find_main_part(archive: Archive) -> str:
 def _find_format(archive: Archive) -> str:
     main = find_main_part(archive)
     if main.lower().endswith(".bin") or (not main and "xl/workbook.bin" in archive.names):
-        return BINARY_WORKBOOK
+        return "xlsb"
     try:
         root = next(archive.events(main), None)
     except DocumentError:
@@ -61,6 +74,28 @@ def _find_format(archive: Archive) -> str:
     # A damaged part: its name tells the format, and reading it tells what is wrong.
     name = main.lower() if root is None else ""
     return next((form for start, form in _BY_NAME.items() if name.startswith(start)), "")
+
+
+def _read_type(archive: Archive) -> str:
+    """The type that the package names in an entry of its own; empty where it names none."""
+    if "mimetype" not in archive.names or archive.size("mimetype") >= _LONGEST_TYPE:
+        return ""
+    return b"".join(archive.chunks("mimetype")).decode("ascii", "ignore").strip()
+
+
+def _find_other(archive: Archive, declared: str) -> str:
+    """The format of a package that is no Office file of today."""
+    if form := next((form for start, form in _TYPES.items() if declared.startswith(start)), ""):
+        return form
+    if archive.resolve("META-INF/container.xml") in archive.names:
+        return "epub"
+    if archive.resolve("OFD.xml") in archive.names:
+        return "ofd"
+    # A converter left out the entry that names the type.
+    if "content.xml" in archive.names and "META-INF/manifest.xml" in archive.names:
+        body = _ODF_BODY.search(b"".join(archive.chunks("content.xml")))
+        return _ODF_BODIES[body[1].decode()] if body else ""
+    return ""
 
 
 def _candidates(archive: Archive) -> Iterator[str]:

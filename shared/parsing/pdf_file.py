@@ -75,7 +75,9 @@ def open_file(path: Path) -> Pdfium | Pypdf:
     with _PDFIUM:
         pypdfium2 = _library()
         try:
-            return Pdfium(pypdfium2.PdfDocument(path), pypdfium2.raw, pypdfium2.PdfiumError)
+            # A copy of a file inside another one has no name that pypdfium2 could look for.
+            source = path.open("rb") if path.is_symlink() else path
+            return Pdfium(pypdfium2.PdfDocument(source, autoclose=True), pypdfium2.raw, pypdfium2.PdfiumError)
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
                 raise refuse("encrypted", _ENCRYPTED) from None

@@ -73,19 +73,20 @@ def read_rows(chunks: Iterable[bytes], workbook: Workbook, areas: Areas, limits:
         DocumentError: ``broken_file`` for malformed XML, ``too_deep``, ``too_large`` for too many rows.
     """
     reader = _Reader(workbook, limits.max_nesting)
-    covered = _Covered(areas)
+    covered = Covered(areas)
     count = 0
     for data in chain(chunks, [b""]):
         for number, cells in reader.feed(data):
             count += 1
             if count > limits.max_rows:
                 raise refuse("too_large", f"A sheet has more than {limits.max_rows} rows.")
-            line = _line(number, cells, covered)
+            line = make_line(number, cells, covered)
             line.declared = number in areas.headers
             yield line
 
 
-def _line(number: int, cells: dict[int, tuple[str, bool]], covered: _Covered) -> Line:
+def make_line(number: int, cells: dict[int, tuple[str, bool]], covered: Covered) -> Line:
+    """The row ``number`` as a line: its texts by column, each with whether it looks like a header's."""
     texts = {column: text for column, (text, _) in cells.items() if text}
     marked = bool(texts) and all(cells[column][1] for column in texts)
     texts = covered.fill(number, texts)
@@ -95,7 +96,7 @@ def _line(number: int, cells: dict[int, tuple[str, bool]], covered: _Covered) ->
     return Line(number, row, marked)
 
 
-class _Covered:
+class Covered:
     """Fills the cells that merged ones cover, row by row."""
 
     def __init__(self, areas: Areas) -> None:
@@ -105,6 +106,7 @@ class _Covered:
         self._open: dict[int, tuple[int, int, str]] = {}
 
     def fill(self, number: int, texts: dict[int, str]) -> dict[int, str]:
+        """``texts`` of the row ``number``, with those of the merged cells that cover it."""
         if not self._areas:
             return texts
         filled = dict(texts)

@@ -14,16 +14,14 @@ _ADVICE = {
     "image": "Pictures are not read: put its text into a document.",
     "video": "Films are not read: upload its subtitles or a transcript as text.",
     "sound": "Sound is not read: upload a transcript as text.",
-    "archive": "Archives are not read: unpack it and upload the files it holds.",
+    "archive": "Archives of this kind are not read: pack its files as zip, or upload them one by one.",
     "program": "Programs are not read.",
     "data": "Databases and data files are not read: export what people should find as csv or jsonl.",
     "drawing": "Drawings are not read: export it as a PDF with text.",
     "font": "Fonts are not read.",
-    "old": "Save it as docx, pptx or xlsx.",
-    "rich": "Save it as docx.",
-    "book": "Books are not read: convert it to PDF or html.",
+    "book": "Books of this kind are not read: convert it to epub, PDF or html.",
     "office": "Save it as docx, pptx, xlsx or PDF.",
-    "mail": "Mail is not read: save the message as html or text.",
+    "mail": "Mailboxes of this kind are not read: save its messages as eml or mbox.",
     "print": "Export it as PDF.",
 }
 # First bytes -> (name, kind). Those of letters alone could begin a text, see `identify`.
@@ -90,7 +88,10 @@ _STARTS: dict[bytes, tuple[str, str]] = {
     b"ttcf\x00": ("a font", "font"),
     b"wOFF": ("a font", "font"),
     b"wOF2": ("a font", "font"),
-    b"{\\rtf": ("a rich text file", "rich"),
+    b"\xdb\xa5\x2d\x00": ("a Word 2 document", "office"),
+    b"\x9b\xa5\x21\x00": ("a Word 1 document", "office"),
+    b"\x31\xbe\x00\x00": ("a Write or Word for DOS document", "office"),
+    b"\xffWPC": ("a WordPerfect document", "office"),
     b"!BDN": ("an Outlook mailbox", "mail"),
     b"ITSF\x03": ("a Windows help file", "book"),
     b"%!PS-Adobe": ("a PostScript file", "print"),
@@ -99,15 +100,13 @@ _RIFF = {b"WAVE": ("a WAV recording", "sound"), b"AVI ": ("an AVI film", "video"
 _AIFF = {b"AIFF": ("an AIFF recording", "sound"), b"AIFC": ("an AIFF recording", "sound")}
 _PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"avif", b"avis")
 _SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ")
-_TEXT_LIKE = (b"{\\rtf", b"%!PS-Adobe", b"#!AMR", b"!<arch>\n", b"AT&TFORM")
-# What a zip archive holds first -> (name, kind); the type of OpenDocument and EPUB stands in an entry "mimetype".
+_TEXT_LIKE = (b"%!PS-Adobe", b"#!AMR", b"!<arch>\n", b"AT&TFORM")
+# What a zip archive holds first -> (name, kind); that of some stands in an entry "mimetype".
 _PACKAGES: dict[bytes, tuple[str, str]] = {
-    b"application/epub+zip": ("an EPUB book", "book"),
-    b"application/vnd.oasis.opendocument.text": ("an OpenDocument text", "office"),
-    b"application/vnd.oasis.opendocument.spreadsheet": ("an OpenDocument spreadsheet", "office"),
-    b"application/vnd.oasis.opendocument.presentation": ("an OpenDocument presentation", "office"),
-    b"application/vnd.oasis.opendocument": ("an OpenDocument file", "office"),
-    b"OFD.xml": ("an OFD document", "print"),
+    b"application/vnd.oasis.opendocument.graphics": ("an OpenDocument drawing", "drawing"),
+    b"application/vnd.oasis.opendocument.formula": ("an OpenDocument formula", "office"),
+    b"application/vnd.oasis.opendocument.database": ("an OpenDocument database", "data"),
+    b"application/vnd.oasis.opendocument.base": ("an OpenDocument database", "data"),
     b"FixedDocSeq.fdseq": ("an XPS document", "print"),
     b"Index/Document.iwa": ("a Pages, Numbers or Keynote document", "office"),
     b"META-INF/MANIFEST.MF": ("a Java archive", "program"),
@@ -115,15 +114,10 @@ _PACKAGES: dict[bytes, tuple[str, str]] = {
 }
 # Extension -> (name, kind) of what has no bytes to know it by, or needs more of them than are looked at.
 _EXTENSIONS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        ("doc", "xls", "ppt", "dot", "xlt", "pot", "pps", "wps", "et", "dps"), ("an old Office file", "old")
-    ),
-    **dict.fromkeys(("odt", "ods", "odp", "xlsb", "pages", "numbers", "key"), ("another office file", "office")),
-    **dict.fromkeys(("zip", "tar", "rar", "7z", "gz", "tgz", "bz2", "xz", "zst"), ("an archive", "archive")),
+    **dict.fromkeys(("pages", "numbers", "key", "odg", "odf", "hwp", "wpd", "pub"), ("another office file", "office")),
+    **dict.fromkeys(("tar", "rar", "7z", "gz", "tgz", "bz2", "xz", "zst"), ("an archive", "archive")),
     **dict.fromkeys(("iso", "dmg", "img", "vmdk", "vhd", "qcow2"), ("a disk image", "archive")),
-    **dict.fromkeys(
-        ("mp4", "mov", "m4v", "mkv", "avi", "webm", "wmv", "flv", "mpg", "mpeg", "ts"), ("a film", "video")
-    ),
+    **dict.fromkeys(("mp4", "mov", "m4v", "mkv", "avi", "webm", "wmv", "flv", "mpg", "mpeg"), ("a film", "video")),
     **dict.fromkeys(("mp3", "wav", "flac", "ogg", "m4a", "aac", "wma", "amr", "opus"), ("a recording", "sound")),
     **dict.fromkeys(
         ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "heic", "psd", "svg"), ("an image", "image")
@@ -131,10 +125,9 @@ _EXTENSIONS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("exe", "dll", "so", "bin", "class", "jar", "apk", "msi", "wasm", "pyc"), ("a program", "program")),
     **dict.fromkeys(("db", "sqlite", "mdb", "accdb", "parquet", "avro", "orc", "dbf"), ("a database", "data")),
     **dict.fromkeys(("dwg", "dxf", "vsd", "vsdx"), ("a drawing", "drawing")),
-    **dict.fromkeys(("eml", "msg", "pst", "mbox"), ("mail", "mail")),
-    **dict.fromkeys(("epub", "mobi", "azw3", "chm"), ("a book", "book")),
-    **dict.fromkeys(("ofd", "xps", "ps", "eps"), ("a printed document", "print")),
-    "rtf": ("a rich text file", "rich"),
+    **dict.fromkeys(("pst", "ost", "dbx"), ("a mailbox", "mail")),
+    **dict.fromkeys(("mobi", "azw3", "chm"), ("a book", "book")),
+    **dict.fromkeys(("xps", "ps", "eps"), ("a printed document", "print")),
 }
 _TAR_OFFSET = 257
 _ISO_OFFSET = 0x8001

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from shared.parsing.archive import Event
 
-_HEADING_NAME = re.compile(r"(?:heading|标题|標題|überschrift|titre|título)\s*([1-9])", re.IGNORECASE)
+_HEADING_NAME = re.compile(
+    r"(?:heading|标题|標題|überschrift|titre|título|titolo|заголовок|見出し|제목|rubrik|kop|nagłówek|otsikko)"
+    r"\s*([1-9])",
+    re.IGNORECASE,
+)
 _TITLE_NAMES = frozenset({"title", "标题", "標題"})
 BODY_LEVEL = 9  # outlineLvl 9 means body text
 _MAX_BASES = 20  # longest chain of styles followed: Word itself stops at 11, a hostile file may form a ring

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
-from shared.parsing.encoding import decode, split_lines
+from shared.parsing.encoding import clean, decode, split_lines
 from shared.parsing.prose import WIDEST_WRAPPED_COLUMNS, columns, unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from shared.parsing.limits import Limits
@@ -35,13 +35,19 @@ _ANSWER = re.compile(
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The paragraphs of a text file of any size; a file of one long line comes in pieces."""
-    return ParsedDocument("", _blocks(path, limits.max_block_characters))
+    has_pages = _has_pages(path)
+    return ParsedDocument("", _blocks(decode(path, pages=has_pages), limits.max_block_characters, has_pages=has_pages))
 
 
-def _blocks(path: Path, longest: int) -> Iterator[Block]:
+def read(text: str, limits: Limits) -> Iterator[Block]:
+    """The paragraphs of a text inside another document, as of a file."""
+    return _blocks([clean(text)], limits.max_block_characters, has_pages=False)
+
+
+def _blocks(texts: Iterable[str], longest: int, *, has_pages: bool) -> Iterator[Block]:
     """Blocks of each page; a question and its answer in two paragraphs are one block."""
     asked: Block | None = None
-    for block in _paragraphs(path, longest):
+    for block in _paragraphs(texts, longest, 1 if has_pages else None):
         if asked is not None and asked.location == block.location and _ANSWER.match(block.text):
             yield replace(asked, text=f"{asked.text}\n{block.text}")
             asked = None
@@ -55,11 +61,10 @@ def _blocks(path: Path, longest: int) -> Iterator[Block]:
         yield asked
 
 
-def _paragraphs(path: Path, longest: int) -> Iterator[Block]:
-    page = 1 if _has_pages(path) else None
+def _paragraphs(texts: Iterable[str], longest: int, page: int | None) -> Iterator[Block]:
     gathered: list[str] = []
     size = 0
-    for line in split_lines(decode(path, pages=page is not None), longest, cut=True):
+    for line in split_lines(texts, longest, cut=True):
         first, *others = line.split(_PAGE_BREAK)
         for number, part in enumerate((first, *others)):
             if gathered and (number or not part.strip() or part.startswith(_INDENT) or size + len(part) > longest):

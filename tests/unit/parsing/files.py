@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -44,12 +45,12 @@ def zipped(parts: Mapping[str, bytes | str]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as container:
         for name, content in parts.items():
-            container.writestr(name, content)
+            container.writestr(name, content, zipfile.ZIP_STORED if name == "mimetype" else None)
     return stream.getvalue()
 
 
 def docx_of(document_xml: bytes | str, **parts: bytes | str) -> bytes:
-    """A Word file whose main part is exactly ``document_xml``."""
+    """A Word file with exactly this main part: ``document_xml``."""
     return zipped({"[Content_Types].xml": _CONTENT_TYPES, "word/document.xml": document_xml, **parts})
 
 
@@ -91,3 +92,69 @@ def pdf_of(pages: Sequence[Sequence[str]], title: str = "", password: str = "") 
         canvas.showPage()
     canvas.save()
     return stream.getvalue()
+
+
+_FREE, _END_OF_CHAIN, _TABLE_SECTOR = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+_SECTOR = 512
+_LEAST_STREAM = 4096
+
+
+def container_of(streams: Mapping[str, bytes]) -> bytes:
+    """An OLE container; folders in names become storages, and short streams are filled up with zeros."""
+    entries: list[tuple[str, int, int, int, int, int]] = []
+    sectors = bytearray()
+    chains: list[int] = []
+
+    def store(content: bytes) -> int:
+        first = len(chains)
+        count = -(-len(content) // _SECTOR)
+        sectors.extend(content.ljust(count * _SECTOR, b"\0"))
+        chains.extend([*range(first + 1, first + count), _END_OF_CHAIN])
+        return first
+
+    def add(names: list[str], within: str) -> int:
+        """Entries of one folder, each the right neighbour of the one before; returns the first."""
+        places: list[int] = []
+        for name in names:
+            path = f"{within}{name}"
+            place = len(entries)
+            entries.append(("", 0, 0, 0, 0, 0))
+            places.append(place)
+            if path in streams:
+                content = streams[path].ljust(_LEAST_STREAM, b"\0")
+                entries[place] = (name, 2, _FREE, _FREE, store(content), len(content))
+            else:
+                inner = dict.fromkeys(
+                    key[len(path) + 1 :].split("/")[0] for key in streams if key.startswith(f"{path}/")
+                )
+                entries[place] = (name, 1, _FREE, add(list(inner), f"{path}/"), 0, 0)
+        for place, following in zip(places, [*places[1:], _FREE], strict=True):
+            name, kind, _, child, start, size = entries[place]
+            entries[place] = (name, kind, following, child, start, size)
+        return places[0]
+
+    entries.append(("Root Entry", 5, _FREE, 0, _END_OF_CHAIN, 0))
+    first = add(list(dict.fromkeys(key.split("/")[0] for key in streams)), "")
+    entries[0] = ("Root Entry", 5, _FREE, first, _END_OF_CHAIN, 0)
+    directory = b"".join(_directory_entry(*entry) for entry in entries)
+    start = store(directory)
+    tables = 1
+    while -(-(len(chains) + tables) * 4 // _SECTOR) > tables:
+        tables += 1
+    places = range(len(chains), len(chains) + tables)
+    chains.extend([_TABLE_SECTOR] * tables)
+    table = b"".join(chain.to_bytes(4, "little") for chain in chains).ljust(tables * _SECTOR, b"\xff")
+    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    head += struct.pack("<IIIIIIIII", 0, tables, start, 0, _LEAST_STREAM, _END_OF_CHAIN, 0, _END_OF_CHAIN, 0)
+    head += b"".join(place.to_bytes(4, "little") for place in places)
+    return head.ljust(_SECTOR, b"\xff") + bytes(sectors) + table
+
+
+def _directory_entry(name: str, kind: int, right: int, child: int, start: int, size: int) -> bytes:
+    written = name.encode("utf-16-le")
+    return (
+        written.ljust(64, b"\0")
+        + struct.pack("<HBBIII", len(written) + 2, kind, 1, _FREE, right, child)
+        + bytes(36)
+        + struct.pack("<IQ", start, size)
+    )

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from shared.domain.errors import DocumentError
 from shared.parsing import FORMATS, parse
 from tests.profile import examples
-from tests.unit.parsing.files import pdf_of, saved, write
+from tests.unit.parsing.files import container_of, pdf_of, saved, write, zipped
 from tests.unit.parsing.test_formats import HTML, word_file
+from tests.unit.parsing.test_mail import message_streams
+from tests.unit.parsing.test_old_office import RTF, WRITTEN, box, cell, ppt_of, slide, table, wide, xlsb_of
+from tests.unit.parsing.test_open_formats import TEXT, epub_of, odf_of, ofd_of, row_of, sheet_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +49,22 @@ def valid_files() -> dict[str, bytes]:
         "a.xlsx": saved(book.save),
         "a.csv": 'a,b\n"1\n2",3\n'.encode("utf-16"),
         "a.json": json.dumps(records).encode(),
+        "a.eml": b"Subject: x\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\ntext\n--x\n"
+        b"Content-Type: text/html\n\n<p>a\n--x--",
+        "a.rtf": RTF,
+        "a.odt": odf_of(TEXT),
+        "a.ods": odf_of(sheet_of(row_of("a", "b") + row_of("1", "2")), "spreadsheet"),
+        "a.epub": epub_of(),
+        "a.ofd": ofd_of("<TextObject Boundary='1 1 9 9'><TextCode X='1' Y='1'>text</TextCode></TextObject>"),
+        "a.doc": (WRITTEN / "handbook.doc").read_bytes(),
+        "a.xls": (WRITTEN / "prices.xls").read_bytes(),
+        "a.ppt": ppt_of(slide(box("Title", 0), table([["a", "b"], ["c", "d"]]))),
+        "a.msg": container_of(message_streams("subject", "body")),
+        "a.xlsb": xlsb_of((0, bytes(4)), (6, cell(0, 0, wide("kept")))),
+        "a.zip": zipped({"a.txt": "text", "b.csv": "a,b\n1,2\n"}),
+        "a.xml": b"<a><b>text</b><c d='e'/></a>",
+        "a.ipynb": json.dumps({"cells": [{"cell_type": "code", "source": ["x"], "outputs": [{"text": "y"}]}]}).encode(),
+        "a.srt": b"1\n00:00:01,000 --> 00:00:02,000\ntext\n",
         "a.jsonl": "\n".join(map(json.dumps, records)).encode(),
     }
 
@@ -66,7 +85,12 @@ def test_arbitrary_bytes(tmp_path: Path, extension: str, content: bytes) -> None
 
 
 @_SETTINGS
-@given(extension=st.sampled_from(["txt", "md", "html", "csv", "json", "jsonl"]), content=st.text(max_size=400))
+@given(
+    extension=st.sampled_from(
+        ["txt", "md", "html", "csv", "json", "jsonl", "xml", "yaml", "py", "eml", "rtf", "srt", "ipynb", "fods"]
+    ),
+    content=st.text(max_size=400),
+)
 def test_arbitrary_text(tmp_path: Path, extension: str, content: str) -> None:
     read_or_refused(tmp_path, f"a.{extension}", content.encode("utf-8", "surrogatepass"))
 

@@ -13,7 +13,18 @@ import pytest
 
 from shared.domain.errors import DocumentError
 from shared.parsing import Limits, parse
-from tests.unit.parsing.files import WORD, docx_of, pdf_of, read_blocks, saved, texts, write, xlsx_of, zipped
+from tests.unit.parsing.files import (
+    WORD,
+    container_of,
+    docx_of,
+    pdf_of,
+    read_blocks,
+    saved,
+    texts,
+    write,
+    xlsx_of,
+    zipped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +58,7 @@ def test_office_files_without_text_are_refused_as_empty(tmp_path: Path) -> None:
     assert refused(write(tmp_path, "a.xlsx", xlsx_of(""))) == "empty_document"
 
 
-@pytest.mark.parametrize("name", ["a.exe", "a", "目录.d/a.mp4", "a.doc"])
+@pytest.mark.parametrize("name", ["a.exe", "a", "目录.d/a.mp4", "a.dwg"])
 def test_an_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
     assert refused(write(tmp_path, "x", "text"), name) == "unsupported_format"
 
@@ -75,8 +86,10 @@ def test_an_encrypted_office_file_is_named_as_such(tmp_path: Path) -> None:
     container = (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1 << 20) + "EncryptedPackage".encode("utf-16-le") + bytes(99)
     )
-    assert refused(write(tmp_path, "a.docx", container)) == "encrypted"
-    assert refused(write(tmp_path, "b.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999))) == "unsupported_format"
+    assert refused(write(tmp_path, "a.docx", container)) == "broken_file"
+    container = container_of({"EncryptedPackage": bytes(9), "EncryptionInfo": bytes(9)})
+    assert refused(write(tmp_path, "b.docx", container)) == "encrypted"
+    assert refused(write(tmp_path, "c.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999))) == "broken_file"
 
 
 def test_an_encrypted_zip_is_named_as_such(tmp_path: Path) -> None:

@@ -1,0 +1,213 @@
+"""Mail messages and web archives (eml, mht): header, body and attachments.
+
+The header becomes text below the subject; an attachment is read as a document of its own below its name.
+"""
+
+from __future__ import annotations
+
+import re
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesParser
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from shared.domain.models import ParsedDocument
+from shared.parsing.charset import decode_bytes
+from shared.parsing.embedded import Parts
+from shared.parsing.letter import FIELDS, Attachment, Letter, render, show_date
+from shared.parsing.refusing import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shared.domain.models import Block
+    from shared.parsing.limits import Limits
+
+# A message stands in memory whole, several times while its parts are decoded.
+MOST_BYTES = 64 << 20
+_HEADER = re.compile(rb"^[A-Za-z][A-Za-z0-9-]{1,60}:", re.MULTILINE)
+_HEAD_BYTES = 8192
+# Parts that are there for programs: signatures and keys.
+_SILENT = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+_READ_AS_TEXT = frozenset({"text/plain", "text/rfc822-headers", "message/delivery-status", "message/partial", "text"})
+_EXTENSIONS = {
+    "application/pdf": "pdf",
+    "application/msword": "doc",
+    "application/rtf": "rtf",
+    "text/rtf": "rtf",
+    "text/calendar": "txt",
+    "text/x-vcard": "txt",
+    "text/vcard": "txt",
+    "text/csv": "csv",
+    "text/xml": "xml",
+    "application/json": "json",
+    "application/xml": "xml",
+    "text/markdown": "md",
+    "text/html": "html",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.ms-powerpoint": "ppt",
+    "application/zip": "zip",
+}
+_MOST_PARTS = 10_000
+
+
+def parse(path: Path, limits: Limits) -> ParsedDocument:
+    """The blocks of a message; its subject is the title.
+
+    Raises:
+        DocumentError: ``too_large``, ``format_mismatch``.
+    """
+    if path.stat().st_size > MOST_BYTES:
+        raise refuse("too_large", f"A message may have at most {MOST_BYTES >> 20} MiB.")
+    content = path.read_bytes()
+    if not _HEADER.search(content[:_HEAD_BYTES]):
+        raise refuse("format_mismatch", "The name says that this is a message, but it has no header.")
+    warnings: list[str] = []
+    return ParsedDocument("", _blocks(content, limits, warnings), warnings=warnings)
+
+
+def _blocks(content: bytes, limits: Limits, warnings: list[str]) -> Iterator[Block]:
+    parts = Parts(limits, warnings)
+    yield from read(content, limits, warnings, parts)
+    parts.report()
+
+
+def read(content: bytes, limits: Limits, warnings: list[str], parts: Parts) -> Iterator[Block]:
+    """The blocks of the message in ``content``."""
+    message = BytesParser().parsebytes(content)
+    return _Reader(limits, warnings, parts).blocks(message, (), limits.max_embedding)
+
+
+class _Reader:
+    """Reads a message and the messages in it."""
+
+    def __init__(self, limits: Limits, warnings: list[str], parts: Parts) -> None:
+        self._limits = limits
+        self._warnings = warnings
+        self._parts = parts
+        self._left = _MOST_PARTS
+
+    def blocks(self, message: Message, above: tuple[str, ...], depth: int) -> Iterator[Block]:
+        return render(self._letter(message, depth), self._limits, self._warnings, self._parts, above)
+
+    def _letter(self, message: Message, depth: int) -> Letter:
+        fields = {name: read_header(message, name) for name in FIELDS}
+        fields["Date"] = show_date(fields["Date"])
+        letter = Letter(read_header(message, "Subject"), fields)
+        self._add(message, letter, depth)
+        return letter
+
+    def _add(self, part: Message, letter: Letter, depth: int) -> None:
+        """Sort a part and the parts in it into body and attachments."""
+        waiting = [part]
+        while waiting and self._left > 0:
+            self._left -= 1
+            part = waiting.pop()
+            kind = part.get_content_type()
+            if kind == "message/rfc822" and part.is_multipart():
+                self._attach(part, letter, depth)
+            elif part.is_multipart():
+                waiting += reversed(_inner(part))
+            elif kind not in _SILENT:
+                self._add_leaf(part, kind, letter)
+        if not self._left:
+            self._warnings.append(f"The message has more than {_MOST_PARTS:,} parts; the last ones were left out.")
+
+    def _attach(self, part: Message, letter: Letter, depth: int) -> None:
+        for inner in _inner(part):
+            if depth <= 0:
+                self._parts.leave_out("message.eml", "It is inside too many other documents.")
+            else:
+                attachment = Attachment("message.eml")
+                attachment.message = _later(self, inner, depth - 1)
+                letter.attachments.append(attachment)
+
+    def _add_leaf(self, part: Message, kind: str, letter: Letter) -> None:
+        name = _name(part)
+        content = _content(part)
+        is_attached = part.get_content_disposition() == "attachment" or (name and kind not in ("text/html",))
+        if not is_attached and kind in ("text/html", "application/xhtml+xml") and not letter.page:
+            letter.page = decode_bytes(content, _charset(part))
+        elif not is_attached and kind in _READ_AS_TEXT:
+            text = decode_bytes(content, _charset(part))
+            letter.plain = f"{letter.plain}\n\n{_flowed(text, part)}" if letter.plain else _flowed(text, part)
+        elif content:
+            extension = _EXTENSIONS.get(kind, kind.rpartition("/")[2])
+            letter.attachments.append(Attachment(name or f"part.{extension}", content))
+
+
+def _later(reader: _Reader, inner: Message, depth: int) -> Any:
+    return lambda above: reader.blocks(inner, above, depth)
+
+
+def _inner(part: Message) -> list[Message]:
+    payload = part.get_payload()
+    return [each for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
+
+
+def _content(part: Message) -> bytes:
+    try:
+        payload = part.get_payload(decode=True)
+    except (ValueError, LookupError):
+        return b""
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _charset(part: Message) -> str:
+    """The charset a part declares; empty for the default that some programs write whatever the text is in."""
+    try:
+        return part.get_content_charset("") or ""
+    except (ValueError, LookupError):
+        return ""
+
+
+def _flowed(text: str, part: Message) -> str:
+    """Text without the soft line breaks of RFC 3676 and without the marks of quotations."""
+    try:
+        is_flowed = str(part.get_param("format", "")).lower() == "flowed"
+    except (ValueError, LookupError):
+        is_flowed = False
+    lines = [line.lstrip(">").removeprefix(" ") if line.startswith(">") else line for line in text.split("\n")]
+    if not is_flowed:
+        return "\n".join(lines)
+    joined: list[str] = []
+    for line in lines:
+        if joined and joined[-1].endswith(" ") and joined[-1] != "-- ":
+            joined[-1] += line
+        else:
+            joined.append(line)
+    return "\n".join(joined)
+
+
+def _name(part: Message) -> str:
+    try:
+        given = part.get_filename("") or ""
+    except (ValueError, LookupError, TypeError):
+        return ""
+    return _decoded(given)
+
+
+def read_header(message: Message, name: str) -> str:
+    """The fields with this name, decoded, one after the other."""
+    # As they are in the file: the other ways replace bytes that no charset is declared for.
+    values = (value for key, value in message.raw_items() if key.lower() == name.lower())
+    return ", ".join(filter(None, map(_decoded, values)))
+
+
+def _decoded(value: object) -> str:
+    """A header in encoded words (RFC 2047), percent signs (RFC 2231), or as raw bytes in any encoding."""
+    text = str(value)
+    if any("\udc80" <= character <= "\udcff" for character in text):
+        text = decode_bytes(text.encode("utf-8", "surrogateescape"))
+    if text.lower().startswith(("utf-8''", "gb2312''", "gbk''", "gb18030''")):
+        charset, _, quoted = text.partition("''")
+        return decode_bytes(unquote_to_bytes(quoted), charset)
+    if "=?" not in text:
+        return text
+    try:
+        found = decode_header(text)
+    except (ValueError, LookupError):
+        return text
+    return "".join(part if isinstance(part, str) else decode_bytes(part, charset or "") for part, charset in found)

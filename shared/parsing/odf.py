@@ -1,0 +1,305 @@
+"""The text of OpenDocument files: headings, paragraphs, lists, tables, notes, comments, text boxes.
+
+Element names are those of OpenDocument 1.3 part 3: https://docs.oasis-open.org/office/OpenDocument/v1.3/. They are
+compared without their namespaces, of which old and new versions have different ones.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from shared.domain.errors import DocumentError
+from shared.parsing.archive import Archive, read_events
+from shared.parsing.odf_lists import Lists
+from shared.parsing.refusing import refuse
+from shared.parsing.styles import find_level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from shared.parsing.archive import Event
+    from shared.parsing.flow import Flow
+    from shared.parsing.limits import Limits
+
+# Elements with text that is not shown, is shown elsewhere, or is deleted.
+_SKIPPED = frozenset(
+    {
+        *("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls", "scripts", "settings"),
+        *("font-face-decls", "note-citation", "creator", "date-string", "creator-initials", "sender-initials", "date"),
+        *("binary-data", "event-listeners", "ruby-text", "object", "object-ole", "hidden-text", "page-thumbnail"),
+        *("page-number", "page-count", "meta", "bookmark-start", "consistency-settings", "annotation-end", "math"),
+        *(
+            "master-styles",
+            "index-title-template",
+            "table-of-content-source",
+            "user-index-source",
+            "dde-connection-decls",
+        ),
+        *("alphabetical-index-source", "illustration-index-source", "table-index-source", "bibliography-source"),
+        *("named-expressions", "database-ranges", "data-pilot-tables", "content-validations", "calculation-settings"),
+    }
+)
+_SPACING = {"tab": "\t", "tab-stop": "\t", "line-break": "\n"}
+_DESCRIPTIONS = frozenset({"desc", "title"})
+_PARAGRAPHS = frozenset({"p", "h"})
+_MOST_SPACES = 100
+_MOST_REPEATED = 64
+_FILE_NAME = re.compile(r"[^\s/]{1,200}\.(?:png|jpe?g|gif|bmp|tiff?|svg|wmf|emf|webp)", re.IGNORECASE)
+_CHUNK_BYTES = 1 << 18
+
+
+class Source:
+    """The parts of an OpenDocument file, packed or flat."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        """Open the file.
+
+        Raises:
+            DocumentError: ``encrypted``, ``broken_file``, ``too_large``.
+        """
+        self._path = path
+        self._limits = limits
+        self._archive = Archive(path, limits) if _is_packed(path) else None
+        if self._archive is not None:
+            with self._archive.closed_on_error():
+                self._refuse_encrypted(self._archive)
+        elif path.stat().st_size > limits.max_unpacked_bytes:
+            raise refuse("too_large", f"The file is larger than {limits.max_unpacked_bytes >> 20} MiB.")
+
+    @staticmethod
+    def _refuse_encrypted(archive: Archive) -> None:
+        only = frozenset({"encryption-data"})
+        try:
+            is_encrypted = next(archive.events("META-INF/manifest.xml", only), None) is not None
+        except DocumentError:  # written with a DOCTYPE by old programs, which did not encrypt
+            return
+        if is_encrypted:
+            raise refuse("encrypted", "The file is protected with a password; remove it and upload the file again.")
+
+    def events(self, part: str) -> Iterator[Event]:
+        """The steps through a part; of a flat file, which has one part, through all of it as ``content.xml``."""
+        if self._archive is not None:
+            yield from self._archive.events(part)
+        elif part == "content.xml":
+            with self._path.open("rb") as stream:
+                yield from read_events(iter(lambda: stream.read(_CHUNK_BYTES), b""), self._limits.max_nesting)
+
+    def title(self) -> str:
+        """The title property."""
+        inside, text = False, ""
+        for event in self.events("meta.xml"):
+            if event.kind == "text":
+                text += event.name if inside else ""
+            else:
+                inside = event.kind == "open" and event.name == "title"
+        return text
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._archive is not None:
+            self._archive.close()
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"PK"
+
+
+class _Covered(Struct):
+    """What cells above cover of a table: by column, rows left and columns; and where the row now open stands."""
+
+    below: dict[int, tuple[int, int]] = {}
+    column: int = 0
+    beside: int = 0
+
+
+class Reader:
+    """Turns the steps through a part into paragraphs and tables of a flow."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.lists = Lists()
+        self._hidden: set[str] = set()
+        self._style = ""
+        # Name of a style -> level of the headings in it.
+        self._style_levels: dict[str, int] = {}
+        self._skipping = 0
+        self._texts: list[list[str]] = []
+        self._levels: list[int] = []
+        self._labels: list[str] = []
+        self._waiting: list[str] = []
+        self._covered: list[_Covered] = []
+        self._header_rows = 0
+
+    def read(self, event: Event) -> None:
+        """Take a step."""
+        if self._skipping:
+            self._skipping += {"open": 1, "close": -1}.get(event.kind, 0)
+        elif event.kind == "text":
+            if self._texts:
+                self._texts[-1].append(_collapse(event.name))
+        elif event.kind == "open":
+            self._open(event)
+        else:
+            self._close(event.name)
+
+    def read_all(self, events: Iterable[Event]) -> None:
+        """Take all steps."""
+        for event in events:
+            self.read(event)
+
+    def _open(self, event: Event) -> None:
+        name, given = event.name, event.attributes
+        if name in _SKIPPED or self._is_hidden(name, given):
+            self._skipping = 1
+        elif name in _PARAGRAPHS or name in _DESCRIPTIONS:
+            self._begin_paragraph(event)
+        elif name == "s" and self._texts:
+            self._texts[-1].append(" " * min(_whole(given.get("c", "1")), _MOST_SPACES))
+        elif name in _SPACING and self._texts:
+            self._texts[-1].append(_SPACING[name])
+        elif name in ("list", "ordered-list", "unordered-list"):
+            self.lists.enter(event)
+        elif name == "list-item":
+            self.lists.begin_item(event)
+        elif name.startswith("table"):
+            self._open_table(name, given)
+        elif name == "covered-table-cell":
+            self._cover(_repeated(given))
+        else:
+            self.define(event)
+
+    def _is_hidden(self, name: str, given: dict[str, str]) -> bool:
+        if name == "span":
+            return given.get("style-name", "") in self._hidden
+        return (name == "section" and given.get("display") == "none") or (
+            name == "hidden-paragraph" and given.get("is-hidden") == "true"
+        )
+
+    def define(self, event: Event) -> None:
+        """Styles, as far as they decide what is shown."""
+        if event.name == "style":
+            self._style = event.attributes.get("name", "")
+            parent = event.attributes.get("parent-style-name", "")
+            for name in (parent, self._style):
+                if level := self._style_levels.get(name, 0) or find_level(name.replace("_20_", " ")):
+                    self._style_levels[self._style] = level
+        elif event.name == "text-properties" and event.attributes.get("display") == "none":
+            self._hidden.add(self._style)
+        else:
+            self.lists.define(event)
+
+    def _begin_paragraph(self, event: Event) -> None:
+        level = 0
+        label = ""
+        if event.name == "h":
+            level = max(1, _whole(event.attributes.get("outline-level", event.attributes.get("level", "1"))))
+            label = "" if event.attributes.get("is-list-header") == "true" else self.lists.heading(level)
+        elif event.name == "p" and not self._texts:
+            label = self.lists.label()
+            level = self._style_levels.get(event.attributes.get("style-name", ""), 0)
+        self._texts.append([])
+        self._levels.append(level)
+        self._labels.append(label)
+
+    def _close(self, name: str) -> None:
+        if (name in _PARAGRAPHS or name in _DESCRIPTIONS) and self._texts:
+            self._end_paragraph(name)
+        elif name in ("list", "ordered-list", "unordered-list"):
+            self.lists.leave()
+        elif name == "table":
+            self.flow.close_table()
+            self._covered = self._covered[:-1]
+        elif name == "table-row":
+            self._end_row()
+        elif name == "table-cell":
+            self.flow.close_cell()
+        elif name == "table-header-rows":
+            self._header_rows -= 1
+
+    def _end_paragraph(self, name: str) -> None:
+        text = "".join(self._texts.pop())
+        level, label = self._levels.pop(), self._labels.pop()
+        if name in _DESCRIPTIONS and _FILE_NAME.fullmatch(text.strip()):
+            return
+        if self._texts:
+            # A note, a comment or a text box inside a paragraph: it comes after it.
+            self._waiting.append(text)
+            return
+        self.flow.add(text.strip(" "), level, label)
+        waiting, self._waiting = self._waiting, []
+        for note in waiting:
+            self.flow.add(note)
+
+    # -- tables -------------------------------------------------------------------------------------------------------
+
+    def _open_table(self, name: str, given: dict[str, str]) -> None:
+        if name == "table":
+            self.flow.open_table()
+            self._covered.append(_Covered())
+        elif name == "table-row":
+            self.flow.open_row(is_header=self._header_rows > 0)
+            if self._covered:
+                self._covered[-1].column = self._covered[-1].beside = 0
+        elif name == "table-header-rows":
+            self._header_rows += 1
+        elif name == "table-cell":
+            self._open_cell(given)
+
+    def _open_cell(self, given: dict[str, str]) -> None:
+        columns = min(_whole(given.get("number-columns-spanned", "1")), 1024) or 1
+        rows = _whole(given.get("number-rows-spanned", "1"))
+        for _ in range(_repeated(given) - 1):
+            self.flow.open_cell()
+        self.flow.open_cell(columns, is_merged=rows > 1)
+        if self._covered:
+            covered = self._covered[-1]
+            covered.column += _repeated(given) - 1
+            if rows > 1:
+                covered.below[covered.column] = (rows, columns)
+            covered.column += columns
+            covered.beside = columns - 1
+
+    def _cover(self, count: int) -> None:
+        """Cells that others cover: those beside a wide one are part of it, those below a tall one continue it."""
+        if not self._covered:
+            return
+        covered = self._covered[-1]
+        for _ in range(count):
+            if covered.beside:
+                covered.beside -= 1
+                continue
+            rows, columns = covered.below.get(covered.column, (0, 1))
+            self.flow.open_cell(columns, continues=rows > 1)
+            covered.column += columns
+            covered.beside = columns - 1
+
+    def _end_row(self) -> None:
+        self.flow.close_row()
+        if self._covered:
+            below = self._covered[-1].below
+            self._covered[-1].below = {
+                column: (rows - 1, columns) for column, (rows, columns) in below.items() if rows > 2
+            }
+
+
+def _collapse(text: str) -> str:
+    """Text as it is shown: line breaks and several spaces in the file are one space."""
+    if "\n" not in text and "  " not in text and "\t" not in text:
+        return text
+    words = " ".join(text.split())
+    before = " " if text[:1].isspace() else ""
+    after = " " if words and text[-1:].isspace() else ""
+    return f"{before}{words}{after}"
+
+
+def _repeated(given: dict[str, str]) -> int:
+    return max(1, min(_whole(given.get("number-columns-repeated", "1")), _MOST_REPEATED))
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 1

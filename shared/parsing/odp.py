@@ -1,0 +1,83 @@
+"""OpenDocument presentations: slides in order, each with its title as heading, its shapes, tables and notes."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from shared.domain.models import ParsedDocument
+from shared.parsing.flow import Flow
+from shared.parsing.odf import Reader, Source
+from shared.parsing.refusing import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shared.domain.models import Block
+    from shared.parsing.archive import Event
+    from shared.parsing.limits import Limits
+
+_TITLES = frozenset({"title", "subtitle-title"})
+
+
+def parse(path: Path, limits: Limits) -> ParsedDocument:
+    """The blocks of all slides, hidden ones too.
+
+    Raises:
+        DocumentError: ``encrypted``, ``broken_file``, ``too_deep``, ``too_large``, ``too_many_pages``.
+    """
+    source = Source(path, limits)
+    return ParsedDocument(source.title(), _blocks(source, limits))
+
+
+def _blocks(source: Source, limits: Limits) -> Iterator[Block]:
+    with closing(source):
+        page = 0
+        slide: list[Event] | None = None
+        reader = Reader(Flow(limits))
+        for event in source.events("content.xml"):
+            if event.kind == "open" and event.name == "page" and slide is None:
+                page, slide = page + 1, []
+                if page > limits.max_pages:
+                    raise refuse("too_many_pages", f"The file has more than {limits.max_pages} slides.")
+            elif event.kind == "close" and event.name == "page" and slide is not None:
+                yield from _slide(slide, page, reader)
+                slide = None
+            elif slide is not None:
+                slide.append(event)
+            else:
+                reader.read(event)
+
+
+def _slide(events: list[Event], page: int, reader: Reader) -> Iterator[Block]:
+    """The title of a slide, wherever it stands, then the rest."""
+    title, rest = _part(events)
+    reader.read_all(title)
+    text = " ".join(block.text for block in reader.flow.take())
+    if text:
+        yield _on(reader.flow.outline.heading(1, text), page)
+    reader.read_all(rest)
+    reader.flow.close()
+    # Slides have no headings but their titles.
+    yield from (_on(block, page) for block in reader.flow.take())
+
+
+def _on(block: Block, page: int) -> Block:
+    return replace(block, location=replace(block.location, page=page))
+
+
+def _part(events: list[Event]) -> tuple[list[Event], list[Event]]:
+    """The steps through the frames of the title, and all others."""
+    title: list[Event] = []
+    rest: list[Event] = []
+    depth = 0
+    for event in events:
+        if depth or (event.kind == "open" and event.attributes.get("class") in _TITLES):
+            depth += {"open": 1, "close": -1}.get(event.kind, 0)
+            title.append(event)
+        else:
+            rest.append(event)
+    return title, rest

@@ -1,0 +1,65 @@
+"""Binary Excel workbooks (xlsb): as those in XML, each row with its labels, its sheet and its row number.
+
+Records are those of [MS-XLSB]: https://learn.microsoft.com/openspecs/office_file_formats/ms-xlsb/.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.domain.models import Block, Location, ParsedDocument
+from shared.parsing.archive import Archive
+from shared.parsing.binary_records import read_comments
+from shared.parsing.binary_sheet import find_areas, read_rows
+from shared.parsing.binary_workbook import BinaryWorkbook
+from shared.parsing.table import render_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shared.parsing.limits import Limits
+    from shared.parsing.workbook import Sheet
+
+
+def parse(path: Path, limits: Limits) -> ParsedDocument:
+    """The rows of every sheet, hidden ones too.
+
+    Raises:
+        DocumentError: ``broken_file``, ``too_large``.
+    """
+    warnings: list[str] = []
+    archive = Archive(path, limits)
+    with archive.closed_on_error():
+        workbook = BinaryWorkbook(archive)
+        return ParsedDocument(archive.title(), _blocks(path, archive, workbook, limits, warnings), warnings=warnings)
+
+
+def _blocks(
+    path: Path, archive: Archive, workbook: BinaryWorkbook, limits: Limits, warnings: list[str]
+) -> Iterator[Block]:
+    with archive:
+        for sheet in workbook.sheets:
+            if archive.resolve(sheet.part) not in archive.names:
+                continue
+            yield from _sheet(path, archive, workbook, sheet, limits)
+            # Imported here: most workbooks hold cells only.
+            from shared.parsing.sheetdrawing import read_drawings
+
+            yield from read_drawings(archive, sheet, warnings)
+
+
+def _sheet(path: Path, archive: Archive, workbook: BinaryWorkbook, sheet: Sheet, limits: Limits) -> Iterator[Block]:
+    if sheet.kind == "chartsheet":
+        return
+    comments = read_comments(archive, archive.relations(sheet.part))
+    # Merged cells are named after the cells. Opened again: bytes that are unpacked twice shall not count twice.
+    with Archive(path, limits) as again:
+        areas = find_areas(again.chunks(sheet.part))
+    for row in render_lines(read_rows(archive.chunks(sheet.part), workbook, areas, limits)):
+        at = Location(sheet=sheet.name, row=row.number)
+        yield row.block(at)
+        keys = row.keys or row.text[:200]
+        yield from (Block(f"{keys}\n{text}", at) for text in comments.pop(row.number, ()))
+    for number, texts in sorted(comments.items()):
+        yield from (Block(text, Location(sheet=sheet.name, row=number)) for text in texts)

@@ -1,0 +1,121 @@
+"""XML of any kind as a tree, within bounds: entities that a file defines for itself may only stand for plain text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+
+from msgspec import Struct
+
+from shared.parsing.encoding import decode_whole
+from shared.parsing.refusing import refuse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.parsing.limits import Limits
+
+_CHUNK_CHARACTERS = 1 << 18
+_LONGEST_ENTITY, _MOST_ENTITIES = 200, 500
+_LONGEST_ATTRIBUTE = 10_000
+
+
+class Element(Struct):
+    """An element: name and attributes without namespaces, text up to its first child, and what follows its end."""
+
+    name: str
+    attributes: dict[str, str] = {}
+    text: str = ""
+    tail: str = ""
+    children: list[Element] = []
+
+    def whole_text(self) -> str:
+        """The text of the element and all in it."""
+        parts: list[str] = []
+        waiting: list[Element | str] = [self]
+        while waiting:
+            step = waiting.pop()
+            if isinstance(step, str):
+                parts.append(step)
+                continue
+            parts.append(step.text)
+            for child in reversed(step.children):
+                waiting += [child.tail, child]
+        return "".join(parts)
+
+
+def parse_tree(path: Path, limits: Limits) -> Element:
+    """The root element of an XML file, whatever encoding it is in.
+
+    Raises:
+        DocumentError: ``too_large``, ``too_deep``, ``broken_file``.
+    """
+    return _Builder(limits).build(decode_whole(path, limits.max_whole_bytes))
+
+
+class _Builder:
+    """Expat with its callbacks turned into a tree."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: list[Element] = []
+        self._root: Element | None = None
+        self._count = 0
+        self._entities = 0
+        self._parts: list[str] = []
+        self._target: tuple[Element, str] | None = None
+        # The text was decoded before: what the file declares does not hold any more.
+        self._expat = expat.ParserCreate("utf-8", namespace_separator=" ")
+        self._expat.buffer_text = True
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+        self._expat.CharacterDataHandler = self._parts.append
+        self._expat.EntityDeclHandler = self._define
+
+    def build(self, text: str) -> Element:
+        text = text.lstrip()
+        try:
+            for at in range(0, len(text), _CHUNK_CHARACTERS):
+                self._expat.Parse(text[at : at + _CHUNK_CHARACTERS].encode(), False)
+            self._expat.Parse(b"", True)
+        except expat.ExpatError:
+            raise refuse("broken_file", "The file is damaged: it is not well-formed XML.") from None
+        if self._root is None:
+            raise refuse("broken_file", "The file is damaged: it holds no element.")
+        return self._root
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._flush()
+        self._count += 1
+        if self._count > self._limits.max_tags:
+            raise refuse("too_large", f"The file holds more than {self._limits.max_tags} elements.")
+        if len(self._open) >= self._limits.max_nesting:
+            raise refuse("too_deep", f"The file nests its elements more than {self._limits.max_nesting} deep.")
+        given = {
+            key.rpartition(" ")[2]: value[:_LONGEST_ATTRIBUTE]
+            for key, value in attributes.items()
+            if key.rpartition(" ")[2] != "schemaLocation"
+        }
+        element = Element(name.rpartition(" ")[2], given)
+        if self._open:
+            self._open[-1].children.append(element)
+        else:
+            self._root = element
+        self._open.append(element)
+        self._target = (element, "text")
+
+    def _end(self, _: str) -> None:
+        self._flush()
+        self._target = (self._open.pop(), "tail")
+
+    def _flush(self) -> None:
+        if self._parts and self._target is not None:
+            element, place = self._target
+            setattr(element, place, "".join(self._parts))
+        self._parts.clear()
+
+    def _define(self, _name: str, is_parameter: bool, value: str | None, *_: object) -> None:
+        self._entities += 1
+        is_plain = value is None or (len(value) <= _LONGEST_ENTITY and "&" not in value and "%" not in value)
+        if is_parameter or not is_plain or self._entities > _MOST_ENTITIES:
+            raise refuse("broken_file", "The file's XML defines entities that are not plain text.")

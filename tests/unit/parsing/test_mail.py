@@ -1,0 +1,215 @@
+"""Messages, mailboxes and archives: subject, header, body, and the documents inside them."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from email.message import EmailMessage
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.domain.errors import DocumentError
+from shared.domain.models import Location
+from shared.parsing import Limits, parse
+from tests.unit.parsing.files import container_of, pdf_of, read_blocks, texts, write, zipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEADER = "From: Anna <anna@example.com>\nTo: b@example.com\nSubject: {}\nDate: Fri, 08 May 2026 09:30:00 +0800\n"
+CHINESE = "会议纪要：第三季度预算"
+
+
+def message_of(subject: str = "Budget", body: str = "The budget is 500.") -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "Anna <anna@example.com>", "b@example.com", subject
+    message["Date"] = "Fri, 08 May 2026 09:30:00 +0800"
+    message.set_content(body)
+    return message
+
+
+def warnings_of(path: Path, key: str) -> list[str]:
+    document = parse(path, key)
+    list(document.blocks)
+    return document.warnings
+
+
+def test_a_message_has_its_subject_as_title_and_its_header_as_text(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.eml", message_of(CHINESE, "预算为五百万元。").as_bytes())
+    assert parse(path, "a.eml").title == CHINESE
+    assert texts(path) == [
+        CHINESE,
+        "From: Anna <anna@example.com>\nTo: b@example.com\nDate: 2026-05-08 09:30 +0800",
+        "预算为五百万元。",
+    ]
+
+
+@pytest.mark.parametrize("charset", ["gb2312", "gbk", "gb18030", "utf-8", "big5"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_the_encoding_of_subject_and_body_is_found(tmp_path: Path, charset: str, declared: bool) -> None:
+    text = "預算會議記錄，請各部門準時參加。" if charset == "big5" else "预算会议的记录，请各部门按时参加。"
+    named = f"Content-Type: text/plain; charset={charset}\n" if declared else ""
+    word = f"=?{charset}?B?{base64.b64encode(text.encode(charset)).decode()}?="
+    raw = HEADER.format("{}").encode().replace(b"{}", word.encode() if declared else text.encode(charset))
+    path = write(tmp_path, "a.eml", raw + named.encode() + b"\n" + text.encode(charset))
+    assert texts(path)[0] == text
+    assert texts(path)[-1] == text
+
+
+def test_the_page_of_a_message_is_read_rather_than_its_text(tmp_path: Path) -> None:
+    message = message_of(body="plain text")
+    table = "<table><tr><th>Name</th><th>Price</th></tr><tr><td>Tea</td><td>3</td></tr></table>"
+    message.add_alternative(f"<html><body><p>rich text</p>{table}</body></html>", subtype="html")
+    found = texts(write(tmp_path, "a.eml", message.as_bytes()))
+    assert found[2:] == ["rich text", "Name: Tea; Price: 3"]
+
+
+def test_attachments_are_read_under_their_names_with_their_places(tmp_path: Path) -> None:
+    message = message_of()
+    message.add_attachment(
+        pdf_of([["first"], ["second page"]]), maintype="application", subtype="pdf", filename="报告.pdf"
+    )
+    message.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="t.csv")
+    message.add_attachment(b"\x89PNG\r\n\x1a\n" + bytes(99), maintype="image", subtype="png", filename="logo.png")
+    path = write(tmp_path, "a.eml", message.as_bytes())
+    found = read_blocks(path)
+    assert ("second page", Location(page=2, headings=("Budget", "报告.pdf"))) in found
+    assert any(text == "a: 1; b: 2" and place.row == 2 and place.headings[-1] == "t.csv" for text, place in found)
+    assert warnings_of(path, "a.eml") == [
+        "Files inside the document that were left out: 1 (png). "
+        "The file is a PNG image, which is not supported. Pictures are not read: put its text into a document."
+    ]
+
+
+def test_messages_inside_messages_are_read_to_a_depth(tmp_path: Path) -> None:
+    message = message_of("level 0", "body 0")
+    for level in range(1, 6):
+        outer = message_of(f"level {level}", f"body {level}")
+        outer.add_attachment(message)
+        message = outer
+    path = write(tmp_path, "a.eml", message.as_bytes())
+    found = texts(path)
+    assert [text for text in found if text.startswith("body")] == ["body 5", "body 4", "body 3", "body 2"]
+    assert "inside too many other documents" in warnings_of(path, "a.eml")[0]
+
+
+def test_a_web_archive_is_read_as_its_page(tmp_path: Path) -> None:
+    raw = "MIME-Version: 1.0\nContent-Type: multipart/related; boundary=x\n\n--x\nContent-Type: text/html\n\n"
+    raw += "<h1>Title</h1><p>The text.</p>\n--x--\n"
+    assert texts(write(tmp_path, "a.mht", raw))[-2:] == ["Title", "The text."]
+    assert texts(write(tmp_path, "b.doc", raw))[-2:] == ["Title", "The text."]
+
+
+def test_soft_line_breaks_and_marks_of_quotations_go(tmp_path: Path) -> None:
+    raw = HEADER.format("x") + "Content-Type: text/plain; format=flowed\n\nOne two \nthree.\n\n> quoted text\n"
+    assert texts(write(tmp_path, "a.eml", raw))[2:] == ["One two three.", "quoted text"]
+
+
+def test_the_messages_of_a_mailbox_are_counted(tmp_path: Path) -> None:
+    one = HEADER.format("First") + "\nThe first body.\n>From here on it is quoted.\n"
+    two = HEADER.format("Second") + "\nThe second body.\n"
+    path = write(tmp_path, "inbox.mbox", f"From a@b Fri May 8\n{one}\nFrom a@b Fri May 8\n{two}")
+    found = read_blocks(path)
+    assert parse(path, "inbox.mbox").title == "inbox"
+    assert [(text, place.row) for text, place in found if "body" in text] == [
+        ("The first body.\nFrom here on it is quoted.", 1),
+        ("The second body.", 2),
+    ]
+
+
+@pytest.mark.parametrize("key", ["a.eml", "a.mbox"])
+def test_text_that_is_no_mail_is_a_mismatch(tmp_path: Path, key: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse(write(tmp_path, "x", "no header here\njust text\n"), key)
+    assert caught.value.code == "format_mismatch"
+
+
+EVIL = {
+    "nested": b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(400)),
+    "many parts": b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\nt\n" * 11_000,
+    "no end": b"Subject: x\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/html\n\n<p>a",
+    "bad transfer": b"Subject: x\nContent-Transfer-Encoding: base64\n\n!!!!====a",
+    "bad charset": b"Subject: =?rot13?Q?x?= =?zip?B?eA==?=\nContent-Type: text/plain; charset=punycode\n\ntext",
+    "bad header": b"Subject: =?utf-8?B?\xff\xfe?=\nDate: 99999999999999\nContent-Type: ;;;=\n\ntext",
+}
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_malformed_mail_is_read_or_refused(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, "a.eml", EVIL[name])
+    try:
+        assert texts(path)
+    except DocumentError as error:
+        assert error.code in ("too_deep", "empty_document")  # noqa: PT017
+
+
+def property_of(number: int, value: int, kind: int = 0x40) -> bytes:
+    return struct.pack("<HHIQ", kind, number, 6, value)
+
+
+def message_streams(subject: str, body: str, prefix: str = "", head: int = 32) -> dict[str, bytes]:
+    sent = (1_778_203_800 + 11_644_473_600) * 10_000_000
+    wide = {"0037": subject, "1000": body, "0C1A": "王芳", "0C1F": "wang@example.com", "0E04": "李明"}
+    return {
+        f"{prefix}__properties_version1.0": bytes(head) + property_of(0x0039, sent),
+        **{f"{prefix}__substg1.0_{name}001F": text.encode("utf-16-le") for name, text in wide.items()},
+    }
+
+
+def test_a_message_of_outlook_is_read_with_its_attachments(tmp_path: Path) -> None:
+    inner = "__attach_version1.0_#00000001/"
+    streams = {
+        **message_streams("项目进度", "第一阶段已经完成。"),
+        "__attach_version1.0_#00000000/__substg1.0_3707001F": "plan.txt".encode("utf-16-le"),
+        "__attach_version1.0_#00000000/__substg1.0_37010102": b"The plan says May.".ljust(5000),
+        **message_streams("Inner", "Inner body.", f"{inner}__substg1.0_3701000D/", 24),
+    }
+    path = write(tmp_path, "a.msg", container_of(streams))
+    assert parse(path, "a.msg").title == "项目进度"
+    found = read_blocks(path)
+    assert found[1][0] == "From: 王芳 <wang@example.com>\nTo: 李明\nDate: 2026-05-08 01:30 +0000"
+    assert ("The plan says May.", Location(headings=("项目进度", "plan.txt"))) in found
+    assert ("Inner body.", Location(headings=("项目进度", "Inner"))) in found
+
+
+def test_the_members_of_a_zip_archive_are_read_under_their_names(tmp_path: Path) -> None:
+    inner = zipped({"deep.md": "# Deep\n\nDeep text."})
+    parts: dict[str, bytes | str] = {
+        "b/notes.txt": "Some notes.",
+        "a.csv": "a,b\n1,2\n",
+        "in.zip": inner,
+        "__MACOSX/a.csv": "no",
+        "p.jpg": "x",
+    }
+    path = write(tmp_path, "bundle.zip", zipped(parts))
+    found = {text: place.headings for text, place in read_blocks(path)}
+    assert parse(path, "bundle.zip").title == "bundle"
+    assert found["Some notes."] == ("b/notes.txt",)
+    assert found["a: 1; b: 2"] == ("a.csv",)
+    assert found["Deep text."] == ("in.zip", "deep.md", "Deep")
+    assert "no" not in found
+    assert len(warnings_of(path, "bundle.zip")) == 1
+
+
+def test_names_in_an_archive_of_windows_are_read_in_chinese(tmp_path: Path) -> None:
+    archive = zipped({"abcd.txt": "text"}).replace(b"abcd", "报告".encode("gb18030"))
+    assert texts(write(tmp_path, "a.zip", archive)) == ["报告.txt", "text"]
+
+
+def test_an_archive_without_a_readable_file_says_why(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="Pictures are not read") as caught:
+        parse(write(tmp_path, "a.zip", zipped({"a.png": b"\x89PNG\r\n\x1a\n1234"})), "a.zip")
+    assert caught.value.code == "unsupported_format"
+
+
+def test_archives_in_archives_unpack_within_one_bound(tmp_path: Path) -> None:
+    content = zipped({f"{number}.txt": b"word " * 100_000 for number in range(4)})
+    for _ in range(6):
+        content = zipped({"a.zip": content, "b.zip": content})
+    limits = Limits(max_unpacked_bytes=1_000_000)
+    path = write(tmp_path, "a.zip", content)
+    try:
+        assert sum(map(len, texts(path, limits=limits))) < 10_000_000
+    except DocumentError as error:
+        assert error.code in ("unsupported_format", "too_large")  # noqa: PT017
