@@ -1,4 +1,4 @@
-"""The operator's command line: check, package, docs, openapi, roles, preflight, sync, retry, and run."""
+"""The operator's command line: check, package, docs, openapi, roles, preflight, sync, retry, calibrate, and run."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
                 return _sync(environ, dry_run=asked.dry_run)
             case "retry":
                 return _retry(asked, environ)
-            case "openapi":
-                return _openapi()
-            case "docs":
-                return _docs()
+            case "calibrate":
+                return _calibrate(asked.queries, asked.url, asked.version)
+            case "openapi" | "docs":
+                return _openapi() if asked.command == "openapi" else _docs()
             case "preflight":
                 return _preflight(asked.deployment, environ, asked.env)
             case _:
@@ -64,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
     _add_retry(commands.add_parser("retry", help="try documents again that failed, or read them again"))
+    calibrate = commands.add_parser("calibrate", help="fit the scores to judged queries, and print SCORE_CALIBRATION")
+    calibrate.add_argument("queries", type=Path, help='lines of JSON: {"query": "...", "documents": ["key", ...]}')
+    calibrate.add_argument("--url", default="http://127.0.0.1:8000", help="where search answers; API_KEY is its key")
+    calibrate.add_argument("--version", default="own", help="name of the calibration, which answers repeat")
     commands.add_parser("openapi", help="describe the HTTP functions again, in shared/runtime/openapi.json")
     commands.add_parser("docs", help="bring the tables of settings and errors in docs/ up to date")
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
@@ -135,6 +139,12 @@ def _roles(path: Path, environ: Mapping[str, str], *, commands: bool) -> int:
         else:
             print(json.dumps({"role": role.name, "trust": role.trust, "policy": role.policy}, indent=2))
     return 0
+
+
+def _calibrate(queries: Path, url: str, version: str) -> int:
+    from ops.calibrating import calibrate
+
+    return calibrate(queries, url, version, Console(highlight=False, stderr=True))
 
 
 def _openapi() -> int:

@@ -26,6 +26,7 @@ from shared.domain.errors import NotFoundError
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
+from shared.retrieval.calibration import read_calibration
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
 from shared.runtime.request import deadline, read_body, request_id, scope
@@ -49,7 +50,14 @@ client = DashScopeClient(settings.dashscope)
 embedder = Embedder(settings.dashscope, client)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
 reranker = Reranker(settings.dashscope, settings.rerank, client)
-retrieval = Retrieval(embedder, store, reranker, settings.rerank.documents, settings.rerank.by_default)
+retrieval = Retrieval(
+    embedder,
+    store,
+    reranker,
+    settings.rerank.documents,
+    settings.rerank.by_default,
+    build_or_exit(lambda: read_calibration(settings.calibration)),
+)
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -177,9 +185,15 @@ def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"document": record, **render_chunks(asked.id, found, total, request_id())}
 
 
+_NO_ANSWER = "These documents probably do not answer the query; the nearest chunks are:"
+
+
 def _render_hits(found: dict[str, Any]) -> str:
     hits = found["hits"] if "hits" in found else [hit for group in found["groups"] for hit in group["hits"]]
-    return "\n\n".join(map(_render_hit, hits)) or "Nothing was found."
+    if not hits:
+        return "Nothing was found."
+    shown = "\n\n".join(map(_render_hit, hits))
+    return shown if found["answerable"] else f"{_NO_ANSWER}\n\n{shown}"
 
 
 def _render_hit(hit: dict[str, Any]) -> str:
@@ -205,7 +219,12 @@ endpoint = mcp.Endpoint(
             "Search documents",
             "Chunks that answer a question best, by meaning and by words, in any language, with their sources.",
             SearchRequest,
-            {"hits": _LIST_OF_OBJECTS, "groups": _LIST_OF_OBJECTS, "mode": {"type": "string"}},
+            {
+                "hits": _LIST_OF_OBJECTS,
+                "groups": _LIST_OF_OBJECTS,
+                "answerable": {"type": "boolean", "description": "Whether the documents hold an answer."},
+                "mode": {"type": "string"},
+            },
             _search_tool,
             _render_hits,
         ),

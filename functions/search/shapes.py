@@ -68,6 +68,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     group_size: Annotated[int, Meta(ge=1, le=10, description="Chunks of one group at most.")] = 3
     rerank: Annotated[bool | None, Meta(description="Whether a model reads the best once more and orders them.")] = None
     tenant: Annotated[str | None, Meta(description="Search the documents of this tenant only.")] = None
+    explain: Annotated[bool, Meta(description="Whether to return the evidence that each score was made of.")] = False
 
     def to_query(self) -> SearchQuery:
         """The question as `shared.retrieval.searching` takes it."""
@@ -83,6 +84,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
             group_size=self.group_size,
             rerank=self.rerank,
             tenant=self.tenant,
+            explain=self.explain,
         )
 
 
@@ -158,12 +160,40 @@ class ScoresItem(TypedDict):
     rerank: Annotated[float | None, Meta(description="The reranker's relevance, 0 to 1.")]
 
 
+class SnippetItem(TypedDict):
+    """The part of a chunk's text that answers best."""
+
+    text: str
+    start: Annotated[int, Meta(description="Offset of its first character in the chunk's text.")]
+    end: Annotated[int, Meta(description="Exclusive end offset.")]
+
+
+class EvidenceItem(TypedDict):
+    """What a score was made of."""
+
+    coverage: Annotated[float, Meta(description="Share of the query's words, by rarity, 0 to 1.")]
+    similarity: Annotated[float, Meta(description="How far the cosine is above that of unrelated chunks, 0 to 1.")]
+    lead: Annotated[float, Meta(description="Lead over the best hit of another document, -1 to 1.")]
+    compared: Annotated[
+        Literal["both", "words", "meaning", "foreign"],
+        Meta(description="What was compared; foreign is both, in different languages."),
+    ]
+
+
 class HitItem(ChunkItem):
     """A chunk that answers the question."""
 
-    score: Annotated[float, Meta(description="Higher is better; comparable within one answer only.")]
+    score: Annotated[
+        float,
+        Meta(
+            description="How likely the chunk answers the query, 0 to 1; comparable between answers. Reranked hits "
+            "have the relevance of the reranker."
+        ),
+    ]
     scores: ScoresItem
     highlights: Annotated[list[tuple[int, int]], Meta(description="[start, end] in characters of the text.")]
+    snippet: SnippetItem
+    evidence: NotRequired[Annotated[EvidenceItem, Meta(description="Where explain was set, for the best hits.")]]
     document: DocumentItem
     context: NotRequired[ContextItem]
 
@@ -181,6 +211,10 @@ class SearchResponse(TypedDict):
 
     hits: NotRequired[list[HitItem]]
     groups: NotRequired[list[GroupItem]]
+    answerable: Annotated[
+        bool, Meta(description="Whether the index holds an answer, as the score of the best hit says.")
+    ]
+    calibration: Annotated[str, Meta(description="Version of the calibration that made the scores.")]
     mode: Mode
     reranked: bool
     warnings: tuple[SearchWarning, ...]
@@ -254,6 +288,8 @@ def read_cursor(cursor: str) -> Place | None:
 def render_result(found: SearchResult, *, grouped: bool, request_id: str) -> SearchResponse:
     """The answer to a search."""
     answer: SearchResponse = {
+        "answerable": found.answerable,
+        "calibration": found.calibration,
         "mode": found.mode,
         "reranked": found.reranked,
         "warnings": found.warnings,
@@ -289,6 +325,7 @@ def _hit(answer: ResultItem) -> HitItem:
         },
         "text": hit.text,
         "highlights": answer.highlights,
+        "snippet": {"text": answer.snippet.text, "start": answer.snippet.start, "end": answer.snippet.end},
         "document": {
             "id": hit.document_id,
             "bucket": hit.bucket,
@@ -299,6 +336,14 @@ def _hit(answer: ResultItem) -> HitItem:
         },
         "location": _location(hit),
     }
+    if answer.evidence:
+        evidence = answer.evidence
+        shown["evidence"] = {
+            "coverage": round(evidence.coverage, 6),
+            "similarity": round(evidence.similarity, 6),
+            "lead": round(evidence.lead, 6),
+            "compared": evidence.compared.value,
+        }
     if answer.context:
         before, after = answer.context.before, answer.context.after
         shown["context"] = {"before": list(map(_excerpt, before)), "after": list(map(_excerpt, after))}

@@ -293,7 +293,7 @@ class SearchHit(Struct, frozen=True):
     """A chunk that answers a question.
 
     Attributes:
-        score: higher is better; comparable within one response only.
+        score: higher is better. As the store returns it, a cosine or BM25; in an answer, how likely the chunk answers.
         ordinal: position in the document, counted from 0.
         metadata: given by the document's owner.
         tenant: the tenant that owns the document, or empty.

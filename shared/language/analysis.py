@@ -34,6 +34,11 @@ _NUMERAL = numerals.CHARACTERS
 _MAX_TOKEN_CHARACTERS = 64
 _MAX_PARTS = 8
 _CACHED_COMPOUNDS = 20_000
+_PAIR = 2
+_DENSE_PAIR = re.compile(rf"[{DENSE}]{{2}}")
+_DENSE_RUN = re.compile(rf"[{DENSE}]+")
+# Characters that tell the script of a text.
+_LOOKED_AT = 400
 _ASCII_ALNUM = "A-Za-z0-9"
 _WORD = rf"[^\W_{DENSE}]+"
 _TOKEN = re.compile(
@@ -204,6 +209,21 @@ def _split_word(word: str) -> list[str]:
     if word.islower() or word.isdecimal():
         return [word]
     return [part[:_MAX_TOKEN_CHARACTERS] for part in _CAMEL.findall(word)] or [word[:_MAX_TOKEN_CHARACTERS]]
+
+
+def is_pair(token: str) -> bool:
+    """Return whether a token is a pair of characters of a script without spaces."""
+    return len(token) == _PAIR and _DENSE_PAIR.match(token) is not None
+
+
+def is_dense(text: str) -> bool:
+    """Return whether most letters at the beginning of ``text`` belong to scripts without spaces, such as Chinese."""
+    beginning = text[:_LOOKED_AT]
+    if beginning.isascii():
+        return False
+    dense = sum(map(len, _DENSE_RUN.findall(beginning)))
+    # One such character says about as much as two Latin letters.
+    return 3 * dense > sum(map(str.isalpha, beginning))
 
 
 def join_tokens(tokens: Iterable[str], max_bytes: int, joint: str = " ") -> str:

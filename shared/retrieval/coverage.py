@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.language.analysis import analyze, is_pair
+from shared.language.stopwords import FILLER_WORDS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shared.domain.models import SearchHit
 
@@ -25,6 +28,22 @@ _LINE_SHARE = 0.6
 _POWER = 2.0
 # Best hits among which the coverage of the query is measured.
 _BEST_HITS = 3
+_FILLERS = frozenset(token for word in FILLER_WORDS for token in analyze(word))
+
+
+class Shares(Struct, frozen=True):
+    """How much of a query a hit covers, by the rarity of its words and without filler words, 0 to 1.
+
+    A pair of characters that is missing counts half for each pair which overlaps it and is there: pairs across the
+    border of two words say little.
+
+    Attributes:
+        whole: by words anywhere in the chunk.
+        line: by words of its context and of one line.
+    """
+
+    whole: float = 0.0
+    line: float = 0.0
 
 
 class CoveredHits(Struct, frozen=True):
@@ -32,10 +51,14 @@ class CoveredHits(Struct, frozen=True):
 
     Attributes:
         coverage: the greatest share of the query, by weight, that a line of one of the best hits covers, 0 to 1.
+        shares: what each hit covers, by id.
+        weights: rarity of each token of the query among the hits; 0 for filler words.
     """
 
     hits: tuple[SearchHit, ...] = ()
     coverage: float = 0.0
+    shares: Mapping[str, Shares] = {}
+    weights: Mapping[str, float] = {}
 
 
 class _Match(Struct, frozen=True):
@@ -62,13 +85,45 @@ def weigh_coverage(tokens: Sequence[str], hits: Sequence[SearchHit]) -> CoveredH
         scored.append((replace(hit, score=hit.score * factor), line))
     scored.sort(key=lambda pair: (-pair[0].score, pair[0].id))
     coverage = max(line for _, line in scored[:_BEST_HITS])
-    return CoveredHits(tuple(hit for hit, _ in scored), coverage)
+    weights = _drop_fillers(weights)
+    shares = {hit.id: _share(tokens, match, weights) for hit, match in zip(hits, matches, strict=True)}
+    return CoveredHits(tuple(hit for hit, _ in scored), coverage, shares, weights)
 
 
 def count_covered(tokens: Sequence[str], hit: SearchHit) -> float:
     """The share of a query's tokens that a hit holds anywhere."""
     held = set(hit.words.split())
     return sum(token in held for token in tokens) / len(tokens) if tokens else 0.0
+
+
+def _drop_fillers(weights: Mapping[str, float]) -> dict[str, float]:
+    """``weights`` with those of filler words at 0, unless there are no others."""
+    if all(token in _FILLERS for token in weights):
+        return dict(weights)
+    return {token: 0.0 if token in _FILLERS else weight for token, weight in weights.items()}
+
+
+def _share(tokens: Sequence[str], match: _Match, weights: Mapping[str, float]) -> Shares:
+    held = match.context.union(*match.lines)
+    line = match.context | max(match.lines, key=lambda some: _sum(some, weights), default=frozenset())
+    total = sum(weights.values())
+    whole = _sum_overlapping(tokens, held, weights) / total
+    return Shares(whole, whole if line == held else _sum_overlapping(tokens, line, weights) / total)
+
+
+def _sum_overlapping(tokens: Sequence[str], held: frozenset[str], weights: Mapping[str, float]) -> float:
+    missing = (place for place, token in enumerate(tokens) if token not in held and is_pair(token))
+    return _sum(held, weights) + sum(weights[tokens[place]] * _overlap(tokens, place, held) for place in missing)
+
+
+def _overlap(tokens: Sequence[str], place: int, held: frozenset[str]) -> float:
+    """How much of a missing pair of characters is covered by the pairs before and after it that are there."""
+    token = tokens[place]
+    before = tokens[place - 1] if place else ""
+    after = tokens[place + 1] if place + 1 < len(tokens) else ""
+    is_begun = before in held and is_pair(before) and before[1] == token[0]
+    is_ended = after in held and is_pair(after) and after[0] == token[1]
+    return (is_begun + is_ended) / 2
 
 
 def _match(tokens: Sequence[str], words: str) -> _Match:
@@ -96,5 +151,5 @@ def _weigh(tokens: Sequence[str], matches: Sequence[_Match]) -> dict[str, float]
     return {token: math.log(1 + (len(matches) + 1) / (count + 0.5)) for token, count in holding.items()}
 
 
-def _sum(tokens: Iterable[str], weights: dict[str, float]) -> float:
+def _sum(tokens: Iterable[str], weights: Mapping[str, float]) -> float:
     return sum(weights[token] for token in tokens)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shared.domain.models import SearchHit
+    from shared.retrieval.coverage import CoveredHits
 
 # The lexical side's weight where the query is covered, and the coverage that counts as covered (measured).
 _LEXICAL_WEIGHT = 0.75
@@ -41,7 +42,14 @@ def fuse(tokens: Sequence[str], dense: Sequence[SearchHit], lexical: Sequence[Se
     Args:
         tokens: of the query, as `shared.language.analysis` makes them.
     """
-    fused = _fuse_best(tokens, dense[:DEPTH], lexical[:DEPTH])
+    return fuse_covered(tokens, dense, lexical, weigh_coverage(tokens, lexical[:DEPTH]))
+
+
+def fuse_covered(
+    tokens: Sequence[str], dense: Sequence[SearchHit], lexical: Sequence[SearchHit], covered: CoveredHits
+) -> list[SearchHit]:
+    """Fuse as `fuse` does, where ``covered`` holds the best hits by words, weighted by coverage."""
+    fused = _fuse_best(tokens, dense[:DEPTH], lexical[:DEPTH], covered)
     deeper = zip_longest(dense[DEPTH:], lexical[DEPTH:])
     known = {hit.id for hit in fused}
     followers = {hit.id: replace(hit, score=0.0) for pair in deeper for hit in pair if hit and hit.id not in known}
@@ -50,13 +58,19 @@ def fuse(tokens: Sequence[str], dense: Sequence[SearchHit], lexical: Sequence[Se
 
 def rank_keywords(tokens: Sequence[str], lexical: Sequence[SearchHit]) -> list[SearchHit]:
     """Order hits by keywords by how their lines cover the query; deeper hits follow with no greater scores."""
-    best = weigh_coverage(tokens, lexical[:DEPTH]).hits
+    return rank_covered(lexical, weigh_coverage(tokens, lexical[:DEPTH]))
+
+
+def rank_covered(lexical: Sequence[SearchHit], covered: CoveredHits) -> list[SearchHit]:
+    """Order as `rank_keywords` does, where ``covered`` holds the best hits, weighted by coverage."""
+    best = covered.hits
     least = best[-1].score if best else 0.0
     return [*best, *(replace(hit, score=min(hit.score, least)) for hit in lexical[DEPTH:])]
 
 
-def _fuse_best(tokens: Sequence[str], dense: Sequence[SearchHit], lexical: Sequence[SearchHit]) -> list[SearchHit]:
-    covered = weigh_coverage(tokens, lexical)
+def _fuse_best(
+    tokens: Sequence[str], dense: Sequence[SearchHit], lexical: Sequence[SearchHit], covered: CoveredHits
+) -> list[SearchHit]:
     weight = _trust_words(tokens, lexical, covered.coverage)
     scores: dict[str, float] = {}
     hits: dict[str, SearchHit] = {}

@@ -7,10 +7,10 @@ least two characters that query and chunk share. Words that say nothing about th
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from shared.language.stopwords import STOP_WORDS
+from shared.language.stemming import stem
+from shared.language.stopwords import FILLER_WORDS, STOP_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +21,10 @@ _LETTER = r"[^\W_\u3400-\u9fff]"
 _TOKEN = re.compile(rf"({_CHINESE}+)|\d+(?:[.,:]\d+)+|{_LETTER}+")
 _CHINESE_TEXT = re.compile(f"{_CHINESE}{{2,}}")
 _INSIDE_NUMBERS = frozenset(".,:")
-_STOPS = frozenset(STOP_WORDS)
+_STOPS = frozenset((*STOP_WORDS, *FILLER_WORDS))
 _STOP_CHARACTERS = "".join(stop for stop in STOP_WORDS if len(stop) == 1)
 # Of those, the ones that begin or end no word.
 _PARTICLES = "的了着吗呢吧啊"
-_LEAST_STEM = 3
-_STEMS_KEPT = 20_000
 
 
 class Highlighter:
@@ -39,7 +37,7 @@ class Highlighter:
             if match.group(1):
                 self._pairs.update(_pairs(match.group()))
             elif match.group() not in _STOPS and not _lone_letter(match.group()):
-                self._wanted.add(_stem(match.group()))
+                self._wanted.add(stem(match.group()))
         # Most of a chunk matches no beginning; the y of a stem may have become an i.
         beginnings = _any_of({wanted.removesuffix("y") or wanted for wanted in self._wanted})
         self._beginnings = re.compile(beginnings) if beginnings else None
@@ -59,7 +57,7 @@ class Highlighter:
         for match in self._beginnings.finditer(text) if self._beginnings else ():
             start = match.start()
             token = None if _within(text, start) else _TOKEN.match(text, start)
-            if token and _stem(token.group()) in self._wanted:
+            if token and stem(token.group()) in self._wanted:
                 yield token.span()
 
     def _runs(self, text: str) -> Iterator[tuple[int, int]]:
@@ -113,20 +111,4 @@ def _trim(run: str) -> str:
     return run.strip(_PARTICLES) if len(run.strip(_STOP_CHARACTERS)) > 1 else ""
 
 
-@lru_cache(_STEMS_KEPT)
-def _stem(word: str) -> str:
-    """What an English word shares with its plural, its past and its -ing; other words but for the same ends."""
-    if word[0].isdecimal():
-        return word
-    if word.endswith(("ies", "ied")) and len(word) > _LEAST_STEM + 1:
-        return word[:-3] + "y"
-    for ending in ("ing", "ed", "es", "s"):
-        if word.endswith(ending) and not word.endswith(("ss", "eed")) and len(word) - len(ending) >= _LEAST_STEM:
-            word = word.removesuffix(ending)
-            break
-    if len(word) > _LEAST_STEM:
-        word = word.removesuffix("e")
-    return word[:-1] if len(word) > _LEAST_STEM and word[-1] == word[-2] else word
-
-
-_LONG_STOPS = sorted((stop for stop in STOP_WORDS if len(stop) > 1 and not stop.isascii()), key=len, reverse=True)
+_LONG_STOPS = sorted((stop for stop in _STOPS if len(stop) > 1 and not stop.isascii()), key=len, reverse=True)

@@ -37,6 +37,7 @@ class SearchQuery(Struct, frozen=True):
         group_size: maximum number of hits in a group.
         rerank: whether a reranker orders the best hits; ``None`` for the default of the settings.
         tenant: search this tenant's documents only; ``None`` for all that the caller may see.
+        explain: whether to return what each hit's score was made of.
     """
 
     text: str
@@ -50,6 +51,7 @@ class SearchQuery(Struct, frozen=True):
     group_size: int = 3
     rerank: bool | None = None
     tenant: str | None = None
+    explain: bool = False
 
     @property
     def reach(self) -> int:

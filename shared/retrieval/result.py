@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.retrieval.query import Mode
+    from shared.retrieval.scoring import Evidence
+    from shared.retrieval.snippets import Snippet
 
 
 class Scores(Struct, frozen=True):
@@ -40,11 +42,15 @@ class ResultItem(Struct, frozen=True):
 
     Attributes:
         highlights: stretches of its text, as offsets in characters: start and exclusive end.
+        snippet: the part of its text that answers best.
+        evidence: what speaks for it, if that was asked for and it is one of the best.
     """
 
     hit: SearchHit
     scores: Scores
     highlights: list[tuple[int, int]]
+    snippet: Snippet
+    evidence: Evidence | None = None
     context: Context | None = None
 
 
@@ -69,6 +75,8 @@ class SearchResult(Struct, frozen=True):
         mode: how chunks were found; where hybrid was asked, dense on a Milvus that cannot search by words,
             and keyword where the query could not be embedded.
         milliseconds: time by stage; the search by words runs in parallel with the others.
+        answerable: whether the best hit's score says that the index holds an answer, whatever page is asked for.
+        calibration: version of the calibration that made the scores; empty where there was nothing to search.
     """
 
     groups: tuple[ResultGroup, ...]
@@ -77,6 +85,8 @@ class SearchResult(Struct, frozen=True):
     warnings: tuple[SearchWarning, ...] = ()
     usage: Usage = Usage()
     milliseconds: dict[str, float] = {}
+    answerable: bool = False
+    calibration: str = ""
 
     @property
     def items(self) -> tuple[ResultItem, ...]:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from shared.domain.errors import PlatformError, RequestError
 from shared.language.analysis import analyze_query
+from shared.retrieval.calibration import BUILT_IN, Calibration
 from shared.retrieval.fusion import DEPTH
 from shared.retrieval.highlighting import Highlighter
 from shared.retrieval.neighbours import add_context, select_ordinals
 from shared.retrieval.query import MAX_REACH, Mode, SearchQuery, check
 from shared.retrieval.ranking import Ranking
 from shared.retrieval.result import ResultGroup, ResultItem, Scores, SearchResult, SearchWarning
+from shared.retrieval.snippets import Snipper
 from shared.retrieval.stopwatch import Stopwatch
 from shared.runtime.auth import EVERYTHING, Scope
 from shared.store.expressions import all_of, compile_filter, select_tenants
@@ -53,6 +55,7 @@ class Retrieval:
         reranker: orders the best hits on request; ``None`` where there is none.
         rerank_documents: number of hits that it orders.
         rerank_by_default: whether it does so for queries that do not say.
+        calibration: makes scores comparable between answers.
     """
 
     def __init__(
@@ -62,12 +65,14 @@ class Retrieval:
         reranker: Reranker | None = None,
         rerank_documents: int = 30,
         rerank_by_default: bool = False,
+        calibration: Calibration = BUILT_IN,
     ) -> None:
         self._embedder = embedder
         self._store = store
         self._reranker = reranker
         self._rerank_documents = rerank_documents
         self._rerank_by_default = rerank_by_default
+        self._calibration = calibration
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keyword")
 
     def search(self, query: SearchQuery, deadline: Deadline, scope: Scope = EVERYTHING) -> SearchResult:
@@ -86,14 +91,21 @@ class Retrieval:
             return SearchResult((), query.mode, milliseconds=stopwatch.laps)
         mode = self._choose_mode(query.mode, deadline)
         tokens = () if mode is Mode.DENSE else analyze_query(query.text)
-        ranking = Ranking(query, mode, within, condition, deadline, stopwatch, tokens)
+        ranking = Ranking(query, mode, within, condition, deadline, stopwatch, tokens, calibration=self._calibration)
         if mode is not query.mode:
             ranking.warnings.append(_NO_KEYWORDS)
         self._find(ranking)
         self._rerank(ranking)
         groups = self._render(self._read_page(ranking), ranking)
         return SearchResult(
-            groups, ranking.mode, bool(ranking.relevance), tuple(ranking.warnings), ranking.usage, stopwatch.stop()
+            groups,
+            ranking.mode,
+            bool(ranking.relevance),
+            tuple(ranking.warnings),
+            ranking.usage,
+            stopwatch.stop(),
+            ranking.is_answerable,
+            self._calibration.version,
         )
 
     def _choose_mode(self, mode: Mode, deadline: Deadline) -> Mode:
@@ -203,14 +215,19 @@ class Retrieval:
         return [group for group in kept if group]
 
     def _render(self, page: Iterable[list[SearchHit]], ranking: Ranking) -> tuple[ResultGroup, ...]:
-        """Add scores, highlights and neighbours to the hits of the page."""
+        """Add scores, highlights, snippets and neighbours to the hits of the page."""
         highlighter = Highlighter(ranking.query.text)
+        snipper = Snipper(ranking.query.text, ranking.weights)
         cosines = {hit.id: hit.score for hit in ranking.dense}
         weights = {hit.id: hit.score for hit in ranking.lexical}
 
         def make_item(hit: SearchHit) -> ResultItem:
             scores = Scores(cosines.get(hit.id), weights.get(hit.id), ranking.relevance.get(hit.id))
-            return ResultItem(hit, scores, highlighter.find(hit.text))
+            highlights = highlighter.find(hit.text)
+            snippet = snipper.cut(hit.text, highlights, has_rows=bool(hit.location.columns))
+            return ResultItem(
+                hit, scores, highlights, snippet, ranking.evidence.get(hit.id) if ranking.query.explain else None
+            )
 
         with ranking.stopwatch.lap("highlights"):
             groups = tuple(ResultGroup(tuple(map(make_item, hits))) for hits in page)

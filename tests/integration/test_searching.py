@@ -17,6 +17,7 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
 from shared.embedding.reranker import Reranker
 from shared.ingestion import chunking
+from shared.retrieval.calibration import BUILT_IN
 from shared.retrieval.query import Mode, SearchQuery
 from shared.retrieval.searching import Retrieval
 from shared.runtime.retrying import Deadline
@@ -156,20 +157,58 @@ def test_a_group_holds_one_document_and_is_judged_by_its_best(retrieval: Retriev
     assert [group.items[0].hit.score for group in least.groups] == best[:3]
 
 
-def test_a_score_is_what_its_mode_says_and_scores_tell_both_sides(retrieval: Retrieval) -> None:
+def test_scores_are_probabilities_that_never_rise_and_those_of_both_sides_are_returned_too(
+    retrieval: Retrieval,
+) -> None:
+    for mode in modes(retrieval):
+        found = ask(retrieval, mode=mode, top_k=100)
+        scores = [answer.hit.score for answer in found.items]
+        assert scores == sorted(scores, reverse=True)
+        assert all(0 <= score <= 1 for score in scores)
+        assert scores[0] > 0
     dense = ask(retrieval, mode=Mode.DENSE)
-    assert all(answer.hit.score == answer.scores.dense for answer in dense.items)
-    assert all(-1 <= answer.hit.score <= 1 for answer in dense.items)
+    assert all(-1 <= (answer.scores.dense or -2) <= 1 for answer in dense.items)
     assert all(answer.scores.keyword is answer.scores.rerank is None for answer in dense.items)
-    hybrid = ask(retrieval, top_k=100)
-    assert all(0 <= answer.hit.score <= 1 for answer in hybrid.items)
 
 
 def test_keyword_scores_are_those_of_bm25(retrieval: Retrieval, keywords: None) -> None:
     found = ask(retrieval, mode=Mode.KEYWORD)
-    assert all(answer.hit.score == answer.scores.keyword > 0 for answer in found.items if answer.scores.keyword)
+    assert all((answer.scores.keyword or 0) > 0 for answer in found.items)
     assert all(answer.scores.dense is None for answer in found.items)
     assert found.usage.calls == 0
+
+
+@pytest.mark.parametrize("mode", [Mode.HYBRID, Mode.KEYWORD])
+def test_a_query_that_the_index_answers_is_answerable_on_every_page(
+    retrieval: Retrieval, keywords: None, mode: Mode
+) -> None:
+    query = "chapter 60 of report 0: how often was the ferry inspected?"
+    assert ask(retrieval, query, mode=mode).answerable
+    assert ask(retrieval, query, mode=mode, offset=60).answerable
+
+
+@pytest.mark.parametrize("query", ["ERR-1042", "Which volcano erupted near Naples in 1944?", "葡萄酒的税率是多少？"])
+@pytest.mark.parametrize("mode", [Mode.HYBRID, Mode.KEYWORD])
+def test_a_query_that_nothing_answers_is_not_answerable(
+    retrieval: Retrieval, keywords: None, query: str, mode: Mode
+) -> None:
+    found = ask(retrieval, query, mode=mode)
+    assert not found.answerable
+    assert all(hit.score < 0.35 for hit in found.hits)
+
+
+def test_evidence_comes_on_request_and_makes_the_score(retrieval: Retrieval, keywords: None) -> None:
+    query = "Which lighthouse was inspected 7 times?"
+    assert all(answer.evidence is None for answer in ask(retrieval, query).items)
+    best = ask(retrieval, query, explain=True).items[0]
+    assert best.evidence is not None
+    assert best.hit.score == BUILT_IN.estimate(best.evidence)
+
+
+def test_a_snippet_is_a_stretch_of_the_text(retrieval: Retrieval) -> None:
+    for answer in ask(retrieval, top_k=20).items:
+        assert answer.hit.text[answer.snippet.start : answer.snippet.end] == answer.snippet.text
+        assert answer.snippet.text
 
 
 def test_the_least_score_leaves_out_what_is_below_it(retrieval: Retrieval) -> None:

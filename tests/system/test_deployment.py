@@ -240,7 +240,7 @@ def test_each_function_gets_only_the_variables_it_needs() -> None:
     assert {name: set(function.environment_variables) for name, function in functions.items()} == {
         "embed": common | access | {"RECORD_COLLECTIONS", "TENANT_FROM"},
         "ingest": common | bucket | {"TENANT_FROM"},
-        "search": common | access | {"RERANK_DEFAULT"},
+        "search": common | access | {"RERANK_DEFAULT", "SCORE_CALIBRATION"},
     }
 
 

@@ -18,6 +18,7 @@ const PAGE = 10, MOST_ROWS = 5, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;
 const TYPING_MS = 300, COSTLY_MS = 1000, REFRESH_MS = 3000;
 const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what follows # is not sent
 const WINDOW = 240, LEAD = 160;
+const WEAK = 0.35; // a lower score is no answer, as the server judges by default
 const MOST_TAGS = 8, MOST_VALUE = 1024;
 
 /* --- what is remembered: storage may be forbidden, and then nothing is --- */
@@ -220,9 +221,10 @@ function marked(text, marks, from, to) {
   whole.append(text.slice(at, to));
   return whole;
 }
-function highlighted(text, stretches) {
+function highlighted(text, stretches, snippet) {
   const marks = inUnits(text, stretches).filter(([start, end]) => start < end && end <= text.length);
-  const cut = opening(text, marks);
+  const begin = snippet ? inUnits(text, [[snippet.start, snippet.end]])[0][0] : 0;
+  const cut = begin && !marks.some(([start, end]) => start < begin && begin < end) ? begin : opening(text, marks);
   const lead = marked(text, marks, 0, cut);
   lead.className = "lead";
   return cut ? [lead, marked(text, marks, cut, text.length)] : [marked(text, marks, 0, text.length)];
@@ -296,7 +298,7 @@ function scored(hit) {
 function chunk(hit, about) {
   const text = render(hit, "clamped");
   const [score, sides] = scored(hit);
-  const card = make("article", "chunk", make("div", "place", where(places(hit.location)), score), sides, text);
+  const card = make("article", hit.score < WEAK ? "chunk weak" : "chunk", make("div", "place", where(places(hit.location)), score), sides, text);
   card.tabIndex = 0;
   card.dataset.id = hit.id;
   card.setAttribute("aria-label", [about.title || about.key, ...places(hit.location)].join(", "));
@@ -315,7 +317,7 @@ function chunk(hit, about) {
 function render(chunk, className) {
   const columns = chunk.location.columns || [], marks = inUnits(chunk.text, chunk.highlights || []);
   const lines = columns.length ? linesOf(chunk.text).map((line) => ({ ...line, cells: cellsOf(line, columns) })) : [];
-  if (!lines.some(({ cells }) => cells)) return paragraph(`text ${className}`, chunk.text, ...(chunk.highlights ? highlighted(chunk.text, chunk.highlights) : [chunk.text]));
+  if (!lines.some(({ cells }) => cells)) return paragraph(`text ${className}`, chunk.text, ...(chunk.highlights ? highlighted(chunk.text, chunk.highlights, chunk.snippet) : [chunk.text]));
   const shown = make("div", `text table ${className}`);
   let rows = [];
   const close = () => { if (rows.length) shown.append(tableOf(rows, columns, marks)); rows = []; };
@@ -436,6 +438,7 @@ function showFound() {
   const { groups, answer, flat, more } = found;
   if (!groups.length) return show("results", "", message(filters(address()).length ? say.nothingHere : say.nothing));
   const warnings = (answer.warnings || []).map((warning) => make("p", "warning", say.warnings[warning.code] || warning.message));
+  if (answer.answerable === false) warnings.unshift(make("p", "warning no-answer", say.noAnswer));
   show("results", status(found), ...warnings, ...groups.map(groupCard), ...(more ? [nextButton()] : []));
   $("#results .status").title = answer.usage ? say.billed(answer.usage.tokens, money(answer.usage.cost_cny)) : "";
   $("#grouping").hidden = false;

@@ -49,3 +49,6 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
     milvus: MilvusSettings
     access: AccessSettings
     rerank: RerankSettings
+    calibration: Annotated[
+        str, Setting("SCORE_CALIBRATION", "Weights of the scores as JSON, as python -m ops calibrate prints them.")
+    ] = ""
