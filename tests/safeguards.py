@@ -396,8 +396,8 @@ SAFEGUARDS = (
     Safeguard(
         "origins of the Model Context Protocol",
         "a page that points its own name at this machine speaks to the tools",
-        "shared/runtime/web.py",
-        "if origin and not self.origins.allow(origin) and not self.origins.is_own(origin, host):",
+        "shared/runtime/origins.py",
+        "if origin and not self.allow(origin) and not self.is_own(origin, host):",
         "if False:",
         ("tests/system/test_mcp.py::test_a_page_of_another_site_cannot_speak_to_the_tools",),
     ),

@@ -132,7 +132,7 @@ def chunks(document_id: str) -> Response:
 @app.post("/mcp")
 def model_context_protocol() -> Response:
     """One message of a language model's client."""
-    application.check_origin(request.headers.get("Origin", ""), request.headers.get("Host", ""))
+    application.origins.check_origin()
     content, status = endpoint.answer(request.get_data(), request.headers)
     return Response(status=status) if content is None else answer(content, status)
 

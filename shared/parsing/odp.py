@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
-from shared.parsing.odf import Reader, Source
+from shared.parsing.odf import Reader
+from shared.parsing.odf_source import Source
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:

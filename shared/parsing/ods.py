@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.flow import Flow
-from shared.parsing.odf import Reader, Source
+from shared.parsing.odf import Reader
+from shared.parsing.odf_source import Source
 from shared.parsing.refusing import refuse
 from shared.parsing.sheet import Areas, Covered, make_line
 from shared.parsing.table import render_lines

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
-from shared.parsing.odf import Reader, Source
+from shared.parsing.odf import Reader
+from shared.parsing.odf_source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

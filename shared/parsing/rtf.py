@@ -1,5 +1,7 @@
 """Rich text (RTF): headings, paragraphs, lists, tables, notes, text boxes, each header and footer once.
 
+Longer than 300 lines because what a word does depends on all the groups around it, so one reader holds their state.
+
 Words and their meaning are those of Microsoft's RTF Specification 1.9.1:
 https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxrtfex/.
 """

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from flask import Response, request
 
+from shared.domain.errors import RequestError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -19,6 +21,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}")
 _ALLOWED_METHODS = "GET, HEAD, POST, OPTIONS"
 _ALLOWED_HEADERS = "Authorization, Content-Type, x-api-key, traceparent, MCP-Protocol-Version, Mcp-Method, Mcp-Name"
 _EXPOSED_HEADERS = "x-request-id, traceparent, Retry-After"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PREFLIGHT_SECONDS = "600"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -72,6 +75,29 @@ class Origins:
         called = _host(f"//{host}")
         is_known = any(called == own or (own.startswith(".") and called.endswith(own)) for own in self._own_hosts)
         return is_known or "." not in called or called.endswith(".localhost") or _is_address(called)
+
+    def check_page(self) -> None:
+        """Refuse web pages of other sites, which reach a function on a private machine through its user's browser.
+
+        Raises:
+            RequestError: ``origin_forbidden``, ``host_forbidden`` (403).
+        """
+        if request.method not in _SAFE_METHODS:
+            self.check_origin()
+        if not self.is_own_host(request.headers.get("Host", "")):
+            message = "Without API keys only an address, localhost and DOMAIN are answered: set DOMAIN to this name."
+            raise RequestError("host_forbidden", message, status=403)
+
+    def check_origin(self) -> None:
+        """Refuse a page that may not call.
+
+        Raises:
+            RequestError: ``origin_forbidden`` (403).
+        """
+        host, origin = request.headers.get("Host", ""), request.headers.get("Origin", "")
+        if origin and not self.allow(origin) and not self.is_own(origin, host):
+            message = "Web pages of this origin may not call; see CORS_ORIGINS."
+            raise RequestError("origin_forbidden", message, status=403)
 
     def answer_preflight(self) -> Response | None:
         """The answer to a browser that asks before it calls; ``None`` for any other request."""

@@ -42,7 +42,6 @@ _CONTROL = "x-fc-control-path"
 # The domains under which Function Compute gives every HTTP trigger an address.
 _PUBLIC = (".fcapp.run", ".devsapp.net")
 _OPEN_PATHS = frozenset({"/healthz"})
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CONTROL_PATHS = frozenset({"/initialize", "/invoke"})
 # Events have 128 KB at most; a call of the API may have more, and is refused by what reads it.
 _MAX_EVENT_BYTES = 1024 * 1024
@@ -177,7 +176,7 @@ class Application:
 
     def _check_caller(self) -> None:
         if self._authenticator.is_open:
-            self._check_page()
+            self.origins.check_page()
         if request.path in _CONTROL_PATHS:
             raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
         if request.path == "/pre-stop":
@@ -188,25 +187,6 @@ class Application:
             g.scope = self._authenticator.authenticate(
                 request.headers.get("Authorization", ""), request.headers.get("x-api-key", "")
             )
-
-    def _check_page(self) -> None:
-        """Refuse web pages of other sites, which reach a function on a private machine through its user's browser."""
-        host, origin = request.headers.get("Host", ""), request.headers.get("Origin", "")
-        if request.method not in _SAFE_METHODS:
-            self.check_origin(origin, host)
-        if not self.origins.is_own_host(host):
-            message = "Without API keys only an address, localhost and DOMAIN are answered: set DOMAIN to this name."
-            raise RequestError("host_forbidden", message, status=403)
-
-    def check_origin(self, origin: str, host: str) -> None:
-        """Refuse a page that may not call.
-
-        Raises:
-            RequestError: ``origin_forbidden`` (403).
-        """
-        if origin and not self.origins.allow(origin) and not self.origins.is_own(origin, host):
-            message = "Web pages of this origin may not call; see CORS_ORIGINS."
-            raise RequestError("origin_forbidden", message, status=403)
 
     def _from_outside(self) -> bool:
         """Whether a call came through an HTTP trigger, whatever its other headers say.

@@ -1,0 +1,75 @@
+"""The parts of an OpenDocument file: entries of a zip archive, or one XML file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.domain.errors import DocumentError
+from shared.parsing.archive import Archive, read_events
+from shared.parsing.refusing import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shared.parsing.archive import Event
+    from shared.parsing.limits import Limits
+
+_CHUNK_BYTES = 1 << 18
+
+
+class Source:
+    """The parts of an OpenDocument file, packed or flat."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        """Open the file.
+
+        Raises:
+            DocumentError: ``encrypted``, ``broken_file``, ``too_large``.
+        """
+        self._path = path
+        self._limits = limits
+        self._archive = Archive(path, limits) if _is_packed(path) else None
+        if self._archive is not None:
+            with self._archive.closed_on_error():
+                self._refuse_encrypted(self._archive)
+        elif path.stat().st_size > limits.max_unpacked_bytes:
+            raise refuse("too_large", f"The file is larger than {limits.max_unpacked_bytes >> 20} MiB.")
+
+    @staticmethod
+    def _refuse_encrypted(archive: Archive) -> None:
+        only = frozenset({"encryption-data"})
+        try:
+            is_encrypted = next(archive.events("META-INF/manifest.xml", only), None) is not None
+        except DocumentError:  # written with a DOCTYPE by old programs, which did not encrypt
+            return
+        if is_encrypted:
+            raise refuse("encrypted", "The file is protected with a password; remove it and upload the file again.")
+
+    def events(self, part: str) -> Iterator[Event]:
+        """The steps through a part; of a flat file, which has one part, through all of it as ``content.xml``."""
+        if self._archive is not None:
+            yield from self._archive.events(part)
+        elif part == "content.xml":
+            with self._path.open("rb") as stream:
+                yield from read_events(iter(lambda: stream.read(_CHUNK_BYTES), b""), self._limits.max_nesting)
+
+    def title(self) -> str:
+        """The title property."""
+        inside, text = False, ""
+        for event in self.events("meta.xml"):
+            if event.kind == "text":
+                text += event.name if inside else ""
+            else:
+                inside = event.kind == "open" and event.name == "title"
+        return text
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._archive is not None:
+            self._archive.close()
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"PK"
