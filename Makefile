@@ -10,7 +10,7 @@ COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo help test test-fast check simulate fuzz safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi docs preflight deploy sync lock clean
+.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi docs preflight deploy sync lock clean
 
 ##@ Run
 demo: $(VENV)/ready  ## The whole system on this machine, with sample documents; QUOTA=1 with DashScope's quota
@@ -37,6 +37,9 @@ simulate: $(VENV)/ready  ## Ingestion and records under faults; SEEDS=2000 histo
 
 fuzz: $(VENV)/ready  ## Malformed requests to the running functions; N=5000 SEED=0
 	@$(RUN) -m tests.fuzz --number $(or $(N),5000) --seed $(or $(SEED),0)
+
+chaos: $(VENV)/ready  ## The local stack under kills, stops and a full disk; SEEDS=1 SEED=0 DISK=/mnt/small
+	@$(RUN) -m tests.chaos --seeds $(or $(SEEDS),1) --seed $(or $(SEED),0) $(if $(DISK),--disk "$(DISK)")
 
 metrics: $(VENV)/ready  ## Sizes of the code, against their targets
 	@$(RUN) -m ops.metrics

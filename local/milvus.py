@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local import memtable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -145,6 +147,7 @@ def serve(data: Path, host: str, port: int) -> None:
     from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
     _add_whitespace_tokenizer()
+    memtable.install()
     log = logging.getLogger("milvus_lite")
     log.setLevel(logging.CRITICAL)  # what is wrong with the folder is reported once, in one sentence
     database, servicer = _open(data)

@@ -57,6 +57,11 @@ def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int, ti
         yield Chunk(id_, document_id, ordinal, text, location, context)
 
 
+def identify_in(document_id: str, chunk: Chunk, profile: str) -> str:
+    """The id of the first chunk with the same context and text in another document, if that has one."""
+    return digest(document_id, chunk.context, chunk.text, "1", profile)
+
+
 def _locate(group: list[Piece]) -> Location:
     """Where the first piece stands, with the columns of the first row, so that a table can be shown as one."""
     location = group[0].block.location

@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from shared import parsing
@@ -22,6 +21,8 @@ from shared.embedding.parameters import TextType
 from shared.ingestion import chunking
 from shared.ingestion.bucket import ChangedError
 from shared.ingestion.claiming import ClaimedError, ClaimKeeper
+from shared.ingestion.equal_content import EqualContent
+from shared.ingestion.pipeline import Parse, Pipeline
 from shared.ingestion.postponed import PostponedChunks
 from shared.ingestion.recording import Recorder
 from shared.ingestion.results import Outcome, Result
@@ -30,18 +31,13 @@ from shared.runtime import workspace
 from shared.store.fingerprints import ChunkSet, FingerprintBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from shared.domain.models import Chunk, Document, ObjectState, ParsedDocument
-    from shared.domain.tenants import Tenancy
-    from shared.embedding.embedder import Embedder
-    from shared.ingestion.bucket import Bucket
     from shared.runtime.retrying import Deadline
-    from shared.runtime.settings import IngestionSettings
-    from shared.store.store import Store
 
-__all__ = ["Attempt", "Outcome", "Pipeline", "Result", "batched"]
+__all__ = ["Attempt", "Outcome", "Parse", "Pipeline", "Result", "batched"]
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
@@ -55,26 +51,6 @@ _IDS_AT_ONCE = 10_000
 _LEAST_SECONDS = 1.0
 # An object up to this size is loaded whole before its format is known: to ask for its first bytes costs as much.
 _SMALL_BYTES = 1 << 16
-
-
-Parse: TypeAlias = "Callable[[Path, str, parsing.Limits, Deadline], ParsedDocument]"
-
-
-class Pipeline(Struct, frozen=True):
-    """What a document passes through on its way into the index.
-
-    Attributes:
-        parse: reads a file; `parsing.parse_bounded`, or one that needs no process of its own.
-        owner: name of this process, for claims.
-    """
-
-    bucket: Bucket
-    embedder: Embedder
-    store: Store
-    settings: IngestionSettings
-    tenancy: Tenancy
-    parse: Parse
-    owner: str
 
 
 @dataclass
@@ -97,6 +73,7 @@ class Attempt:
     wanted: ChunkSet = field(default_factory=ChunkSet)
     records: Recorder = field(init=False)
     rows: RowMaker = field(init=False)
+    _equal: EqualContent = field(init=False)
     _claim: ClaimKeeper = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +81,7 @@ class Attempt:
         tenant = pipeline.tenancy.of(state.key.key, state.metadata)
         self.records = Recorder(state, self.previous, pipeline.owner, tenant)
         self.rows = RowMaker(state, tenant, self.records.generation)
+        self._equal = EqualContent(pipeline.store, state, tenant, pipeline.embedder.profile)
         self._claim = ClaimKeeper(
             pipeline.store.registry, state.key.document_id, pipeline.owner, self.deadline, yields=self.yields
         )
@@ -249,6 +227,9 @@ class Attempt:
         self.stage = "embedding"
         self.rows.check(chunks)
         self._claim.check()
+        chunks = self._reuse(chunks)
+        if not chunks:
+            return
         embedder = self.pipeline.embedder
         texts = [chunk.embedded_text for chunk in chunks]
         # Embedding ends early enough for its results to be written.
@@ -269,6 +250,16 @@ class Attempt:
             raise DocumentError("text_refused", message, stage="embedding", request_id=first.request_id)
         if embedded.failure:
             raise embedded.failure
+
+    def _reuse(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        """Write the chunks that a document of the same content holds, with its vectors; returns the others."""
+        if self.previous:  # a new version of a document is seldom another's content
+            return list(chunks)
+        vectors = self._equal.find_vectors(chunks, self.deadline)
+        kept = [self.rows.make(chunk, vectors[chunk.id]) for chunk in chunks if chunk.id in vectors]
+        if kept:
+            self.pipeline.store.chunks.write(kept, self.deadline)
+        return [chunk for chunk in chunks if chunk.id not in vectors]
 
     def _find_withdrawn(self) -> list[str]:
         """The chunks to remove so that exactly the version indexed before remains, or nothing."""

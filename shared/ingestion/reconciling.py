@@ -108,7 +108,8 @@ def _compare(pipeline: Pipeline, deadline: Deadline) -> tuple[Report, list[Objec
     own = {id_: key for id_, name in names.items() if bucket.owns(key := bucket.key(name))}
     orphaned = [key for id_, key in own.items() if id_ not in listed]
     report = Report(len(listed), _names(stale), _names(orphaned))
-    return report, [*orphaned, *stale], len(own)
+    # New ones first: a renamed object keeps its vectors while the index holds them under the previous name.
+    return report, [*stale, *orphaned], len(own)
 
 
 def _is_settled(record: Document | None, state: ObjectState, found: DocumentFingerprint | None, rule: str) -> bool:

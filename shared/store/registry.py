@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.domain.models import Document
+from shared.domain.models import Document, digest
 from shared.store.client import split
 from shared.store.expressions import all_of, among, equals, select_after, select_up_to
 from shared.store.schema import cut, cut_bytes
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _RECORDS_PER_WRITE = 200
 _IDS_PER_CALL = 500
+# Documents of equal content that are looked at: mostly there is one, the one that was renamed or copied.
+_MAX_EQUAL = 3
 # Up to so many keys are read and sorted for a page; of more, a part is chosen by a sample.
 _MAX_SORTED = 2_000
 # Texts of a record, which must fit into a JSON field of 65,536 bytes: a control character takes six of them.
@@ -99,6 +101,11 @@ class DocumentRegistry:
             rows += self._client.query(self.name, condition, ["record"], deadline)
         return list(map(_read_document, rows))
 
+    def find_content(self, content: str, tenant: str, deadline: Deadline) -> list[str]:
+        """Return the ids of a few documents of a tenant with a content that `identify_content` names, read Strong."""
+        condition = all_of(equals("content", content), equals("tenant", tenant))
+        return [row["id"] for row in self._client.query(self.name, condition, ["id"], deadline, limit=_MAX_EQUAL)]
+
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""
         rows = self._client.iterate(self.name, condition, ["id", "record"], deadline)
@@ -150,6 +157,11 @@ class DocumentRegistry:
         return upper, False
 
 
+def identify_content(etag: str, profile: str) -> str:
+    """A name for the content of an object as an embedding profile sees it; empty for what is no object."""
+    return digest(etag, profile) if etag else ""
+
+
 def _place(row: dict[str, Any]) -> tuple[str, str]:
     return row["key"], row["bucket"]
 
@@ -161,6 +173,7 @@ def _make_row(document: Document) -> dict[str, Any]:
         "key": cut(document.key, "key"),
         "state": document.state.value,
         "tenant": cut(document.tenant, "tenant"),
+        "content": identify_content(document.etag, document.model),
         "record": msgspec.to_builtins(_fit(document)),
         "unused": [0.0, 0.0],
     }

@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
 
 # Raised when the shape of the collections changes, so that old and new rows never mix.
-LAYOUT = 6
+LAYOUT = 7
 # Limits of fields, which a server counts in bytes.
 MAX_TEXT_BYTES = 65_535
 # The bucket name of registry records that only mark versions of records sent as events; no listing shows them.
@@ -28,6 +28,7 @@ MAX_BYTES = {
     "document_id": 32,
     "tenant": _TENANT_BYTES,
     "row_digest": 32,
+    "content": 32,
     "text": MAX_TEXT_BYTES,
     "context": 2_048,
     "words": MAX_TEXT_BYTES,
@@ -120,15 +121,23 @@ def describe_chunks(dimension: int, *, with_keywords: bool) -> CollectionSchema:
     return CollectionSchema(tuple(fields), indexes, ("words", "lexical"), _PARTITIONS)
 
 
-def describe_documents() -> CollectionSchema:
-    """Describe the collection of the document registry."""
+def describe_documents(*, with_keywords: bool) -> CollectionSchema:
+    """Describe the collection of the document registry.
+
+    Args:
+        with_keywords: whether the server has BM25 (2.5 or later), and with it indexes of texts for any filter.
+    """
     fields = (
         _text("id", is_primary=True),
-        *map(_text, ("bucket", "key", "state", "tenant")),
+        *map(_text, ("bucket", "key", "state", "tenant", "content")),
         FieldSchema("record", "JSON"),
         FieldSchema("unused", "FLOAT_VECTOR", dimension=2),  # Milvus requires a vector in every collection
     )
-    return CollectionSchema(fields, {"unused": {"index_type": "FLAT", "metric_type": "COSINE"}})
+    indexes = {
+        "unused": {"index_type": "FLAT", "metric_type": "COSINE"},
+        "content": {"index_type": "INVERTED" if with_keywords else "Trie"},
+    }
+    return CollectionSchema(fields, indexes)
 
 
 def explain_mismatch(alias: str, target: str, space: Space) -> str:

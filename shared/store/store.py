@@ -63,7 +63,7 @@ class Store:
         if self.check(deadline):
             return
         with_keywords = self.server_has_keywords(deadline)
-        self._client.create_collection(self.registry.name, describe_documents(), deadline)
+        self._client.create_collection(self.registry.name, describe_documents(with_keywords=with_keywords), deadline)
         schema = describe_chunks(self._space.dimension, with_keywords=with_keywords)
         self._client.create_collection(self.chunks.name, schema, deadline)
         try:

@@ -14,7 +14,9 @@ import pytest
 
 from shared.domain.errors import ConfigurationError, DocumentError, PlatformError, RequestError, TransientError
 from shared.domain.models import Document, DocumentState, Location, ObjectKey
+from shared.domain.tenants import Tenancy
 from shared.embedding.embedder import Embedder
+from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket, ChangedError
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
@@ -145,6 +147,50 @@ def test_an_edit_buys_only_what_changed_and_leaves_the_exact_set(world: World) -
     world.oss.put("a.txt", edited)
     world.converge("a.txt")
     assert world.places("a.txt") == places
+
+
+@pytest.mark.every_milvus
+def test_a_renamed_object_keeps_its_vectors_and_costs_no_embedding(world: World) -> None:
+    repeated = f"{ENGLISH}\n\n{ENGLISH}"
+    world.oss.put("old/guide.txt", repeated)
+    first = world.converge("old/guide.txt")
+    assert first.embedded == first.chunks > 1
+    world.oss.put("new/guide.txt", repeated)
+    world.oss.remove("old/guide.txt")
+    second = world.converge("new/guide.txt")
+    assert (second.outcome, second.chunks, second.embedded, second.usage.calls) == (Outcome.INDEXED, first.chunks, 0, 0)
+    assert world.converge("old/guide.txt").outcome is Outcome.REMOVED
+    positions = world.store.chunks.read_positions(world.key("new/guide.txt").document_id, soon())
+    vectors = world.store.chunks.read_vectors([id_ for id_, _ in positions], soon())
+    chunks, total = world.store.chunks.read_range(world.key("new/guide.txt").document_id, 0, first.chunks, "", soon())
+    assert total == len(vectors) == first.chunks
+    texts = [chunk.embedded_text for chunk in chunks]
+    own = world.embedder.embed(texts, world.embedder.make_parameters(TextType.DOCUMENT), soon()).complete()
+    for chunk, embedding in zip(chunks, own, strict=True):
+        assert vectors[chunk.id] == pytest.approx(embedding.dense, abs=1e-4)
+
+
+def test_a_reconcile_of_a_renamed_folder_embeds_nothing(world: World) -> None:
+    names = [f"{i}.txt" for i in range(6)]
+    settings = IngestionSettings(chunk_tokens=64, max_deleted_share=1)
+    ingestion = Ingestion(Bucket(world.oss.settings()), world.embedder, world.store, settings)
+    for name in names:
+        world.oss.put(f"old/{name}", f"{ENGLISH}\n\nThis is the end of {name}.")
+    ingestion.reconcile(soon())
+    (world.oss.folder / "old").rename(world.oss.folder / "new")
+    report = ingestion.reconcile(soon())
+    assert (len(report.stale), len(report.orphaned), report.usage.calls) == (6, 6, 0)
+    assert {document.key for document in world.store.registry.read_all("", soon())} == {f"new/{name}" for name in names}
+
+
+def test_another_tenants_document_of_the_same_content_is_embedded_again(world: World) -> None:
+    tenants = Ingestion(
+        Bucket(world.oss.settings()), world.embedder, world.store, IngestionSettings(chunk_tokens=64), Tenancy("prefix")
+    )
+    for tenant in ("one", "two"):
+        world.oss.put(f"{tenant}/guide.txt", ENGLISH)
+        result = tenants.converge(world.key(f"{tenant}/guide.txt"), soon())
+        assert result.embedded == result.chunks > 1
 
 
 @pytest.mark.every_milvus

@@ -1,0 +1,39 @@
+"""The parts that documents pass through on their way into the index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from shared import parsing
+    from shared.domain.models import ParsedDocument
+    from shared.domain.tenants import Tenancy
+    from shared.embedding.embedder import Embedder
+    from shared.ingestion.bucket import Bucket
+    from shared.runtime.retrying import Deadline
+    from shared.runtime.settings import IngestionSettings
+    from shared.store.store import Store
+
+Parse: TypeAlias = "Callable[[Path, str, parsing.Limits, Deadline], ParsedDocument]"
+
+
+class Pipeline(Struct, frozen=True):
+    """What a document passes through on its way into the index.
+
+    Attributes:
+        parse: reads a file; `parsing.parse_bounded`, or one that needs no process of its own.
+        owner: name of this process, for claims.
+    """
+
+    bucket: Bucket
+    embedder: Embedder
+    store: Store
+    settings: IngestionSettings
+    tenancy: Tenancy
+    parse: Parse
+    owner: str
