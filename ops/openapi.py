@@ -82,7 +82,7 @@ DOCUMENT: Final[Codes] = {404: ("document_not_found",)}
 # What every path and method can answer that is not in the description.
 ELSEWHERE: Final = (
     "not_found", "method_not_allowed", "http_<status>", "invalid_body", "unsupported_encoding", "link_too_long",
-    "request_too_slow", "asynchronous_call", "keys_unavailable",
+    "request_too_slow", "asynchronous_call", "keys_unavailable", "host_forbidden",
 )  # fmt: skip
 _EXAMPLE_BODY: Final = re.compile(r"^curl -s http://127\.0\.0\.1:8000(/\S*) -d '(\{.*?\})'", re.MULTILINE | re.DOTALL)
 _EXAMPLE_ANSWER: Final = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -94,12 +94,12 @@ _HIT = ("hits", "mode", "milliseconds")
 OPERATIONS: Final = (
     Operation(
         "post", "/embed", "embed", "embed", "Texts to vectors.", EmbedAnswer, EmbedRequest,
-        marks=("embeddings", "dimension"), errors=(GATE, JSON_BODY, TEXTS, VECTORS, DASHSCOPE, MEMORY),
+        marks=("embeddings", "dimension"), errors=(GATE, ORIGIN, JSON_BODY, TEXTS, VECTORS, DASHSCOPE, MEMORY),
     ),
     Operation(
         "post", "/v1/embeddings", "embed", "createEmbedding", "Texts to vectors, for OpenAI clients.",
         OpenAIAnswer, OpenAIRequest, marks=("object", "data", "usage"),
-        errors=(GATE, JSON_BODY, TEXTS, MODEL, TOKEN_IDS, DASHSCOPE, MEMORY),
+        errors=(GATE, ORIGIN, JSON_BODY, TEXTS, MODEL, TOKEN_IDS, DASHSCOPE, MEMORY),
     ),
     Operation(
         "get", "/v1/models", "embed", "listModels", "The model, for OpenAI clients.", OpenAIModels,
@@ -111,7 +111,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "post", "/search", "search", "search", "A question to chunks.", SearchResponse, SearchRequest,
-        marks=_HIT, errors=(JSON_BODY, *_SEARCHED),
+        marks=_HIT, errors=(ORIGIN, JSON_BODY, *_SEARCHED),
     ),
     Operation(
         "get", "/search", "search", "searchByLink", "The same as a link: `q` is the question, `filter` is JSON.",

@@ -155,7 +155,7 @@ class Folder:
         with self._lock:
             new: dict[str, Identity | None] = {k: found for k, found in now.items() if self._known.get(k) != found}
             gone = dict.fromkeys(k for k in self._known if k not in now and not self._layout.is_unreadable(k))
-        # New ones first: a renamed file is a new one whose content the index still holds under the previous name.
+        # New ones first: a renamed file is a new one with a content that the index still holds under the previous name.
         return new | gone
 
     def recover(self) -> None:
