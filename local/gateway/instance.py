@@ -221,7 +221,7 @@ class Instance:
                 checking.cancel()
             self._is_ready = False
             self.restarts += 1
-            how = self._cause or f"died ({_how(status)}){self._process.last_words()}"
+            how = self._cause or f"died ({self._explain(status)})"
             self._cause = ""
             self._report(f"{self.title} {how}; it is started again")
             failures = 0 if time.monotonic() - started > _STEADY_SECONDS else failures
@@ -245,6 +245,12 @@ class Instance:
             else:
                 return failures
 
+    def _explain(self, status: int) -> str:
+        """How it ended; who is killed has no last words, only an unrelated last line."""
+        if status < 0:
+            return f"signal {signal.Signals(-status).name}; see {self._log}"
+        return f"status {status}{self._process.last_words()}"
+
     def _report(self, sentence: str) -> None:
         self.last_error = sentence
         _log.warning("%s", sentence)
@@ -258,7 +264,3 @@ def _reason(body: bytes) -> str:
         return f"{error['message']} ({error['code']})"
     except (ValueError, KeyError, TypeError):
         return " ".join(body.decode("utf-8", "replace").split())[:300]
-
-
-def _how(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
