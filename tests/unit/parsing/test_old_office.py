@@ -331,6 +331,15 @@ def test_cells_merged_in_rich_text_are_repeated(tmp_path: Path) -> None:
     assert texts(path) == ["Region: East; Sum: 1", "Region: East; Sum: 2"]
 
 
+def test_a_row_of_one_merged_cell_is_plain_text(tmp_path: Path) -> None:
+    rows = [
+        rb"\trowd\clvmgf\cellx1000\cellx2000\intbl East\cell 1\cell\row",
+        rb"\trowd\clvmrg\cellx1000\cellx2000\intbl\cell\cell\row",
+    ]
+    found = texts(write(tmp_path, "a.rtf", b"{\\rtf1 " + b"".join(rows) + b"}"))
+    assert {type(text) for text in found} == {str}
+
+
 @pytest.mark.parametrize(
     "content",
     [
