@@ -331,10 +331,13 @@ def test_cells_merged_in_rich_text_are_repeated(tmp_path: Path) -> None:
     assert texts(path) == ["Region: East; Sum: 1", "Region: East; Sum: 2"]
 
 
-def test_a_row_of_one_merged_cell_is_plain_text(tmp_path: Path) -> None:
+def test_a_caption_in_a_merged_cell_is_plain_text(tmp_path: Path) -> None:
+    """Classes of text that mark merged cells must not reach the messages of the parser process."""
     rows = [
-        rb"\trowd\clvmgf\cellx1000\cellx2000\intbl East\cell 1\cell\row",
-        rb"\trowd\clvmrg\cellx1000\cellx2000\intbl\cell\cell\row",
+        rb"\trowd\cellx1000\cellx2000\cellx3000\intbl Name\cell Price\cell Note\cell\row",
+        rb"\trowd\clvmgf\cellx1000\cellx2000\cellx3000\intbl Tea\cell 3\cell a\cell\row",
+        rb"\trowd\clvmrg\cellx1000\clmgf\cellx2000\clmrg\cellx3000\intbl\cell over both\cell\cell\row",
+        rb"\trowd\cellx1000\cellx2000\cellx3000\intbl Milk\cell 4\cell b\cell\row",
     ]
     found = texts(write(tmp_path, "a.rtf", b"{\\rtf1 " + b"".join(rows) + b"}"))
     assert {type(text) for text in found} == {str}
