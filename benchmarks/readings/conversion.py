@@ -36,9 +36,9 @@ _TARGETS: Final = {
 }
 # LibreOffice cannot open books.
 _ONLY_WRITTEN: Final = frozenset({"epub"})
-_MOST_FILES = 20
-_SECONDS = 300
-_TARGET = 0.99
+_MOST_FILES: Final = 12
+_SECONDS: Final = 300
+_TARGET: Final = 0.99
 # What a flat presentation holds besides the text of its slides.
 _ASIDE: Final = frozenset({"draw:object", "draw:object-ole", "office:binary-data", "office:forms", "text:page-number"})
 _BREAKS: Final = frozenset({"text:p", "text:h", "text:tab", "text:line-break", "text:s", "tr", "td", "p", "br"})

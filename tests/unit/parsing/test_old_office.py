@@ -105,6 +105,12 @@ def test_containers_of_other_programs_are_refused_by_name(tmp_path: Path, stream
     assert caught.value.code == "unsupported_format"
 
 
+def test_powerpoint_95_is_refused_although_a_stream_has_the_name_of_its_successor(tmp_path: Path) -> None:
+    content = container_of({"PowerPoint Document": b"x", "Text_Content": b"x", "Header": b"x"})
+    with pytest.raises(DocumentError, match="PowerPoint 4 or 95"):
+        parse(write(tmp_path, "a.ppt", content), "a.ppt")
+
+
 # -- xls and xlsb -----------------------------------------------------------------------------------------------------
 
 
