@@ -1,7 +1,8 @@
 """How well documents are read, and how well what was read is found.
 
-Run as ``python -m benchmarks.reading``. Three parts, all generated from a seed: `extraction` reads documents
-of every format and compares words, order, cells and rows with what they hold, beside other readers; `retrieval` asks
+Run as ``python -m benchmarks.reading``. Four parts, all generated from a seed: `extraction` reads documents
+of every format and compares words, order, cells and rows with what they hold, beside other readers; `conversion` reads
+what LibreOffice makes of them in old and open formats; `retrieval` asks
 for an answer among similar documents; `normalisation` looks for words that are written differently. Peers are installed
 into environments of their own, once; nothing else needs the network.
 """
@@ -12,7 +13,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.readings import extraction, normalisation, retrieval, rivals
+from benchmarks.readings import conversion, extraction, normalisation, retrieval, rivals
 from benchmarks.readings.corpus import make_corpus
 from benchmarks.report import report
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 _EXTRACTION: Final = "extraction"
 _RETRIEVAL: Final = "retrieval"
 _NORMALISATION: Final = "normalisation"
-_PARTS: Final = (_EXTRACTION, _RETRIEVAL, _NORMALISATION)
+_CONVERSION: Final = "conversion"
+_PARTS: Final = (_EXTRACTION, _CONVERSION, _RETRIEVAL, _NORMALISATION)
 _NONE: Final = "none"
 
 
@@ -37,6 +39,8 @@ def main() -> int:
     if _EXTRACTION in options.parts:
         peers = [peer for peer in options.peers if peer != _NONE]
         figures += extraction.measure(list(make_corpus(options.seed)), peers)
+    if _CONVERSION in options.parts:
+        figures += conversion.measure(list(make_corpus(options.seed)))
     if _RETRIEVAL in options.parts:
         figures += retrieval.measure(options.seed)
     if _NORMALISATION in options.parts:

@@ -103,6 +103,8 @@ def recognize(path: Path, limits: Limits) -> str:
             raise refuse("broken_file", "The file is damaged: its container cannot be listed.") from None
     if "encryptedpackage" in names:
         raise refuse("encrypted", "The file is protected with a password; remove it and upload it again.")
+    if "text_content" in names and "pp97_dualstorage" not in names:
+        raise _foreign({"pp40"})  # the streams of PowerPoint 95, one of which has the name of its successor's
     if found := next((form for name, form in _FORMATS.items() if name in names), ""):
         return found
     raise _foreign(names)

@@ -43,7 +43,9 @@ class Row(Struct, frozen=True):
 
     def block(self, location: Location) -> Block:
         """The row as a block at ``location``, which lacks the columns only."""
-        return Block(self.text, replace(location, columns=self.columns), kind=BlockKind.ROW, keys=self.keys)
+        # A row of one merged cell is that cell, of a class that no message can hold.
+        text, keys = str(self.text), str(self.keys)
+        return Block(text, replace(location, columns=self.columns), kind=BlockKind.ROW, keys=keys)
 
 
 def render_rows(lines: Iterable[Line], layout: Layout | SideBySide | None) -> Iterator[Row]:

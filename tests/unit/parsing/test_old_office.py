@@ -105,6 +105,12 @@ def test_containers_of_other_programs_are_refused_by_name(tmp_path: Path, stream
     assert caught.value.code == "unsupported_format"
 
 
+def test_powerpoint_95_is_refused_although_a_stream_has_the_name_of_its_successor(tmp_path: Path) -> None:
+    content = container_of({"PowerPoint Document": b"x", "Text_Content": b"x", "Header": b"x"})
+    with pytest.raises(DocumentError, match="PowerPoint 4 or 95"):
+        parse(write(tmp_path, "a.ppt", content), "a.ppt")
+
+
 # -- xls and xlsb -----------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +335,18 @@ def test_cells_merged_in_rich_text_are_repeated(tmp_path: Path) -> None:
     ]
     path = write(tmp_path, "a.rtf", b"{\\rtf1 " + b"".join(rows) + b"}")
     assert texts(path) == ["Region: East; Sum: 1", "Region: East; Sum: 2"]
+
+
+def test_a_caption_in_a_merged_cell_is_plain_text(tmp_path: Path) -> None:
+    """Classes of text that mark merged cells must not reach the messages of the parser process."""
+    rows = [
+        rb"\trowd\cellx1000\cellx2000\cellx3000\intbl Name\cell Price\cell Note\cell\row",
+        rb"\trowd\clvmgf\cellx1000\cellx2000\cellx3000\intbl Tea\cell 3\cell a\cell\row",
+        rb"\trowd\clvmrg\cellx1000\clmgf\cellx2000\clmrg\cellx3000\intbl\cell over both\cell\cell\row",
+        rb"\trowd\cellx1000\cellx2000\cellx3000\intbl Milk\cell 4\cell b\cell\row",
+    ]
+    found = texts(write(tmp_path, "a.rtf", b"{\\rtf1 " + b"".join(rows) + b"}"))
+    assert {type(text) for text in found} == {str}
 
 
 @pytest.mark.parametrize(
