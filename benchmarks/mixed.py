@@ -18,7 +18,7 @@ from benchmarks.documents import questions
 from benchmarks.pipeline import fill
 from benchmarks.report import Figure, at_least, at_most, plain
 from benchmarks.search import Client
-from benchmarks.testbed import Testbed, testbed
+from benchmarks.testbed import MeasurementError, Testbed, testbed
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import MilvusSettings
@@ -70,6 +70,20 @@ def _fill(bed: Testbed) -> None:
     store = Store(MilvusSettings(uri=environ["MILVUS_URI"], timeout=60.0), Space(_MODEL.name, dimension))
     store.prepare(Deadline.after(_PREPARE_SECONDS))
     fill(store, questions(), _CHUNKS, dimension)
+    _wait_for_answers(bed)
+
+
+def _wait_for_answers(bed: Testbed) -> None:
+    """Wait until a search is answered: Milvus Lite is busy for some seconds after so many rows were written."""
+    ends = time.monotonic() + _PREPARE_SECONDS
+    while True:
+        try:
+            _ask(bed, 1 / _QUERIES_PER_SECOND)
+        except MeasurementError:
+            if time.monotonic() > ends:
+                raise
+        else:
+            return
 
 
 def _make_files(chunks: int) -> dict[str, bytes]:

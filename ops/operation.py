@@ -153,7 +153,7 @@ def _failure(status: int, codes: list[str], operation: Operation) -> dict[str, A
         "request_id": {"type": "string"},
     }
     required = list(fields)
-    if operation.path == "/v1/embeddings":
+    if operation.path.startswith("/v1/"):  # what OpenAI's clients expect of an error
         kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
         fields |= {"type": {"const": kind}, "param": {"type": "null"}}
         required = list(fields)

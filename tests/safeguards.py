@@ -76,6 +76,7 @@ class Safeguard:
 
 _ISOLATION = "tests/unit/parsing/test_isolation.py::"
 _OUTCOME = f"{_ISOLATION}test_each_end_of_a_parser_has_its_own_outcome"
+_RECORDS, _SEARCHING = "tests/unit/test_record_simulation.py::", "tests/integration/test_searching.py::"
 _HISTORIES, _SIMULATION = "tests/unit/test_histories.py::", "tests/unit/test_simulation.py::"
 _EMBEDDING, _STORE, _INGESTION = (
     "tests/integration/test_embedder.py::",
@@ -523,7 +524,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         "a parser process whose memory grew is replaced",
-        "what earlier files left behind makes a good file fail as too complex",
+        "what earlier files left in memory makes a good file fail as too complex",
         "shared/parsing/isolation.py",
         "is_spent=has_grown)",
         "is_spent=False)",
@@ -621,6 +622,70 @@ SAFEGUARDS = (
         "        self._budget.reserve(reserved)\n",
         "",
         (f"{_EMBEDDING}test_a_process_stops_before_it_overspends",),
+    ),
+    Safeguard(
+        "each version of a record has a row of its own",
+        "an older version overwrites a newer one that was written meanwhile",
+        "shared/records/versions.py",
+        "    return digest(document_id, str(version), profile)\n",
+        '    return digest(document_id, "0", profile)\n',
+        (f"{_RECORDS}test_a_newer_version_written_at_any_moment_of_an_older_one_counts",),
+    ),
+    Safeguard(
+        "a writer of records looks again",
+        "two versions stay, and the older one is found too",
+        "shared/records/batch.py",
+        "        while unsettled:\n",
+        "        while unsettled and not names:\n",
+        (f"{_RECORDS}test_a_newer_version_written_at_any_moment_of_an_older_one_counts",),
+    ),
+    Safeguard(
+        "a deletion of a record leaves a mark",
+        "an older version that comes late brings the record back",
+        "shared/records/batch.py",
+        "        self.store.registry.write(list(self.deletions.values()), self.deadline)\n",
+        "",
+        (f"{_RECORDS}test_an_older_version_written_at_any_moment_of_a_newer_one_does_not_count",),
+    ),
+    Safeguard(
+        "bulk work yields",
+        "queries and documents together exceed the quota, and queries are refused",
+        "shared/embedding/quota.py",
+        "            limiter.charge(reservation.tokens)\n",
+        "            pass\n",
+        ("tests/unit/test_quota.py::test_what_goes_first_is_charged_to_what_yields",),
+    ),
+    Safeguard(
+        "a query waits a few seconds for its vector",
+        "a DashScope that is silent keeps every query waiting for a minute",
+        "shared/embedding/embedder.py",
+        "min(self._settings.query_timeout, deadline.remaining())",
+        "deadline.remaining()",
+        (f"{_SEARCHING}test_without_dashscope_a_hybrid_search_answers_by_words_alone",),
+    ),
+    Safeguard(
+        "words answer without a vector",
+        "no query is answered while DashScope is down",
+        "shared/retrieval/searching.py",
+        "            if ranking.mode is not Mode.HYBRID:\n                raise\n            log.warning(",
+        "            if ranking.mode:\n                raise\n            log.warning(",
+        (f"{_SEARCHING}test_without_dashscope_a_hybrid_search_answers_by_words_alone",),
+    ),
+    Safeguard(
+        "parts of long texts are counted",
+        "one text of 30 MB takes 800 MB of memory",
+        "shared/embedding/pooling.py",
+        "            if len(parts) == max_parts:\n",
+        "            if not max_parts:\n",
+        ("tests/unit/test_pooling.py::test_a_text_of_more_parts_than_allowed_is_refused",),
+    ),
+    Safeguard(
+        "no local file is uploaded",
+        "a text that names a file on the instance is sent with that file",
+        "shared/embedding/dashscope.py",
+        "    OssUtils.upload = refuse\n",
+        "",
+        ("tests/integration/test_uploads.py::test_without_protection_the_upload_itself_is_refused",),
     ),
 )
 

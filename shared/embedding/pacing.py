@@ -5,7 +5,7 @@ Pure arithmetic on times that are given, so that many processes can be simulated
 At first the pace doubles each second until a call is refused. From then on it grows with each accepted call and with
 time, and the more the longer no call was refused, so that refusals stay rare whatever the number of processes and the
 size of calls: over ``n`` calls in ``t`` seconds by about ``growth * (n * n + t * t) / 2``, which makes up for one cut.
-A call that is refused cuts the pace, the deeper the more calls were refused of late.
+A call that is refused cuts the pace, the deeper the more calls were refused recently.
 """
 
 from __future__ import annotations

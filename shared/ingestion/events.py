@@ -1,7 +1,7 @@
 """Events in, what they are about out: the wire forms Function Compute delivers, known to no other file.
 
 OSS trigger            {"events": [record, ...]}, event names without "oss:"
-OSS by EventBridge     a CloudEvent whose "data" is one such record, alone or in a list (items may be JSON text)
+OSS by EventBridge     a CloudEvent with one such record as "data", alone or in a list (items may be JSON text)
 timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
 operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30}
                        {"action": "retry", "state"?, "code"?, "prefix"?, "id"?, "reread"?: true, "dry_run"?, "seconds"?}

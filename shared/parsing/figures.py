@@ -18,7 +18,8 @@ _YEAR = re.compile(r"(?:19|20)[0-9]{2}(?: ?年度?| ?г\.?)?")
 _DATE = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})(?:[-/.月]([0-9]{1,2}))?日?月?")
 # A date that is written in another order is followed by one that begins with the year.
 _IN_BRACKETS = re.compile(r"\(([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?\)$")
-_TIME = re.compile(r"[0-9]{1,2}[:：h][0-9]{2}(?:\s?[-–~至]\s?[0-9]{1,2}[:：h][0-9]{2})?")
+_CLOCK = r"[0-9]{1,2}[:：h][0-9]{2}(?::[0-9]{2})?(?: ?[AaPp][Mm])?"
+_TIME = re.compile(rf"{_CLOCK}(?:\s?[-–~至]\s?{_CLOCK})?")
 _WHOLE = re.compile(r"[0-9]{1,6}(?: ?[月日周号季天]|[月]份)?")
 _UNITS = _split(
     """
@@ -61,13 +62,18 @@ def is_date(text: str) -> bool:
     return _date(text) is not None
 
 
+def is_time(text: str) -> bool:
+    """Whether ``text`` is a time of day, or from one to another."""
+    return len(text) <= _LONGEST_FIGURE and _TIME.fullmatch(text) is not None
+
+
 def is_series(labels: list[str]) -> bool:
     """Whether figures are labels of a series (years, months, room numbers) and not measured values."""
     if len(labels) < 2:
         return False
     if all(map(is_year, labels)) or all(map(is_date, labels)):
         return len(set(labels)) == len(labels)
-    if all(_TIME.fullmatch(label) for label in labels):
+    if all(map(is_time, labels)):
         return len(set(labels)) == len(labels)
     if not all(_WHOLE.fullmatch(label) for label in labels):
         return False

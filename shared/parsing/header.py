@@ -120,12 +120,8 @@ def _spread(groups: list[str], labels: list[str]) -> list[str]:
 
 def _covers(header: Header, lines: Sequence[Line]) -> bool:
     """Whether most cells below stand under a label; the first column may have none."""
-    under = over = 0
-    for line in lines[header.end : header.end + ROWS_BELOW]:
-        if count_own_cells(line.cells) < 2:
-            continue
-        for place, cell in enumerate(line.cells):
-            if cell:
-                over += 1
-                under += place < len(header.labels) and (bool(header.labels[place]) or place == 0)
-    return over > 0 and under >= 0.8 * over
+    rows = [line.cells for line in lines[header.end : header.end + ROWS_BELOW] if count_own_cells(line.cells) >= 2]
+    cells = [place for row in rows for place, cell in enumerate(row) if cell]
+    under = sum(place < len(header.labels) and (bool(header.labels[place]) or place == 0) for place in cells)
+    # One row below may just as well be of a form that leaves a field empty.
+    return bool(cells) and under >= (0.6 if len(rows) > 1 else 0.8) * len(cells)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from shared.parsing.figures import is_date, is_figure, is_no_value, is_series, is_year
+from shared.parsing.figures import is_date, is_figure, is_no_value, is_series, is_time, is_year
 from shared.parsing.labels import is_label_form, is_label_word
 from shared.parsing.tableline import count_own_cells
 
@@ -84,11 +84,11 @@ def _figure_score(figures: list[int], labels: list[str], values: list[list[str]]
     if not has_words:
         return -2.0 * len(figures)
     if is_series(names):
-        kinds = all(map(is_year, names)), all(map(is_date, names))
-        alike = (kinds[0] and _most(map(is_year, below))) or (kinds[1] and _most(map(is_date, below)))
+        kinds = [is_kind for is_kind in (is_year, is_date, is_time) if all(map(is_kind, names))]
+        alike = any(_most(map(is_kind, below)) for is_kind in kinds)
         if share <= 0.2:
             return 1.5 * len(figures)
-        return -2.0 * len(figures) if alike else 2.0 * len(figures) if any(kinds) else 0.7 * len(figures)
+        return -2.0 * len(figures) if alike else 2.0 * len(figures) if kinds else 0.7 * len(figures)
     if len(names) == 1 and is_year(names[0]) and below and not _most(map(is_year, below)):
         return 0.5
     return -2.0 * len(figures)

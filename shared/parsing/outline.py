@@ -36,6 +36,3 @@ class Outline:
     def block(self, text: str, kind: BlockKind = BlockKind.TEXT) -> Block:
         """A block of the section now open."""
         return Block(text, self.location, kind=kind)
-
-    # The parsers of docx and pdf still call it so.
-    passage = block

@@ -23,6 +23,10 @@ _MARKER = re.compile(
     r"\A\s*(?:[-*+•●▪◦‣·–—]\s|\(?[0-9]{1,3}[.)、．]\s?(?![0-9])|[（(]?[一二三四五六七八九十百]{1,4}[、)）.]"
     r"|第[0-9一二三四五六七八九十百千]{1,6}[章节条篇部回]|\[|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ])"
 )
+_LOG_RECORD = re.compile(
+    r"\s{0,8}[\[(<]?(?:[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}|[0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"|[A-Z][a-z]{2} {1,2}[0-9]{1,2} [0-9]{2}:|(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\b)"
+)
 _INDENT = re.compile(r"\u3000|\t| {4}")
 _SENTENCE_END = re.compile(r"[。！？；!?…]+[”’」』）)]*|[.;][”’\"')]*(?=\s)|\n")
 _ENDS_SENTENCE = re.compile(r"[。！？；!?.;:：](?=\s{0,100}\Z)")
@@ -83,7 +87,7 @@ def unwrap(lines: Sequence[str]) -> list[str]:
             groups[-1].append(line)
         else:
             groups.append([line])
-        goes_on = wrapped and columns(line.rstrip()) >= _FILLED * full
+        goes_on = wrapped and columns(line.rstrip()) >= _FILLED * full and not _LOG_RECORD.match(line)
     return [joined for group in groups if (joined := join_all(group))]
 
 

@@ -1,4 +1,4 @@
-"""Which version of a record counts, whoever wrote it and in whatever order: the highest.
+"""Which version of a record counts, however many processes write it and in whatever order: the highest.
 
 Milvus has no conditional write, so a late writer can always overwrite what it has not seen. Therefore no version
 overwrites another: an upsert is a row of its own in the collection of chunks, and a deletion or a failure a mark of its

@@ -37,7 +37,7 @@ def read_origins(text: str) -> frozenset[str]:
 
 
 class Origins:
-    """The origins whose pages may call.
+    """The origins with pages that may call.
 
     Args:
         allowed: of a setting; ``*`` is every origin.

@@ -76,8 +76,15 @@ def call(function: Callable[[], Result], policy: RetryPolicy, deadline: Deadline
     """Call ``function`` until it succeeds, fails for good, or the bounds are reached.
 
     Raises:
-        PlatformError: whatever the last attempt raised.
+        PlatformError: whatever the last attempt raised; where it found no time left, what the one before it raised,
+            which is the cause.
     """
+    before: list[BaseException] = []
+
+    def remember(state: RetryCallState) -> None:
+        metrics.add(retries=1)
+        if state.outcome and (error := state.outcome.exception()):
+            before[:] = [error]
 
     def delay(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -90,8 +97,13 @@ def call(function: Callable[[], Result], policy: RetryPolicy, deadline: Deadline
         retry=retry_if_exception(lambda error: isinstance(error, TransientError) and error.soon),
         wait=delay,
         sleep=clock.sleep,
-        before_sleep=lambda _: metrics.add(retries=1),
+        before_sleep=remember,
         stop=lambda state: stop_after_attempt(policy.attempts)(state) or is_too_late(state),
         reraise=True,
     )
-    return retrying(function)
+    try:
+        return retrying(function)
+    except TransientError as error:
+        if error.code == "deadline_exceeded" and before:
+            raise before[0] from None
+        raise

@@ -217,7 +217,7 @@ def test_retry_after_is_honoured(dashscope: DashScope) -> None:
 
 def test_an_address_where_nobody_listens_names_the_settings() -> None:
     settings = DashScope(f"http://127.0.0.1:{processes.free_port()}/api/v1").settings()
-    embedded = embed(Embedder(settings), ["text"], seconds=2)
+    embedded = embed(Embedder(settings), ["text"], seconds=5)
     assert embedded.failure is not None
     assert "DASHSCOPE_NETWORK" in embedded.failure.message
 

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import shared
+from tests.growth import SMALL, grows_linearly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SMALL, LARGE = 10_000, 100_000
+# A pattern of quadratic time takes longer than this for a small text; nearly all take far less and need no more.
 ENOUGH_SECONDS = 0.02
-MOST_GROWTH = 12
-# Below this, the time says more about the machine than about the pattern.
-LEAST_SECONDS = 0.01
-TRIES = 3
 
 # What patterns repeat; each is tried alone, and after what patterns begin with.
 UNITS = [
@@ -149,24 +146,15 @@ def find_patterns() -> Iterator[tuple[str, re.Pattern[Any]]]:
 PATTERNS = {id(pattern): pytest.param(pattern, id=name) for name, pattern in find_patterns()}
 
 
-def measure(call: Callable[[Any], object], text: str | bytes) -> float:
-    began = time.process_time()
-    call(text)
-    return time.process_time() - began
-
-
-def grows_linearly(call: Callable[[Any], object], start: str, unit: str, *, as_bytes: bool) -> bool:
-    """Whether ten times the text takes at most twelve times as long, in the best of a few tries."""
-
+def is_linear(call: Callable[[Any], object], start: str, unit: str, *, as_bytes: bool) -> bool:
     def make(size: int) -> str | bytes:
         text = start + unit * (size // len(unit))
         return text.encode() if as_bytes else text
 
-    # A pattern of quadratic time takes longer than this; nearly all take far less and need no more.
-    if measure(call, make(SMALL)) < ENOUGH_SECONDS:
-        return True
-    least = {size: min(measure(call, make(size)) for _ in range(TRIES)) for size in (SMALL, LARGE)}
-    return least[LARGE] <= MOST_GROWTH * max(least[SMALL], LEAST_SECONDS)
+    text = make(SMALL)
+    began = time.process_time()
+    call(text)
+    return time.process_time() - began < ENOUGH_SECONDS or grows_linearly(call, make)
 
 
 def search_all(pattern: re.Pattern[Any]) -> Callable[[Any], object]:
@@ -178,9 +166,6 @@ def test_a_pattern_takes_linear_time(pattern: re.Pattern[Any]) -> None:
     as_bytes = isinstance(pattern.pattern, bytes)
     for call in (search_all(pattern), pattern.fullmatch):
         slow = [
-            (start, unit)
-            for start in STARTS
-            for unit in UNITS
-            if not grows_linearly(call, start, unit, as_bytes=as_bytes)
+            (start, unit) for start in STARTS for unit in UNITS if not is_linear(call, start, unit, as_bytes=as_bytes)
         ]
         assert not slow, (pattern.pattern, slow[:3])

@@ -25,13 +25,13 @@ def write(folder: Path, name: str, content: bytes | str) -> Path:
     return path
 
 
-def passages(path: Path, key: str = "", limits: Limits | None = None) -> list[tuple[str, Location]]:
+def read_blocks(path: Path, key: str = "", limits: Limits | None = None) -> list[tuple[str, Location]]:
     """Every block of the file as (text, location)."""
     return [(block.text, block.location) for block in parse(path, key or path.name, limits or Limits()).blocks]
 
 
 def texts(path: Path, key: str = "", limits: Limits | None = None) -> list[str]:
-    return [text for text, _ in passages(path, key, limits)]
+    return [text for text, _ in read_blocks(path, key, limits)]
 
 
 def saved(save: Callable[[io.BytesIO], object]) -> bytes:

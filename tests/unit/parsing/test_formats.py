@@ -13,7 +13,7 @@ import pytest
 
 from shared.domain.models import Location
 from shared.parsing import FORMATS, is_supported, parse
-from tests.unit.parsing.files import WORD, docx_of, passages, pdf_of, saved, texts, write
+from tests.unit.parsing.files import WORD, docx_of, pdf_of, read_blocks, saved, texts, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,9 +25,9 @@ def under(*headings: str) -> Location:
 
 class TestText:
     def test_hard_wrapped_english_is_joined_with_spaces_and_hyphens_close(self, tmp_path: Path) -> None:
-        text = "The platform reads a file and splits\nit into passages that can be under-\nstood alone.\n\nNext one.\n"
+        text = "The platform reads a file and splits\nit into chunks that can be under-\nstood alone.\n\nNext one.\n"
         assert texts(write(tmp_path, "a.txt", text)) == [
-            "The platform reads a file and splits it into passages that can be understood alone.",
+            "The platform reads a file and splits it into chunks that can be understood alone.",
             "Next one.",
         ]
 
@@ -82,7 +82,7 @@ run
 
 #nospace
 """
-    assert passages(write(tmp_path, "a.md", text)) == [
+    assert read_blocks(write(tmp_path, "a.md", text)) == [
         ("Front", under("Front")),
         ("Guide one", under("Guide one")),
         ("See the docs and code for more.", under("Guide one")),
@@ -111,7 +111,7 @@ HTML = """<!DOCTYPE html><html><head><meta charset="gb2312"><title>页面 题目
 
 def test_html_gives_headings_rows_and_items_without_scripts_and_navigation(tmp_path: Path) -> None:
     path = write(tmp_path, "a.html", HTML.encode("gb18030"))
-    assert passages(path) == [
+    assert read_blocks(path) == [
         ("第一章", under("第一章")),
         ("甲&乙<丙\n第二行", under("第一章")),
         ("one\n  two", under("第一章")),
@@ -146,7 +146,7 @@ def test_pdf_paragraphs_carry_their_page(tmp_path: Path) -> None:
     ]
     path = write(tmp_path, "a.pdf", pdf_of(pages, title="报告标题"))
     assert parse(path, "a.pdf").title == "报告标题"
-    assert passages(path) == [
+    assert read_blocks(path) == [
         ("年度报告", Location(page=1)),
         ("本公司在过去一年里完成了全部生产任务，并且在安全方面取得了明显的进步。", Location(page=1)),
         ("第二段另起一行，说明下一年的计划和目标任务", Location(page=1)),
@@ -171,7 +171,7 @@ def word_file() -> bytes:
 def test_docx_gives_headings_by_style_and_tables_row_by_row(tmp_path: Path) -> None:
     path = write(tmp_path, "a.docx", word_file())
     assert parse(path, "a.docx").title == "员工手册"
-    assert passages(path) == [
+    assert read_blocks(path) == [
         ("员工手册", under("员工手册")),
         ("第一段。", under("员工手册")),
         ("Leave", under("员工手册", "Leave")),
@@ -193,7 +193,7 @@ def test_pptx_gives_the_title_first_then_shapes_tables_and_notes(tmp_path: Path)
     first_page = Location(page=1, headings=("季度总结",))
     path = write(tmp_path, "a.pptx", saved(deck.save))
     assert parse(path, "a.pptx").title == "季度总结"
-    assert passages(path) == [
+    assert read_blocks(path) == [
         ("季度总结", first_page),
         ("收入增长\n成本下降", first_page),
         ("Speak slowly.", first_page),
@@ -212,7 +212,7 @@ def test_xlsx_rows_repeat_the_header_and_know_sheet_and_row(tmp_path: Path) -> N
     other.append([1, 2])
     other.append([3, 4])
     columns = ("名称", "数量", "单价", "日期", "有效")
-    assert passages(write(tmp_path, "a.xlsx", saved(book.save))) == [
+    assert read_blocks(write(tmp_path, "a.xlsx", saved(book.save))) == [
         ("2024 年库存", Location(sheet="库存", row=1)),
         (
             "名称: 螺丝; 数量: 20; 单价: 1.5; 日期: 2024-03-01; 有效: TRUE",
@@ -239,7 +239,7 @@ def test_xlsx_rows_repeat_the_header_and_know_sheet_and_row(tmp_path: Path) -> N
 def test_csv_records_repeat_the_header_whatever_delimits_them(
     tmp_path: Path, name: str, text: str, encoding: str
 ) -> None:
-    assert passages(write(tmp_path, name, text.encode(encoding))) == [
+    assert read_blocks(write(tmp_path, name, text.encode(encoding))) == [
         ("名称: 螺丝; 说明: 长, 硬", Location(row=2, columns=("名称", "说明"))),
         ("名称: Nut; 说明: two lines", Location(row=3, columns=("名称", "说明"))),
     ]
@@ -254,7 +254,7 @@ def test_json_lists_are_records_with_their_prose_first(tmp_path: Path) -> None:
         {"id": 7, "content": "正文", "title": "题", "tags": ["a", "b"], "meta": {"by": [{"name": "X"}]}},
         {"id": 8},
     ]
-    assert passages(write(tmp_path, "a.json", json.dumps(records))) == [
+    assert read_blocks(write(tmp_path, "a.json", json.dumps(records))) == [
         ("题\n正文\nid: 7\ntags: a, b\nmeta.by[1].name: X", Location(row=1)),
         ("id: 8", Location(row=2)),
     ]
@@ -262,7 +262,7 @@ def test_json_lists_are_records_with_their_prose_first(tmp_path: Path) -> None:
 
 def test_json_objects_are_read_field_by_field(tmp_path: Path) -> None:
     value = {"title": "T", "open": True, "items": [{"text": "one"}, {"text": "two"}], "size": {"w": 1, "h": None}}
-    assert passages(write(tmp_path, "a.json", json.dumps(value))) == [
+    assert read_blocks(write(tmp_path, "a.json", json.dumps(value))) == [
         ("T\nopen: true", Location()),
         ("one", Location(row=1, headings=("items",))),
         ("two", Location(row=2, headings=("items",))),
@@ -272,7 +272,7 @@ def test_json_objects_are_read_field_by_field(tmp_path: Path) -> None:
 
 def test_jsonl_records_are_numbered_by_line(tmp_path: Path) -> None:
     text = '{"question": "年假几天？", "answer": "十五天", "id": 1}\n\n{"text": "b"}\n'
-    assert passages(write(tmp_path, "a.jsonl", text.encode("gb18030"))) == [
+    assert read_blocks(write(tmp_path, "a.jsonl", text.encode("gb18030"))) == [
         ("年假几天？\n十五天\nid: 1", Location(row=1)),
         ("b", Location(row=3)),
     ]
@@ -321,7 +321,7 @@ def test_docx_reads_localised_and_inherited_styles_text_boxes_and_footnotes_once
     )
     notes = f"<w:footnotes {WORD}><w:footnote><w:p><w:r><w:t>脚注</w:t></w:r></w:p></w:footnote></w:footnotes>"
     parts = {"word/styles.xml": styles, "word/footnotes.xml": notes}
-    assert passages(write(tmp_path, "a.docx", docx_of(body, **parts))) == [
+    assert read_blocks(write(tmp_path, "a.docx", docx_of(body, **parts))) == [
         ("章", under("章")),
         ("节", under("章", "节")),
         ("框内", under("章", "节")),

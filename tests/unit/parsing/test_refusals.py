@@ -13,7 +13,7 @@ import pytest
 
 from shared.domain.errors import DocumentError
 from shared.parsing import Limits, parse
-from tests.unit.parsing.files import WORD, docx_of, passages, pdf_of, saved, texts, write, xlsx_of, zipped
+from tests.unit.parsing.files import WORD, docx_of, pdf_of, read_blocks, saved, texts, write, xlsx_of, zipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ FAR_CELLS = '<row r="1"><c r="A1"><v>1</v></c></row><row r="{row}"><c r="{cell}"
 def refused(path: Path, key: str = "", limits: Limits | None = None) -> str:
     """The code the document is refused with, at once or while it is read."""
     with pytest.raises(DocumentError) as caught:
-        passages(path, key, limits)
+        read_blocks(path, key, limits)
     assert caught.value.stage == "parsing"
     assert caught.value.message.endswith(".")
     return caught.value.code

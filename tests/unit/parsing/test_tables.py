@@ -27,6 +27,12 @@ def rows(text: str) -> list[str]:
         pytest.param("Room,201,202\nTeacher,Fox,Owl\nPupils,Ben,Kim", "Room: Pupils; 201: Ben; 202: Kim", id="numbers"),
         pytest.param("Day,08:00,09:00\nMon,Maths,Art\nTue,Bio,Music", "Day: Tue; 08:00: Bio; 09:00: Music", id="times"),
         pytest.param(
+            "Machine,8:00:00 AM,9:00:00 AM\nLathe,3,4\nMill,5,6",
+            "Machine: Mill; 8:00:00 AM: 5; 9:00:00 AM: 6",
+            id="times above numbers",
+        ),
+        pytest.param("Code,,Price\nA1,blue,5\nA2,red,6", "Code: A2; red; Price: 6", id="no label over a column"),
+        pytest.param(
             "Name,Note,Note\nJo,tea,new\nAda,milk,old",
             "Name: Ada; Note: milk; Note: old",
             id="a label that occurs twice",

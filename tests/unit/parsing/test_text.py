@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.models import BlockKind
 from shared.parsing import Limits, parse
-from tests.unit.parsing.files import passages, texts, write
+from tests.unit.parsing.files import read_blocks, texts, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +70,19 @@ def test_a_question_and_its_answer_are_one_block(tmp_path: Path, joint: str, ask
     assert [(block.text, block.kind) for block in found] == [(f"{asked}\n{answered}", BlockKind.ROW)] * 2
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        "2026-05-08 10:00:01 FATAL the disk of this machine is full",
+        "[10:00:01] the disk of this machine is full and was locked",
+        "May  8 10:00:01 host kernel: the disk of this machine is full",
+        "ERROR the disk of this machine is full and therefore locked",
+    ],
+)
+def test_no_line_runs_on_from_a_record_of_a_log(tmp_path: Path, record: str) -> None:
+    assert texts(write(tmp_path, "a.log", f"{record}\nDone\n")) == [f"{record}\nDone"]
+
+
 def test_items_are_blocks_of_their_own(tmp_path: Path) -> None:
     found = list(parse(write(tmp_path, "a.txt", "Needed:\n- gloves\n- a rope\n"), "a.txt", Limits()).blocks)
     assert [(block.text, block.kind) for block in found][1:] == [
@@ -79,6 +92,6 @@ def test_items_are_blocks_of_their_own(tmp_path: Path) -> None:
 
 
 def test_form_feeds_are_page_breaks(tmp_path: Path) -> None:
-    found = passages(write(tmp_path, "a.txt", "one\ntwo\n\x0cthree\n\x0c"))
+    found = read_blocks(write(tmp_path, "a.txt", "one\ntwo\n\x0cthree\n\x0c"))
     assert [(text, location.page) for text, location in found] == [("one\ntwo", 1), ("three", 2)]
-    assert passages(write(tmp_path, "b.txt", "one\n\x0c"))[0][1].page is None
+    assert read_blocks(write(tmp_path, "b.txt", "one\n\x0c"))[0][1].page is None
