@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from shared.language.normalizing import normalize
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.domain.models import SearchHit
 
 # Characters at the beginning that two texts must share before they are compared as a whole.
-_LOOKED_AT, _BEGINNING = 80, 20
+_LOOKED_AT, _BEGINNING = 60, 20
 
 
 class DistinctHits(Struct, frozen=True):
@@ -30,7 +28,7 @@ class DistinctHits(Struct, frozen=True):
 
 
 def collapse_duplicates(ranked: Sequence[SearchHit]) -> DistinctHits:
-    """Keep the best of the hits with the same text, whatever its case, spaces and forms of characters.
+    """Keep the best of the hits with the same text, whatever its case and spaces.
 
     Hits that were read in brief have no text and stay.
     """
@@ -53,4 +51,4 @@ def collapse_duplicates(ranked: Sequence[SearchHit]) -> DistinctHits:
 
 
 def _reduce(text: str) -> str:
-    return "".join(normalize(text).split()).casefold()
+    return "".join(text.split()).casefold()
