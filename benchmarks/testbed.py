@@ -62,7 +62,8 @@ class Testbed:
         Raises:
             MeasurementError: none was indexed, or nothing moves any more.
         """
-        dropped = 0
+        ingest = self.function("ingest")
+        dropped = int(ingest["delivered"]) + int(ingest["failed"])
         for start in range(0, len(files), under_way):
             some = dict(islice(files.items(), start, start + under_way))
             self.drop(some)

@@ -199,7 +199,8 @@ def _render_hits(found: dict[str, Any]) -> str:
 def _render_hit(hit: dict[str, Any]) -> str:
     about, place = hit["document"], hit["location"]
     named = [f"{name} {place[name]}" for name in ("page", "sheet", "row") if place[name]]
-    where = ", ".join([about["key"], *named, *place["headings"]])
+    copies = [f"also in {other['document']['key']}" for other in hit["duplicates"]]
+    where = ", ".join([about["key"], *named, *place["headings"], *copies])
     return f"[{about['title']} ({where}); document {about['id']}]\n{hit['text']}"
 
 

@@ -19,7 +19,7 @@ from shared.runtime.request import drop_nulls
 from shared.store.registry import Place
 
 if TYPE_CHECKING:
-    from shared.domain.models import Chunk
+    from shared.domain.models import Chunk, SearchHit
     from shared.retrieval.result import ResultGroup, ResultItem, SearchResult
 
 MAX_CHUNKS = 500
@@ -180,6 +180,14 @@ class EvidenceItem(TypedDict):
     ]
 
 
+class DuplicateItem(TypedDict):
+    """Another chunk with the same text."""
+
+    id: str
+    document: DocumentItem
+    location: LocationItem
+
+
 class HitItem(ChunkItem):
     """A chunk that answers the question."""
 
@@ -193,6 +201,9 @@ class HitItem(ChunkItem):
     scores: ScoresItem
     highlights: Annotated[list[tuple[int, int]], Meta(description="[start, end] in characters of the text.")]
     snippet: SnippetItem
+    duplicates: Annotated[
+        list[DuplicateItem], Meta(description="Where else the same text is, among the best hits; shown once only.")
+    ]
     evidence: NotRequired[Annotated[EvidenceItem, Meta(description="Where explain was set, for the best hits.")]]
     document: DocumentItem
     context: NotRequired[ContextItem]
@@ -326,14 +337,10 @@ def _hit(answer: ResultItem) -> HitItem:
         "text": hit.text,
         "highlights": answer.highlights,
         "snippet": {"text": answer.snippet.text, "start": answer.snippet.start, "end": answer.snippet.end},
-        "document": {
-            "id": hit.document_id,
-            "bucket": hit.bucket,
-            "key": hit.key,
-            "title": hit.title,
-            "metadata": hit.metadata,
-            "tenant": hit.tenant,
-        },
+        "duplicates": [
+            {"id": other.id, "document": _document(other), "location": _location(other)} for other in answer.duplicates
+        ],
+        "document": _document(hit),
         "location": _location(hit),
     }
     if answer.evidence:
@@ -348,6 +355,17 @@ def _hit(answer: ResultItem) -> HitItem:
         before, after = answer.context.before, answer.context.after
         shown["context"] = {"before": list(map(_excerpt, before)), "after": list(map(_excerpt, after))}
     return shown
+
+
+def _document(hit: SearchHit) -> DocumentItem:
+    return {
+        "id": hit.document_id,
+        "bucket": hit.bucket,
+        "key": hit.key,
+        "title": hit.title,
+        "metadata": hit.metadata,
+        "tenant": hit.tenant,
+    }
 
 
 def _excerpt(excerpt: Chunk) -> ChunkItem:

@@ -86,7 +86,8 @@ def weigh_coverage(tokens: Sequence[str], hits: Sequence[SearchHit]) -> CoveredH
     scored.sort(key=lambda pair: (-pair[0].score, pair[0].id))
     coverage = max(line for _, line in scored[:_BEST_HITS])
     weights = _drop_fillers(weights)
-    shares = {hit.id: _share(tokens, match, weights) for hit, match in zip(hits, matches, strict=True)}
+    pairs, total = _find_pairs(tokens), sum(weights.values())
+    shares = {hit.id: _share(match, pairs, weights, total) for hit, match in zip(hits, matches, strict=True)}
     return CoveredHits(tuple(hit for hit, _ in scored), coverage, shares, weights)
 
 
@@ -103,27 +104,45 @@ def _drop_fillers(weights: Mapping[str, float]) -> dict[str, float]:
     return {token: 0.0 if token in _FILLERS else weight for token, weight in weights.items()}
 
 
-def _share(tokens: Sequence[str], match: _Match, weights: Mapping[str, float]) -> Shares:
+class _Pair(Struct, frozen=True):
+    """A pair of characters in a query, and the pairs that overlap it there; empty where there are none."""
+
+    token: str
+    before: str
+    after: str
+
+
+def _find_pairs(tokens: Sequence[str]) -> list[_Pair]:
+    found = []
+    for place, token in enumerate(tokens):
+        if is_pair(token):
+            before = tokens[place - 1] if place else ""
+            after = tokens[place + 1] if place + 1 < len(tokens) else ""
+            found.append(
+                _Pair(
+                    token,
+                    before if is_pair(before) and before[1] == token[0] else "",
+                    after if is_pair(after) and after[0] == token[1] else "",
+                )
+            )
+    return found
+
+
+def _share(match: _Match, pairs: Sequence[_Pair], weights: Mapping[str, float], total: float) -> Shares:
     held = match.context.union(*match.lines)
-    line = match.context | max(match.lines, key=lambda some: _sum(some, weights), default=frozenset())
-    total = sum(weights.values())
-    whole = _sum_overlapping(tokens, held, weights) / total
-    return Shares(whole, whole if line == held else _sum_overlapping(tokens, line, weights) / total)
+    whole = _sum_overlapping(held, pairs, weights) / total
+    if len(match.lines) < 2:  # the context and one line are the whole
+        return Shares(whole, whole)
+    line = match.context | max(match.lines, key=lambda some: _sum(some, weights))
+    return Shares(whole, whole if line == held else _sum_overlapping(line, pairs, weights) / total)
 
 
-def _sum_overlapping(tokens: Sequence[str], held: frozenset[str], weights: Mapping[str, float]) -> float:
-    missing = (place for place, token in enumerate(tokens) if token not in held and is_pair(token))
-    return _sum(held, weights) + sum(weights[tokens[place]] * _overlap(tokens, place, held) for place in missing)
-
-
-def _overlap(tokens: Sequence[str], place: int, held: frozenset[str]) -> float:
-    """How much of a missing pair of characters is covered by the pairs before and after it that are there."""
-    token = tokens[place]
-    before = tokens[place - 1] if place else ""
-    after = tokens[place + 1] if place + 1 < len(tokens) else ""
-    is_begun = before in held and is_pair(before) and before[1] == token[0]
-    is_ended = after in held and is_pair(after) and after[0] == token[1]
-    return (is_begun + is_ended) / 2
+def _sum_overlapping(held: frozenset[str], pairs: Sequence[_Pair], weights: Mapping[str, float]) -> float:
+    total = sum([weights[token] for token in held])
+    for pair in pairs:
+        if pair.token not in held:
+            total += weights[pair.token] * ((pair.before in held) + (pair.after in held)) / 2
+    return total
 
 
 def _match(tokens: Sequence[str], words: str) -> _Match:

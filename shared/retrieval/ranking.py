@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from shared.domain.models import SearchHit, Usage
 from shared.retrieval.calibration import BUILT_IN, Calibration
 from shared.retrieval.coverage import CoveredHits, weigh_coverage
+from shared.retrieval.duplicates import collapse_duplicates
 from shared.retrieval.fusion import DEPTH, fuse_covered, rank_covered
 from shared.retrieval.query import Mode, SearchQuery
 from shared.retrieval.result import SearchWarning, group_hits
@@ -40,6 +41,7 @@ class Ranking(Struct):
         calibration: makes scores of evidence.
         covered: the best hits by words, weighted by coverage; ``None`` until they are needed.
         evidence: what speaks for each of the best hits, by id.
+        duplicates: further hits with the same text, by the id of the one that is ranked.
         best_score: calibrated score of the best hit, without a reranker.
     """
 
@@ -59,11 +61,13 @@ class Ranking(Struct):
     calibration: Calibration = BUILT_IN
     covered: CoveredHits | None = None
     evidence: Mapping[str, Evidence] = {}
+    duplicates: Mapping[str, tuple[SearchHit, ...]] = {}
     best_score: float = 0.0
 
     def rank(self) -> list[SearchHit]:
         """Return all that was found so far, best first, with calibrated scores; reranked hits have the reranker's."""
-        ranked = self._order()
+        distinct = collapse_duplicates(self._order())
+        ranked, self.duplicates = distinct.hits, distinct.duplicates
         evidence = self._weigh_evidence(ranked)
         self.evidence = {hit.id: found for hit, found in zip(ranked, evidence, strict=False)}
         scored = score_hits(ranked, evidence, self.calibration)

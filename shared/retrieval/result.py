@@ -43,6 +43,7 @@ class ResultItem(Struct, frozen=True):
     Attributes:
         highlights: stretches of its text, as offsets in characters: start and exclusive end.
         snippet: the part of its text that answers best.
+        duplicates: further hits with the same text, which have no place of their own.
         evidence: what speaks for it, if that was asked for and it is one of the best.
     """
 
@@ -50,6 +51,7 @@ class ResultItem(Struct, frozen=True):
     scores: Scores
     highlights: list[tuple[int, int]]
     snippet: Snippet
+    duplicates: tuple[SearchHit, ...] = ()
     evidence: Evidence | None = None
     context: Context | None = None
 

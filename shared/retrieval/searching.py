@@ -225,9 +225,9 @@ class Retrieval:
             scores = Scores(cosines.get(hit.id), weights.get(hit.id), ranking.relevance.get(hit.id))
             highlights = highlighter.find(hit.text)
             snippet = snipper.cut(hit.text, highlights, has_rows=bool(hit.location.columns))
-            return ResultItem(
-                hit, scores, highlights, snippet, ranking.evidence.get(hit.id) if ranking.query.explain else None
-            )
+            duplicates = ranking.duplicates.get(hit.id, ())
+            evidence = ranking.evidence.get(hit.id) if ranking.query.explain else None
+            return ResultItem(hit, scores, highlights, snippet, duplicates, evidence)
 
         with ranking.stopwatch.lap("highlights"):
             groups = tuple(ResultGroup(tuple(map(make_item, hits))) for hits in page)

@@ -37,6 +37,8 @@ _UNKNOWN_WEIGHT = 0.1
 _SHARE_BEFORE, _SNAP = 0.2, 0.6
 # A word at the border of a snippet that is not cut, and marks of a text that are looked at.
 _WORD_CHARACTERS, _MOST_MARKS = 20, 200
+# Characters that tell the script of a text: its beginning may be a title in another one.
+_SCRIPT_CHARACTERS = 400
 
 
 class Snippet(Struct, frozen=True):
@@ -80,7 +82,7 @@ class Snipper:
             highlights: the stretches that match the query, in order.
             has_rows: whether lines are rows of a table, each with the labels of its cells, and stay whole.
         """
-        limit = _DENSE_CHARACTERS if is_dense(text) else _CHARACTERS
+        limit = _DENSE_CHARACTERS if is_dense(text, _SCRIPT_CHARACTERS) else _CHARACTERS
         if len(text) <= limit:
             return Snippet(text, 0, len(text))
         marks = _lower_common([self._weigh(text, *stretch) for stretch in highlights[:_MOST_MARKS]])

@@ -14,6 +14,7 @@ from shared.domain.models import Location, SearchHit
 from shared.language.analysis import analyze, analyze_query
 from shared.retrieval.calibration import BUILT_IN, Weights, read_calibration
 from shared.retrieval.coverage import CoveredHits, weigh_coverage
+from shared.retrieval.duplicates import collapse_duplicates
 from shared.retrieval.fusion import fuse
 from shared.retrieval.scoring import Comparison, Evidence, score_hits, weigh_evidence
 
@@ -161,3 +162,17 @@ def test_auroc_counts_ties_half() -> None:
     assert compute_auroc([0.9, 0.8, 0.1], [True, True, False]) == 1
     assert compute_auroc([0.5, 0.5], [True, False]) == 0.5
     assert compute_auroc([0.1, 0.9], [True, False]) == 0
+
+
+def test_hits_with_the_same_text_are_shown_once_with_the_others_listed() -> None:
+    texts = ["Wear a helmet.", "wear  a HELMET.", "Wear a helmet. ", "Wear a helmet on site.", "", ""]
+    hits = [make_hit(f"h{i}", text, 1 - i / 10) for i, text in enumerate(texts)]
+    found = collapse_duplicates(hits)
+    assert [hit.id for hit in found.hits] == ["h0", "h3", "h4", "h5"]
+    assert {id_: [hit.id for hit in others] for id_, others in found.duplicates.items()} == {"h0": ["h1", "h2"]}
+
+
+def test_hits_with_texts_of_their_own_have_no_duplicates() -> None:
+    hits = [make_hit(f"h{i}", f"The same beginning of each of the texts, then {i}", 1.0) for i in range(9)]
+    assert collapse_duplicates(hits).hits == hits
+    assert collapse_duplicates([]).duplicates == {}

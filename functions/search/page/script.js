@@ -298,7 +298,7 @@ function scored(hit) {
 function chunk(hit, about) {
   const text = render(hit, "clamped");
   const [score, sides] = scored(hit);
-  const card = make("article", hit.score < WEAK ? "chunk weak" : "chunk", make("div", "place", where(places(hit.location)), score), sides, text);
+  const card = make("article", hit.score < WEAK ? "chunk weak" : "chunk", make("div", "place", where(places(hit.location)), score), sides, text, copies(hit));
   card.tabIndex = 0;
   card.dataset.id = hit.id;
   card.setAttribute("aria-label", [about.title || about.key, ...places(hit.location)].join(", "));
@@ -370,6 +370,11 @@ function markPart(text, offset, marks) {
     at = to;
   }
   return [...parts, text.slice(at)];
+}
+// The other documents that hold the same text.
+function copies(hit) {
+  const keys = [...new Set((hit.duplicates || []).map(({ document: other }) => other.key))];
+  return keys.length ? where([say.alsoIn(keys.join(", "))]) : "";
 }
 function excerpt(neighbour, name) {
   const element = make("div", "around", where([name, ...places(neighbour.location)]), render(neighbour, ""));
