@@ -192,7 +192,7 @@ class Application:
     def _check_page(self) -> None:
         """Refuse web pages of other sites, which reach a function on a private machine through its user's browser."""
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin", "")
-        if request.method not in _SAFE_METHODS:
+        if request.url_rule is not None and request.method not in _SAFE_METHODS:
             self.check_origin(origin, host)
         if not self.origins.is_own_host(host):
             message = "Without API keys only an address, localhost and DOMAIN are answered: set DOMAIN to this name."
