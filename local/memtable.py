@@ -1,8 +1,8 @@
 """Fast reads of the rows that Milvus Lite has not flushed yet.
 
-For every query Lite turns each such row and vector into Python objects, and takes the rows out of as many pieces as there
-were writes: after a few hundred writes that is nine tenths of the time of a read. Here the pieces are joined once, and
-only new ones are added.
+For every query Lite turns each such row and vector into Python objects, and takes the rows out of as many pieces as
+there were writes: after a few hundred writes that is nine tenths of the time of a read. Here the pieces are joined
+once, and only new ones are added.
 """
 
 from __future__ import annotations
