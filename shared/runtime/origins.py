@@ -82,7 +82,7 @@ class Origins:
         Raises:
             RequestError: ``origin_forbidden``, ``host_forbidden`` (403).
         """
-        if request.method not in _SAFE_METHODS:
+        if request.url_rule is not None and request.method not in _SAFE_METHODS:
             self.check_origin()
         if not self.is_own_host(request.headers.get("Host", "")):
             message = "Without API keys only an address, localhost and DOMAIN are answered: set DOMAIN to this name."

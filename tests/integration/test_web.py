@@ -427,3 +427,24 @@ def test_certificates_of_the_environment_are_trusted(monkeypatch: pytest.MonkeyP
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.setenv(name, f"/etc/{name}.pem")
         assert bounded_session("https://example.com", 1).verify == f"/etc/{name}.pem"
+
+
+@pytest.mark.parametrize(
+    ("keys", "host", "origin", "expected"),
+    [
+        ((), "evil.example", "", "host_forbidden"),
+        ((), "10.0.0.8:9000", "http://evil.example", "origin_forbidden"),
+        ((), "10.0.0.8:9000", "null", "origin_forbidden"),
+        ((), "10.0.0.8:9000", "http://10.0.0.8:9000", ""),
+        ((), "localhost", "", ""),
+        (("secret",), "evil.example", "http://evil.example", ""),
+    ],
+)
+def test_without_keys_pages_of_other_sites_are_refused(
+    keys: tuple[str, ...], host: str, origin: str, expected: str
+) -> None:
+    application = Application("test", authenticator=Authenticator(keys), prepare=lambda _: None)
+    application.flask.post("/data")(data)
+    headers = {"Host": host, **({"Origin": origin} if origin else {}), **({"x-api-key": "secret"} if keys else {})}
+    answered = application.flask.test_client().post("/data", headers=headers)
+    assert (answered.get_json().get("error") or {}).get("code", "") == expected

@@ -36,5 +36,5 @@ def test_the_tests_that_the_list_of_faults_names_are_there() -> None:
 
 def _tests() -> Iterator[tuple[Path, str]]:
     for file in ROOT.glob("tests/**/test_*.py"):
-        for name in re.findall(r"^def (test_\w+)", file.read_text("utf-8"), re.MULTILINE):
+        for name in re.findall(r"^(?:    )?def (test_\w+)", file.read_text("utf-8"), re.MULTILINE):
             yield file, name
