@@ -2,7 +2,7 @@
 
 A hit's score is the logistic function of a weighted sum of its evidence. There are four sets of weights, because not
 every search compares both words and vectors. `ops calibrate` fits them to judged queries; those built in were fitted to
-public sets of questions, English and Chinese, half of whose documents were left out.
+public sets of questions, English and Chinese, while half of the documents were left out.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _FOREIGN_COVERAGE = 0.1
 _FOREIGN_WORDS = 3
 # A chunk that covers so much of the query is in its language, whatever its letters look like.
 _OWN_COVERAGE = 0.5
-# Hits whose coverage counts for that.
+# Best hits that are looked at for that.
 _COMPARED_HITS = 5
 _NO_SHARES = Shares()
 
