@@ -137,13 +137,9 @@ class Codes:
         if name in parameters:
             self._makers.setdefault(function.name, Maker(parameters.index(name), statuses))
         for node in ast.walk(function):
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name and not _names(node.value, name):
+            is_own = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+            if is_own and not any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node.value)):
                 self._take(node.value, call, statuses)
-
-
-def _names(value: ast.expr, name: str) -> bool:
-    """Whether a value is made of what the name holds already."""
-    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(value))
 
 
 @cache

@@ -73,7 +73,7 @@ def render(
     shown = [f"{name}: {value}" for name in FIELDS if (value := _shorten(letter.fields.get(name, "")))]
     if shown:
         yield Block("\n".join(shown), Location(headings=path), kind=BlockKind.ROW)
-    for block in _body(letter, limits, warnings):
+    for block in _read_body(letter, limits, warnings):
         yield replace(block, location=replace(block.location, headings=(*path, *block.location.headings)))
     for attachment in letter.attachments:
         if attachment.message is not None:
@@ -82,7 +82,7 @@ def render(
             yield from parts.read([attachment.content], attachment.name, path)
 
 
-def _body(letter: Letter, limits: Limits, warnings: list[str]) -> Iterator[Block]:
+def _read_body(letter: Letter, limits: Limits, warnings: list[str]) -> Iterator[Block]:
     """The page, as it is what people see; the text where there is none or it holds nothing."""
     is_empty = True
     for block in html.read(letter.page, limits, Outline(), warnings) if letter.page.strip() else iter(letter.blocks):
