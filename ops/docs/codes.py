@@ -137,8 +137,7 @@ class Codes:
         if name in parameters:
             self._makers.setdefault(function.name, Maker(parameters.index(name), statuses))
         for node in ast.walk(function):
-            is_own = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
-            if is_own and not any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node.value)):
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
                 self._take(node.value, call, statuses)
 
 
