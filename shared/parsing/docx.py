@@ -5,15 +5,14 @@ Element names are those of ECMA-376 part 1, section 17: https://ecma-internation
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING
 
 from shared.domain.models import ParsedDocument, digest
 from shared.parsing.archive import Archive
+from shared.parsing.docx_parts import Parts
 from shared.parsing.inclusion import Inclusion
 from shared.parsing.numbering import Numbering
 from shared.parsing.outline import Outline
-from shared.parsing.package import find_main_part
 from shared.parsing.story import Context, Story
 from shared.parsing.styles import ELEMENTS, Styles, remove_table_styles
 
@@ -52,7 +51,7 @@ def parse_embedded(
 
 def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -> Iterator[Block]:
     with archive:
-        parts = _Parts(archive)
+        parts = Parts(archive)
         styles = Styles(archive.events(parts.named("styles"), ELEMENTS, remove_table_styles))
         context = Context(
             archive=archive,
@@ -82,20 +81,3 @@ def _margins(context: Context, parts: list[str]) -> Iterator[Block]:
             if key not in seen:
                 seen.add(key)
                 yield block
-
-
-class _Parts:
-    """The parts of a document, by what they are to it."""
-
-    def __init__(self, archive: Archive) -> None:
-        self.main = find_main_part(archive)
-        self.relations = archive.relations(self.main)
-
-    def named(self, kind: str) -> str:
-        """The one part of a kind; where no relation names it, that of its usual name beside the main part."""
-        usual = posixpath.join(posixpath.dirname(self.main), f"{kind}.xml")
-        return next(iter(self.all(kind)), usual)
-
-    def all(self, kind: str) -> list[str]:
-        """All parts of a kind, each once, in the order of the relations."""
-        return list(dict.fromkeys(target for own, target in self.relations.values() if own == kind))

@@ -1,0 +1,28 @@
+"""The parts of a Word document (OOXML): its main part, headers, footers, notes, styles."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from shared.parsing.package import find_main_part
+
+if TYPE_CHECKING:
+    from shared.parsing.archive import Archive
+
+
+class Parts:
+    """The parts of a document, by what they are to it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.main = find_main_part(archive)
+        self.relations = archive.relations(self.main)
+
+    def named(self, kind: str) -> str:
+        """The one part of a kind; where no relation names it, that of its usual name beside the main part."""
+        usual = posixpath.join(posixpath.dirname(self.main), f"{kind}.xml")
+        return next(iter(self.all(kind)), usual)
+
+    def all(self, kind: str) -> list[str]:
+        """All parts of a kind, each once, in the order of the relations."""
+        return list(dict.fromkeys(target for own, target in self.relations.values() if own == kind))
