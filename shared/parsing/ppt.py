@@ -14,7 +14,8 @@ from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.container import open_container, read_stream
 from shared.parsing.doc_file import read_number
 from shared.parsing.ppt_file import Deck, Record, read_records
-from shared.parsing.ppt_shapes import TITLES, Shape, read_shapes, read_texts
+from shared.parsing.ppt_shapes import Shape, read_shapes
+from shared.parsing.ppt_texts import TITLES, read_texts
 from shared.parsing.refusing import refuse
 from shared.parsing.table import render
 

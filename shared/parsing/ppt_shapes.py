@@ -10,20 +10,18 @@ from msgspec import Struct
 
 from shared.parsing.doc_file import read_number
 from shared.parsing.ppt_file import read_records
+from shared.parsing.ppt_texts import OTHER, read_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from shared.parsing.ppt_file import Record
 
 _DRAWING, _GROUP, _SHAPE, _TEXT_BOX = 0xF002, 0xF003, 0xF004, 0xF00D
 _ANCHOR, _MORE_PROPERTIES = 0xF00F, 0xF122
+_REFERENCE = 0x0F9E
 _TABLE_PROPERTY = 0x039F
-_HEADER, _WIDE, _NARROW, _REFERENCE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
-_OTHER = 4
-TITLES = frozenset({0, 6})
 _DEEPEST = 64
-_CHARACTERS = str.maketrans({"\r": "\n", "\x0b": "\n", "\x00": None})
 _SAME_ROW = 4
 
 
@@ -31,22 +29,10 @@ class Shape(Struct):
     """A shape: its text and what kind of text that is, or the rows of a table."""
 
     text: str = ""
-    kind: int = _OTHER
+    kind: int = OTHER
     rows: list[list[str]] = []
     left: int = 0
     top: int = 0
-
-
-def read_texts(records: Iterable[Record]) -> list[tuple[int, str]]:
-    """The texts among records, each with its kind."""
-    texts: list[tuple[int, str]] = []
-    for record in records:
-        if record.kind == _HEADER:
-            texts.append((read_number(record.data, record.start), ""))
-        elif record.kind in (_WIDE, _NARROW):
-            kind, text = texts.pop() if texts else (_OTHER, "")
-            texts.append((kind, text + record.text.translate(_CHARACTERS)))
-    return texts
 
 
 def read_shapes(drawing: Record, texts: list[tuple[int, str]]) -> list[Shape]:
@@ -76,7 +62,7 @@ def _read_shape(shape: Record, texts: list[tuple[int, str]]) -> Shape:
             numbers = [read_number(each.data, each.start) for each in inside if each.kind == _REFERENCE]
             own += [texts[number] for number in numbers if number < len(texts)]
             found.text = "\n".join(text for _, text in own)
-            found.kind = own[0][0] if own else _OTHER
+            found.kind = own[0][0] if own else OTHER
     return found
 
 
