@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from local.callers import admit_programs
-from local.oss import wire
+from local.oss import headers, wire
 from local.oss.bucket import Bucket
 from local.oss.call import Call
 from local.oss.courier import Courier, Mode
@@ -127,7 +127,7 @@ class Emulator:
             _log.exception("the disk failed a request")
             response = wire.refuse(request, request_id, Refusal("InternalError", str(error)))
         if not response.prepared:
-            response.headers.update(wire.identity(request_id))
+            response.headers.update(headers.identity(request_id))
         return response
 
     async def _carry_out(self, call: Call) -> web.StreamResponse:

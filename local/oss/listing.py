@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from local.oss import wire
+from local.oss import headers, wire
 from local.oss.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Listing:
         for stored in found:
             node = ET.SubElement(root, "Contents")
             wire.add(node, Key=encode(stored.key), LastModified=wire.stamp(stored), ETag=f'"{stored.etag}"')
-            wire.add(node, Type=wire.object_type(stored), Size=str(stored.size), StorageClass="Standard")
+            wire.add(node, Type=headers.object_type(stored), Size=str(stored.size), StorageClass="Standard")
         common = [entry.name for entry in entries if entry.common]
         for name in common:
             wire.add(ET.SubElement(root, "CommonPrefixes"), Prefix=encode(name))

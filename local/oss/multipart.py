@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from local.oss import wire
+from local.oss import headers, wire
 from local.oss.body import receive, receive_xml
 from local.oss.refusal import Refusal
 from local.oss.stored_object import Arrival, Identity, Properties, StoredObject
@@ -33,7 +33,7 @@ class Multipart:
 
     async def initiate(self, call: Call) -> web.Response:
         """InitiateMultipartUpload."""
-        upload_id = self._uploads.begin(call.key, wire.properties_of(call))
+        upload_id = self._uploads.begin(call.key, headers.properties_of(call))
         root = ET.Element("InitiateMultipartUploadResult")
         wire.add(root, EncodingType=call.query.get("encoding-type"), Bucket=call.bucket)
         wire.add(root, Key=wire.encoder(call)(call.key), UploadId=upload_id)
@@ -52,7 +52,7 @@ class Multipart:
             raise
         part = StoredObject(call.key, Identity(0, 0, draft.size), draft.digest.etag, draft.digest.crc64, Properties())
         self._courier.publish(call.event("ObjectCreated:UploadPart", Arrival(call.key, part)))
-        return web.Response(headers=wire.draft_headers(draft))
+        return web.Response(headers=headers.draft_headers(draft))
 
     async def complete(self, call: Call) -> web.Response:
         """CompleteMultipartUpload."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from local.oss import wire
+from local.oss import headers, wire
 from local.oss.body import receive, receive_xml
 from local.oss.call import checked_key, split_path
 from local.oss.conditions import require_match, unchanged
@@ -36,22 +36,22 @@ class Objects:
         draft = await receive(call, self._folder)
         try:
             arrival = await asyncio.to_thread(
-                self._folder.store, call.key, draft, wire.properties_of(call), overwrite=call.may_overwrite
+                self._folder.store, call.key, draft, headers.properties_of(call), overwrite=call.may_overwrite
             )
         finally:
             await asyncio.to_thread(draft.discard)
         self._courier.publish(call.event("ObjectCreated:PutObject", arrival))
-        return web.Response(headers=wire.draft_headers(draft))
+        return web.Response(headers=headers.draft_headers(draft))
 
     async def get(self, call: Call) -> web.StreamResponse:
         """GetObject, HeadObject and GetObjectMeta."""
         stored, file = await asyncio.to_thread(self._folder.open, call.key)
         with file:
             if unchanged(call, stored):
-                return web.Response(status=304, headers=wire.object_headers(stored))
+                return web.Response(status=304, headers=headers.object_headers(stored))
             part = asked_range(call, stored.size)
             start, end = part or (0, stored.size)
-            response = web.StreamResponse(headers=wire.object_headers(stored) | wire.identity(call.id))
+            response = web.StreamResponse(headers=headers.object_headers(stored) | headers.identity(call.id))
             if part:
                 response.set_status(206)
                 response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size}"
@@ -72,7 +72,7 @@ class Objects:
             raise Refusal("NoSuchKey")
         require_match(call.header("x-oss-copy-source-if-match"), stored)
         replaces = call.header("x-oss-metadata-directive").upper() == "REPLACE"
-        properties = wire.properties_of(call) if replaces else None
+        properties = headers.properties_of(call) if replaces else None
         arrival = await asyncio.to_thread(self._folder.copy, source, call.key, properties, overwrite=call.may_overwrite)
         self._courier.publish(call.event("ObjectCreated:CopyObject", arrival))
         root = ET.Element("CopyObjectResult")
