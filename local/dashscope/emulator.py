@@ -18,11 +18,12 @@ from local.dashscope import wire
 from local.dashscope.body import BODY_BYTES, read_body
 from local.dashscope.embedding import EmbeddingCall, read_embedding_call
 from local.dashscope.encoders import load_encoder
-from local.dashscope.faults import CONTENT_FAULTS, WIRE_FAULTS, Faults, Rule, spoil
+from local.dashscope.faults import CONTENT_FAULTS, WIRE_FAULTS, Faults, Rule
 from local.dashscope.quota import Quota
 from local.dashscope.refusal import Refusal
 from local.dashscope.rerank import RerankCall, read_rerank_call
 from local.dashscope.settings import Settings, Tuning
+from local.dashscope.spoiling import spoil
 from local.dashscope.usage import Usage
 from local.dashscope.vocabulary import load_vocabulary
 

@@ -1,9 +1,9 @@
-"""Faults on request: which calls are struck, by what, and what a spoilt answer looks like."""
+"""Faults on request: which calls are struck, and by what."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
@@ -82,34 +82,3 @@ class Faults:
         if left is not None:
             self._left[place] = left - 1
         return True
-
-
-def spoil(fault: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with its content wrong in the way ``fault`` names."""
-    if fault == "null_output":
-        return {**answer, "output": None}
-    ((name, rows),) = answer["output"].items()
-    return {**answer, "output": {name: _spoil_rows(fault, rows)}}
-
-
-def _spoil_rows(fault: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    match fault:
-        case "missing_rows":
-            return rows[:-1]
-        case "extra_rows":
-            place = "text_index" if "text_index" in rows[-1] else "index"
-            return [*rows, {**rows[-1], place: len(rows)}]
-        case "shuffled_rows":
-            return rows[1:] + rows[:1]
-        case "wrong_dimension":
-            return [_with_vector(rows[0], rows[0].get("embedding", [])[:-1]), *rows[1:]]
-        case _:
-            nan = float("nan")
-            if "relevance_score" in rows[0]:
-                return [{**rows[0], "relevance_score": nan}, *rows[1:]]
-            return [_with_vector(rows[0], [nan, *rows[0].get("embedding", [])[1:]]), *rows[1:]]
-
-
-def _with_vector(row: dict[str, Any], vector: list[float]) -> dict[str, Any]:
-    """A rerank result or a sparse row has no vector to spoil."""
-    return {**row, "embedding": vector} if "embedding" in row else row
