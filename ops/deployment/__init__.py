@@ -9,7 +9,8 @@ cannot express are in ``ops.checks``. Start reading at `resources`.
 
 from ops.deployment.domains import Domain, Route
 from ops.deployment.function import Function
-from ops.deployment.resources import Deployment, load
+from ops.deployment.loading import load
+from ops.deployment.resources import Deployment
 from ops.deployment.surroundings import OssMount, Vpc
 from ops.deployment.triggers import (
     EventBridgeTrigger,

@@ -1,4 +1,4 @@
-"""The whole of ``s.yaml``: its resources, and how it is loaded."""
+"""The whole of ``s.yaml``: its resources, their functions, domains and routes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from msgspec import Meta
 from ops.deployment.declared import Declared, Name, Text
 from ops.deployment.domains import Domain, Route
 from ops.deployment.function import Function
-from ops.template import DeploymentError, parse, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
 
 class Action(Declared, frozen=True, kw_only=True):
@@ -84,18 +82,3 @@ class Deployment(Declared, frozen=True, kw_only=True):
                         rewrite_config=own.rewrite_config,
                     ),
                 )
-
-
-def load(path: Path, environ: Mapping[str, str]) -> Deployment:
-    """Read and render ``path`` with the variables of ``environ`` (and of the ``.env`` file in its folder).
-
-    Raises:
-        DeploymentError: not YAML, an expression that cannot be resolved, or a property that is misspelt, of the wrong
-            type or out of range; the message names its place.
-    """
-    document = render(path, environ)
-    try:
-        deployment = msgspec.convert(document, Deployment)
-    except msgspec.ValidationError as error:
-        raise DeploymentError(f"{path}: {error}") from error
-    return msgspec.structs.replace(deployment, written=parse(path))
