@@ -14,7 +14,8 @@ from shared.parsing.inclusion import Inclusion
 from shared.parsing.numbering import Numbering
 from shared.parsing.outline import Outline
 from shared.parsing.story import Context, Story
-from shared.parsing.styles import ELEMENTS, Styles, remove_table_styles
+from shared.parsing.styles import ELEMENTS, Styles
+from shared.parsing.table_styles import remove_table_styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from shared.parsing.heading_names import find_level
 from shared.parsing.odf_lists import Lists
-from shared.parsing.styles import find_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

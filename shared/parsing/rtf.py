@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
+from shared.parsing.heading_names import find_level
 from shared.parsing.refusing import refuse
 from shared.parsing.rtf_encoding import find_encoding, read_bytes
 from shared.parsing.rtf_words import ASIDES, CHARACTERS, INFORMATION, LABELS, SKIPPED, STARRED
-from shared.parsing.styles import find_level
 from shared.parsing.symbols import show
 
 if TYPE_CHECKING:

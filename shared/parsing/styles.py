@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from shared.parsing.heading_names import find_level
 from shared.parsing.numbering import is_on
 
 if TYPE_CHECKING:
@@ -14,12 +14,6 @@ if TYPE_CHECKING:
 
     from shared.parsing.archive import Event
 
-_HEADING_NAME = re.compile(
-    r"(?:heading|标题|標題|überschrift|titre|título|titolo|заголовок|見出し|제목|rubrik|kop|nagłówek|otsikko)"
-    r"\s*([1-9])",
-    re.IGNORECASE,
-)
-_TITLE_NAMES = frozenset({"title", "标题", "標題"})
 BODY_LEVEL = 9  # outlineLvl 9 means body text
 _MAX_BASES = 20  # longest chain of styles followed: Word itself stops at 11, a hostile file may form a ring
 
@@ -91,27 +85,6 @@ class Styles:
 ELEMENTS = frozenset({"style", "name", "outlineLvl", "basedOn", "numId", "ilvl", "vanish"})
 
 
-_TABLE_STYLE = re.compile(rb'<w:style [^<>]{0,500}w:type="table"')
-_STYLE_END = b"</w:style>"
-# Where either occurs, what looks like an element may be none.
-_NO_ELEMENTS = (b"<!", b"<?xml-")
-
-
-def remove_table_styles(part: bytes) -> bytes:
-    """The part without styles of tables, which are most of a template and say nothing of text."""
-    if any(mark in part for mark in _NO_ELEMENTS):
-        return part
-    kept: list[bytes] = []
-    start = 0
-    while match := _TABLE_STYLE.search(part, start):
-        end = part.find(_STYLE_END, match.end())
-        if end < 0:
-            break
-        kept.append(part[start : match.start()])
-        start = end + len(_STYLE_END)
-    return b"".join([*kept, part[start:]])
-
-
 def _set(style: Style, name: str, value: str) -> None:
     if name == "name":
         level = find_level(value)
@@ -126,11 +99,3 @@ def _set(style: Style, name: str, value: str) -> None:
         style.place = int(value)
     elif name == "vanish":
         style.hidden = is_on(value)
-
-
-def find_level(name: str) -> int:
-    """The heading level that a built-in style's name tells, 0 for none."""
-    if name.strip().lower() in _TITLE_NAMES:
-        return 1
-    match = _HEADING_NAME.fullmatch(name.strip())
-    return int(match[1]) if match else 0

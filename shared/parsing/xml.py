@@ -8,9 +8,10 @@ from shared.domain.models import ParsedDocument
 from shared.parsing import html, json
 from shared.parsing.record import find_title
 from shared.parsing.refusing import refuse
-from shared.parsing.xml_office import WORD_ROOTS, read_word, read_workbook
 from shared.parsing.xml_prose import is_prose, read_prose
 from shared.parsing.xml_tree import parse_tree
+from shared.parsing.xml_word import WORD_ROOTS, read_word
+from shared.parsing.xml_workbook import read_workbook
 
 if TYPE_CHECKING:
     from pathlib import Path

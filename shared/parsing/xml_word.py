@@ -1,13 +1,11 @@
-"""The XML of Office 2003, and Word documents in one XML file: paragraphs and tables, rows of sheets."""
+"""Word documents in one XML file, those of Word 2003 too: paragraphs and tables."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.domain.models import Location
 from shared.parsing.flow import Flow
-from shared.parsing.styles import find_level
-from shared.parsing.table import render
+from shared.parsing.heading_names import find_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,35 +15,8 @@ if TYPE_CHECKING:
     from shared.parsing.xml_tree import Element
 
 WORD_ROOTS = frozenset({"wordDocument", "package"})
-_MOST_SPANNED = 512
 _ASIDE = frozenset({"docDefaults", "fonts", "lists", "binData", "binaryData", "hdr", "ftr", "numbering", "styles"})
 _HIDDEN = frozenset({"pPr", "delText", "instrText", "binData", "pict", "sdtPr"})
-
-
-def read_workbook(root: Element) -> Iterator[Block]:
-    """The rows of a workbook in SpreadsheetML 2003."""
-    for sheet in root.children:
-        if sheet.name != "Worksheet":
-            continue
-        name = sheet.attributes.get("Name", "")
-        tables = (child for child in sheet.children if child.name == "Table")
-        rows = [_row(row) for table in tables for row in table.children if row.name == "Row"]
-        yield from (row.block(Location(sheet=name, row=row.number)) for row in render(rows))
-
-
-def _row(row: Element) -> list[str]:
-    cells: list[str] = []
-    for cell in row.children:
-        index = cell.attributes.get("Index", "")
-        if index.isdecimal() and len(cells) < int(index[:5]) - 1 < _MOST_SPANNED:
-            cells += [""] * (int(index[:5]) - 1 - len(cells))
-        data = next((child for child in cell.children if child.name == "Data"), None)
-        text = " ".join(data.whole_text().split()) if data is not None else ""
-        is_date = data is not None and data.attributes.get("Type") == "DateTime"
-        cells.append(text.partition("T00:00:00")[0] if is_date else text)
-        span = cell.attributes.get("MergeAcross", "")
-        cells += [""] * min(int(span[:5]) if span.isdecimal() else 0, _MOST_SPANNED)
-    return cells
 
 
 def read_word(root: Element, limits: Limits) -> Iterator[Block]:
