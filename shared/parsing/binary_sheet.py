@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.parsing.binary_workbook import BinaryWorkbook
     from shared.parsing.limits import Limits
     from shared.parsing.tableline import Line
-    from shared.parsing.workbook import Style
+    from shared.parsing.workbook_styles import Style
 
 _ROW, _RK, _ERROR, _BOOLEAN, _NUMBER, _TEXT, _SHARED = 0, 2, 3, 4, 5, 6, 7
 _FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_BOOLEAN, _FORMULA_ERROR = 8, 9, 10, 11

@@ -8,7 +8,8 @@ from shared.parsing.binary_records import read_records, read_wide
 from shared.parsing.doc_file import read_number
 from shared.parsing.formatcode import find_built_in
 from shared.parsing.package import find_main_part
-from shared.parsing.workbook import Sheet, Style
+from shared.parsing.workbook import Sheet
+from shared.parsing.workbook_styles import Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ from shared.parsing.formula import SharedFormulas, column_number
 from shared.parsing.numberformat import show_number, show_text
 from shared.parsing.refusing import refuse
 from shared.parsing.tableline import Across, Down, Line
-from shared.parsing.workbook import Style, unescape
+from shared.parsing.workbook import unescape
+from shared.parsing.workbook_styles import Style
 from shared.parsing.xml_parser import create_parser, feed_parser
 
 if TYPE_CHECKING:
