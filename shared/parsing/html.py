@@ -17,7 +17,8 @@ from shared.parsing import html_table
 from shared.parsing.charset import find_codec
 from shared.parsing.encoding import decode_whole
 from shared.parsing.html_inline import BLOCKS, HEADINGS, inline, lines_of, text_of
-from shared.parsing.html_list import Numbers, definitions, disclosure, item_lines
+from shared.parsing.html_list import definitions, disclosure, item_lines
+from shared.parsing.html_numbers import Numbers
 from shared.parsing.markup import reduce
 from shared.parsing.outline import Outline
 
