@@ -25,8 +25,8 @@ from rich.markup import escape
 
 from local import progress, stack
 from local.answers import lay_out
+from local.documents import Documents, key_of
 from local.processes import StartError
-from local.progress import key_of
 from local.questions import QUESTIONS
 from local.reporting import show
 from local.stack import PROJECT, Plan, Ports, Stack
@@ -179,7 +179,7 @@ def _serve(plan: Plan, running: Stack) -> None:
     _print_line(f"API: {running.url}/search?q=dust+filter")
     if plan.local_oss:
         _print_line(f"Documents: copy files into {plan.bucket}, or delete some")
-    documents = progress.Documents(running, _report)
+    documents = Documents(running, _report)
     known = {document["id"]: document for document in documents.read()}
     summary = Summary(plan.data / "logs")
     # In a file, a table drawn every second would only take space.
