@@ -15,7 +15,7 @@ import requests
 from msgspec import Struct
 
 from shared.retrieval.calibration import BUILT_IN, Calibration, Weights
-from shared.retrieval.scoring import Comparison, Evidence
+from shared.retrieval.evidence import Comparison, Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from shared.retrieval.scoring import Evidence
+    from shared.retrieval.evidence import Evidence
 
 # Beyond this the score is 0 or 1 to six digits.
 _STEEPEST = 15.0

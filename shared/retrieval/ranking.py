@@ -23,7 +23,7 @@ from shared.retrieval.scoring import score_hits, weigh_evidence
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.retrieval.scoring import Evidence
+    from shared.retrieval.evidence import Evidence
     from shared.retrieval.stopwatch import Stopwatch
     from shared.runtime.retrying import Deadline
 

@@ -11,8 +11,8 @@ from shared.domain.models import Chunk, SearchHit, Usage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.retrieval.evidence import Evidence
     from shared.retrieval.query import Mode
-    from shared.retrieval.scoring import Evidence
     from shared.retrieval.snippets import Snippet
 
 

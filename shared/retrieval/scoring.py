@@ -6,14 +6,13 @@ best hits, `shared.retrieval.calibration` turns that into a score between 0 and 
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.language.analysis import is_dense
 from shared.retrieval.coverage import CoveredHits, Shares
+from shared.retrieval.evidence import Comparison, Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,31 +36,6 @@ _OWN_COVERAGE = 0.5
 # Best hits that are looked at for that.
 _COMPARED_HITS = 5
 _NO_SHARES = Shares()
-
-
-class Comparison(StrEnum):
-    """What was compared of query and chunk; ``FOREIGN`` is words and vectors of two different languages."""
-
-    BOTH = "both"
-    WORDS = "words"
-    MEANING = "meaning"
-    FOREIGN = "foreign"
-
-
-class Evidence(Struct, frozen=True):
-    """What speaks for a hit.
-
-    Attributes:
-        coverage: share of the query's words, by rarity: the mean of the whole chunk and of its best line.
-        similarity: how far the cosine is above that of unrelated chunks, as a share of what is possible.
-        lead: score of the ranking less that of the best hit of another document, -1 to 1.
-        compared: what was compared.
-    """
-
-    coverage: float = 0.0
-    similarity: float = 0.0
-    lead: float = 0.0
-    compared: Comparison = Comparison.BOTH
 
 
 def score_hits(ranked: Sequence[SearchHit], evidence: Sequence[Evidence], calibration: Calibration) -> list[SearchHit]:

@@ -15,8 +15,9 @@ from shared.language.analysis import analyze, analyze_query
 from shared.retrieval.calibration import BUILT_IN, Weights, read_calibration
 from shared.retrieval.coverage import CoveredHits, weigh_coverage
 from shared.retrieval.duplicates import collapse_duplicates
+from shared.retrieval.evidence import Comparison, Evidence
 from shared.retrieval.fusion import fuse
-from shared.retrieval.scoring import Comparison, Evidence, score_hits, weigh_evidence
+from shared.retrieval.scoring import score_hits, weigh_evidence
 
 FILLING = [
     "The ferry leaves at noon.",
