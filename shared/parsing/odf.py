@@ -6,7 +6,6 @@ compared without their namespaces, of which old and new versions have different 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -43,7 +42,9 @@ _DESCRIPTIONS = frozenset({"desc", "title"})
 _PARAGRAPHS = frozenset({"p", "h"})
 _MOST_SPACES = 100
 _MOST_REPEATED = 64
-_FILE_NAME = re.compile(r"[^\s/]{1,200}\.(?:png|jpe?g|gif|bmp|tiff?|svg|wmf|emf|webp)", re.IGNORECASE)
+_PICTURES = tuple(
+    f".{name}" for name in ["png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "svg", "wmf", "emf", "webp"]
+)
 
 
 class _Covered(Struct):
@@ -161,7 +162,7 @@ class Reader:
     def _end_paragraph(self, name: str) -> None:
         text = "".join(self._texts.pop())
         level, label = self._levels.pop(), self._labels.pop()
-        if name in _DESCRIPTIONS and _FILE_NAME.fullmatch(text.strip()):
+        if name in _DESCRIPTIONS and _names_picture(text.strip()):
             return
         if self._texts:
             # A note, a comment or a text box inside a paragraph: it comes after it.
@@ -222,6 +223,11 @@ class Reader:
             self._covered[-1].below = {
                 column: (rows - 1, columns) for column, (rows, columns) in below.items() if rows > 2
             }
+
+
+def _names_picture(text: str) -> bool:
+    """Whether a description is no more than a picture's file name."""
+    return text.lower().endswith(_PICTURES) and not any(mark in text for mark in " \t\n/")
 
 
 def _collapse(text: str) -> str:
