@@ -89,7 +89,11 @@ class Gateway:
             async with asyncio.TaskGroup() as starting:
                 for pool in self.pools.values():
                     starting.create_task(pool.start())
-        except* StartError as failures:
+        except BaseExceptionGroup as group:
+            # Not `except*`: Python 3.11.2 makes a group of what is raised there.
+            failures, others = group.split(StartError)
+            if failures is None or others is not None:
+                raise
             await self.stop()
             raise StartError("; ".join(str(failure) for failure in failures.exceptions)) from None
         self._tasks.append(asyncio.create_task(self._bound_memory()))

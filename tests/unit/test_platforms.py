@@ -67,5 +67,6 @@ def test_the_lock_holds_a_hash_for_each_platform_of_every_compiled_package() -> 
 
 
 def is_compiled(name: str) -> bool:
-    wheel = metadata.distribution(name).read_text("WHEEL") or ""
-    return not re.search(r"^Tag: .*-any$", wheel, re.MULTILINE)
+    wheel = metadata.distribution(name).read_text("WHEEL")
+    # An old pip installs plain source without making a wheel of it.
+    return wheel is not None and not re.search(r"^Tag: .*-any$", wheel, re.MULTILINE)
