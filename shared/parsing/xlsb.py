@@ -12,6 +12,7 @@ from shared.parsing.archive import Archive
 from shared.parsing.binary_records import read_comments
 from shared.parsing.binary_sheet import find_areas, read_rows
 from shared.parsing.binary_workbook import BinaryWorkbook
+from shared.parsing.sheets import read_sheets
 from shared.parsing.table import render_lines
 
 if TYPE_CHECKING:
@@ -32,21 +33,10 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     archive = Archive(path, limits)
     with archive.closed_on_error():
         workbook = BinaryWorkbook(archive)
-        return ParsedDocument(archive.title(), _blocks(path, archive, workbook, limits, warnings), warnings=warnings)
-
-
-def _blocks(
-    path: Path, archive: Archive, workbook: BinaryWorkbook, limits: Limits, warnings: list[str]
-) -> Iterator[Block]:
-    with archive:
-        for sheet in workbook.sheets:
-            if archive.resolve(sheet.part) not in archive.names:
-                continue
-            yield from _sheet(path, archive, workbook, sheet, limits)
-            # Imported here: most workbooks hold cells only.
-            from shared.parsing.sheetdrawing import read_drawings
-
-            yield from read_drawings(archive, sheet, warnings)
+        blocks = read_sheets(
+            archive, workbook.sheets, lambda sheet: _sheet(path, archive, workbook, sheet, limits), warnings
+        )
+        return ParsedDocument(archive.title(), blocks, warnings=warnings)
 
 
 def _sheet(path: Path, archive: Archive, workbook: BinaryWorkbook, sheet: Sheet, limits: Limits) -> Iterator[Block]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.sheet import Areas, find_areas, read_rows
+from shared.parsing.sheets import read_sheets
 from shared.parsing.table import render_lines
 from shared.parsing.workbook import Workbook
 
@@ -32,19 +33,10 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     archive = Archive(path, limits)
     with archive.closed_on_error():
         workbook = Workbook(archive)
-        return ParsedDocument(archive.title(), _blocks(path, archive, workbook, limits, warnings), warnings=warnings)
-
-
-def _blocks(path: Path, archive: Archive, workbook: Workbook, limits: Limits, warnings: list[str]) -> Iterator[Block]:
-    with archive:
-        for sheet in workbook.sheets:
-            if archive.resolve(sheet.part) not in archive.names:
-                continue
-            yield from _sheet(path, archive, workbook, sheet, limits)
-            # Imported here: most workbooks hold cells only.
-            from shared.parsing.sheetdrawing import read_drawings
-
-            yield from read_drawings(archive, sheet, warnings)
+        blocks = read_sheets(
+            archive, workbook.sheets, lambda sheet: _sheet(path, archive, workbook, sheet, limits), warnings
+        )
+        return ParsedDocument(archive.title(), blocks, warnings=warnings)
 
 
 def _sheet(path: Path, archive: Archive, workbook: Workbook, sheet: Sheet, limits: Limits) -> Iterator[Block]:
