@@ -81,10 +81,11 @@ def dashscope_process() -> Iterator[DashScope]:
 
 
 @pytest.fixture
-def dashscope(dashscope_process: DashScope) -> DashScope:
-    """The emulator, as if freshly started."""
+def dashscope(dashscope_process: DashScope) -> Iterator[DashScope]:
+    """The emulator, as if freshly started, for this test and for whatever test comes next."""
     dashscope_process.reset()
-    return dashscope_process
+    yield dashscope_process
+    dashscope_process.reset()
 
 
 @contextmanager
