@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from functions.search import mcp, page
+from functions.search import answers, mcp, page
 from functions.search.shapes import (
     ChunksRequest,
     DocumentRequest,
@@ -26,6 +26,8 @@ from shared.domain.errors import NotFoundError
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
+from shared.embedding.writer import Writer
+from shared.retrieval.answering import Answering
 from shared.retrieval.calibration import read_calibration
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
@@ -58,6 +60,11 @@ retrieval = Retrieval(
     settings.rerank.by_default,
     build_or_exit(lambda: read_calibration(settings.calibration)),
 )
+answer_model = settings.answer.model
+answering = (
+    Answering(retrieval, Writer(settings.dashscope, settings.answer, client, answer_model)) if answer_model else None
+)
+written = answers.Answers(answering)
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -73,15 +80,20 @@ def prepare(deadline: Deadline) -> None:
 
 application = Application(
     "search",
-    about=embedder.about | {"rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default}},
+    about={
+        **embedder.about,
+        "rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default},
+        **answers.describe_model(answer_model),
+    },
     authenticator=build_or_exit(settings.access.authenticator),
     prepare=prepare,
     domain=settings.access.domain,
     open_paths=frozenset({"/", openapi.PATH}),
-    body_limits={"/search": MAX_BODY_BYTES, "/mcp": MAX_BODY_BYTES},
+    body_limits=dict.fromkeys(("/search", answers.PATH, "/mcp"), MAX_BODY_BYTES),
     origins=settings.access.origins,
 )
 app = application.flask
+written.register(app)
 
 
 @app.post("/search")
@@ -238,5 +250,6 @@ endpoint = mcp.Endpoint(
             _document_tool,
             _render_document,
         ),
+        *written.describe_tools(),
     ],
 )

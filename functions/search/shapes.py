@@ -310,7 +310,7 @@ def render_result(found: SearchResult, *, grouped: bool, request_id: str) -> Sea
     }
     if grouped:
         return {"groups": list(map(_group, found.groups)), **answer}
-    return {"hits": list(map(_hit, found.items)), **answer}
+    return {"hits": list(map(render_hit, found.items)), **answer}
 
 
 def render_chunks(document_id: str, chunks: list[Chunk], total: int, request_id: str) -> ChunksResponse:
@@ -320,11 +320,12 @@ def render_chunks(document_id: str, chunks: list[Chunk], total: int, request_id:
 
 
 def _group(group: ResultGroup) -> GroupItem:
-    hits = list(map(_hit, group.items))
+    hits = list(map(render_hit, group.items))
     return {"document": hits[0]["document"], "score": hits[0]["score"], "hits": hits}
 
 
-def _hit(answer: ResultItem) -> HitItem:
+def render_hit(answer: ResultItem) -> HitItem:
+    """One hit."""
     hit, scores = answer.hit, answer.scores
     shown: HitItem = {
         "id": hit.id,

@@ -1,7 +1,9 @@
-"""DashScope on one machine: the wire protocol of its embedding and rerank API over a real local model.
+"""DashScope on one machine: the wire protocol of its embedding, rerank and generation API over real local models.
 
     POST   /api/v1/services/embeddings/text-embedding/text-embedding
     POST   /api/v1/services/rerank/text-rerank/text-rerank
+    POST   /api/v1/services/aigc/text-generation/generation         models of text alone
+    POST   /api/v1/services/aigc/multimodal-generation/generation   models that read more than text, by text
     GET    /healthz             which model answers
     GET    /control/usage       what was accepted, refused and billed; DELETE resets the counters
     PUT    /control/faults      a list of rules (see Rule); GET shows them, DELETE removes them
@@ -9,6 +11,8 @@
 
 The unmodified SDK talks to it with ``base_address=http://127.0.0.1:9100/api/v1``. Limits are those of
 ``shared.domain.catalog``; codes and messages are those of https://help.aliyun.com/zh/model-studio/error-code.
+
+Text is not written by a language model but quoted from the sources of the prompt (see `extracting`), with citations.
 
 One call goes through: key, body, fault of the wire, token limits, quota, latency, model, bill, fault of the answer.
 So a refused call bills nothing, and an answer that is lost or spoilt on its way is billed.

@@ -19,6 +19,7 @@ from local.dashscope.body import BODY_BYTES, read_body
 from local.dashscope.embedding import EmbeddingCall, read_embedding_call
 from local.dashscope.encoders import load_encoder
 from local.dashscope.faults import CONTENT_FAULTS, WIRE_FAULTS, Faults, Rule
+from local.dashscope.generation import GenerationCall, read_generation_call
 from local.dashscope.quota import Quota
 from local.dashscope.refusal import Refusal
 from local.dashscope.rerank import RerankCall, read_rerank_call
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 
 EMBEDDING_PATH = "/api/v1/services/embeddings/text-embedding/text-embedding"
 RERANK_PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
+GENERATION_PATH = "/api/v1/services/aigc/text-generation/generation"
+MULTIMODAL_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 
-Call = EmbeddingCall | RerankCall
+Call = EmbeddingCall | RerankCall | GenerationCall
 
 
 class Emulator:
@@ -65,6 +68,8 @@ class Emulator:
             [
                 web.post(EMBEDDING_PATH, self._embed),
                 web.post(RERANK_PATH, self._rerank),
+                web.post(GENERATION_PATH, self._generate),
+                web.post(MULTIMODAL_PATH, self._generate),
                 web.route("*", "/api/{path:.*}", self._unknown),
                 web.get("/healthz", self._health),
                 web.get("/control/usage", self._show_usage),
@@ -88,6 +93,13 @@ class Emulator:
     async def _rerank(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, read_rerank_call)
 
+    async def _generate(self, request: web.Request) -> web.StreamResponse:
+        streams = request.headers.get("X-DashScope-SSE", "").lower() == "enable"
+        is_multimodal = request.path == MULTIMODAL_PATH
+        return await self._answer(
+            request, lambda body: read_generation_call(body, streams=streams, is_multimodal=is_multimodal)
+        )
+
     async def _answer(self, request: web.Request, read: Callable[[Body], Call]) -> web.StreamResponse:
         self._concurrent += 1
         self._usage.max_concurrent = max(self._usage.max_concurrent, self._concurrent)
@@ -109,6 +121,10 @@ class Emulator:
         if rule and rule.fault in WIRE_FAULTS:
             return await wire.strike(request, rule)
         answer = await self._work(key, call)
+        if isinstance(call, GenerationCall) and call.streams:
+            spoilt = spoil(rule.fault, answer) if rule and rule.fault in CONTENT_FAULTS else answer
+            fault = rule.fault if rule and rule.fault not in CONTENT_FAULTS else ""
+            return await wire.stream(fault, request, list(call.split(spoilt)))
         if rule is None:
             return wire.respond_json(answer)
         if rule.fault in CONTENT_FAULTS:
@@ -132,8 +148,11 @@ class Emulator:
         self._quota.spend(key, call.model.name, tokens)
         await asyncio.sleep(self._settings.latency_ms / 1000)
         output = await loop.run_in_executor(self._encoding, call.work, self._encoder, self._vocabulary)
-        self._usage.bill(call.rows, tokens)
-        return {"output": output, "usage": {"total_tokens": tokens}, "request_id": str(uuid.uuid4())}
+        usage = {"total_tokens": tokens}
+        if isinstance(call, GenerationCall):
+            usage = await loop.run_in_executor(self._counting, call.count, tokens, output, self._vocabulary)
+        self._usage.bill(call.rows, usage["total_tokens"])
+        return {"output": output, "usage": usage, "request_id": str(uuid.uuid4())}
 
     async def _unknown(self, _: web.Request) -> web.Response:
         return wire.refuse(Refusal("InvalidURL"))

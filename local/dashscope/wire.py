@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 _DRIP_SECONDS = 0.1
 _HANG_CHECK_SECONDS = 0.05
+_JSON, _EVENTS = "application/json", "text/event-stream"
+# Under this name a request keeps the content type of its answer, where that is no JSON.
+_KIND = "kind"
 # How far an answer gets before it is reset or cut: the client must have seen its head.
 _HEAD_SECONDS = 0.05
 
 
-def respond(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def respond(body: bytes, status: int = 200, headers: dict[str, str] | None = None, kind: str = _JSON) -> web.Response:
     """A response of JSON that is written already, or is not JSON on purpose."""
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json", charset="utf-8")
+    return web.Response(body=body, status=status, headers=headers, content_type=kind, charset="utf-8")
 
 
 def respond_json(answer: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -92,7 +95,7 @@ def _connected(request: web.Request) -> bool:
 async def _begin(request: web.Request, body: bytes) -> web.StreamResponse:
     """Promise the whole body."""
     response = web.StreamResponse()
-    response.content_type = "application/json"
+    response.content_type = request.get(_KIND, _JSON)
     response.content_length = len(body)
     await response.prepare(request)
     return response
@@ -135,9 +138,9 @@ async def _drip(request: web.Request, body: bytes) -> web.StreamResponse:
     return response
 
 
-async def _malform(_: web.Request, body: bytes) -> web.StreamResponse:
+async def _malform(request: web.Request, body: bytes) -> web.StreamResponse:
     """A whole response with a body that is not JSON."""
-    return respond(body[: len(body) // 2])
+    return respond(body[: len(body) // 2], kind=request.get(_KIND, _JSON))
 
 
 _DELIVERIES: dict[str, Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]] = {
@@ -157,3 +160,20 @@ async def deliver(fault: str, request: web.Request, body: bytes) -> web.StreamRe
     except ConnectionError:
         # The client gave up first.
         return web.Response()
+
+
+async def stream(fault: str, request: web.Request, events: list[bytes]) -> web.StreamResponse:
+    """Send Server-Sent Events one by one, or as a ``DeliveryFault`` lets them arrive."""
+    request[_KIND] = _EVENTS
+    if fault:
+        return await deliver(fault, request, b"".join(events))
+    response = web.StreamResponse()
+    response.content_type = _EVENTS
+    await response.prepare(request)
+    try:
+        for event in events:
+            await response.write(event)
+        await response.write_eof()
+    except ConnectionError:
+        pass  # the client gave up first
+    return response

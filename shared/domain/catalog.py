@@ -1,4 +1,4 @@
-"""The embedding and rerank models of DashScope: limits, dimensions and prices, in one table.
+"""The embedding, rerank and answer models of DashScope: limits, dimensions and prices, in one table.
 
 Figures are those of the Beijing region as read in November 2026 from
 https://help.aliyun.com/zh/model-studio/text-embedding-synchronous-api and
@@ -69,6 +69,34 @@ class RerankModel(Struct, frozen=True):
         return tokens * self.cny_per_million_tokens / 1_000_000
 
 
+class AnswerModel(Struct, frozen=True):
+    """What one chat model takes and costs, as it is used to write answers: without thinking.
+
+    Attributes:
+        input_tokens: tokens that a call may hold at the price below; models may take more for a higher price.
+        cny_per_million_input_tokens: list price of input tokens.
+        cny_per_million_output_tokens: list price of output tokens.
+        is_multimodal: whether DashScope serves it at its multimodal address, also for text alone; the other address
+            refuses it. https://help.aliyun.com/en/model-studio/qwen-api-via-dashscope
+        requests_per_second: the part of the account's quota that is used; no model has a smaller one.
+        tokens_per_minute: the same of input and output tokens.
+    """
+
+    name: str
+    input_tokens: int
+    cny_per_million_input_tokens: float
+    cny_per_million_output_tokens: float
+    is_multimodal: bool
+    requests_per_second: float = 20
+    tokens_per_minute: int = 1_000_000
+
+    def cost(self, input_tokens: int, output_tokens: int) -> float:
+        """Price of a call, in CNY."""
+        return (
+            input_tokens * self.cny_per_million_input_tokens + output_tokens * self.cny_per_million_output_tokens
+        ) / 1_000_000
+
+
 _V3_DIMENSIONS = (1024, 768, 512, 256, 128, 64)
 _QWEN_DIMENSIONS = (2560, 2048, 1536, 1024, 768, 512, 256)
 
@@ -86,4 +114,15 @@ EMBEDDING_MODELS: dict[str, EmbeddingModel] = {
 
 RERANK_MODELS: dict[str, RerankModel] = {
     model.name: model for model in (RerankModel("qwen3-rerank", 500, 4_000, 120_000, 0.5, 90),)
+}
+
+# Prices were compared on 2026-10-01 with the models' own pages below https://help.aliyun.com/zh/model-studio/.
+ANSWER_MODELS: dict[str, AnswerModel] = {
+    model.name: model
+    for model in (
+        AnswerModel("qwen3.7-flash", 32_000, 0.2, 0.8, is_multimodal=True),
+        AnswerModel("qwen3.8-flash", 32_000, 0.8, 2.7, is_multimodal=True),
+        AnswerModel("qwen3.7-plus", 32_000, 2.0, 8.0, is_multimodal=True),
+        AnswerModel("qwen-plus", 32_000, 0.8, 2.0, is_multimodal=False),
+    )
 }

@@ -14,21 +14,25 @@ from __future__ import annotations
 import logging
 import math
 import os.path
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.domain.errors import InternalError
 from shared.domain.models import Embedding, SparseVector
 from shared.embedding.budget import Budget
+from shared.embedding.chat import Piece, parse_piece
 from shared.embedding.failures import MalformedError, Rejection, UnreachableError, interpret
 from shared.embedding.results import Answer
 from shared.runtime import clock, tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import requests
 
+    from shared.domain.catalog import AnswerModel
+    from shared.embedding.chat import Message
     from shared.embedding.parameters import EmbeddingParameters
     from shared.runtime.settings import DashScopeSettings
 
@@ -40,6 +44,8 @@ _CONNECT_SECONDS = 3.05
 _MESSAGE_LIMIT = 300
 # What the SDK takes for the address of a file, whether there is one or not.
 _FILE_STARTS = ("file://", "oss://")
+# Low, because an answer shall repeat what its sources say.
+_TEMPERATURE = 0.1
 # Connections beyond those of embedding, for queries and for reranking.
 _MORE_CONNECTIONS = 32
 
@@ -101,6 +107,49 @@ class DashScopeClient:
             seconds,
         )
 
+    def generate(
+        self, model: AnswerModel, messages: Sequence[Message], max_tokens: int, seconds: float
+    ) -> Iterator[Piece]:
+        """Call a chat model, without thinking, and yield what it writes as it arrives; the last piece ends it.
+
+        Raises:
+            PlatformError: as `_call`, at any piece.
+        """
+        from dashscope import Generation, MultiModalConversation
+
+        options: dict[str, Any] = {"stream": True, "incremental_output": True, "enable_thinking": False}
+        options |= {"max_tokens": max_tokens, "temperature": _TEMPERATURE}
+
+        def send(common: dict[str, Any]) -> Any:
+            if not model.is_multimodal:
+                texts: Any = [{"role": message.role, "content": message.content} for message in messages]
+                return Generation.call(model.name, messages=texts, result_format="message", **options, **common)
+            parts = [
+                {"role": message.role, "content": protect_texts([{"text": message.content}])} for message in messages
+            ]
+            return MultiModalConversation.call(model=model.name, messages=parts, **options, **common)
+
+        return self._stream(send, seconds)
+
+    def _stream(self, send: Callable[[dict[str, Any]], Any], seconds: float) -> Iterator[Piece]:
+        responses = iter(self._send(send, seconds))
+        is_complete = False
+        while True:
+            with self._interpret_failures():
+                response = next(responses, None)
+            if response is None:
+                break
+            if response.status_code != 200:
+                raise interpret(self._rejection(response))
+            try:
+                piece = parse_piece(response.output, response.usage, response.request_id or "")
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+                raise MalformedError("its shape is unknown", response.request_id or "") from None
+            is_complete = is_complete or bool(piece.finish)
+            yield piece
+        if not is_complete:
+            raise UnreachableError("embedding_unavailable", "DashScope's answer ended before it was complete.")
+
     def _call(
         self, send: Callable[[dict[str, Any]], Any], parse: Callable[[Any], Content], seconds: float
     ) -> Answer[Content]:
@@ -126,13 +175,18 @@ class DashScopeClient:
             raise MalformedError(reason, request_id, tokens) from None
 
     def _send(self, send: Callable[[dict[str, Any]], Any], seconds: float) -> Any:
+        _forbid_uploads()
+        with self._interpret_failures(), tracing.call("dashscope", "call"):
+            return send(self._options(seconds))
+
+    @contextmanager
+    def _interpret_failures(self) -> Iterator[None]:
+        """Raise our own errors for those of the SDK."""
         import requests
 
-        _forbid_uploads()
         started = clock.monotonic()
         try:
-            with tracing.call("dashscope", "call"):
-                return send(self._options(seconds))
+            yield
         except requests.RequestException as error:
             log.warning(
                 "dashscope_unreachable",
@@ -172,7 +226,9 @@ class DashScopeClient:
         from shared.runtime.connection import bounded_session
 
         logging.getLogger("dashscope").setLevel(logging.CRITICAL)  # it logs every request; we log each failure once
-        return bounded_session(self._settings.address, connections=self._settings.concurrency + _MORE_CONNECTIONS)
+        return bounded_session(
+            self._settings.address, connections=self._settings.concurrency + _MORE_CONNECTIONS, bound_streams=True
+        )
 
 
 def protect_texts(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

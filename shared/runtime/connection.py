@@ -28,7 +28,15 @@ _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Reads each answer to its end within the read timeout, or as it arrives if it is to be streamed."""
+    """Reads each answer to its end within the read timeout, or as it arrives if it is to be streamed.
+
+    Args:
+        bound_streams: whether a stream too must end within the read timeout, which is looked at as data arrives.
+    """
+
+    def __init__(self, *, bound_streams: bool, **options: Any) -> None:
+        self._bound_streams = bound_streams
+        super().__init__(**options)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         # A connection that died while the instance was frozen is noticed by the kernel within half a minute of idling,
@@ -50,7 +58,8 @@ class _BoundedAdapter(HTTPAdapter):
         response = super().send(request, *arguments, **options)
         if options.get("stream"):
             # By itself it waits for so many bytes, however long they take.
-            response.iter_content = lambda *_, **__: _read(response, None)  # type: ignore[method-assign]
+            bound = ends if self._bound_streams else None
+            response.iter_content = lambda *_, **__: _read(response, bound)  # type: ignore[method-assign]
             return response
         response._content = b"".join(_read(response, ends))  # noqa: SLF001 - where requests keeps a body
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
@@ -71,7 +80,7 @@ def _read(response: requests.Response, ends: float | None) -> Iterator[bytes]:
         raise requests.exceptions.ChunkedEncodingError(str(error)) from error
 
 
-def bounded_session(address: str, connections: int) -> requests.Session:
+def bounded_session(address: str, connections: int, *, bound_streams: bool = False) -> requests.Session:
     """A session with ``address``: ``connections`` reused connections at most, answers whole within the read timeout.
 
     Of the environment it honours ``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY`` and a file of certificates in
@@ -82,7 +91,7 @@ def bounded_session(address: str, connections: int) -> requests.Session:
     session.trust_env = False
     session.verify = next((os.environ[name] for name in _CERTIFICATES if os.environ.get(name)), True)
     session.proxies = {} if should_bypass_proxies(address, None) else urllib.request.getproxies()
-    adapter = _BoundedAdapter(pool_connections=4, pool_maxsize=connections)
+    adapter = _BoundedAdapter(bound_streams=bound_streams, pool_connections=4, pool_maxsize=connections)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session

@@ -13,6 +13,7 @@ import sys
 import threading
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -199,25 +200,35 @@ class Application:
 
     def _finish(self, response: Response) -> Response:
         self.origins.add_headers(response)
-        compress(response)
         response.headers["x-request-id"] = request_id()
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["traceparent"] = g.trace.parent
-        if request.path not in self._open_paths:
+        end = partial(self._end, request.method, request.path, response.status_code, g.started, g.meter, g.contexts)
+        if response.is_streamed:
+            response.call_on_close(end)  # what a stream does belongs to the request
+        else:
+            compress(response)
+            end()
+        return response
+
+    def _end(
+        self, method: str, path: str, status: int, started: float, meter: metrics.Meter, contexts: ExitStack
+    ) -> None:
+        """Log the request once it is answered, and leave its contexts."""
+        if path not in self._open_paths:
             log.info(
                 "request",
                 extra={
                     "function": self._name,
-                    "method": request.method,
-                    "path": request.path,
-                    "status": response.status_code,
-                    "milliseconds": round((clock.monotonic() - g.started) * 1000, 1),
-                    **g.meter.values(),
+                    "method": method,
+                    "path": path,
+                    "status": status,
+                    "milliseconds": round((clock.monotonic() - started) * 1000, 1),
+                    **meter.values(),
                 },
             )
-        g.contexts.close()
+        contexts.close()
         tracing.flush()
-        return response
 
     def _initialize(self) -> Response:
         _print_line("FC Initialize Start")

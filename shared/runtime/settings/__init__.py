@@ -6,12 +6,13 @@ To add a setting, add a field with its `Setting` to its group and run `make docs
 from shared.runtime.environment import Secret, list_variables, read_settings
 from shared.runtime.settings.access import AccessSettings, TenantSettings
 from shared.runtime.settings.content import IngestionSettings, RecordSettings
-from shared.runtime.settings.dashscope import DashScopeSettings, RerankSettings
+from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings, RerankSettings
 from shared.runtime.settings.functions import EmbedSettings, IngestSettings, SearchSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
 
 __all__ = [
     "AccessSettings",
+    "AnswerSettings",
     "BucketSettings",
     "DashScopeSettings",
     "EmbedSettings",

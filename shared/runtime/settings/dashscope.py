@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from shared.domain.catalog import EMBEDDING_MODELS, RERANK_MODELS, EmbeddingModel, RerankModel
+from shared.domain.catalog import (
+    ANSWER_MODELS,
+    EMBEDDING_MODELS,
+    RERANK_MODELS,
+    AnswerModel,
+    EmbeddingModel,
+    RerankModel,
+)
 from shared.runtime.environment import Secret, Setting
 
 # Where DashScope answers, by network. Keys belong to a region: a wrong pair is refused with 401.
@@ -130,3 +137,28 @@ class RerankSettings(Struct, frozen=True, kw_only=True):
     def model(self) -> RerankModel:
         """Limits and price of the model."""
         return RERANK_MODELS[self.model_name]
+
+
+class AnswerSettings(Struct, frozen=True, kw_only=True):
+    """Which model writes answers from what a search found, and how long an answer may be."""
+
+    model_name: Annotated[str, Setting("ANSWER_MODEL", "Chat model of POST /answer; empty switches answers off.")] = ""
+    timeout: Annotated[
+        float,
+        Meta(gt=0, le=300),
+        Setting("ANSWER_TIMEOUT", "Seconds in which an answer must be written; then the hits alone are returned."),
+    ] = 30.0
+    max_tokens: Annotated[
+        int, Meta(ge=50, le=4_000), Setting("ANSWER_MAX_TOKENS", "Most tokens of an answer; a longer one is cut.")
+    ] = 800
+
+    def __post_init__(self) -> None:
+        if self.model_name and self.model_name not in ANSWER_MODELS:
+            raise ValueError(
+                f"ANSWER_MODEL must be empty or one of {', '.join(ANSWER_MODELS)}, not {self.model_name!r}"
+            )
+
+    @property
+    def model(self) -> AnswerModel | None:
+        """Limits and prices of the model; ``None`` where answers are off."""
+        return ANSWER_MODELS[self.model_name] if self.model_name else None

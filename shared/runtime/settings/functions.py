@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from shared.runtime.environment import Setting
 from shared.runtime.settings.access import AccessSettings, TenantSettings
 from shared.runtime.settings.content import IngestionSettings, RecordSettings
-from shared.runtime.settings.dashscope import DashScopeSettings, RerankSettings
+from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings, RerankSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
 
 # Digits count one token each, four times what the size of a chunk takes them for.
@@ -49,6 +49,7 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
     milvus: MilvusSettings
     access: AccessSettings
     rerank: RerankSettings
+    answer: AnswerSettings
     calibration: Annotated[
         str, Setting("SCORE_CALIBRATION", "Weights of the scores as JSON, as python -m ops calibrate prints them.")
     ] = ""
