@@ -21,6 +21,7 @@ from functions.embed.shapes import (
     OpenAIModels,
     OpenAIRequest,
 )
+from functions.search.answer_shapes import AnswerRequest, AnswerResponse
 from functions.search.shapes import (
     ChunksRequest,
     ChunksResponse,
@@ -77,6 +78,7 @@ QUESTION: Final[Codes] = {
 }
 LINK: Final[Codes] = {400: ("invalid_request",)}
 FILTER: Final[Codes] = {400: ("invalid_filter",)}
+ANSWERS: Final[Codes] = {404: ("answers_off",)}
 DOCUMENT: Final[Codes] = {404: ("document_not_found",)}
 
 # What every path and method can answer that is not in the description.
@@ -116,6 +118,11 @@ OPERATIONS: Final = (
     Operation(
         "get", "/search", "search", "searchByLink", "The same as a link: `q` is the question, `filter` is JSON.",
         SearchResponse, SearchRequest, by_link=True, marks=_HIT, errors=_SEARCHED,
+    ),
+    Operation(
+        "post", "/answer", "search", "answer", "A question to sentences with citations, where ANSWER_MODEL is set.",
+        AnswerResponse, AnswerRequest, marks=("answer", "outcome"), streams=True,
+        errors=(ORIGIN, JSON_BODY, ANSWERS, *_SEARCHED),
     ),
     Operation(
         "get", "/documents", "search", "listDocuments", "States of the documents.", ListResponse, ListRequest,
@@ -202,6 +209,12 @@ def _schemas() -> dict[str, Any]:
                 "type": "object",
                 "properties": {"model": {"type": "string"}, "address": {"type": "string"}},
                 "required": ["model", "address"],
+            },
+            "answer": {
+                "type": "object",
+                "description": "The model that writes answers, and what one usually costs; only where answers are on.",
+                "properties": {"model": {"type": "string"}, "usual_cost_cny": {"type": "number"}},
+                "required": ["model", "usual_cost_cny"],
             },
         },
         "required": ["status", "function", "embedding"],

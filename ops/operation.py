@@ -25,6 +25,9 @@ _IN_PATH: Final = {
     "document_id": "A document's id, as hits and lists have it: 32 hexadecimal digits.",
     "name": "A model's name.",
 }
+_EVENTS: Final = (
+    "Events token with {text}, in order, then one event answer with the JSON answer; or error with the body of an error."
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Operation:
         gives: its answer; without one, ``content`` is the media type of what it gives.
         marks: fields that identify its answer among the examples of docs/api.md.
         errors: what it can fail with.
+        streams: whether it can also give its answer as the last of several Server-Sent Events.
     """
 
     method: str
@@ -49,6 +53,7 @@ class Operation:
     content: str = "application/json"
     marks: tuple[str, ...] = ()
     errors: tuple[Codes, ...] = ()
+    streams: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -126,7 +131,10 @@ def _success(operation: Operation, answers: list[Any]) -> dict[str, Any]:
         content["example"] = listed["documents"][0]
     elif operation.marks:
         content["example"] = next(answer for answer in answers if _is_example(answer, operation))
-    return {"description": operation.summary, "content": {"application/json": content}}
+    kinds = {"application/json": content}
+    if operation.streams:
+        kinds["text/event-stream"] = {"schema": {"type": "string", "description": _EVENTS}}
+    return {"description": operation.summary, "content": kinds}
 
 
 def _is_example(answer: Any, operation: Operation) -> bool:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from local.dashscope.encoders import Encoder
     from local.dashscope.vocabulary import Vocabulary
@@ -21,13 +21,16 @@ _SOURCES = re.compile(r"<sources>\n(.*?)</sources>", re.DOTALL)
 _QUERY = re.compile(r"<query>\n(.*?)\n</query>", re.DOTALL)
 _CONVERSATION = re.compile(r"<conversation>\n(.*?)\n</conversation>", re.DOTALL)
 _USER = re.compile(r"<user>(.*?)</user>", re.DOTALL)
-_SENTENCE_END = re.compile(r"(?<=[。！？；])|(?<=[.!?]) (?=\S)|\n")
+_SENTENCE_END = re.compile(r"(?<=[。！？；])(?=.)|(?<=[.!?]) (?=\S)")
+_PRONOUN = re.compile(
+    r"(?:\w{1,20} ){0,3}(?:it|its|they|them|their|this|these|those|he|she)\b|.{0,2}[它其该此这那他她]", re.I
+)
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _INTRODUCTIONS = {False: "Quoted by a local extractive model: ", True: "由本地摘录模型引用："}
 # Of a sentence's score: how near it is in meaning, how many words of the query it has, how good its source is.
 _MEANING, _WORDS, _SOURCE_RANK = 0.4, 0.45, 0.15
-_MOST_SENTENCES, _MOST_QUOTED = 120, 3
-_MOST_CHARACTERS, _LEAST_CHARACTERS = 600, 4
+_MOST_SENTENCES, _MOST_QUOTED = 120, 2
+_MOST_CHARACTERS, _MOST_TOGETHER, _LEAST_CHARACTERS = 600, 200, 4
 # Share of the best sentence's score that another one must have to be quoted too.
 _NEARLY_AS_GOOD = 0.85
 _LEAST_SCORE = 0.2
@@ -36,8 +39,11 @@ _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"))
 
 
 class _Candidate(NamedTuple):
+    """A sentence of a source; ``whole`` is what is quoted, with the next sentence where that continues it."""
+
     source: int
     text: str
+    whole: str
 
 
 def extract(messages: Sequence[tuple[str, str]], encoder: Encoder, vocabulary: Vocabulary) -> str:
@@ -52,7 +58,7 @@ def extract(messages: Sequence[tuple[str, str]], encoder: Encoder, vocabulary: V
     if strayed:
         return f"I do as I read: {strayed}"
     found = [(int(number), _unescape(text)) for number, text in _SOURCE.findall(body[1] if body else "")]
-    candidates = [_Candidate(number, text) for number, whole in found for text in _split(whole)][:_MOST_SENTENCES]
+    candidates = [candidate for number, text in found for candidate in _split(number, text)][:_MOST_SENTENCES]
     return _quote(query, _choose(query, candidates, encoder, vocabulary))
 
 
@@ -62,15 +68,25 @@ def _rewrite(query: str, conversation: str) -> str:
     return f"{_unescape(asked[-1]).strip()} {query.strip()}" if asked else query.strip()
 
 
-def _split(text: str) -> list[str]:
-    parts = (part.strip() for part in _SENTENCE_END.split(text) if part)
-    return [part for part in parts if _is_quotable(part)]
+def _split(source: int, text: str) -> Iterator[_Candidate]:
+    for line in text.split("\n"):
+        ends = [*_SENTENCE_END.finditer(line)]
+        starts, stops = [0, *(end.end() for end in ends)], [*(end.start() for end in ends), len(line)]
+        for place, start in enumerate(starts):
+            part = line[start : stops[place]].strip()
+            longer = line[start : stops[place + 1]].strip() if _continues(line, starts, place) else part
+            if _is_quotable(part, _MOST_CHARACTERS) and not part.endswith(("?", "？")):
+                yield _Candidate(source, part, longer if _is_quotable(longer, _MOST_TOGETHER) else part)
 
 
-def _is_quotable(part: str) -> bool:
-    """Whether a part may be an answer; a question is none, and a quotation mark without its other half confuses."""
-    is_question = part.endswith(("?", "？"))
-    return _LEAST_CHARACTERS <= len(part) <= _MOST_CHARACTERS and not is_question and part.count("“") == part.count("”")
+def _continues(line: str, starts: Sequence[int], place: int) -> bool:
+    """Whether the next sentence begins with a word that stands for something before it."""
+    return place + 1 < len(starts) and _PRONOUN.match(line, starts[place + 1]) is not None
+
+
+def _is_quotable(part: str, most: int) -> bool:
+    """Whether a part can be quoted; a quotation mark without its other half would confuse."""
+    return _LEAST_CHARACTERS <= len(part) <= most and part.count("“") == part.count("”")
 
 
 def _choose(query: str, candidates: Sequence[_Candidate], encoder: Encoder, vocabulary: Vocabulary) -> list[_Candidate]:
@@ -87,8 +103,12 @@ def _choose(query: str, candidates: Sequence[_Candidate], encoder: Encoder, voca
     if best < _LEAST_SCORE:
         return []
     ranked = sorted(range(len(candidates)), key=lambda place: (-scores[place], place))
-    chosen = dict.fromkeys(candidates[place] for place in ranked if scores[place] >= _NEARLY_AS_GOOD * best)
-    return list(chosen)[:_MOST_QUOTED]
+    chosen: list[_Candidate] = []
+    for place in ranked:
+        is_good = scores[place] >= _NEARLY_AS_GOOD * best and len(chosen) < _MOST_QUOTED
+        if is_good and not any(candidates[place].text in other.whole for other in chosen):
+            chosen.append(candidates[place])
+    return chosen
 
 
 def _cover(asked: Sequence[int], held: Sequence[set[int]]) -> list[float]:
@@ -103,7 +123,7 @@ def _quote(query: str, chosen: Sequence[_Candidate]) -> str:
     if not chosen:
         return _NO_ANSWER
     introduction = _INTRODUCTIONS[_CHINESE.search(query) is not None]
-    return introduction + " ".join(f"“{candidate.text}” [{candidate.source}]" for candidate in chosen)
+    return introduction + " ".join(f"“{candidate.whole}” [{candidate.source}]" for candidate in chosen)
 
 
 def _unescape(text: str) -> str:
