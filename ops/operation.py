@@ -26,7 +26,7 @@ _IN_PATH: Final = {
     "name": "A model's name.",
 }
 _EVENTS: Final = (
-    "Events token with {text}, in order, then one event answer with the JSON answer; or error with the body of an error."
+    "Events token with {text}, then one event answer with the JSON answer, or error with the body of an error."
 )
 
 

@@ -100,7 +100,7 @@ def _choose(query: str, candidates: Sequence[_Candidate], encoder: Encoder, voca
         for meaning, share, candidate in zip(similar, shares, candidates, strict=True)
     ]
     best = max(scores)
-    if best < _LEAST_SCORE:
+    if all(score - _SOURCE_RANK / found.source < _LEAST_SCORE for score, found in zip(scores, candidates, strict=True)):
         return []
     ranked = sorted(range(len(candidates)), key=lambda place: (-scores[place], place))
     chosen: list[_Candidate] = []

@@ -56,6 +56,14 @@ def send(running: Stack, message: Any, key: str = "free", **headers: str) -> req
     return requests.post(f"{running.url}/mcp", data, headers={"x-api-key": key, **headers}, timeout=30)
 
 
+def test_answers_are_off_by_default(running: Stack) -> None:
+    refused = requests.post(f"{running.url}/answer", json={"query": "ferry"}, headers={"x-api-key": "free"}, timeout=30)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "answers_off")
+    listed = send(running, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).json()["result"]["tools"]
+    assert [tool["name"] for tool in listed] == ["search", "get_document"]
+    assert "answer" not in get(running, "/healthz").json()
+
+
 def spoken(running: Stack, talk: Callable[[Client], Awaitable[Any]], key: str = "free", **options: Any) -> Any:
     """What comes of a talk of the official client."""
 

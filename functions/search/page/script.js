@@ -61,7 +61,7 @@ function announce(panel, status) {
 function show(panel, status, ...content) {
   $("#" + panel).removeAttribute("aria-busy");
   inside(panel, ".list").classList.remove("stale");
-  if (panel === "results") $("#grouping").hidden = true;
+  if (panel === "results") $("#grouping").hidden = $("#write").hidden = true;
   announce(panel, status);
   inside(panel, ".list").replaceChildren(...content);
 }
@@ -448,6 +448,7 @@ function showFound() {
   $("#results .status").title = answer.usage ? say.billed(answer.usage.tokens, money(answer.usage.cost_cny)) : "";
   $("#grouping").hidden = false;
   $("#grouping").textContent = flat ? say.grouped : say.flat;
+  offerAnswer();
   measure();
 }
 function nextButton() { return button("quiet next", say.next, () => goOn()); }
@@ -476,6 +477,7 @@ async function ask(wanted, offset, count, signal) {
 async function search(wanted) {
   if (asking) asking.abort();
   const mine = asking = new AbortController();
+  closeAnswer();
   redraw.results = () => loading("results");
   loading("results");
   const count = Math.min(Math.max(PAGE, parseInt(wanted.get("n"), 10) || 0), MOST_AT_ONCE);
@@ -642,6 +644,7 @@ function follow(again = false) {
   if (query) { search(address()); return; }
   if (asking) asking.abort();
   asking = null;
+  closeAnswer();
   (redraw.results = welcome)();
 }
 
@@ -663,6 +666,7 @@ function speak() {
   showControls(address());
   redraw.results();
   redraw.documents();
+  showAnswer();
 }
 function showTheme() {
   document.documentElement.dataset.theme = theme;
@@ -736,6 +740,7 @@ $("#rerank").addEventListener("change", (event) => {
 });
 $("#format").addEventListener("change", (event) => go((wanted) => put(wanted, "format", event.target.value)));
 $("#since").addEventListener("change", (event) => go((wanted) => put(wanted, "since", event.target.value)));
+$("#write").addEventListener("click", () => writeAnswer());
 $("#grouping").addEventListener("click", () => go((wanted) => put(wanted, "flat", wanted.get("flat") === "1" ? "" : "1")));
 function unfold(open) {
   $("#fields").hidden = !open;
@@ -808,4 +813,4 @@ window.addEventListener("resize", measure);
 
 speak();
 follow();
-call("/healthz").then((answer) => { health = answer; showModel(); showControls(address()); }, () => { /* the line stays empty */ });
+call("/healthz").then((answer) => { health = answer; showModel(); showControls(address()); offerAnswer(); }, () => { /* the line stays empty */ });
