@@ -30,6 +30,7 @@ from functions.search.shapes import (
     SearchRequest,
     SearchResponse,
 )
+from functions.search.similar_shapes import SimilarRequest
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from shared.domain.models import Document, Failure, SparseVector, Usage
 from shared.retrieval.result import SearchWarning
@@ -78,6 +79,8 @@ QUESTION: Final[Codes] = {
 }
 LINK: Final[Codes] = {400: ("invalid_request",)}
 FILTER: Final[Codes] = {400: ("invalid_filter",)}
+CHUNK: Final[Codes] = {404: ("chunk_not_found",)}
+PLACE: Final[Codes] = {400: ("invalid_request", "invalid_top_k", "invalid_offset", "invalid_filter")}
 ANSWERS: Final[Codes] = {404: ("answers_off",)}
 DOCUMENT: Final[Codes] = {404: ("document_not_found",)}
 
@@ -118,6 +121,10 @@ OPERATIONS: Final = (
     Operation(
         "get", "/search", "search", "searchByLink", "The same as a link: `q` is the question, `filter` is JSON.",
         SearchResponse, SearchRequest, by_link=True, marks=_HIT, errors=_SEARCHED,
+    ),
+    Operation(
+        "post", "/similar", "search", "findSimilar", "A chunk to the chunks nearest to it, without embedding.",
+        SearchResponse, SimilarRequest, marks=_HIT, errors=(GATE, ORIGIN, JSON_BODY, PLACE, CHUNK, TENANT, MILVUS),
     ),
     Operation(
         "post", "/answer", "search", "answer", "A question to sentences with citations, where ANSWER_MODEL is set.",

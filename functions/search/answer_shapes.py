@@ -110,6 +110,7 @@ class AnswerResponse(TypedDict):
     hits: Annotated[list[HitItem], Meta(description="What was found, whether there is an answer or not.")]
     answerable: Annotated[bool, Meta(description="Whether the score of the best hit says that there is an answer.")]
     calibration: Annotated[str, Meta(description="Version of the calibration that made the scores.")]
+    did_you_mean: Annotated[str | None, Meta(description="As in the answer of a search.")]
     query: Annotated[str, Meta(description="What was searched for: the query, or a follow-up completed by history.")]
     model: str
     mode: Mode
@@ -138,6 +139,7 @@ def render_answer(written: WrittenAnswer, model: str, request_id: str) -> Answer
         "hits": hits,
         "answerable": written.found.answerable,
         "calibration": written.found.calibration,
+        "did_you_mean": written.found.did_you_mean or None,
         "query": written.query,
         "model": model,
         "mode": written.found.mode,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from functions.search import answers, mcp, page
+from functions.search import answers, mcp, page, similar
 from functions.search.shapes import (
     ChunksRequest,
     DocumentRequest,
@@ -89,11 +89,12 @@ application = Application(
     prepare=prepare,
     domain=settings.access.domain,
     open_paths=frozenset({"/", openapi.PATH}),
-    body_limits=dict.fromkeys(("/search", answers.PATH, "/mcp"), MAX_BODY_BYTES),
+    body_limits=dict.fromkeys(("/search", answers.PATH, similar.PATH, "/mcp"), MAX_BODY_BYTES),
     origins=settings.access.origins,
 )
 app = application.flask
 written.register(app)
+similar.register(app, retrieval)
 
 
 @app.post("/search")
@@ -109,6 +110,8 @@ def search_by_link() -> Response:
     fields["query"] = fields.pop("q", "")
     if "filter" in fields:
         fields["filter"] = read_filter(fields["filter"])
+    if "facets" in fields:
+        fields["facets"] = [name for text in request.args.getlist("facets") for name in text.split(",")]
     return answer(_found(convert(fields, SearchRequest, from_text=True)))
 
 

@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Document, DocumentState, Usage
-from shared.retrieval.query import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, SearchQuery
+from shared.retrieval.facets import FacetCount
+from shared.retrieval.query import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
 from shared.retrieval.result import SearchWarning
 from shared.runtime.request import drop_nulls
 from shared.store.registry import Place
@@ -69,6 +70,15 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     rerank: Annotated[bool | None, Meta(description="Whether a model reads the best once more and orders them.")] = None
     tenant: Annotated[str | None, Meta(description="Search the documents of this tenant only.")] = None
     explain: Annotated[bool, Meta(description="Whether to return the evidence that each score was made of.")] = False
+    sort: Annotated[
+        Order, Meta(description="By relevance, or the best hits of each side (50) by the time of their documents.")
+    ] = Order.RELEVANCE
+    facets: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Fields to count the documents of the best hits by: format, tenant, metadata.NAME; 10 at most."
+        ),
+    ] = ()
 
     def to_query(self) -> SearchQuery:
         """The question as `shared.retrieval.searching` takes it."""
@@ -85,6 +95,8 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
             rerank=self.rerank,
             tenant=self.tenant,
             explain=self.explain,
+            order=self.sort,
+            facets=self.facets,
         )
 
 
@@ -226,6 +238,16 @@ class SearchResponse(TypedDict):
         bool, Meta(description="Whether the index holds an answer, as the score of the best hit says.")
     ]
     calibration: Annotated[str, Meta(description="Version of the calibration that made the scores.")]
+    did_you_mean: Annotated[
+        str | None,
+        Meta(description="The query as it was probably meant, where its words were hardly found; used in its place."),
+    ]
+    facets: NotRequired[
+        Annotated[
+            dict[str, tuple[FacetCount, ...]],
+            Meta(description="Documents among the best hits by field; the most frequent values first, 50 at most."),
+        ]
+    ]
     mode: Mode
     reranked: bool
     warnings: tuple[SearchWarning, ...]
@@ -301,6 +323,7 @@ def render_result(found: SearchResult, *, grouped: bool, request_id: str) -> Sea
     answer: SearchResponse = {
         "answerable": found.answerable,
         "calibration": found.calibration,
+        "did_you_mean": found.did_you_mean or None,
         "mode": found.mode,
         "reranked": found.reranked,
         "warnings": found.warnings,
@@ -308,6 +331,8 @@ def render_result(found: SearchResult, *, grouped: bool, request_id: str) -> Sea
         "milliseconds": found.milliseconds,
         "request_id": request_id,
     }
+    if found.facets is not None:
+        answer["facets"] = found.facets
     if grouped:
         return {"groups": list(map(_group, found.groups)), **answer}
     return {"hits": list(map(render_hit, found.items)), **answer}

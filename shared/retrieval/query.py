@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from shared.domain.errors import RequestError
+from shared.retrieval.facets import check_facets
 
 MAX_TOP_K = 100
 MAX_REACH = 1_000
@@ -21,6 +22,14 @@ class Mode(StrEnum):
     HYBRID = "hybrid"
     DENSE = "dense"
     KEYWORD = "keyword"
+
+
+class Order(StrEnum):
+    """How hits are sorted: by relevance, or the best of them by the time of their documents."""
+
+    RELEVANCE = "relevance"
+    NEWEST = "newest"
+    OLDEST = "oldest"
 
 
 class SearchQuery(Struct, frozen=True):
@@ -38,6 +47,8 @@ class SearchQuery(Struct, frozen=True):
         rerank: whether a reranker orders the best hits; ``None`` for the default of the settings.
         tenant: search this tenant's documents only; ``None`` for all that the caller may see.
         explain: whether to return what each hit's score was made of.
+        order: how hits are sorted.
+        facets: fields to count the documents of the best hits by.
     """
 
     text: str
@@ -52,6 +63,8 @@ class SearchQuery(Struct, frozen=True):
     rerank: bool | None = None
     tenant: str | None = None
     explain: bool = False
+    order: Order = Order.RELEVANCE
+    facets: tuple[str, ...] = ()
 
     @property
     def reach(self) -> int:
@@ -75,3 +88,4 @@ def check(query: SearchQuery) -> None:
         raise RequestError("invalid_offset", f"offset must be 0 or more, and with top_k at most {MAX_REACH}.")
     if query.min_score is not None and not math.isfinite(query.min_score):
         raise RequestError("invalid_request", "min_score must be a finite number.")
+    check_facets(query.facets)

@@ -16,7 +16,7 @@ from shared.retrieval.calibration import BUILT_IN, Calibration
 from shared.retrieval.coverage import CoveredHits, weigh_coverage
 from shared.retrieval.duplicates import collapse_duplicates
 from shared.retrieval.fusion import DEPTH, fuse_covered, rank_covered
-from shared.retrieval.query import Mode, SearchQuery
+from shared.retrieval.query import Mode, Order, SearchQuery
 from shared.retrieval.result import SearchWarning, group_hits
 from shared.retrieval.scoring import score_hits, weigh_evidence
 
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from shared.retrieval.evidence import Evidence
     from shared.retrieval.stopwatch import Stopwatch
     from shared.runtime.retrying import Deadline
+    from shared.store.rows import ChunkDetails
+
+# A chunk that covers so much of a query has found its words.
+_FOUND_COVERAGE = 0.6
+# How much more of a corrected query one must cover.
+_BETTER_COVERAGE = 0.2
 
 
 class Ranking(Struct):
@@ -43,6 +49,8 @@ class Ranking(Struct):
         evidence: what speaks for each of the best hits, by id.
         duplicates: further hits with the same text, by the id of the one that is ranked.
         best_score: calibrated score of the best hit, without a reranker.
+        details: of the best hits, by id, where they are sorted by time or counted.
+        corrected: the query as it was probably meant, where its words were searched for instead.
     """
 
     query: SearchQuery
@@ -63,6 +71,8 @@ class Ranking(Struct):
     evidence: Mapping[str, Evidence] = {}
     duplicates: Mapping[str, tuple[SearchHit, ...]] = {}
     best_score: float = 0.0
+    corrected: str = ""
+    details: Mapping[str, ChunkDetails] = {}
 
     def rank(self) -> list[SearchHit]:
         """Return all that was found so far, best first, with calibrated scores; reranked hits have the reranker's."""
@@ -83,6 +93,20 @@ class Ranking(Struct):
         """Rarity of the query's tokens; empty where words were not compared."""
         return self._cover().weights
 
+    def find_missing(self) -> frozenset[str]:
+        """Return the tokens that no chunk seems to have, where the words of the query are hardly found at all."""
+        covered = self._cover()
+        if not self.tokens or _measure_best(covered) >= _FOUND_COVERAGE:
+            return frozenset()
+        held = {token for hit in covered.hits for token in hit.words.split()}
+        return frozenset(token for token in self.tokens if token not in held)
+
+    def accept(self, corrected: str, tokens: Sequence[str], lexical: list[SearchHit]) -> None:
+        """Take the hits of a corrected query, if its words are found better than those of the query."""
+        covered = weigh_coverage(tokens, lexical)
+        if _measure_best(covered) >= _measure_best(self._cover()) + _BETTER_COVERAGE:
+            self.corrected, self.tokens, self.lexical, self.covered = corrected, tokens, lexical, covered
+
     @property
     def is_answerable(self) -> bool:
         """Whether the best hit is probably an answer."""
@@ -100,22 +124,39 @@ class Ranking(Struct):
             return fuse_covered(self.tokens, self.dense, self.lexical, self._cover())
         return rank_covered(self.lexical, self._cover()) if self.mode is Mode.KEYWORD else self.dense
 
+    def _sort_by_time(self, ranked: Sequence[SearchHit]) -> list[SearchHit]:
+        """The best hits by the time of their documents; of one time, in the order of their scores."""
+        known = [hit for hit in ranked if hit.id in self.details]
+        is_newest = self.query.order is Order.NEWEST
+        return sorted(known, key=lambda hit: self.details[hit.id].modified * (-1 if is_newest else 1))
+
     def _cover(self) -> CoveredHits:
         if self.covered is None:
             self.covered = weigh_coverage(self.tokens, self.lexical[:DEPTH])
         return self.covered
 
+    def select(self) -> list[SearchHit]:
+        """Return all that was found so far with a sufficient score, in order."""
+        least = self.query.min_score
+        return self.rank() if least is None else [hit for hit in self.rank() if hit.score >= least]
+
     def page(self) -> list[list[SearchHit]]:
         """Return the groups of the page that is asked for; without grouping each hit is one."""
-        query, ranked = self.query, self.rank()
-        if query.min_score is not None:
-            ranked = [hit for hit in ranked if hit.score >= query.min_score]
+        query, ranked = self.query, self.select()
+        if query.order is not Order.RELEVANCE:
+            ranked = self._sort_by_time(ranked)
         groups = group_hits(ranked, query.group_size) if query.grouped else [[hit] for hit in ranked]
         return groups[query.offset : query.reach]
 
     def may_reach_deeper(self) -> bool:
         """Return whether a side may hold more hits with a sufficient score than were read."""
+        if self.query.order is not Order.RELEVANCE:
+            return False
         if len(self.dense) != DEPTH and len(self.lexical) != DEPTH:
             return False
         # Deeper hits have a score of 0.
         return self.query.min_score is None or self.query.min_score <= 0
+
+
+def _measure_best(covered: CoveredHits) -> float:
+    return max((shares.whole for shares in covered.shares.values()), default=0.0)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.retrieval.evidence import Evidence
+    from shared.retrieval.facets import FacetCount
     from shared.retrieval.query import Mode
     from shared.retrieval.snippets import Snippet
 
@@ -79,6 +80,9 @@ class SearchResult(Struct, frozen=True):
         milliseconds: time by stage; the search by words runs in parallel with the others.
         answerable: whether the best hit's score says that the index holds an answer, whatever page is asked for.
         calibration: version of the calibration that made the scores; empty where there was nothing to search.
+        did_you_mean: the query as it was probably meant, by which words were searched for; empty where it is as good
+            as it is.
+        facets: documents among the best hits by field and value, if that was asked for.
     """
 
     groups: tuple[ResultGroup, ...]
@@ -89,6 +93,8 @@ class SearchResult(Struct, frozen=True):
     milliseconds: dict[str, float] = {}
     answerable: bool = False
     calibration: str = ""
+    did_you_mean: str = ""
+    facets: dict[str, tuple[FacetCount, ...]] | None = None
 
     @property
     def items(self) -> tuple[ResultItem, ...]:

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from shared.domain.errors import PlatformError, RequestError
+from msgspec.structs import replace
+
+from shared.domain.errors import NotFoundError, PlatformError, RequestError
 from shared.language.analysis import analyze_query
 from shared.retrieval.calibration import BUILT_IN, Calibration
+from shared.retrieval.correcting import Vocabularies, Vocabulary, correct
+from shared.retrieval.facets import count_facets
 from shared.retrieval.fusion import DEPTH
 from shared.retrieval.highlighting import Highlighter
 from shared.retrieval.neighbours import add_context, select_ordinals
-from shared.retrieval.query import MAX_REACH, Mode, SearchQuery, check
+from shared.retrieval.query import MAX_REACH, Mode, Order, SearchQuery, check
 from shared.retrieval.ranking import Ranking
 from shared.retrieval.result import ResultGroup, ResultItem, Scores, SearchResult, SearchWarning
 from shared.retrieval.snippets import Snipper
 from shared.retrieval.stopwatch import Stopwatch
 from shared.runtime.auth import EVERYTHING, Scope
-from shared.store.expressions import all_of, compile_filter, select_tenants
+from shared.store.expressions import all_of, compile_filter, differs, select_tenants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from concurrent.futures import Future
 
     from shared.domain.models import SearchHit
@@ -39,6 +44,9 @@ log = logging.getLogger(__name__)
 
 # Requests that an instance serves in parallel (instanceConcurrency): each may search by words in a thread of its own.
 _THREADS = 20
+_ID = re.compile(r"[0-9a-f]{32}")
+# Hits by meaning with words that may have been meant; others are in the vocabulary of the index.
+_NEAR_HITS = 20
 
 
 _NO_KEYWORDS = SearchWarning(
@@ -73,6 +81,7 @@ class Retrieval:
         self._rerank_documents = rerank_documents
         self._rerank_by_default = rerank_by_default
         self._calibration = calibration
+        self._vocabularies = Vocabularies()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keyword")
 
     def search(self, query: SearchQuery, deadline: Deadline, scope: Scope = EVERYTHING) -> SearchResult:
@@ -95,18 +104,63 @@ class Retrieval:
         if mode is not query.mode:
             ranking.warnings.append(_NO_KEYWORDS)
         self._find(ranking)
+        self._correct(ranking)
         self._rerank(ranking)
+        self._read_details(ranking)
+        return self._finish(ranking)
+
+    def find_similar(
+        self, chunk_id: str, query: SearchQuery, deadline: Deadline, scope: Scope = EVERYTHING
+    ) -> SearchResult:
+        """Return the chunks within ``scope`` that are nearest to one of them; nothing is embedded.
+
+        Args:
+            query: without a text.
+
+        Raises:
+            NotFoundError: ``chunk_not_found``: there is no such chunk within the scope.
+            RequestError: as `search`.
+            TransientError, ConfigurationError: Milvus cannot be reached or refuses.
+        """
+        check(replace(query, text="-"))
+        within = select_tenants(scope.narrow(query.tenant).tenants)
+        condition = all_of(within, compile_filter(query.filter), differs("id", chunk_id))
+        stopwatch = Stopwatch()
+        vector: tuple[float, ...] = ()
+        if _ID.fullmatch(chunk_id) and self._store.check(deadline):
+            vector = self._store.chunks.read_vector(chunk_id, within, deadline)
+        if not vector:
+            raise NotFoundError("chunk_not_found", "There is no such chunk; hits of a search have ids of chunks.")
+        ranking = Ranking(
+            query, Mode.DENSE, within, condition, deadline, stopwatch, vector=vector, calibration=self._calibration
+        )
+        ranking.dense = self._search_dense(ranking, DEPTH, brief=False)
+        self._read_details(ranking)
+        return self._finish(ranking)
+
+    def _finish(self, ranking: Ranking) -> SearchResult:
         groups = self._render(self._read_page(ranking), ranking)
+        facets = ranking.query.facets
         return SearchResult(
             groups,
             ranking.mode,
             bool(ranking.relevance),
             tuple(ranking.warnings),
             ranking.usage,
-            stopwatch.stop(),
+            ranking.stopwatch.stop(),
             ranking.is_answerable,
             self._calibration.version,
+            ranking.corrected,
+            count_facets(facets, ranking.select(), ranking.details) if facets else None,
         )
+
+    def _read_details(self, ranking: Ranking) -> None:
+        """Read what sorting and counting need of the best hits, with one call."""
+        if ranking.query.order is Order.RELEVANCE and not ranking.query.facets:
+            return
+        best = {hit.id for hit in (*ranking.dense, *ranking.lexical)}
+        with ranking.stopwatch.lap("details"):
+            ranking.details = self._store.chunks.read_details(sorted(best), ranking.deadline)
 
     def _choose_mode(self, mode: Mode, deadline: Deadline) -> Mode:
         if mode is Mode.DENSE or self._store.has_keywords(deadline):
@@ -129,6 +183,23 @@ class Retrieval:
                 words.exception()  # wait: no request ends while a thread still works for it
         if words:
             ranking.lexical = words.result()
+
+    def _correct(self, ranking: Ranking) -> None:
+        """Search by the words that were probably meant, where those of the query are hardly found."""
+        missing = ranking.find_missing()
+        if not missing:
+            return
+        with ranking.stopwatch.lap("correction"):
+            try:
+                words = self._vocabularies.read(self._store.chunks, ranking.scope, ranking.deadline)
+                near = Vocabulary(hit.text for hit in ranking.dense[:_NEAR_HITS])
+                corrected = correct(ranking.query.text, missing, words) or correct(ranking.query.text, missing, near)
+                if corrected:
+                    tokens = analyze_query(corrected)
+                    ranking.accept(corrected, tokens, self._search_keywords(ranking, DEPTH, brief=False, tokens=tokens))
+            except PlatformError as error:
+                # The answer without it is as good as it was before.
+                log.warning("query_not_corrected", extra={"code": error.code})
 
     def _embed_query(self, ranking: Ranking) -> bool:
         """Embed the query; if that fails a hybrid search becomes one by words, with a warning.
@@ -169,10 +240,14 @@ class Retrieval:
         with ranking.stopwatch.lap("dense"):
             return chunks.search_dense(ranking.vector, depth, ranking.condition, ranking.deadline, brief=brief)
 
-    def _search_keywords(self, ranking: Ranking, depth: int, *, brief: bool) -> list[SearchHit]:
+    def _search_keywords(
+        self, ranking: Ranking, depth: int, *, brief: bool, tokens: Sequence[str] = ()
+    ) -> list[SearchHit]:
+        """Search by the tokens of the query, or by others."""
         chunks = self._store.chunks
+        wanted = tokens or ranking.tokens
         with ranking.stopwatch.lap("keyword"):
-            return chunks.search_keywords(ranking.tokens, depth, ranking.condition, ranking.deadline, brief=brief)
+            return chunks.search_keywords(wanted, depth, ranking.condition, ranking.deadline, brief=brief)
 
     def _rerank(self, ranking: Ranking) -> None:
         """Rerank the best hits if wanted; if that fails the order stays as it is, with a warning."""
@@ -216,8 +291,9 @@ class Retrieval:
 
     def _render(self, page: Iterable[list[SearchHit]], ranking: Ranking) -> tuple[ResultGroup, ...]:
         """Add scores, highlights, snippets and neighbours to the hits of the page."""
-        highlighter = Highlighter(ranking.query.text)
-        snipper = Snipper(ranking.query.text, ranking.weights)
+        text = ranking.corrected or ranking.query.text
+        highlighter = Highlighter(text)
+        snipper = Snipper(text, ranking.weights)
         cosines = {hit.id: hit.score for hit in ranking.dense}
         weights = {hit.id: hit.score for hit in ranking.lexical}
 

@@ -14,13 +14,14 @@ from shared.store.client import split
 from shared.store.expressions import (
     all_of,
     among,
+    equals,
     select_bucket,
     select_document,
     select_ordinal_range,
     select_ordinals,
 )
 from shared.store.fingerprints import ChunkPosition, FingerprintBuilder, compute_fingerprint
-from shared.store.rows import make_row, read_chunk, read_hit, read_reference
+from shared.store.rows import ChunkDetails, make_row, read_chunk, read_hit, read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -162,6 +163,25 @@ class ChunkCollection:
         within = all_of(among("id", list(scores)), condition)
         rows = self._client.query(self.name, within, ["id", *_HIT_FIELDS], deadline, "Bounded")
         return {row["id"]: read_hit(row["id"], row, scores[row["id"]]) for row in rows}
+
+    def read_details(self, ids: Sequence[str], deadline: Deadline) -> dict[str, ChunkDetails]:
+        """Return format and time of the chunks that still exist, by id."""
+        if not ids:
+            return {}
+        fields = ["id", "format", "modified"]
+        rows = self._client.query(self.name, among("id", ids), fields, deadline, "Bounded")
+        return {row["id"]: ChunkDetails(row["format"], row["modified"]) for row in rows}
+
+    def read_vector(self, id_: str, condition: str, deadline: Deadline) -> tuple[float, ...]:
+        """Return the vector of a chunk that ``condition`` selects; empty where there is none."""
+        within = all_of(equals("id", id_), condition)
+        rows = self._client.query(self.name, within, ["id", "vector"], deadline, "Bounded")
+        return tuple(map(float, rows[0]["vector"])) if rows else ()
+
+    def read_texts(self, condition: str, limit: int, deadline: Deadline) -> list[str]:
+        """Return titles and texts of up to ``limit`` chunks, whichever Milvus finds first."""
+        rows = self._client.query(self.name, condition, ["title", "text"], deadline, "Bounded", limit)
+        return [f"{row['title']} {row['text']}" for row in rows]
 
     def read_neighbours(self, wanted: Mapping[str, Iterable[int]], condition: str, deadline: Deadline) -> list[Chunk]:
         """Return the chunks with the wanted ordinals of each document, in order, with one call."""

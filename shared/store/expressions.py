@@ -78,6 +78,11 @@ def equals(field: str, value: str) -> str:
     return f"{field} == {quote(value)}"
 
 
+def differs(field: str, value: str) -> str:
+    """The expression that ``field`` holds anything but ``value``."""
+    return f"{field} != {quote(value)}"
+
+
 def among(field: str, values: Sequence[str]) -> str:
     """The expression that ``field`` holds one of ``values``."""
     return f"{field} in [{', '.join(map(quote, values))}]"

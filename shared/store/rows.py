@@ -112,6 +112,17 @@ def read_hit(id_: str, row: Any, score: float) -> SearchHit:
     )
 
 
+class ChunkDetails(Struct, frozen=True):
+    """What a search needs of a chunk only to sort and to count.
+
+    Attributes:
+        modified: when the document or its metadata was last written, seconds since the epoch.
+    """
+
+    format: str
+    modified: int
+
+
 def read_reference(id_: str, row: Any, score: float) -> SearchHit:
     """Read a hit without text from a row of a brief search."""
     return SearchHit(id_, float(score), "", row["document_id"], "", "", "", Location())

@@ -15,7 +15,7 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.writer import Writer
 from shared.retrieval.answering import Answering, Outcome, WrittenAnswer
 from shared.retrieval.prompting import NO_ANSWER, Turn
-from shared.retrieval.query import SearchQuery
+from shared.retrieval.query import Mode, SearchQuery
 from shared.retrieval.searching import Retrieval
 from shared.runtime.auth import EVERYTHING, Scope
 from shared.runtime.retrying import Deadline
@@ -56,7 +56,9 @@ def answering(dashscope_process: DashScope, milvus: MilvusSettings) -> Answering
         f"hostile/{i}.md": [f"About the harbour fee for a sailing boat. {text}"] for i, text in enumerate(ATTACKS)
     }
     rows = [row for key, texts in documents.items() for row in chunk_rows(embedder, key, texts)]
-    rows += chunk_rows(embedder, "secret.md", ["The harbour fee for a sailing boat is 77 euro."], tenant="rival")
+    rows += chunk_rows(
+        embedder, "secret.md", ["The harbour fee for a sailing boat is 77 euro in Zanzibar."], tenant="rival"
+    )
     store.chunks.write(rows, soon())
     settle(milvus, store.chunks.name)
     retrieval = Retrieval(embedder, store)
@@ -186,3 +188,27 @@ def test_a_follow_up_that_cannot_be_completed_is_searched_as_it_is(dashscope: Da
     assert written.query == QUERY
     assert [warning.code for warning in written.warnings] == ["query_not_rewritten"]
     assert written.outcome is Outcome.ANSWERED
+
+
+def test_what_was_meant_is_told_by_words_that_the_caller_may_see(
+    dashscope: DashScope, answering: Answering, keywords: None
+) -> None:
+    search = answering._retrieval.search
+    seen = search(SearchQuery("Zanzibaar", mode=Mode.KEYWORD), soon())
+    assert seen.did_you_mean == "Zanzibar"
+    assert "Zanzibar" in seen.hits[0].text
+    hidden = search(SearchQuery("Zanzibaar", mode=Mode.KEYWORD), soon(), Scope(frozenset({"other"})))
+    assert (hidden.did_you_mean, hidden.hits) == ("", ())
+
+
+@pytest.mark.parametrize("mode", [Mode.KEYWORD, Mode.HYBRID])
+def test_misspelt_and_joined_words_find_what_was_meant(
+    dashscope: DashScope, answering: Answering, keywords: None, mode: Mode
+) -> None:
+    for query, meant in (("musuem", "museum"), ("postoffice", "post office"), ("harbur", "harbour")):
+        found = answering._retrieval.search(SearchQuery(query, mode=mode), soon())
+        assert found.did_you_mean == meant
+        assert found.items[0].highlights
+        assert meant.split()[0] in found.hits[0].text
+    right = answering._retrieval.search(SearchQuery("museum", mode=mode), soon())
+    assert right.did_you_mean == ""

@@ -443,6 +443,7 @@ function showFound() {
   const { groups, answer, flat, more } = found;
   if (!groups.length) return show("results", "", message(filters(address()).length ? say.nothingHere : say.nothing));
   const warnings = (answer.warnings || []).map((warning) => make("p", "warning", say.warnings[warning.code] || warning.message));
+  if (answer.did_you_mean) warnings.unshift(paragraph("warning meant", answer.did_you_mean, say.meant(answer.did_you_mean)));
   if (answer.answerable === false) warnings.unshift(make("p", "warning no-answer", say.noAnswer));
   show("results", status(found), ...warnings, ...groups.map(groupCard), ...(more ? [nextButton()] : []));
   $("#results .status").title = answer.usage ? say.billed(answer.usage.tokens, money(answer.usage.cost_cny)) : "";

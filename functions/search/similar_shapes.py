@@ -1,0 +1,40 @@
+"""What ``POST /similar`` takes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from shared.retrieval.query import MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
+
+
+class SimilarRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /similar``."""
+
+    id: Annotated[str, Meta(description="A chunk's id, as a hit has it.")]
+    top_k: Annotated[int, Meta(description=f"Chunks (or groups) wanted, 1 to {MAX_TOP_K}.")] = 10
+    offset: Annotated[int, Meta(description=f"Number of hits to skip; with top_k at most {MAX_REACH}.")] = 0
+    filter: Annotated[Any, Meta(description="A condition on the documents, as POST /search takes it.")] = None
+    min_score: Annotated[float | None, Meta(description="The least score of a chunk, or of a group's best.")] = None
+    group_by: Annotated[Literal["document"] | None, Meta(description="Show chunks of one document together.")] = None
+    group_size: Annotated[int, Meta(ge=1, le=10, description="Chunks of one group at most.")] = 3
+    tenant: Annotated[str | None, Meta(description="Search the documents of this tenant only.")] = None
+    sort: Annotated[Order, Meta(description="As in a search.")] = Order.RELEVANCE
+    facets: Annotated[tuple[str, ...], Meta(description="As in a search.")] = ()
+
+    def to_query(self) -> SearchQuery:
+        """A search without a text."""
+        return SearchQuery(
+            text="",
+            top_k=self.top_k,
+            mode=Mode.DENSE,
+            filter=self.filter,
+            offset=self.offset,
+            min_score=self.min_score,
+            grouped=self.group_by is not None,
+            group_size=self.group_size,
+            tenant=self.tenant,
+            order=self.sort,
+            facets=self.facets,
+        )
