@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[^\W\d_\u2e80-\u9fff\uac00-\ud7a3]+(?:\d+)?")
 # Shorter words have too many others one letter away.
-_LEAST_CHARACTERS, _MOST_CHARACTERS = 4, 30
-_LONG_CHARACTERS = 8
+_LEAST_CHARACTERS, _MOST_CHARACTERS = 5, 30
+_LONG_CHARACTERS = 10
 # The parts of a joined word have this many characters at least.
 _LEAST_PART = 3
+# One of these letters more or less at the end is another form of a word.
+_ENDINGS = frozenset("sdreyn")
+# Letters at the beginning of a long word that two mistakes leave as they are.
+_START = 3
 # Words of a query that are looked at.
 _MOST_LOOKED_AT = 6
 # Of a text and of a whole vocabulary: what is beyond is not looked at.
@@ -41,8 +45,14 @@ class Vocabulary:
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._counts: Counter[str] = Counter()
+        # Two words that stand next to each other, by what they are when joined.
+        self._joined: dict[str, str] = {}
         for text in texts:
-            self._counts.update(word.lower() for word in _WORD.findall(text[:_TEXT_CHARACTERS]))
+            words = [word.lower() for word in _WORD.findall(text[:_TEXT_CHARACTERS])]
+            self._counts.update(words)
+            self._joined.update(
+                (one + other, f"{one} {other}") for one, other in pairwise(words) if _may_join(one, other)
+            )
             if len(self._counts) > _MOST_WORDS:
                 break
         # A misspelt word rarely has both its first letter and its end wrong.
@@ -57,21 +67,16 @@ class Vocabulary:
 
     def find_nearest(self, word: str) -> str:
         """The word or the two words that were probably meant; empty where none is near."""
-        return self._split(word) or self._find_similar(word)
-
-    def _split(self, word: str) -> str:
-        """Two words that were joined; the pair with the rarer word being the most frequent one."""
-        places = range(_LEAST_PART, len(word) - _LEAST_PART + 1)
-        pairs = [(word[:at], word[at:]) for at in places if word[:at] in self._counts and word[at:] in self._counts]
-        best = max(pairs, key=lambda pair: min(self._counts[part] for part in pair), default=("", ""))
-        return " ".join(best).strip()
+        return self._joined.get(word) or self._find_similar(word)
 
     def _find_similar(self, word: str) -> str:
+        if len(word) < _LEAST_CHARACTERS:
+            return ""
         most = 2 if len(word) >= _LONG_CHARACTERS else 1
         best: tuple[int, int, str] | None = None
         for other in self._candidates(word, most):
             distance = measure_distance(word, other, most) + (other[0] != word[0])
-            if distance <= most:
+            if distance <= most and not _differs_in_ending(word, other, distance):
                 found = (distance, -self._counts[other], other)
                 best = min(best, found) if best else found
         return best[2] if best else ""
@@ -84,6 +89,24 @@ class Vocabulary:
                     # Each step changes one letter of each side at most, so that most words need no closer look.
                     if (letters & ~others).bit_count() <= most and (others & ~letters).bit_count() <= most:
                         yield other
+
+
+def _may_join(one: str, other: str) -> bool:
+    return len(one) >= _LEAST_PART and len(other) >= _LEAST_PART and len(one) + len(other) <= _MOST_CHARACTERS
+
+
+def _differs_in_ending(word: str, other: str, distance: int) -> bool:
+    """Whether two words are rather two forms of one, or two words of one form, than right and wrong."""
+    if distance > 1 and (word[:_START] != other[:_START] or word[-2:] != other[-2:]):
+        return True
+    if sorted(word) == sorted(other):
+        return False
+    if len(word) == len(other) == _LEAST_CHARACTERS:
+        return True
+    if word[-1] == other[-1]:
+        return False
+    longer, shorter = (word, other) if len(word) > len(other) else (other, word)
+    return not (longer[:-1] == shorter and longer[-1] not in _ENDINGS)
 
 
 def _draw_letters(word: str) -> int:

@@ -16,6 +16,7 @@ from shared.retrieval.calibration import BUILT_IN, Calibration
 from shared.retrieval.coverage import CoveredHits, weigh_coverage
 from shared.retrieval.duplicates import collapse_duplicates
 from shared.retrieval.fusion import DEPTH, fuse_covered, rank_covered
+from shared.retrieval.phrases import find_phrases, prefer_phrases
 from shared.retrieval.query import Mode, Order, SearchQuery
 from shared.retrieval.result import SearchWarning, group_hits
 from shared.retrieval.scoring import score_hits, weigh_evidence
@@ -76,7 +77,8 @@ class Ranking(Struct):
 
     def rank(self) -> list[SearchHit]:
         """Return all that was found so far, best first, with calibrated scores; reranked hits have the reranker's."""
-        distinct = collapse_duplicates(self._order())
+        ordered = prefer_phrases(find_phrases(self.query.text), self._order())
+        distinct = collapse_duplicates(ordered)
         ranked, self.duplicates = distinct.hits, distinct.duplicates
         evidence = self._weigh_evidence(ranked)
         self.evidence = {hit.id: found for hit, found in zip(ranked, evidence, strict=False)}

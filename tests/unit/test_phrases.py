@@ -1,0 +1,51 @@
+"""Quoted phrases and the order of hits."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from shared.domain.models import Location, SearchHit
+from shared.retrieval.phrases import find_phrases, prefer_phrases
+
+
+def hit(text: str, context: str = "") -> SearchHit:
+    return SearchHit("0", 0.5, text, "d", "b", "k", "t", Location(), context=context)
+
+
+@pytest.mark.parametrize(
+    ("query", "phrases"),
+    [
+        ('who wrote "The Old  Man"', ("the old man",)),
+        ("“胜任力”这个词第一次在哪里出现？", ("胜任力",)),
+        ("「唐音」的「唐」与「吴音」", ("唐音", "吴音")),
+        ("『红隼』在哪里", ("红隼",)),
+        ('5" pipe and 6 feet', ()),
+        ('"a" ""', ()),
+        ('an open "quote', ()),
+        ("it's the dog's", ()),
+        ("", ()),
+    ],
+)
+def test_phrases_are_what_stands_in_quotation_marks(query: str, phrases: tuple[str, ...]) -> None:
+    assert find_phrases(query) == phrases
+
+
+def test_hits_that_hold_the_phrase_come_first_in_their_order() -> None:
+    hits = [
+        hit("Man, the old"),
+        hit("The  OLD\nman sleeps"),
+        hit(""),
+        hit("and", context="the old man"),
+        hit("the old man"),
+    ]
+    assert prefer_phrases(["the old man"], hits) == [hits[1], hits[3], hits[4], hits[0], hits[2]]
+    assert prefer_phrases([], hits) == hits
+
+
+def test_no_query_takes_long() -> None:
+    started = time.process_time()
+    for part in ('"', "“", "「", '"a', "“a”"):
+        find_phrases(part * 2_000)
+    assert time.process_time() - started < 2
