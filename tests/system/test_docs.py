@@ -44,7 +44,7 @@ NOT_RUN = {
     "s preview": "needs Node.js and Serverless Devs",
     "s deploy": ACCOUNT,
     "ossutil cp handbook.pdf oss://my-documents/": ACCOUNT,
-    "curl -s -G http://search.example.com/search -H 'x-api-key: a-long-random-key' "
+    "curl -s -G https://search-abcdefghij.cn-beijing.fcapp.run/search -H 'x-api-key: a-long-random-key' "
     "--data-urlencode 'q=How many days of leave do I have?'": ACCOUNT,
     "s ingest logs --tail": ACCOUNT,
     "ALIBABA_CLOUD_ACCESS_KEY_ID=... ALIBABA_CLOUD_ACCESS_KEY_SECRET=... make sync": ACCOUNT,
