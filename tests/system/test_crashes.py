@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from shared.domain.models import Chunk
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 BUCKET = "local-documents"
 CHUNKS = b"search__"
 MARK = "unmistakable"
