@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from functions.search.shapes import render_result
 from functions.search.similar_shapes import SimilarRequest
+from shared.domain.errors import NotFoundError
 from shared.runtime.request import deadline, read_body, request_id, scope
 from shared.runtime.responses import answer
 
@@ -24,4 +25,6 @@ def register(app: Flask, retrieval: Retrieval) -> None:
     def find_similar() -> Response:
         asked = read_body(SimilarRequest)
         found = retrieval.find_similar(asked.id, asked.to_query(), deadline(), scope())
+        if found is None:
+            raise NotFoundError("chunk_not_found", "There is no such chunk; hits of a search have ids of chunks.")
         return answer(render_result(found, grouped=asked.group_by is not None, request_id=request_id()))

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from shared.domain.errors import NotFoundError, PlatformError, RequestError
+from shared.domain.errors import PlatformError, RequestError
 from shared.language.analysis import analyze_query
 from shared.retrieval.calibration import BUILT_IN, Calibration
-from shared.retrieval.correcting import Vocabularies, Vocabulary, correct
+from shared.retrieval.corrector import Corrector
 from shared.retrieval.facets import count_facets
 from shared.retrieval.fusion import DEPTH
 from shared.retrieval.highlighting import Highlighter
@@ -45,8 +45,6 @@ log = logging.getLogger(__name__)
 # Requests that an instance serves in parallel (instanceConcurrency): each may search by words in a thread of its own.
 _THREADS = 20
 _ID = re.compile(r"[0-9a-f]{32}")
-# Hits by meaning with words that may have been meant; others are in the vocabulary of the index.
-_NEAR_HITS = 20
 
 
 _NO_KEYWORDS = SearchWarning(
@@ -81,7 +79,7 @@ class Retrieval:
         self._rerank_documents = rerank_documents
         self._rerank_by_default = rerank_by_default
         self._calibration = calibration
-        self._vocabularies = Vocabularies()
+        self._corrector = Corrector(store)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keyword")
 
     def search(self, query: SearchQuery, deadline: Deadline, scope: Scope = EVERYTHING) -> SearchResult:
@@ -104,21 +102,24 @@ class Retrieval:
         if mode is not query.mode:
             ranking.warnings.append(_NO_KEYWORDS)
         self._find(ranking)
-        self._correct(ranking)
+        self._corrector.correct(
+            ranking, lambda tokens: self._search_keywords(ranking, DEPTH, brief=False, tokens=tokens)
+        )
         self._rerank(ranking)
         self._read_details(ranking)
         return self._finish(ranking)
 
     def find_similar(
         self, chunk_id: str, query: SearchQuery, deadline: Deadline, scope: Scope = EVERYTHING
-    ) -> SearchResult:
+    ) -> SearchResult | None:
         """Return the chunks within ``scope`` that are nearest to one of them; nothing is embedded.
 
         Args:
             query: without a text.
 
+        Returns: ``None`` where there is no such chunk within the scope.
+
         Raises:
-            NotFoundError: ``chunk_not_found``: there is no such chunk within the scope.
             RequestError: as `search`.
             TransientError, ConfigurationError: Milvus cannot be reached or refuses.
         """
@@ -130,7 +131,7 @@ class Retrieval:
         if _ID.fullmatch(chunk_id) and self._store.check(deadline):
             vector = self._store.chunks.read_vector(chunk_id, within, deadline)
         if not vector:
-            raise NotFoundError("chunk_not_found", "There is no such chunk; hits of a search have ids of chunks.")
+            return None
         ranking = Ranking(
             query, Mode.DENSE, within, condition, deadline, stopwatch, vector=vector, calibration=self._calibration
         )
@@ -183,23 +184,6 @@ class Retrieval:
                 words.exception()  # wait: no request ends while a thread still works for it
         if words:
             ranking.lexical = words.result()
-
-    def _correct(self, ranking: Ranking) -> None:
-        """Search by the words that were probably meant, where those of the query are hardly found."""
-        missing = ranking.find_missing()
-        if not missing:
-            return
-        with ranking.stopwatch.lap("correction"):
-            try:
-                words = self._vocabularies.read(self._store.chunks, ranking.scope, ranking.deadline)
-                near = Vocabulary(hit.text for hit in ranking.dense[:_NEAR_HITS])
-                corrected = correct(ranking.query.text, missing, words) or correct(ranking.query.text, missing, near)
-                if corrected:
-                    tokens = analyze_query(corrected)
-                    ranking.accept(corrected, tokens, self._search_keywords(ranking, DEPTH, brief=False, tokens=tokens))
-            except PlatformError as error:
-                # The answer without it is as good as it was before.
-                log.warning("query_not_corrected", extra={"code": error.code})
 
     def _embed_query(self, ranking: Ranking) -> bool:
         """Embed the query; if that fails a hybrid search becomes one by words, with a warning.

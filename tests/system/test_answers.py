@@ -194,6 +194,23 @@ def test_a_language_model_can_ask_for_an_answer(running: Stack) -> None:
     assert "acme/fees.md" in result["content"][0]["text"]
 
 
+def test_chunks_like_a_hit_are_found_over_http_within_the_tenant(running: Stack) -> None:
+    headers = {"x-api-key": "bound"}
+    body = {"query": QUERY, "facets": ["format", "tenant"], "sort": "newest", "filter": None}
+    found = requests.post(f"{running.url}/search", json=body, headers=headers, timeout=30).json()
+    assert {facet["value"] for facet in found["facets"]["tenant"]} == {"acme"}
+    link = "/search?q=harbour&facets=format,tenant&sort=oldest"
+    assert set(requests.get(running.url + link, headers=headers, timeout=30).json()["facets"]) == {"format", "tenant"}
+    one = found["hits"][0]["id"]
+    like = requests.post(f"{running.url}/similar", json={"id": one, "top_k": 5}, headers=headers, timeout=30).json()
+    assert one not in {hit["id"] for hit in like["hits"]}
+    assert {hit["document"]["tenant"] for hit in like["hits"]} == {"acme"}
+    assert like["usage"]["calls"] == 0
+    none = requests.post(f"{running.url}/similar", json={"id": "0" * 32}, headers=headers, timeout=30)
+    assert (none.status_code, none.json()["error"]["code"]) == (404, "chunk_not_found")
+    assert requests.post(f"{running.url}/similar", json={"id": one}, timeout=30).status_code == 401
+
+
 @pytest.mark.parametrize(("language", "offer"), [("en-US", "Write an answer"), ("zh-CN", "写出回答")])
 def test_the_page_writes_an_answer_on_request_and_jumps_to_its_source(
     running: Stack,
