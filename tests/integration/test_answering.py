@@ -23,7 +23,7 @@ from shared.runtime.settings import AnswerSettings
 from shared.store.schema import Space
 from shared.store.store import Store
 from tests.hostile import ATTACKS
-from tests.integration.test_searching import chunk_rows, settle
+from tests.integration.test_searching import chunk_rows
 
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
@@ -60,7 +60,7 @@ def answering(dashscope_process: DashScope, milvus: MilvusSettings) -> Answering
         embedder, "secret.md", ["The harbour fee for a sailing boat is 77 euro in Zanzibar."], tenant="rival"
     )
     store.chunks.write(rows, soon())
-    settle(milvus, store.chunks.name)
+    list(store.chunks.read_positions(rows[0].chunk.document_id, soon()))  # Strong: what is written can be found
     retrieval = Retrieval(embedder, store)
     model = ANSWER_MODELS["qwen3.7-flash"]
     return Answering(retrieval, Writer(settings, AnswerSettings(model_name=model.name, timeout=20), client, model))
