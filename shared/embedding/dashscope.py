@@ -44,8 +44,8 @@ _CONNECT_SECONDS = 3.05
 _MESSAGE_LIMIT = 300
 # What the SDK takes for the address of a file, whether there is one or not.
 _FILE_STARTS = ("file://", "oss://")
-# Low, because an answer shall repeat what its sources say.
-_TEMPERATURE = 0.1
+# A low temperature, because an answer shall repeat what its sources say.
+_WRITING = {"stream": True, "incremental_output": True, "enable_thinking": False, "temperature": 0.1}
 # Connections beyond those of embedding, for queries and for reranking.
 _MORE_CONNECTIONS = 32
 
@@ -117,16 +117,13 @@ class DashScopeClient:
         """
         from dashscope import Generation, MultiModalConversation
 
-        options: dict[str, Any] = {"stream": True, "incremental_output": True, "enable_thinking": False}
-        options |= {"max_tokens": max_tokens, "temperature": _TEMPERATURE}
+        options: dict[str, Any] = {"max_tokens": max_tokens, **_WRITING}
 
         def send(common: dict[str, Any]) -> Any:
             if not model.is_multimodal:
                 texts: Any = [{"role": message.role, "content": message.content} for message in messages]
                 return Generation.call(model.name, messages=texts, result_format="message", **options, **common)
-            parts = [
-                {"role": message.role, "content": protect_texts([{"text": message.content}])} for message in messages
-            ]
+            parts = [{"role": one.role, "content": protect_texts([{"text": one.content}])} for one in messages]
             return MultiModalConversation.call(model=model.name, messages=parts, **options, **common)
 
         return self._stream(send, seconds)

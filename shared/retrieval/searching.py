@@ -112,16 +112,13 @@ class Retrieval:
     def find_similar(
         self, chunk_id: str, query: SearchQuery, deadline: Deadline, scope: Scope = EVERYTHING
     ) -> SearchResult | None:
-        """Return the chunks within ``scope`` that are nearest to one of them; nothing is embedded.
+        """Return the chunks within ``scope`` nearest to one of them, ``None`` if it is not there; nothing is embedded.
 
         Args:
             query: without a text.
 
-        Returns: ``None`` where there is no such chunk within the scope.
-
         Raises:
-            RequestError: as `search`.
-            TransientError, ConfigurationError: Milvus cannot be reached or refuses.
+            PlatformError: as `search`.
         """
         check(replace(query, text="-"))
         within = select_tenants(scope.narrow(query.tenant).tenants)

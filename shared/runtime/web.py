@@ -214,9 +214,7 @@ class Application:
             end()
         return response
 
-    def _end(
-        self, method: str, path: str, status: int, started: float, meter: metrics.Meter, contexts: ExitStack
-    ) -> None:
+    def _end(self, method: str, path: str, status: int, started: float, meter: metrics.Meter, open_: ExitStack) -> None:
         """Log the request once it is answered, and leave its contexts."""
         if path not in self._open_paths:
             log.info(
@@ -230,7 +228,7 @@ class Application:
                     **meter.values(),
                 },
             )
-        contexts.close()
+        open_.close()
         tracing.flush()
 
     def _initialize(self) -> Response:
