@@ -687,6 +687,46 @@ SAFEGUARDS = (
         "",
         ("tests/integration/test_uploads.py::test_without_protection_the_upload_itself_is_refused",),
     ),
+    Safeguard(
+        "retrieved text is escaped",
+        "a document ends its source in the prompt and gives the model a task of its own",
+        "shared/retrieval/prompting.py",
+        ".translate(_ESCAPES)\n",
+        "\n",
+        ("tests/unit/test_prompting.py::test_no_hostile_text_changes_the_structure_of_the_prompt",),
+    ),
+    Safeguard(
+        "only given sources are cited",
+        "an answer cites hits that do not exist",
+        "shared/retrieval/citations.py",
+        "        known = [number for number in numbers if 1 <= number <= count]\n",
+        "        known = numbers\n",
+        ("tests/unit/test_citations.py::test_a_mark_that_names_no_source_is_removed_and_counted",),
+    ),
+    Safeguard(
+        "nothing is written without an answer",
+        "a model is paid to make up an answer that no document holds",
+        "shared/retrieval/answering.py",
+        "        if not self.found.answerable or not self.sources:\n",
+        "        if not self.sources:\n",
+        ("tests/integration/test_answering.py::test_what_no_document_holds_is_not_asked_of_the_model",),
+    ),
+    Safeguard(
+        "similar chunks stay within the tenant",
+        "an id tells what another tenant's chunk is like",
+        "shared/retrieval/searching.py",
+        "read_vector(chunk_id, within, deadline)",
+        'read_vector(chunk_id, "", deadline)',
+        ("tests/integration/test_facets.py::test_a_chunk_of_another_tenant_is_not_found",),
+    ),
+    Safeguard(
+        "answers that broke off are settled",
+        "each answer that breaks off keeps its share of the budget for good",
+        "shared/embedding/writer.py",
+        "            self._client.budget.settle(call.reserved, cost)\n",
+        "",
+        ("tests/integration/test_writer.py::test_the_budget_holds_what_was_billed_and_no_more",),
+    ),
 )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import Response
 
 from functions.search import mcp
-from functions.search.answer_shapes import AnswerRequest, AnswerResponse, AnswerToolRequest, render_answer
 from functions.search.shapes import convert, read_filter
 from shared.domain.errors import NotFoundError
 from shared.runtime.request import deadline, read_body, request_id, scope
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from functions.search.answer_shapes import AnswerRequest, AnswerResponse
     from shared.domain.catalog import AnswerModel
+    from shared.embedding.dashscope import DashScopeClient
     from shared.retrieval.answering import Answering, WrittenAnswer
+    from shared.retrieval.searching import Retrieval
+    from shared.runtime.settings import SearchSettings
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ _USUAL_INPUT_TOKENS, _USUAL_OUTPUT_TOKENS = 2_500, 300
 
 
 class Answers:
-    """The route and the tool; ``answering`` is ``None`` where answers are off."""
+    """The route and the tool; ``answering`` is ``None`` where answers are off, and no module of them is imported."""
 
     def __init__(self, answering: Answering | None) -> None:
         self._answering = answering
@@ -43,8 +47,12 @@ class Answers:
 
     def answer(self) -> Response:
         """An answer to a query, as a stream or whole."""
+        if self._answering is None:
+            raise NotFoundError("answers_off", "Answers are switched off here: ANSWER_MODEL is not set.")
+        from functions.search.answer_shapes import AnswerRequest
+
         asked = read_body(AnswerRequest)
-        written = self._begin(asked)
+        written = _begin(self._answering, asked)
         if asked.stream:
             events = self._send(written, request_id())
             return Response(events, mimetype=_EVENTS, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
@@ -54,6 +62,8 @@ class Answers:
         """The tool for language models, where answers are on."""
         if self._answering is None:
             return []
+        from functions.search.answer_shapes import AnswerToolRequest
+
         objects = {"type": "array", "items": {"type": "object"}}
         return [
             mcp.Tool(
@@ -69,15 +79,10 @@ class Answers:
                     "citations": objects,
                     "hits": objects,
                 },
-                self._call_tool,
+                partial(self._call_tool, self._answering),
                 _render_text,
             )
         ]
-
-    def _begin(self, asked: AnswerRequest) -> WrittenAnswer:
-        if self._answering is None:
-            raise NotFoundError("answers_off", "Answers are switched off here: ANSWER_MODEL is not set.")
-        return self._answering.begin(asked.to_query(), asked.to_turns(), deadline(), scope())
 
     def _finish(self, written: WrittenAnswer, id_: str) -> AnswerResponse:
         for _ in written.write():
@@ -85,6 +90,8 @@ class Answers:
         return self._render(written, id_)
 
     def _render(self, written: WrittenAnswer, id_: str) -> AnswerResponse:
+        from functions.search.answer_shapes import render_answer
+
         return render_answer(written, self._answering.model if self._answering else "", id_)
 
     def _send(self, written: WrittenAnswer, id_: str) -> Iterator[bytes]:
@@ -98,11 +105,28 @@ class Answers:
             message = "The request could not be handled; the log says why."
             yield _write_event("error", {"error": {"code": "internal_error", "message": message, "request_id": id_}})
 
-    def _call_tool(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _call_tool(self, answering: Answering, arguments: dict[str, Any]) -> dict[str, Any]:
+        from functions.search.answer_shapes import AnswerToolRequest
+
         if isinstance(arguments.get("filter"), str):
             arguments = {**arguments, "filter": read_filter(arguments["filter"])}
         asked: AnswerToolRequest = convert(arguments, AnswerToolRequest, from_text=True)
-        return dict(self._finish(self._begin(asked.to_request()), request_id()))
+        return dict(self._finish(_begin(answering, asked.to_request()), request_id()))
+
+
+def build(settings: SearchSettings, client: DashScopeClient, retrieval: Retrieval) -> Answering | None:
+    """What answers; ``None`` where answers are off: then a cold start does not pay for their modules."""
+    model = settings.answer.model
+    if model is None:
+        return None
+    from shared.embedding.writer import Writer
+    from shared.retrieval.answering import Answering
+
+    return Answering(retrieval, Writer(settings.dashscope, settings.answer, client, model))
+
+
+def _begin(answering: Answering, asked: AnswerRequest) -> WrittenAnswer:
+    return answering.begin(asked.to_query(), asked.to_turns(), deadline(), scope())
 
 
 def describe_model(model: AnswerModel | None) -> dict[str, Any]:

@@ -26,8 +26,6 @@ from shared.domain.errors import NotFoundError
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.reranker import Reranker
-from shared.embedding.writer import Writer
-from shared.retrieval.answering import Answering
 from shared.retrieval.calibration import read_calibration
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
@@ -61,10 +59,7 @@ retrieval = Retrieval(
     build_or_exit(lambda: read_calibration(settings.calibration)),
 )
 answer_model = settings.answer.model
-answering = (
-    Answering(retrieval, Writer(settings.dashscope, settings.answer, client, answer_model)) if answer_model else None
-)
-written = answers.Answers(answering)
+written = answers.Answers(answers.build(settings, client, retrieval))
 
 _ID = re.compile(r"[0-9a-f]{32}")
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from shared.embedding.cache import RecentValues
 from shared.language.analysis import analyze_query
 from shared.runtime import clock
+from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from shared.runtime.retrying import Deadline
     from shared.store.chunks import ChunkCollection
 
 _WORD = re.compile(r"[^\W\d_\u2e80-\u9fff\uac00-\ud7a3]+(?:\d+)?")
@@ -38,6 +38,8 @@ _MOST_LOOKED_AT = 6
 _TEXT_CHARACTERS, _MOST_WORDS = 4_000, 30_000
 _SAMPLED_CHUNKS = 1_000
 _KEPT_SECONDS, _KEPT_SCOPES = 300.0, 8
+# What reading a vocabulary may cost a query; it is answered without.
+_READ_SECONDS = 2.0
 
 
 class Vocabulary:
@@ -125,15 +127,24 @@ class Vocabularies:
         self._reading = threading.Lock()
 
     def read(self, chunks: ChunkCollection, scope: str, deadline: Deadline) -> Vocabulary:
-        """The words of chunks within ``scope``, of a sample where there are many."""
+        """The words of chunks within ``scope``, of a sample where there are many; none while another caller reads.
+
+        Raises:
+            PlatformError: they cannot be read in time.
+        """
         key = (chunks.name, scope)
-        with self._reading:  # a second caller waits for what the first one reads
-            known = self._kept.get(key)
-            if known and clock.monotonic() - known[0] < _KEPT_SECONDS:
-                return known[1]
-            vocabulary = Vocabulary(chunks.read_texts(scope, _SAMPLED_CHUNKS, deadline))
+        known = self._kept.get(key)
+        if known and clock.monotonic() - known[0] < _KEPT_SECONDS:
+            return known[1]
+        if not self._reading.acquire(blocking=False):
+            return Vocabulary()
+        try:
+            until = Deadline.after(min(_READ_SECONDS, deadline.remaining()))
+            vocabulary = Vocabulary(chunks.read_texts(scope, _SAMPLED_CHUNKS, until))
             self._kept.put(key, (clock.monotonic(), vocabulary))
             return vocabulary
+        finally:
+            self._reading.release()
 
 
 def correct(query: str, missing: Collection[str], vocabulary: Vocabulary) -> str:

@@ -1,4 +1,4 @@
-"""Quoted phrases of a query: whoever quotes wants a text that holds exactly these words."""
+"""Quoted phrases of a query, which ask for a text that holds exactly these words."""
 
 from __future__ import annotations
 

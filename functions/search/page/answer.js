@@ -1,5 +1,5 @@
 "use strict";
-/* --- an answer in sentences, written on request from what was found; what it says becomes text, never markup --- */
+/* --- an answer in sentences, written on request from what was found; it becomes text, never markup --- */
 let answering = null;
 let answered = null;
 // What was answered belongs to its query: another query closes it.
