@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from shared.domain.catalog import ANSWER_MODELS
 from shared.domain.errors import RequestError
+from shared.embedding.budget import Budget
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.embedding.writer import Writer
@@ -212,3 +213,14 @@ def test_misspelt_and_joined_words_find_what_was_meant(
         assert meant.split()[0] in found.hits[0].text
     right = answering._retrieval.search(SearchQuery("museum", mode=mode), soon())
     assert right.did_you_mean == ""
+
+
+def test_an_answer_that_might_cost_too_much_is_not_written(
+    dashscope: DashScope, answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering._writer._client, "budget", Budget(1e-9))
+    written = ask(answering)
+    assert written.outcome is Outcome.FAILED
+    assert "MAX_COST_CNY" in written.warnings[0].message
+    assert any("12 euro" in hit.text for hit in written.found.hits)
+    assert all("streams" not in request for request in dashscope.usage()["requests"])
