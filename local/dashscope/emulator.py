@@ -19,12 +19,14 @@ from local.dashscope.body import BODY_BYTES, read_body
 from local.dashscope.embedding import EmbeddingCall, read_embedding_call
 from local.dashscope.encoders import load_encoder
 from local.dashscope.faults import CONTENT_FAULTS, WIRE_FAULTS, Faults, Rule
+from local.dashscope.ocr_process import OcrProcess
 from local.dashscope.quota import Quota
 from local.dashscope.refusal import Refusal
 from local.dashscope.rerank import RerankCall, read_rerank_call
 from local.dashscope.settings import Settings, Tuning
 from local.dashscope.spoiling import spoil
 from local.dashscope.usage import Usage
+from local.dashscope.vision import VisionCall, read_vision_call
 from local.dashscope.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
 
 EMBEDDING_PATH = "/api/v1/services/embeddings/text-embedding/text-embedding"
 RERANK_PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
+VISION_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 
-Call = EmbeddingCall | RerankCall
+Call = EmbeddingCall | RerankCall | VisionCall
 
 
 class Emulator:
@@ -51,6 +54,8 @@ class Emulator:
         # Two threads, so that a throttled call is refused at once however long the model is busy.
         self._counting = ThreadPoolExecutor(1, "vocabulary")
         self._encoding = ThreadPoolExecutor(1, "encoder")
+        self._reading = ThreadPoolExecutor(1, "ocr")
+        self._ocr = OcrProcess()
 
     async def load(self) -> None:
         """Load model and vocabulary; until then the server must not accept calls."""
@@ -65,6 +70,7 @@ class Emulator:
             [
                 web.post(EMBEDDING_PATH, self._embed),
                 web.post(RERANK_PATH, self._rerank),
+                web.post(VISION_PATH, self._read_picture),
                 web.route("*", "/api/{path:.*}", self._unknown),
                 web.get("/healthz", self._health),
                 web.get("/control/usage", self._show_usage),
@@ -81,12 +87,17 @@ class Emulator:
         """Let the threads end; work that no caller waits for is dropped."""
         self._counting.shutdown(wait=False, cancel_futures=True)
         self._encoding.shutdown(wait=False, cancel_futures=True)
+        self._reading.shutdown(wait=False, cancel_futures=True)
+        self._ocr.close()
 
     async def _embed(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, read_embedding_call)
 
     async def _rerank(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, read_rerank_call)
+
+    async def _read_picture(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, read_vision_call)
 
     async def _answer(self, request: web.Request, read: Callable[[Body], Call]) -> web.StreamResponse:
         self._concurrent += 1
@@ -131,9 +142,15 @@ class Emulator:
         tokens = await loop.run_in_executor(self._counting, call.bill, self._vocabulary)
         self._quota.spend(key, call.model.name, tokens)
         await asyncio.sleep(self._settings.latency_ms / 1000)
-        output = await loop.run_in_executor(self._encoding, call.work, self._encoder, self._vocabulary)
-        self._usage.bill(call.rows, tokens)
-        return {"output": output, "usage": {"total_tokens": tokens}, "request_id": str(uuid.uuid4())}
+        if isinstance(call, VisionCall):
+            output, written = await loop.run_in_executor(self._reading, call.answer, self._ocr, self._vocabulary)
+            usage = {"input_tokens": tokens, "output_tokens": written, "total_tokens": tokens + written}
+            self._usage.pictures += 1
+        else:
+            output = await loop.run_in_executor(self._encoding, call.work, self._encoder, self._vocabulary)
+            usage = {"total_tokens": tokens}
+        self._usage.bill(call.rows, usage["total_tokens"])
+        return {"output": output, "usage": usage, "request_id": str(uuid.uuid4())}
 
     async def _unknown(self, _: web.Request) -> web.Response:
         return wire.refuse(Refusal("InvalidURL"))

@@ -8,6 +8,7 @@ from shared.runtime.settings.access import AccessSettings, TenantSettings
 from shared.runtime.settings.content import IngestionSettings, RecordSettings
 from shared.runtime.settings.dashscope import DashScopeSettings, RerankSettings
 from shared.runtime.settings.functions import EmbedSettings, IngestSettings, SearchSettings
+from shared.runtime.settings.ocr import OcrSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "IngestSettings",
     "IngestionSettings",
     "MilvusSettings",
+    "OcrSettings",
     "RecordSettings",
     "RerankSettings",
     "SearchSettings",
