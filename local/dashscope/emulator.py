@@ -55,7 +55,7 @@ class Emulator:
         self._counting = ThreadPoolExecutor(1, "vocabulary")
         self._encoding = ThreadPoolExecutor(1, "encoder")
         self._reading = ThreadPoolExecutor(1, "ocr")
-        self._ocr = OcrProcess()
+        self._ocr = OcrProcess(settings.ocr_model)
 
     async def load(self) -> None:
         """Load model and vocabulary; until then the server must not accept calls."""
