@@ -1,7 +1,8 @@
-"""DashScope on one machine: the wire protocol of its embedding and rerank API over a real local model.
+"""DashScope on one machine: the wire protocol of its embedding, rerank and OCR API over real local models.
 
     POST   /api/v1/services/embeddings/text-embedding/text-embedding
     POST   /api/v1/services/rerank/text-rerank/text-rerank
+    POST   /api/v1/services/aigc/multimodal-generation/generation    one picture, read by PP-OCR
     GET    /healthz             which model answers
     GET    /control/usage       what was accepted, refused and billed; DELETE resets the counters
     PUT    /control/faults      a list of rules (see Rule); GET shows them, DELETE removes them

@@ -34,7 +34,7 @@ def read_page(data: bytes) -> str:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError("it cannot be decoded")
-    found = _load()(image)
+    found = _recognize(image)
     if found.boxes is None:
         return ""
     boxes = np.asarray(found.boxes, dtype=np.float64)
@@ -65,12 +65,17 @@ def _make_line(text: str, box: Any) -> Line:
 def _read_part(part: MatLike) -> str:
     padded = cv2.copyMakeBorder(part, _MARGIN, _MARGIN, _MARGIN, _MARGIN, cv2.BORDER_CONSTANT, value=_WHITE)
     coloured = cv2.cvtColor(padded, cv2.COLOR_GRAY2BGR)
-    found = _load()(coloured)
+    found = _recognize(coloured)
     if found.boxes is not None:
         return " ".join(found.txts)
     # A single character is often not detected, but can be read all the same.
     found = _load()(coloured, use_det=False, use_cls=False, use_rec=True)
     return " ".join(text for text in found.txts or () if text)
+
+
+def _recognize(image: MatLike) -> Any:
+    # All three are named: it remembers what the last call named.
+    return _load()(image, use_det=True, use_cls=True, use_rec=True)
 
 
 @cache

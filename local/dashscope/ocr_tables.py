@@ -27,6 +27,8 @@ _INSET = 4
 # The part of a line that must be inside a cell; one that is not is read once more, cell by cell.
 _INSIDE = 0.75
 _MIN_CELLS = 4
+# Of the space that a table spans; the rest are its lines.
+_FILLED = 0.7
 
 Rectangle = tuple[int, int, int, int]
 
@@ -66,12 +68,29 @@ def _find_cells(image: Image) -> list[list[Rectangle]]:
         left, top, width, height = cv2.boundingRect(contour)
         if min(width, height) >= _MIN_CELL_PIXELS:
             tables.setdefault(int(parent), []).append((left, top, left + width, top + height))
-    return [cells for cells in tables.values() if len(cells) >= _MIN_CELLS]
+    return [cells for cells in tables.values() if _is_table(cells)]
+
+
+def _is_table(cells: Sequence[Rectangle]) -> bool:
+    """Whether rectangles fill the space that they span, in more than one column."""
+    if len(cells) < _MIN_CELLS or len({cell[0] // _MIN_CELL_PIXELS for cell in cells}) < 2:
+        return False
+    left, top, right, bottom = _span(cells)
+    area = sum((cell[2] - cell[0]) * (cell[3] - cell[1]) for cell in cells)
+    return area >= _FILLED * (right - left) * (bottom - top)
+
+
+def _span(cells: Sequence[Rectangle]) -> Rectangle:
+    return (
+        min(cell[0] for cell in cells),
+        min(cell[1] for cell in cells),
+        max(cell[2] for cell in cells),
+        max(cell[3] for cell in cells),
+    )
 
 
 def _is_within(line: Line, rectangles: Sequence[Rectangle]) -> bool:
-    left, top = min(r[0] for r in rectangles), min(r[1] for r in rectangles)
-    right, bottom = max(r[2] for r in rectangles), max(r[3] for r in rectangles)
+    left, top, right, bottom = _span(rectangles)
     return left < (line.left + line.right) / 2 < right and top < line.middle < bottom
 
 
