@@ -171,11 +171,14 @@ class _Job:
         self._scans = scans
         self._warnings = warnings
         self._under_way: dict[str, Future[Reading]] = {}
+        self._left_out = False
 
     def run(self, blocks: Iterator[Block]) -> Iterator[Block]:
         """``blocks`` with text in place of pictures, in their order."""
         waiting: deque[tuple[Block, Future[Reading] | None]] = deque()
         for block in blocks:
+            if block.picture and self._is_full():
+                continue
             waiting.append((block, self._begin(block.picture) if block.picture else None))
             while len(self._under_way) > self._scans.settings.concurrency or len(waiting) > _MOST_WAITING:
                 yield from self._finish(*waiting.popleft())
@@ -187,6 +190,14 @@ class _Job:
     def stop(self) -> None:
         """Begin nothing more; what is under way is billed, so that it is waited for, kept and counted."""
         wait([future for future in self._under_way.values() if not future.cancel()])
+
+    def _is_full(self) -> bool:
+        """Whether no more pictures of the document are read: files in an archive count together."""
+        is_full = self.tally.pages >= self._scans.settings.max_pages
+        if is_full and not self._left_out:
+            self._warnings.append(f"Pictures after {self.tally.pages} were left out; at most OCR_MAX_PAGES are read.")
+        self._left_out |= is_full
+        return is_full
 
     def _begin(self, picture: Picture) -> Future[Reading]:
         self.tally.pages += 1
