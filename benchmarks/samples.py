@@ -1,7 +1,7 @@
 """Writes the samples that are pictures: a scanned page in Chinese and a photograph of a sign.
 
-Run as ``python -m benchmarks.samples`` after a change, and commit what it writes to ``samples/scanned``. Chinese needs a font
-with its characters.
+Run as ``python -m benchmarks.samples`` after a change, and commit what it writes to ``samples/scanned``. Chinese needs
+a font with its characters.
 """
 
 from __future__ import annotations

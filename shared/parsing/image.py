@@ -24,7 +24,7 @@ BAD_FILE_ERRORS = (
     *(struct.error, TypeError, LookupError, ArithmeticError, AttributeError),
 )
 _KINDS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-# Its size is told from its bytes, and bounded below.
+# Its own bound counts pixels; memory is bounded below.
 Image.MAX_IMAGE_PIXELS = None
 _BYTES_PER_PIXEL: Final = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 _COLOUR_BYTES: Final = 4

@@ -117,7 +117,7 @@ class _Reading:
         self._note(number, page)
         if self._scans.take(number, words, page):
             return make_sheet(number, []), []
-        if page.has_images:
+        if page.has_images and number not in self._scans.left_out[-1:]:
             self._pictures.append(number)
         values = find_values(page.words, page.drawn, page.entries)
         if page.text or not is_plain(page.words):

@@ -79,7 +79,7 @@ class PageTexts:
         self._write([row], deadline)
 
     def expire(self, document_id: str, deadline: Deadline) -> None:
-        """Keep the texts of a document that was deleted for some days only, and drop those whose days are over."""
+        """Keep the texts of a document that was deleted for some days only; drop those for which they are over."""
         if not self._client.call("has_collection", deadline, self.name):
             return
         until = int(clock.time()) + _KEPT_SECONDS
@@ -103,7 +103,7 @@ class PageTexts:
         if self._client.call("has_collection", deadline, self.name):
             try:
                 self._client.call("load_collection", deadline, self.name)
-            except PlatformError:  # it has no index yet: whoever made it was interrupted
+            except PlatformError:  # it has no index yet, as its making was interrupted
                 self._client.create_collection(self.name, _SCHEMA, deadline)
             return
         try:

@@ -92,8 +92,8 @@ def test_a_picture_is_read_by_its_first_bytes_where_a_model_may(name: str) -> No
     assert decide(name, 99, FOREIGN[name], limits) == decide("none", 99, FOREIGN[name], limits) == "image"
     # Pictures are saved under the name of another kind all the time.
     assert decide("other.jpeg", 99, FOREIGN[name], limits) == "image"
-    assert refused("a.pdf", FOREIGN[name], limits=limits).code == "format_mismatch"
-    assert refused(name, b"any text", limits=limits).code == "format_mismatch"
+    assert refused("a.pdf", FOREIGN[name], 99, limits).code == "format_mismatch"
+    assert refused(name, b"any text", 99, limits).code == "format_mismatch"
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.iso", "a.rar", "a.pst", "a.dwg", "a.unknown", "none"])

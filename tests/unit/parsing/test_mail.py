@@ -198,7 +198,7 @@ def test_names_in_an_archive_of_windows_are_read_in_chinese(tmp_path: Path) -> N
 def test_an_archive_without_a_readable_file_says_why(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="OCR=auto") as caught:
         parse(write(tmp_path, "a.zip", zipped({"a.png": b"\x89PNG\r\n\x1a\n1234"})), "a.zip")
-    assert caught.value.code == "needs_ocr"
+    assert caught.value.code == "unsupported_format"
 
 
 def test_archives_in_archives_unpack_within_one_bound(tmp_path: Path) -> None:
