@@ -236,7 +236,7 @@ class Document(Struct, frozen=True):
         chunks: chunks in the index.
         tokens: tokens DashScope billed for this version.
         cost_cny: what they cost.
-        ocr_pages: pages and pictures of this version that a model had to read and was billed for.
+        ocr_pages: pages and pictures of this version that a model has read, in this attempt or an earlier one.
         ocr_cost_cny: the part of ``cost_cny`` that they cost.
         attempts: tries spent on this version.
         order: of a record, its version number; an older record that comes late is left out.
