@@ -99,11 +99,8 @@ class Attempt:
         """
         self._record(DocumentState.PENDING)
         try:
-            try:
-                with self._claim:
-                    self._index()
-            finally:
-                self.scanned.settle()
+            with self._claim, self.scanned:
+                self._index()
         except (ChangedError, ClaimedError):
             raise
         except DocumentError as error:
@@ -205,10 +202,10 @@ class Attempt:
     def _parse(self, path: Path) -> ParsedDocument:
         self.stage = "parsing"
         self.wanted = ChunkSet()
-        until = self.deadline.minus(_RESERVE_SECONDS)
-        parsed = self.pipeline.parse(path, self.state.key.key, self.pipeline.limits, until)
+        read_by = self.deadline.minus(_RESERVE_SECONDS)
+        parsed = self.pipeline.parse(path, self.state.key.key, self.pipeline.limits, read_by)
         if self.pipeline.scans:
-            parsed = self.pipeline.scans.read(parsed, self.state.key, self.records.tenant, self.scanned, until)
+            parsed = self.pipeline.scans.read(parsed, self.state.key, self.records.tenant, self.scanned, read_by)
         self.records.parsed = parsed
         self.rows.describe(parsed.title, parsed.format)
         return parsed

@@ -44,6 +44,8 @@ _LEAST_SECONDS = 1.0
 class ScanTally:
     """What reading the pictures of one document came to: thread-safe.
 
+    A context manager, which waits for what is under way, so that all that is billed is counted.
+
     Attributes:
         pages: pictures that were read, those of which the text was known among them.
         usage: what was billed.
@@ -60,8 +62,10 @@ class ScanTally:
         self.pages = 0
         self._job = job
 
-    def settle(self) -> None:
-        """Wait for what is under way, so that all that is billed is counted."""
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
         if self._job:
             self._job.stop()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +210,17 @@ def test_pages_beyond_the_limit_are_left_out_with_a_warning(world: World) -> Non
     world.converge("many.pdf", max_pages=2)
     assert world.billed() == 2
     assert any("OCR_MAX_PAGES" in warning for warning in world.document("many.pdf").warnings)
+
+
+def test_pictures_of_an_archive_count_together(world: World) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number in range(4):
+            archive.writestr(f"{number}.png", save(draw_page([f"picture {number}"], (300, 200), 20), "PNG"))
+    world.oss.put("pictures.zip", stream.getvalue())
+    world.converge("pictures.zip", max_pages=2)
+    assert world.billed() == 2
+    assert any("OCR_MAX_PAGES" in warning for warning in world.document("pictures.zip").warnings)
 
 
 @pytest.mark.parametrize("fault", ["null_output", "missing_rows", "malformed_json", "lost_answer", "cut_body"])
