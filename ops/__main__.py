@@ -41,6 +41,7 @@ def _execute(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
         "deploy": lambda: _deploy(environ),
         "roles": lambda: _roles(asked.deployment, environ, commands=asked.commands),
         "preflight": lambda: _preflight(asked.deployment, environ, asked.env),
+        "ask": lambda: _ask(asked.question, environ),
         "estimate": lambda: _estimate(asked, environ),
         "sync": lambda: _sync(environ, dry_run=asked.dry_run),
         "retry": lambda: _retry(asked, environ),
@@ -65,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     preflight = commands.add_parser("preflight", help="ask DashScope, Milvus and the bucket whether they fit")
     for command in (check, roles, preflight):
         command.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
+    ask = commands.add_parser("ask", help="ask the deployment a question; an empty bucket gets the samples first")
+    ask.add_argument("question")
     _add_estimate(commands.add_parser("estimate", help="say what indexing costs and takes, before anything is billed"))
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
@@ -124,6 +127,14 @@ def _environ(name: str) -> dict[str, str]:
     if name and not file.is_file():
         raise DeploymentError(f"there is no environment {name}: {file} does not exist")
     return {**(variables(file) | {"ENVIRONMENT": name} if name else {}), **os.environ}
+
+
+def _ask(question: str, environ: Mapping[str, str]) -> int:
+    from ops.asking import ask
+
+    path = Path("s.yaml")
+    say = functools.partial(print, flush=True)
+    return ask(question, load(path, environ), environment(path, environ), path.resolve().with_name("samples"), say)
 
 
 def _estimate(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
