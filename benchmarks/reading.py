@@ -1,8 +1,8 @@
 """How well documents are read, and how well what was read is found.
 
-Run as ``python -m benchmarks.reading``. Four parts, all generated from a seed: `extraction` reads documents
+Run as ``python -m benchmarks.reading``. Five parts, all generated from a seed: `extraction` reads documents
 of every format and compares words, order, cells and rows with what they hold, beside other readers; `conversion` reads
-what LibreOffice makes of them in old and open formats; `retrieval` asks
+what LibreOffice makes of them in old and open formats; `scans` reads pictures of pages; `retrieval` asks
 for an answer among similar documents; `normalisation` looks for words that are written differently. Peers are installed
 into environments of their own, once; nothing else needs the network.
 """
@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.readings import conversion, extraction, normalisation, retrieval, rivals
+from benchmarks.readings import conversion, extraction, normalisation, retrieval, rivals, scans
 from benchmarks.readings.corpus import make_corpus
 from benchmarks.report import report
 
@@ -24,7 +24,8 @@ _EXTRACTION: Final = "extraction"
 _RETRIEVAL: Final = "retrieval"
 _NORMALISATION: Final = "normalisation"
 _CONVERSION: Final = "conversion"
-_PARTS: Final = (_EXTRACTION, _CONVERSION, _RETRIEVAL, _NORMALISATION)
+_SCANS: Final = "scans"
+_PARTS: Final = (_EXTRACTION, _CONVERSION, _SCANS, _RETRIEVAL, _NORMALISATION)
 _NONE: Final = "none"
 
 
@@ -41,6 +42,8 @@ def main() -> int:
         figures += extraction.measure(list(make_corpus(options.seed)), peers)
     if _CONVERSION in options.parts:
         figures += conversion.measure(list(make_corpus(options.seed)))
+    if _SCANS in options.parts:
+        figures += scans.measure(options.seed)
     if _RETRIEVAL in options.parts:
         figures += retrieval.measure(options.seed)
     if _NORMALISATION in options.parts:

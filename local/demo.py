@@ -145,7 +145,7 @@ def _try_embedding(running: Stack) -> None:
 
 def _put_samples(plan: Plan, bucket: Bucket) -> bool:
     """Put the samples into the bucket, unless it is the user's own and holds documents already."""
-    sources = {path.name: path for path in sorted((PROJECT / "samples").iterdir()) if path.is_file()}
+    sources = {path.name: path for path in sorted((PROJECT / "samples").rglob("*")) if path.is_file()}
     prefix = os.environ.get("OSS_PREFIX", "")
     present = {state.key.key: state.etag for state in bucket.documents(Deadline.after(60))}
     own = bool(os.environ.get("BUCKET")) or not plan.local_oss

@@ -220,6 +220,7 @@ def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
             # A local model belongs to no account, so there is no quota to share.
             environ.setdefault("QUOTA_REQUESTS_PER_SECOND", "10000")
             environ.setdefault("QUOTA_TOKENS_PER_MINUTE", "1000000000")
+        environ.setdefault("OCR", "auto")  # the local model bills nothing
         environ["DASHSCOPE_API_KEY"] = _KEY
         environ["DASHSCOPE_BASE_URL"] = f"http://127.0.0.1:{ports.dashscope}/api/v1"
     else:

@@ -77,6 +77,7 @@ class Safeguard:
 _ISOLATION = "tests/unit/parsing/test_isolation.py::"
 _OUTCOME = f"{_ISOLATION}test_each_end_of_a_parser_has_its_own_outcome"
 _RECORDS, _SEARCHING = "tests/unit/test_record_simulation.py::", "tests/integration/test_searching.py::"
+_SCANS = "tests/integration/test_scans.py::"
 _HISTORIES, _SIMULATION = "tests/unit/test_histories.py::", "tests/unit/test_simulation.py::"
 _EMBEDDING, _STORE, _INGESTION = (
     "tests/integration/test_embedder.py::",
@@ -114,6 +115,38 @@ SAFEGUARDS = (
         "return attempt.failed(known) if known else attempt.result()",
         "return attempt.result()",
         (f"{_HISTORIES}test_a_version_that_is_refused_is_bought_once_by_each_that_is_at_it",),
+    ),
+    Safeguard(
+        "texts of pages are kept",
+        "each attempt pays for every page of a scan again",
+        "shared/ingestion/scans.py",
+        "self._texts.write(id_, job.document_id, text, job.deadline)",
+        "pass",
+        (f"{_SCANS}test_a_page_is_paid_for_once_however_often_it_is_read",),
+    ),
+    Safeguard(
+        "texts of pages belong to a tenant",
+        "a page that costs nothing tells that another tenant has the same",
+        "shared/ingestion/scans.py",
+        "digest(reader.profile, job.tenant, picture.digest)",
+        "digest(reader.profile, picture.digest)",
+        (f"{_SCANS}test_texts_of_pages_are_not_shared_between_tenants",),
+    ),
+    Safeguard(
+        "texts of deleted documents are dropped",
+        "the text of a deleted scan stays in Milvus for ever",
+        "shared/ingestion/converging.py",
+        "self._store.page_texts.expire(record.id, deadline)",
+        "pass",
+        (f"{_SCANS}test_texts_of_a_deleted_document_are_kept_for_some_days_only",),
+    ),
+    Safeguard(
+        "limit of pictures read",
+        "an archive of ten thousand pictures is billed whole",
+        "shared/ingestion/scans.py",
+        "if block.picture and self._is_full():",
+        "if False:",
+        (f"{_SCANS}test_pictures_of_an_archive_count_together",),
     ),
     Safeguard(
         "Strong reads",
@@ -162,8 +195,8 @@ SAFEGUARDS = (
         "the record is written first",
         "what a dead process embedded is not known",
         _INDEXING,
-        "        self._record(DocumentState.PENDING)\n        try:\n            with self._claim:",
-        "        try:\n            with self._claim:",
+        "        self._record(DocumentState.PENDING)\n        try:\n            with self._claim, self.scanned:",
+        "        try:\n            with self._claim, self.scanned:",
         (f"{_SIMULATION}test_whichever_call_fails_the_next_delivery_ends_exactly[new-dies after]",),
     ),
     Safeguard(

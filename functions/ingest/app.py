@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 
 from shared import parsing
+from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.ingestion import events
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
+from shared.ingestion.scans import make_scans
 from shared.runtime.auth import Authenticator
 from shared.runtime.credentials import read_credentials, use_credentials
 from shared.runtime.settings import IngestSettings
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
     from shared.runtime.retrying import Deadline
 
 settings = read_settings_or_exit(IngestSettings)
-embedder = Embedder(settings.dashscope)
+client = DashScopeClient(settings.dashscope)
+embedder = Embedder(settings.dashscope, client)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
 bucket = Bucket(settings.bucket)
 tenancy = settings.tenants.tenancy(settings.bucket.prefix)
-ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy)
+scans = make_scans(settings.ocr, settings.dashscope, client, store.page_texts) if settings.ocr.is_on else None
+ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy, scans=scans)
 
 
 def prepare(deadline: Deadline) -> None:

@@ -1,9 +1,10 @@
-"""DashScope on one machine: the wire protocol of its embedding, rerank and generation API over real local models.
+"""DashScope on one machine: the wire protocol of embedding, rerank, generation and OCR over real local models.
 
     POST   /api/v1/services/embeddings/text-embedding/text-embedding
     POST   /api/v1/services/rerank/text-rerank/text-rerank
     POST   /api/v1/services/aigc/text-generation/generation         models of text alone
-    POST   /api/v1/services/aigc/multimodal-generation/generation   models that read more than text, by text
+    POST   /api/v1/services/aigc/multimodal-generation/generation   models that read more than text: a picture by
+                                                                    PP-OCR, or text alone
     GET    /healthz             which model answers
     GET    /control/usage       what was accepted, refused and billed; DELETE resets the counters
     PUT    /control/faults      a list of rules (see Rule); GET shows them, DELETE removes them

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from local.dashscope.encoders import ENCODERS
+from local.dashscope.ocr_process import MODELS
 from local.dashscope.server import serve
 from local.dashscope.settings import Settings
 
@@ -34,6 +35,7 @@ def _read_settings(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--port", type=int, default=9100, help="0 picks a free one")
     parser.add_argument("--api-key", action="append", help="a key to accept; may be repeated (default: sk-local)")
     parser.add_argument("--model", choices=sorted(ENCODERS), default="use", help="hash is for load tests only")
+    parser.add_argument("--ocr-model", choices=MODELS, default="pp-ocr", help="hash reads nothing; for load tests only")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to each call")
     parser.add_argument("--requests-per-second", type=float, default=0, help="quota per key and model; 0 is none")
     parser.add_argument("--tokens-per-minute", type=float, default=0, help="quota per key and model; 0 is none")

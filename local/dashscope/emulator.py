@@ -20,13 +20,16 @@ from local.dashscope.embedding import EmbeddingCall, read_embedding_call
 from local.dashscope.encoders import load_encoder
 from local.dashscope.faults import CONTENT_FAULTS, WIRE_FAULTS, Faults, Rule
 from local.dashscope.generation import GenerationCall, read_generation_call
+from local.dashscope.ocr_process import OcrProcess
 from local.dashscope.quota import Quota
 from local.dashscope.refusal import Refusal
 from local.dashscope.rerank import RerankCall, read_rerank_call
 from local.dashscope.settings import Settings, Tuning
 from local.dashscope.spoiling import spoil
 from local.dashscope.usage import Usage
+from local.dashscope.vision import VisionCall, read_vision_call
 from local.dashscope.vocabulary import load_vocabulary
+from shared.domain.catalog import VISION_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +41,7 @@ RERANK_PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
 GENERATION_PATH = "/api/v1/services/aigc/text-generation/generation"
 MULTIMODAL_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 
-Call = EmbeddingCall | RerankCall | GenerationCall
+Call = EmbeddingCall | RerankCall | GenerationCall | VisionCall
 
 
 class Emulator:
@@ -54,6 +57,8 @@ class Emulator:
         # Two threads, so that a throttled call is refused at once however long the model is busy.
         self._counting = ThreadPoolExecutor(1, "vocabulary")
         self._encoding = ThreadPoolExecutor(1, "encoder")
+        self._reading = ThreadPoolExecutor(1, "ocr")
+        self._ocr = OcrProcess(settings.ocr_model)
 
     async def load(self) -> None:
         """Load model and vocabulary; until then the server must not accept calls."""
@@ -86,6 +91,8 @@ class Emulator:
         """Let the threads end; work that no caller waits for is dropped."""
         self._counting.shutdown(wait=False, cancel_futures=True)
         self._encoding.shutdown(wait=False, cancel_futures=True)
+        self._reading.shutdown(wait=False, cancel_futures=True)
+        self._ocr.close()
 
     async def _embed(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, read_embedding_call)
@@ -96,9 +103,13 @@ class Emulator:
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         streams = request.headers.get("X-DashScope-SSE", "").lower() == "enable"
         is_multimodal = request.path == MULTIMODAL_PATH
-        return await self._answer(
-            request, lambda body: read_generation_call(body, streams=streams, is_multimodal=is_multimodal)
-        )
+
+        def read(body: Body) -> Call:
+            if is_multimodal and body.model in VISION_MODELS:
+                return read_vision_call(body)
+            return read_generation_call(body, streams=streams, is_multimodal=is_multimodal)
+
+        return await self._answer(request, read)
 
     async def _answer(self, request: web.Request, read: Callable[[Body], Call]) -> web.StreamResponse:
         self._concurrent += 1
@@ -147,8 +158,13 @@ class Emulator:
         tokens = await loop.run_in_executor(self._counting, call.bill, self._vocabulary)
         self._quota.spend(key, call.model.name, tokens)
         await asyncio.sleep(self._settings.latency_ms / 1000)
-        output = await loop.run_in_executor(self._encoding, call.work, self._encoder, self._vocabulary)
-        usage = {"total_tokens": tokens}
+        if isinstance(call, VisionCall):
+            output, written = await loop.run_in_executor(self._reading, call.answer, self._ocr, self._vocabulary)
+            usage = {"input_tokens": tokens, "output_tokens": written, "total_tokens": tokens + written}
+            self._usage.pictures += 1
+        else:
+            output = await loop.run_in_executor(self._encoding, call.work, self._encoder, self._vocabulary)
+            usage = {"total_tokens": tokens}
         if isinstance(call, GenerationCall):
             usage = await loop.run_in_executor(self._counting, call.count, tokens, output, self._vocabulary)
         self._usage.bill(call.rows, usage["total_tokens"])

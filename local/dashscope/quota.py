@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from local.dashscope.refusal import Refusal
-from shared.domain.catalog import ANSWER_MODELS, EMBEDDING_MODELS, RERANK_MODELS
+from shared.domain.catalog import ANSWER_MODELS, EMBEDDING_MODELS, RERANK_MODELS, VISION_MODELS
 
 
 class Bucket:
@@ -65,4 +65,6 @@ def _read_rates(model: str) -> tuple[float, float]:
         return RERANK_MODELS[model].requests_per_second, 0
     if model in ANSWER_MODELS:
         return ANSWER_MODELS[model].requests_per_second, ANSWER_MODELS[model].tokens_per_minute / 60
+    if model in VISION_MODELS:
+        return VISION_MODELS[model].requests_per_second, VISION_MODELS[model].tokens_per_minute / 60
     return EMBEDDING_MODELS[model].requests_per_second, EMBEDDING_MODELS[model].tokens_per_minute / 60

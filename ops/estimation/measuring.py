@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from shared.embedding import tokens
 from shared.ingestion import chunking
 
 if TYPE_CHECKING:
-    from shared.domain.models import ObjectState
+    from collections.abc import Iterator
+
+    from shared.domain.models import Block, ObjectState
     from shared.ingestion.bucket import Bucket
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import IngestionSettings
@@ -29,6 +32,7 @@ class Measured:
         chunks: rows in Milvus, each embedded once.
         tokens: what DashScope bills for them.
         seconds: to read and cut it on this machine.
+        pages: pages and pictures that OCR=auto would have a model read; their text is not among the tokens.
         refusal: the code with which it would fail; empty if it would not.
     """
 
@@ -36,6 +40,7 @@ class Measured:
     chunks: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    pages: int = 0
     refusal: str = ""
 
 
@@ -47,20 +52,34 @@ def measure(bucket: Bucket, state: ObjectState, settings: IngestionSettings, pro
     """
     began = time.monotonic()
     chunks = counted = 0
+    pages = Counter[str]()
     with tempfile.TemporaryDirectory(prefix="estimate-") as folder:
         path = Path(folder) / "object"
         try:
             bucket.download(state, path, settings.max_file_bytes, until)
-            parsed = parsing.parse_bounded(
-                path, state.key.key, parsing.Limits(max_bytes=settings.max_file_bytes), until
-            )
+            limits = parsing.Limits(max_bytes=settings.max_file_bytes, ocr="auto")
+            parsed = parsing.parse_bounded(path, state.key.key, limits, until)
             for chunk in chunking.chunk(
-                parsed.blocks, state.key.document_id, profile, settings.chunk_tokens, parsed.title
+                _leave_out_pictures(parsed.blocks, pages),
+                state.key.document_id,
+                profile,
+                settings.chunk_tokens,
+                parsed.title,
             ):
                 chunks += 1
                 counted += tokens.count(chunk.embedded_text)
         except DocumentError as error:
             return Measured(state.size, refusal=error.code)
     if not chunks:
-        return Measured(state.size, refusal="empty_document")
-    return Measured(state.size, chunks, counted, time.monotonic() - began)
+        refusal = "needs_ocr" if pages.total() else "empty_document"
+        return Measured(state.size, pages=pages.total(), refusal=refusal)
+    return Measured(state.size, chunks, counted, time.monotonic() - began, pages.total())
+
+
+def _leave_out_pictures(blocks: Iterator[Block], count: Counter[str]) -> Iterator[Block]:
+    """The blocks that have text; the others are counted."""
+    for block in blocks:
+        if block.picture:
+            count["pages"] += 1
+        else:
+            yield block

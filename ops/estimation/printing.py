@@ -43,6 +43,7 @@ def _rows(estimates: Sequence[Estimate]) -> list[tuple[str, list[str]]]:
         ("tokens", [_amount(one.content.tokens, ",.0f") for one in estimates]),
         ("embedding, CNY", [_amount(one.cny, ",.2f") for one in estimates]),
         ("the same by Batch, CNY", [_amount(one.cny_batch, ",.2f") for one in estimates]),
+        *(_ocr_rows(estimates) if any(one.content.pages.value for one in estimates) else ()),
         ("hours at the account's quota", [f"{one.hours:,.2f}" for one in estimates]),
         ("Function Compute meanwhile, CNY at most", [f"{one.compute_cny:,.2f}" for one in estimates]),
         *(
@@ -50,6 +51,13 @@ def _rows(estimates: Sequence[Estimate]) -> list[tuple[str, list[str]]]:
             for name in estimates[0].milvus_gb
         ),
         (f"{estimates[0].searches:,} searches a month, CNY", [f"{one.monthly_cny:,.2f}" for one in estimates]),
+    ]
+
+
+def _ocr_rows(estimates: Sequence[Estimate]) -> list[tuple[str, list[str]]]:
+    return [
+        ("pages that OCR=auto reads", [_amount(one.content.pages, ",.0f") for one in estimates]),
+        ("OCR by qwen-vl-ocr, CNY", [_amount(one.ocr_cny, ",.2f") for one in estimates]),
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.estimation import prices
+from shared.domain.catalog import VISION_MODELS, estimate_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,6 +45,7 @@ class Content:
     Attributes:
         refused: documents that would fail, by code, projected.
         read: documents that were read for this.
+        pages: pages and pictures that only a model can read; their text is not among the tokens.
     """
 
     documents: int
@@ -51,6 +53,7 @@ class Content:
     tokens: Amount
     refused: dict[str, float]
     read: int
+    pages: Amount = Amount(0.0)
 
 
 def project(sample: Iterable[tuple[Stratum, Sequence[Measured]]]) -> Content:
@@ -66,6 +69,7 @@ def project(sample: Iterable[tuple[Stratum, Sequence[Measured]]]) -> Content:
         tokens=_total(sample, lambda one: one.tokens),
         refused=refused,
         read=sum(len(measured) for _, measured in sample),
+        pages=_total(sample, lambda one: one.pages),
     )
 
 
@@ -96,6 +100,7 @@ class Estimate:
 
     Attributes:
         cny: of ordinary calls of the model.
+        ocr_cny: of pages read by OCR_MODEL's default, where OCR is on.
         cny_batch: of its Batch calls, where a run uses them.
         hours: at the account's quota.
         milvus_gb: memory by kind of index; disk holds vectors and texts too.
@@ -107,6 +112,7 @@ class Estimate:
     model: str
     dimension: int
     cny: Amount
+    ocr_cny: Amount
     cny_batch: Amount
     hours: float
     milvus_gb: dict[str, float]
@@ -141,6 +147,7 @@ def estimate(content: Content, terms: Terms, searches: int) -> Estimate:
         model=terms.model.name,
         dimension=terms.dimension,
         cny=cny,
+        ocr_cny=content.pages.times(estimate_page(VISION_MODELS["qwen-vl-ocr"])),
         cny_batch=cny.times(prices.BATCH_SHARE),
         hours=seconds / 3600,
         milvus_gb=_memory(content.chunks.value, terms.dimension),

@@ -1,4 +1,4 @@
-"""The embedding, rerank and answer models of DashScope: limits, dimensions and prices, in one table.
+"""The embedding, rerank, answer and vision models of DashScope: limits, dimensions and prices, in one table.
 
 Figures are those of the Beijing region as read in November 2026 from
 https://help.aliyun.com/zh/model-studio/text-embedding-synchronous-api and
@@ -97,6 +97,47 @@ class AnswerModel(Struct, frozen=True):
         ) / 1_000_000
 
 
+class VisionModel(Struct, frozen=True):
+    """What one model that reads pictures takes and costs.
+
+    Attributes:
+        has_tasks: whether it takes ``ocr_options``; others are asked by a prompt.
+        min_pixels: smaller pictures are enlarged before they are read.
+        max_pixels: larger pictures are reduced before they are read.
+        pixels_per_token: pixels of a picture that are one token.
+        output_tokens: tokens it writes at most.
+        cny_per_million_input_tokens: list price of the tokens of picture and prompt.
+        cny_per_million_output_tokens: list price of the tokens it writes.
+        requests_per_second: the account's quota for this model.
+        tokens_per_minute: the account's quota for this model.
+    """
+
+    name: str
+    has_tasks: bool
+    min_pixels: int
+    max_pixels: int
+    pixels_per_token: int
+    output_tokens: int
+    cny_per_million_input_tokens: float
+    cny_per_million_output_tokens: float
+    requests_per_second: float
+    tokens_per_minute: int
+
+    def cost(self, tokens: int) -> float:
+        """Price of ``tokens`` tokens at most, in CNY: that of the dearer kind."""
+        return tokens * max(self.cny_per_million_input_tokens, self.cny_per_million_output_tokens) / 1_000_000
+
+    def price(self, input_tokens: int, output_tokens: int) -> float:
+        """Price of a call, in CNY."""
+        cny = input_tokens * self.cny_per_million_input_tokens + output_tokens * self.cny_per_million_output_tokens
+        return cny / 1_000_000
+
+    def count_tokens(self, width: int, height: int) -> int:
+        """Tokens that a picture counts."""
+        pixels = min(max(width * height, self.min_pixels), self.max_pixels)
+        return pixels // self.pixels_per_token + 2
+
+
 _V3_DIMENSIONS = (1024, 768, 512, 256, 128, 64)
 _QWEN_DIMENSIONS = (2560, 2048, 1536, 1024, 768, 512, 256)
 
@@ -126,3 +167,21 @@ ANSWER_MODELS: dict[str, AnswerModel] = {
         AnswerModel("qwen-plus", 32_000, 0.8, 2.0, is_multimodal=False),
     )
 }
+# Read in November 2026 from https://help.aliyun.com/zh/model-studio/qwen-vl-ocr (qwen-vl-ocr is the same as
+# qwen-vl-ocr-2025-11-20) and https://help.aliyun.com/zh/model-studio/vision (the others; USD prices at 7.1).
+VISION_MODELS: dict[str, VisionModel] = {
+    model.name: model
+    for model in (
+        VisionModel("qwen-vl-ocr", True, 3_072, 8_388_608, 1_024, 8_192, 0.3, 0.5, 10, 6_000_000),
+        VisionModel("qwen-vl-ocr-2025-11-20", True, 3_072, 8_388_608, 1_024, 8_192, 0.3, 0.5, 10, 6_000_000),
+        VisionModel("qwen3.5-ocr", True, 3_072, 8_388_608, 1_024, 16_384, 0.5, 2.0, 10, 1_000_000),
+        VisionModel("qwen3-vl-flash", False, 4_096, 2_621_440, 1_024, 8_192, 0.16, 1.5, 20, 1_000_000),
+    )
+}
+# What a page of A4 costs about, by its size and what it holds: 2.2 million pixels in, 1,200 tokens out.
+_PAGE_TOKENS = (2_140, 1_200)
+
+
+def estimate_page(model: VisionModel) -> float:
+    """What reading a page of A4 costs about, in CNY."""
+    return model.price(*_PAGE_TOKENS)

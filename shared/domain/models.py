@@ -107,6 +107,24 @@ class BlockKind(StrEnum):
     CODE = "code"
 
 
+class Picture(Struct, frozen=True):
+    """A page or a picture that a model has to read.
+
+    Attributes:
+        data: the picture as JPEG.
+        digest: hash of its pixels, which stays the same however it is compressed.
+        width: in pixels.
+        height: in pixels.
+        is_page: whether it is a page of text; else a picture, which may show anything.
+    """
+
+    data: bytes
+    digest: str
+    width: int
+    height: int
+    is_page: bool = True
+
+
 class Block(Struct, frozen=True):
     """One stretch of a document's text in reading order: a paragraph, a heading, a table row.
 
@@ -119,6 +137,7 @@ class Block(Struct, frozen=True):
         kind: where it may be cut.
         keys: of a row or record, the fields that identify it, as in its text (``sku: D1``); they accompany each part
             of one that is larger than a chunk.
+        picture: what has to be read in place of this block, which has no text then.
     """
 
     text: str
@@ -126,6 +145,7 @@ class Block(Struct, frozen=True):
     heading: bool = False
     kind: BlockKind = BlockKind.TEXT
     keys: str = ""
+    picture: Picture | None = None
 
 
 class ParsedDocument(Struct, frozen=True):
@@ -216,6 +236,8 @@ class Document(Struct, frozen=True):
         chunks: chunks in the index.
         tokens: tokens DashScope billed for this version.
         cost_cny: what they cost.
+        ocr_pages: pages and pictures of this version that a model has read, in this attempt or an earlier one.
+        ocr_cost_cny: the part of ``cost_cny`` that they cost.
         attempts: tries spent on this version.
         order: of a record, its version number; an older record that comes late is left out.
         fingerprint: digest of the chunks' ids and places, to see whether the index still holds exactly them.
@@ -247,6 +269,8 @@ class Document(Struct, frozen=True):
     tokens: int = 0
     cost_cny: float = 0
     model: str = ""
+    ocr_pages: int = 0
+    ocr_cost_cny: float = 0
     attempts: int = 0
     order: int = 0
     parser_revision: int = 0

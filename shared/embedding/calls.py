@@ -104,7 +104,7 @@ class ModelCalls:
             if error.tokens is not None:
                 error.usage = self._settle(reservation, error.tokens)
             raise
-        return answer, self._settle(reservation, answer.tokens)
+        return answer, self._settle(reservation, answer.tokens, answer.cost_cny)
 
     def _send(
         self, send: Callable[[float], Answer[Content]], estimate: Estimate, deadline: Deadline
@@ -112,23 +112,27 @@ class ModelCalls:
         """Make the call within the budget."""
         reserved = self._model.cost(estimate.at_most)
         self._budget.reserve(reserved)
-        billed: int | None = None
+        # An answer that is lost may have been billed.
+        cost = self._model.cost(estimate.likely)
         started = clock.monotonic()
         try:
             answer = send(deadline.timeout(self._timeout))
-            billed = answer.tokens
+            cost = self._price(answer.tokens, answer.cost_cny)
         except PlatformError as error:
             billed = billed_tokens(error)
+            cost = cost if billed is None else self._model.cost(billed)
             raise
         finally:
-            # An answer that is lost may have been billed.
-            self._budget.settle(reserved, self._model.cost(estimate.likely if billed is None else billed))
+            self._budget.settle(reserved, cost)
         # Threads may overwrite each other's figure: any of them will do.
         self._usual_seconds = max(clock.monotonic() - started, _FADING * self._usual_seconds)
         return answer
 
-    def _settle(self, reservation: Reservation, tokens: int) -> Usage:
+    def _price(self, tokens: int, cost_cny: float | None) -> float:
+        return self._model.cost(tokens) if cost_cny is None else cost_cny
+
+    def _settle(self, reservation: Reservation, tokens: int, cost_cny: float | None = None) -> Usage:
         self._quota.settle(reservation, tokens)
-        usage = Usage(tokens=tokens, calls=1, cost_cny=self._model.cost(tokens))
+        usage = Usage(tokens=tokens, calls=1, cost_cny=self._price(tokens, cost_cny))
         metrics.add(tokens=usage.tokens, cost_cny=usage.cost_cny)
         return usage

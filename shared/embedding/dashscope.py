@@ -18,11 +18,14 @@ from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
+
 from shared.domain.errors import InternalError
 from shared.domain.models import Embedding, SparseVector
 from shared.embedding.budget import Budget
 from shared.embedding.chat import Piece, parse_piece
 from shared.embedding.failures import MalformedError, Rejection, UnreachableError, interpret
+from shared.embedding.pictures import as_data_url, parse_picture_text, split_tokens
 from shared.embedding.results import Answer
 from shared.runtime import clock, tracing
 
@@ -31,9 +34,11 @@ if TYPE_CHECKING:
 
     import requests
 
-    from shared.domain.catalog import AnswerModel
+    from shared.domain.catalog import AnswerModel, VisionModel
+    from shared.domain.models import Picture
     from shared.embedding.chat import Message
     from shared.embedding.parameters import EmbeddingParameters
+    from shared.embedding.pictures import PictureText, Prompt
     from shared.runtime.settings import DashScopeSettings
 
 log = logging.getLogger(__name__)
@@ -146,6 +151,30 @@ class DashScopeClient:
             yield piece
         if not is_complete:
             raise UnreachableError("embedding_unavailable", "DashScope's answer ended before it was complete.")
+
+    def read_picture(self, model: VisionModel, picture: Picture, prompt: Prompt, seconds: float) -> Answer[PictureText]:
+        """Call a model that reads pictures; the picture is sent inside the request.
+
+        Raises:
+            PlatformError: as `_call`.
+        """
+        from dashscope import MultiModalConversation
+
+        part = {"image": as_data_url(picture), "min_pixels": model.min_pixels, "max_pixels": model.max_pixels}
+        texts = protect_texts([{"text": prompt.text}]) if prompt.text else []
+        messages = [{"role": "user", "content": [part, *texts]}]
+        options: dict[str, Any] = {"ocr_options": {"task": prompt.task}} if prompt.task else {"enable_thinking": False}
+        used: dict[str, Any] = {}
+
+        def send(common: dict[str, Any]) -> Any:
+            response: Any = MultiModalConversation.call(
+                model=model.name, messages=messages, max_tokens=model.output_tokens, **options, **common
+            )
+            used.update(response.usage or {})
+            return response
+
+        answer = self._call(send, parse_picture_text, seconds)
+        return replace(answer, cost_cny=model.price(*split_tokens(used, answer.tokens)))
 
     def _call(
         self, send: Callable[[dict[str, Any]], Any], parse: Callable[[Any], Content], seconds: float
@@ -263,7 +292,7 @@ def _forbid_uploads() -> None:
 
 def _billed(response: Any) -> int:
     usage = response.usage if isinstance(response.usage, dict) else {}
-    count = usage.get("total_tokens")
+    count = usage.get("total_tokens", sum(split_tokens(usage, 0)))
     return count if isinstance(count, int) and count > 0 else 0
 
 

@@ -21,11 +21,13 @@ class Answer(Struct, Generic[Content], frozen=True):
         content: the vectors, the scores, ...: what this kind of model returns.
         tokens: tokens billed.
         request_id: DashScope's id of the call.
+        cost_cny: what it cost, where that is more than a price for each of the tokens.
     """
 
     content: Content
     tokens: int
     request_id: str
+    cost_cny: float | None = None
 
 
 class RefusedText(Struct, frozen=True):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shared.embedding.embedder import Embedder
     from shared.ingestion.bucket import Bucket
     from shared.ingestion.events import Event, Selection
+    from shared.ingestion.scans import Scans
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import IngestionSettings
     from shared.store.store import Store
@@ -58,8 +59,9 @@ class Ingestion:
         settings: IngestionSettings,
         tenancy: Tenancy = _NO_TENANTS,
         parse: Parse = parse_bounded,
+        scans: Scans | None = None,
     ) -> None:
-        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, secrets.token_hex(8))
+        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, secrets.token_hex(8), scans)
         self._tenancy = tenancy
         self._bucket = bucket
         self._embedder = embedder
@@ -223,6 +225,8 @@ class Ingestion:
         if not held and record is None:
             return Result(key.key, Outcome.UNCHANGED)
         self._store.chunks.delete(held, deadline)
+        if record and (record.ocr_pages or self._pipeline.scans):
+            self._store.page_texts.expire(record.id, deadline)
         self._store.registry.delete([key.document_id], deadline)
         return Result(key.key, Outcome.REMOVED)
 

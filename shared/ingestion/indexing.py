@@ -27,6 +27,7 @@ from shared.ingestion.postponed import PostponedChunks
 from shared.ingestion.recording import Recorder
 from shared.ingestion.results import Outcome, Result
 from shared.ingestion.rows import RowMaker
+from shared.ingestion.scans import ScanTally
 from shared.runtime import workspace
 from shared.store.fingerprints import ChunkSet, FingerprintBuilder
 
@@ -71,6 +72,7 @@ class Attempt:
     embedded: int = 0
     held: ChunkSet = field(default_factory=ChunkSet)
     wanted: ChunkSet = field(default_factory=ChunkSet)
+    scanned: ScanTally = field(default_factory=ScanTally)
     records: Recorder = field(init=False)
     rows: RowMaker = field(init=False)
     _equal: EqualContent = field(init=False)
@@ -97,7 +99,7 @@ class Attempt:
         """
         self._record(DocumentState.PENDING)
         try:
-            with self._claim:
+            with self._claim, self.scanned:
                 self._index()
         except (ChangedError, ClaimedError):
             raise
@@ -153,7 +155,7 @@ class Attempt:
         path, most = folder / "object", self.pipeline.settings.max_file_bytes
         if _SMALL_BYTES < state.size <= most:
             head = bucket.read_head(state, parsing.HEAD_BYTES, until)
-            parsing.decide(state.key.key, state.size, head, parsing.Limits(max_bytes=most))
+            parsing.decide(state.key.key, state.size, head, self.pipeline.limits)
         bucket.download(state, path, most, until)
         return path
 
@@ -200,8 +202,10 @@ class Attempt:
     def _parse(self, path: Path) -> ParsedDocument:
         self.stage = "parsing"
         self.wanted = ChunkSet()
-        limits = parsing.Limits(max_bytes=self.pipeline.settings.max_file_bytes)
-        parsed = self.pipeline.parse(path, self.state.key.key, limits, self.deadline.minus(_RESERVE_SECONDS))
+        read_by = self.deadline.minus(_RESERVE_SECONDS)
+        parsed = self.pipeline.parse(path, self.state.key.key, self.pipeline.limits, read_by)
+        if self.pipeline.scans:
+            parsed = self.pipeline.scans.read(parsed, self.state.key, self.records.tenant, self.scanned, read_by)
         self.records.parsed = parsed
         self.rows.describe(parsed.title, parsed.format)
         return parsed
@@ -275,13 +279,13 @@ class Attempt:
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""
         pipeline = self.pipeline
-        document = self.records.make(state, failure, self.wanted, self.usage)
+        document = self.records.make(state, failure, self.wanted, self.usage, self.scanned)
         document = replace(document, tenant_from=pipeline.tenancy.rule, model=pipeline.embedder.profile)
         pipeline.store.registry.write([document], self.deadline)
 
     def _result(self, outcome: Outcome) -> Result:
         chunks = len(self.wanted) if outcome is Outcome.INDEXED else 0
-        return Result(self.state.key.key, outcome, chunks, self.embedded, self.usage)
+        return Result(self.state.key.key, outcome, chunks, self.embedded, self.usage + self.scanned.usage)
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

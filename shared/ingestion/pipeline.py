@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from shared import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from shared import parsing
     from shared.domain.models import ParsedDocument
     from shared.domain.tenants import Tenancy
     from shared.embedding.embedder import Embedder
     from shared.ingestion.bucket import Bucket
+    from shared.ingestion.scans import Scans
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import IngestionSettings
     from shared.store.store import Store
@@ -27,6 +30,7 @@ class Pipeline(Struct, frozen=True):
 
     Attributes:
         parse: reads a file; `parsing.parse_bounded`, or one that needs no process of its own.
+        scans: reads pages and pictures without text by a model; ``None`` where that is off.
         owner: name of this process, for claims.
     """
 
@@ -37,3 +41,12 @@ class Pipeline(Struct, frozen=True):
     tenancy: Tenancy
     parse: Parse
     owner: str
+    scans: Scans | None = None
+
+    @property
+    def limits(self) -> parsing.Limits:
+        """What reading a document may cost."""
+        limits = parsing.Limits(max_bytes=self.settings.max_file_bytes)
+        if self.scans is None:
+            return limits
+        return replace(limits, ocr=self.scans.settings.mode, max_scans=self.scans.settings.max_pages)

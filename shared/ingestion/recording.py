@@ -12,6 +12,7 @@ from shared.store.fingerprints import EMPTY_FINGERPRINT
 
 if TYPE_CHECKING:
     from shared.domain.models import Failure, ObjectState, ParsedDocument, Usage
+    from shared.ingestion.scans import ScanTally
     from shared.store.fingerprints import ChunkSet
 
 
@@ -22,6 +23,7 @@ class Recorder:
         parsed: the document, once it is parsed.
         base_generation: how many versions were indexed before; chunks of a later generation are of this attempt or of
             others since.
+        tenant: the tenant that owns the document, or empty.
         generation: that of the chunks this attempt writes. To repair the version that is indexed begins no new one.
     """
 
@@ -32,7 +34,7 @@ class Recorder:
         self._state = state
         self._previous = previous
         self._owner = owner
-        self._tenant = tenant
+        self.tenant = tenant
         # The record of the version from which the index answers while this one is not in.
         self._fallback = previous if previous and previous.indexed_version else None
 
@@ -42,12 +44,15 @@ class Recorder:
             self._fallback = None
         return self._fallback is not None
 
-    def make(self, state: DocumentState, failure: Failure | None, wanted: ChunkSet, usage: Usage) -> Document:
+    def make(
+        self, state: DocumentState, failure: Failure | None, wanted: ChunkSet, usage: Usage, scanned: ScanTally
+    ) -> Document:
         """The record of this version; what earlier attempts at it spent counts on.
 
         Args:
             wanted: the chunks of this version.
-            usage: what this attempt spent so far.
+            usage: what this attempt spent on embedding so far.
+            scanned: pictures that it had read by a model.
         """
         key, previous = self._state.key, self._previous
         same = previous if previous and previous.version == self._state.version else None
@@ -67,9 +72,11 @@ class Recorder:
             modified=self._state.modified,
             chunks=chunks,
             fingerprint=fingerprint,
-            tenant=self._tenant,
-            tokens=usage.tokens + (same.tokens if same else 0),
-            cost_cny=usage.cost_cny + (same.cost_cny if same else 0),
+            tenant=self.tenant,
+            tokens=usage.tokens + scanned.usage.tokens + (same.tokens if same else 0),
+            cost_cny=usage.cost_cny + scanned.usage.cost_cny + (same.cost_cny if same else 0),
+            ocr_pages=max(scanned.pages, same.ocr_pages if same else 0),
+            ocr_cost_cny=scanned.usage.cost_cny + (same.ocr_cost_cny if same else 0),
             attempts=1 + (same.attempts if same else 0),
             parser_revision=parsing.PARSER_REVISION,
             warnings=tuple(self.parsed.warnings) if self.parsed else (),

@@ -106,6 +106,9 @@ def _bounded(document: ParsedDocument, size: int, limits: Limits) -> Iterator[Bl
 
 def _cut(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
     for block in blocks:
+        if block.picture:
+            yield block
+            continue
         longest = limits.max_line_characters if block.kind is BlockKind.ROW else limits.max_block_characters
         whole, location, keys = clean(block.text), _clean(block.location), block.keys and clean(block.keys)
         for piece in (whole,) if len(whole) <= longest else pieces(whole, longest):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from shared.parsing import container
 from shared.parsing.limits import Limits
+from shared.parsing.pictures import refuse_without_ocr
 from shared.parsing.refusing import refuse
-from shared.parsing.signatures import identify, identify_extension, identify_package
+from shared.parsing.signatures import identify, identify_extension, identify_package, is_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,7 @@ FORMATS: dict[str, str] = {
     "mbox": "mbox",
     "msg": "msg",
     "zip": "zip",
+    **dict.fromkeys(("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif"), "image"),
     **dict.fromkeys(("csv", "tsv", "tab"), "csv"),
     "json": "json",
     **dict.fromkeys(("jsonl", "ndjson"), "jsonl"),
@@ -132,7 +134,7 @@ _OLD_OFFICE = frozenset({"doc", "ppt", "xls"})
 _ZIPPED = _OFFICE | {"xlsb", "odt", "ods", "odp", "epub", "ofd", "zip"}
 # Formats in an OLE container.
 _CONTAINED = _OLD_OFFICE | {"msg"}
-_BINARY = _ZIPPED | _CONTAINED | {"pdf", "rtf"}
+_BINARY = _ZIPPED | _CONTAINED | {"pdf", "rtf", "image"}
 _PDF_HEAD_BYTES = 1024  # Acrobat accepts a PDF header anywhere in the first 1,024 bytes
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_ENTRIES = (
@@ -178,7 +180,7 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
         A value of ``FORMATS``; empty where only the whole file can tell.
 
     Raises:
-        DocumentError: ``empty_document``, ``too_large``, ``unsupported_format``, ``format_mismatch``.
+        DocumentError: ``empty_document``, ``too_large``, ``unsupported_format``, ``format_mismatch``, ``needs_ocr``.
     """
     if size == 0:
         raise refuse("empty_document", "The file is empty.")
@@ -191,6 +193,10 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
         return _packed(head, hint, key)
     if head.startswith(container.MAGIC):
         return hint if hint in _CONTAINED else ""  # the names of its streams tell, at its end
+    if hint in ("", "image") and is_picture(head):
+        if limits.ocr == "off":
+            raise refuse_without_ocr("The file is a picture.")
+        return "image"
     if found := _written(head, hint):
         return found
     if fault := _unread(key, hint, identify(head, is_text=hint not in ("", *_BINARY))):

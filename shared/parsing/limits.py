@@ -32,9 +32,13 @@ class Limits(Struct, frozen=True):
         max_line_characters: characters of one jsonl or csv line and of one row or record, which cannot be cut without
             changing its meaning.
         max_block_characters: longest block yielded, rows aside; longer text is cut at a sentence or a space.
+        ocr: which pages and pictures a model may read: ``off``, ``auto`` (those without text) or ``all``.
+        max_scans: pages and pictures of one document that a model reads; what is beyond is left out.
+        max_picture_bytes: memory one picture may take while it is unpacked.
         max_memory_bytes: address space of the process that reads the file, libraries and interpreter included. Four
             of these and the function fit into 2,048 MiB.
         max_seconds: CPU time for reading any file.
+        seconds_per_picture: CPU time for each picture of a document, beyond that for any file.
         seconds_per_mebibyte: CPU time a file may take for its size; Markdown and HTML take half, others less.
     """
 
@@ -53,6 +57,10 @@ class Limits(Struct, frozen=True):
     min_characters: int = 2 * _MEBIBYTE
     max_line_characters: int = 4 * _MEBIBYTE
     max_block_characters: int = 16_384
+    ocr: str = "off"
+    max_scans: int = 1_000
+    max_picture_bytes: int = 160 * _MEBIBYTE
     max_memory_bytes: int = 384 * _MEBIBYTE
     max_seconds: int = 15
+    seconds_per_picture: int = 3
     seconds_per_mebibyte: int = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from itertools import count, groupby
+from itertools import chain, count, groupby
 from typing import TYPE_CHECKING, Final
 
 from shared.domain.models import Block, ParsedDocument
@@ -16,8 +16,10 @@ from shared.parsing.pdf_headings import Headings
 from shared.parsing.pdf_layout import Row, arrange_vertical, find_rows, is_plain, is_vertical, split_segments
 from shared.parsing.pdf_paragraphs import Paragraph, find_paragraphs, join, split_text
 from shared.parsing.pdf_running_lines import REACH, RunningLines, Sheet, make_sheet
+from shared.parsing.pdf_scans import Scans
 from shared.parsing.pdf_tables import Table, split_tables, take_tables
 from shared.parsing.pdf_words import drop_unreadable
+from shared.parsing.pictures import refuse_without_ocr
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
@@ -54,15 +56,19 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     title = document.title()
     warnings: list[str] = []
     return ParsedDocument(
-        "" if _PRODUCER_TITLE.fullmatch(title) else title, _Reading(document, warnings).blocks(), warnings=warnings
+        "" if _PRODUCER_TITLE.fullmatch(title) else title,
+        _Reading(document, limits, warnings).blocks(),
+        warnings=warnings,
     )
 
 
 class _Reading:
     """One document while it is read; holds a few pages, enough to recognise a running header."""
 
-    def __init__(self, document: Pdfium | Pypdf, warnings: list[str]) -> None:
+    def __init__(self, document: Pdfium | Pypdf, limits: Limits, warnings: list[str]) -> None:
         self._document = document
+        self._limits = limits
+        self._scans = Scans(document, limits)
         self._warnings = warnings
         self._hyphenated: set[str] = set()
         self._pictures: list[int] = []
@@ -76,7 +82,7 @@ class _Reading:
         try:
             headings = Headings(self._document.bookmarks())
             for page, parts in self._pages():
-                for block in headings.blocks(page, parts):
+                for block in chain(headings.blocks(page, parts), self._scans.blocks(page)):
                     found = True
                     yield block
             self._warn()
@@ -106,8 +112,13 @@ class _Reading:
 
     def _sheet(self, number: int) -> tuple[Sheet, list[Paragraph | Table]]:
         """The rows of a page, and what belongs after them."""
-        page = self._document.page(number)
+        page = self._document.page(number, with_images=self._limits.ocr == "all")
+        words = page.words
         self._note(number, page)
+        if self._scans.take(number, words, page):
+            return make_sheet(number, []), []
+        if page.has_images and number not in self._scans.left_out[-1:]:
+            self._pictures.append(number)
         values = find_values(page.words, page.drawn, page.entries)
         if page.text or not is_plain(page.words):
             lines = page.text or _lines(page.words)
@@ -141,8 +152,6 @@ class _Reading:
     def _note(self, number: int, page: Page) -> None:
         """Drop the words that cannot be read, and keep in mind what to warn of."""
         self._has_fields |= bool(page.entries)
-        if page.has_images:
-            self._pictures.append(number)
         if not page.is_whole:
             self._warnings.append(f"Page {number} has too many characters; the rest of it was left out.")
         read = drop_unreadable(page.words)
@@ -167,20 +176,23 @@ class _Reading:
                 f"{_named(self._unmapped)} text in a font that does not tell its characters; it was left out."
             )
         if self._pictures:
-            self._warnings.append(f"{_named(self._pictures)} pictures but no text; they need OCR.")
+            self._warnings.append(f"{_named(self._pictures)} pictures but no text; they need OCR (OCR=auto).")
+        if self._scans.left_out:
+            self._warnings.append(f"{_named(self._scans.left_out)} pictures beyond OCR_MAX_PAGES; they were left out.")
         if attached := self._document.attachments():
             self._warnings.append(f"Files attached to the PDF are not read: {attached}.")
 
     def _refusal(self) -> Exception:
         if self._unmapped:
-            return refuse(
-                "needs_ocr",
-                "The fonts of the PDF do not tell which characters their glyphs are, so its text cannot be read. "
-                "Run it through OCR, or export it again with embedded Unicode maps.",
+            return refuse_without_ocr(
+                "The fonts of the PDF do not tell which characters their glyphs are, so its text cannot be read; to "
+                "export it again with embedded Unicode maps may help."
             )
         if self._has_fields and not self._pictures:
             return refuse("empty_document", "The PDF has form fields or notes, but none of them holds text.")
-        return refuse("needs_ocr", "The PDF has no text layer: it holds pictures of text. Run it through OCR first.")
+        if self._scans.count and not self._pictures:
+            return refuse("empty_document", "The pages of the PDF are blank.")
+        return refuse_without_ocr("The PDF has no text layer: it holds pictures of text.")
 
 
 def _lines(words: list[Word]) -> str:

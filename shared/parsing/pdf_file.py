@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from shared.parsing import pdf_fonts, pdf_rules
+from shared.parsing import pdf_fonts, pdf_rules, pdf_scans
 from shared.parsing.encoding import clean
 from shared.parsing.pdf_forms import Entry, Form
 from shared.parsing.pdf_rules import Rules
@@ -19,6 +19,8 @@ from shared.parsing.refusing import refuse, refuse_errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from shared.domain.models import Picture
 
 # pdfium keeps global state and is not thread-safe, not even for different documents:
 # https://pypdfium2.readthedocs.io/en/stable/python_api.html. Held for one page at a time, so documents take turns.
@@ -43,6 +45,8 @@ class Page(Struct):
         drawn: words of the page with its annotations.
         entries: annotations.
         has_images: whether a page without words shows pictures.
+        images: places of the pictures on a page with few words or, where they are asked for, on any.
+        area: in square points.
         width: in points.
         rules: lines drawn on it, where its words may be cells of a table.
         is_whole: false where the page has more characters than are read.
@@ -53,6 +57,8 @@ class Page(Struct):
     entries: list[Entry] = []
     text: str = ""
     has_images: bool = False
+    images: list[pdf_scans.Rectangle] = []
+    area: float = 0.0
     width: float = 0.0
     rules: Rules = Rules()
     is_whole: bool = True
@@ -103,6 +109,8 @@ def _library() -> Any:
 class Pdfium:
     """A document open in pdfium; every call takes the lock."""
 
+    can_render: Final = True
+
     def __init__(self, document: Any, raw: Any, error: type[Exception]) -> None:
         self._document = document
         self._raw = raw
@@ -143,17 +151,31 @@ class Pdfium:
                     title = clean(buffer.raw[: size - 2].decode("utf-16-le", "replace"))
                     yield Bookmark(title, page + 1, level)
 
-    def page(self, number: int) -> Page:
-        """The page ``number``, counted from 1."""
+    def page(self, number: int, *, with_images: bool = False) -> Page:
+        """The page ``number``, counted from 1.
+
+        Args:
+            with_images: whether the places of pictures are wanted on a page with many words too.
+        """
         with _PDFIUM, refuse_errors(self._error):
             page = self._document[number - 1]
             try:
-                return self._read(page)
+                return self._read(page, with_images=with_images)
             finally:
                 page.close()
 
-    def _read(self, page: Any) -> Page:
+    def render(self, number: int, part: pdf_scans.Rectangle | None = None) -> Picture | None:
+        """How the page ``number`` looks, or a part of it; ``None`` where it is blank."""
+        with _PDFIUM, refuse_errors(self._error):
+            page = self._document[number - 1]
+            try:
+                return pdf_scans.render(page, part)
+            finally:
+                page.close()
+
+    def _read(self, page: Any, *, with_images: bool) -> Page:
         found = Page(width=self._raw.FPDF_GetPageWidthF(page.raw))
+        found.area = found.width * self._raw.FPDF_GetPageHeightF(page.raw)
         found.words, found.is_whole = self._words(page)
         if self._raw.FPDFPage_GetAnnotCount(page.raw) > 0:
             if self._form is None:
@@ -165,6 +187,8 @@ class Pdfium:
             found.rules = pdf_rules.read_rules(self._raw, page.raw)
         if not found.words and not found.drawn:
             found.has_images = self._has_images(page)
+        if with_images or pdf_scans.count_characters(found.words) < pdf_scans.SCAN_CHARACTERS:
+            found.images = pdf_scans.find_images(self._raw, page.raw)
         return found
 
     def _handle(self) -> Any:
@@ -195,6 +219,8 @@ class Pdfium:
 class Pypdf:
     """A document pdfium cannot open, read by a parser that forgives more."""
 
+    can_render: Final = False
+
     def __init__(self, path: Path) -> None:
         # Imported here: only a damaged file needs a second parser.
         from pypdf import PdfReader
@@ -220,10 +246,14 @@ class Pypdf:
         """The outline, which is not read here."""
         return iter(())
 
-    def page(self, number: int) -> Page:
+    def page(self, number: int, *, with_images: bool = False) -> Page:  # noqa: ARG002 - it knows no places
         """The page ``number``, counted from 1."""
         with refuse_errors(Exception):
             return Page(text=self._reader.pages[number - 1].extract_text())
+
+    def render(self, number: int, part: pdf_scans.Rectangle | None = None) -> Picture | None:  # noqa: ARG002
+        """Nothing: a page is not rendered here."""
+        return None
 
     def close(self) -> None:
         """Close the file."""

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ADVICE = {
-    "image": "Pictures are not read: put its text into a document.",
+    "picture": "Give it the extension of its kind, such as png, jpg or tif.",
+    "image": "Pictures of this kind are not read: save it as png or jpg.",
     "video": "Films are not read: upload its subtitles or a transcript as text.",
     "sound": "Sound is not read: upload a transcript as text.",
     "archive": "Archives of this kind are not read: pack its files as zip, or upload them one by one.",
@@ -26,12 +27,12 @@ _ADVICE = {
 }
 # First bytes -> (name, kind). Those of letters alone could begin a text, see `identify`.
 _STARTS: dict[bytes, tuple[str, str]] = {
-    b"\x89PNG\r\n\x1a\n": ("a PNG image", "image"),
-    b"\xff\xd8\xff": ("a JPEG image", "image"),
-    b"GIF87a": ("a GIF image", "image"),
-    b"GIF89a": ("a GIF image", "image"),
-    b"II*\x00": ("a TIFF image", "image"),
-    b"MM\x00*": ("a TIFF image", "image"),
+    b"\x89PNG\r\n\x1a\n": ("a PNG image", "picture"),
+    b"\xff\xd8\xff": ("a JPEG image", "picture"),
+    b"GIF87a": ("a GIF image", "picture"),
+    b"GIF89a": ("a GIF image", "picture"),
+    b"II*\x00": ("a TIFF image", "picture"),
+    b"MM\x00*": ("a TIFF image", "picture"),
     b"8BPS\x00": ("a Photoshop image", "image"),
     b"\x00\x00\x01\x00": ("an icon", "image"),
     b"\x00\x00\x00\x0cjP  \r\n": ("a JPEG 2000 image", "image"),
@@ -96,7 +97,7 @@ _STARTS: dict[bytes, tuple[str, str]] = {
     b"ITSF\x03": ("a Windows help file", "book"),
     b"%!PS-Adobe": ("a PostScript file", "print"),
 }
-_RIFF = {b"WAVE": ("a WAV recording", "sound"), b"AVI ": ("an AVI film", "video"), b"WEBP": ("a WebP image", "image")}
+_RIFF = {b"WAVE": ("a WAV recording", "sound"), b"AVI ": ("an AVI film", "video"), b"WEBP": ("a WebP image", "picture")}
 _AIFF = {b"AIFF": ("an AIFF recording", "sound"), b"AIFC": ("an AIFF recording", "sound")}
 _PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"avif", b"avis")
 _SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ")
@@ -119,9 +120,7 @@ _EXTENSIONS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("iso", "dmg", "img", "vmdk", "vhd", "qcow2"), ("a disk image", "archive")),
     **dict.fromkeys(("mp4", "mov", "m4v", "mkv", "avi", "webm", "wmv", "flv", "mpg", "mpeg"), ("a film", "video")),
     **dict.fromkeys(("mp3", "wav", "flac", "ogg", "m4a", "aac", "wma", "amr", "opus"), ("a recording", "sound")),
-    **dict.fromkeys(
-        ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "heic", "psd", "svg"), ("an image", "image")
-    ),
+    **dict.fromkeys(("heic", "heif", "avif", "psd", "svg", "ico", "jp2"), ("an image", "image")),
     **dict.fromkeys(("exe", "dll", "so", "bin", "class", "jar", "apk", "msi", "wasm", "pyc"), ("a program", "program")),
     **dict.fromkeys(("db", "sqlite", "mdb", "accdb", "parquet", "avro", "orc", "dbf"), ("a database", "data")),
     **dict.fromkeys(("dwg", "dxf", "vsd", "vsdx"), ("a drawing", "drawing")),
@@ -146,6 +145,12 @@ def identify(head: bytes, *, is_text: bool) -> tuple[str, str] | None:
     )
     found = found or next((kind for is_kind, kind in _CHECKS if is_kind(head)), None) or _container(head)
     return (found[0], _ADVICE[found[1]]) if found else None
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` is a picture that can be read."""
+    found = next((kind for sign, kind in _STARTS.items() if head.startswith(sign)), None) or _container(head)
+    return _is_bmp(head) or (found is not None and found[1] == "picture")
 
 
 def identify_package(names: bytes) -> tuple[str, str] | None:
@@ -202,7 +207,7 @@ def _is_transport_stream(head: bytes) -> bool:
 
 
 _CHECKS: tuple[tuple[Callable[[bytes], bool], tuple[str, str]], ...] = (
-    (_is_bmp, ("a BMP image", "image")),
+    (_is_bmp, ("a BMP image", "picture")),
     (_is_windows_program, ("a program", "program")),
     (_is_bzip, ("a bzip2 archive", "archive")),
     (_is_tar, ("a tar archive", "archive")),

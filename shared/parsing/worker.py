@@ -159,7 +159,8 @@ def _batches(blocks: Iterator[Block]) -> Iterator[tuple[list[Block], bool]]:
     for block in blocks:
         gathered.append(block)
         labels = _LABEL_CHARACTERS * len(block.location.columns)
-        size += len(block.text) + len(block.keys) + labels + _BLOCK_CHARACTERS
+        picture = len(block.picture.data) if block.picture else 0
+        size += len(block.text) + len(block.keys) + labels + picture + _BLOCK_CHARACTERS
         if size >= _MESSAGE_CHARACTERS:
             yield gathered, True
             gathered, size = [], 0

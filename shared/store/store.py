@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shared.domain.errors import ConfigurationError, PlatformError
 from shared.store.chunks import ChunkCollection
 from shared.store.client import Client
+from shared.store.page_texts import PageTexts
 from shared.store.registry import DocumentRegistry
 from shared.store.schema import describe_chunks, describe_documents, explain_mismatch
 
@@ -25,6 +26,7 @@ class Store:
     Attributes:
         chunks: rows of chunks.
         registry: records of documents.
+        page_texts: what models have read on pages.
     """
 
     def __init__(self, settings: MilvusSettings, space: Space, client: Client | None = None) -> None:
@@ -33,6 +35,7 @@ class Store:
         self._client = client or Client(settings)
         self.chunks = ChunkCollection(self._client, settings.collection + space.suffix, space.dimension)
         self.registry = DocumentRegistry(self._client, f"{settings.collection}_documents{space.suffix}")
+        self.page_texts = PageTexts(self._client, f"{settings.collection}_page_texts")
         self._is_ready = False
 
     def warm_up(self) -> None:

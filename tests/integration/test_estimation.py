@@ -12,7 +12,9 @@ import pytest
 from rich.console import Console
 
 from ops.deployment import load
-from ops.estimation.command import Question, read, run
+from ops.estimation.command import Question, _terms, read, run
+from ops.estimation.printing import show
+from ops.estimation.projecting import estimate
 from shared.embedding.embedder import Embedder
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
@@ -20,6 +22,7 @@ from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
 from shared.store.schema import Space
 from shared.store.store import Store
+from tests.scans import draw_page, save, save_pdf
 
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
@@ -71,6 +74,20 @@ def test_what_was_read_whole_costs_what_was_estimated(oss: Oss, dashscope: DashS
     billed = dashscope.usage()
     assert content.tokens.value == billed["tokens"]
     assert content.chunks.value == billed["rows"] == sum(result.chunks for result in results)
+
+
+def test_pages_that_only_a_model_can_read_are_counted_and_priced(oss: Oss) -> None:
+    oss.put("a/scan.pdf", save_pdf([draw_page([f"page {number}"]) for number in range(3)]))
+    oss.put("a/photo.png", save(draw_page(["sign"], (600, 400)), "PNG"))
+    oss.put("a/note.txt", "words")
+    content = read(Bucket(oss.settings()), SETTINGS, PROFILE, ask(), quiet())
+    assert (content.pages.value, content.refused) == (4, {"needs_ocr": 2})
+    deployment = load(ROOT / "s.yaml", {})
+    estimated = estimate(content, _terms(deployment, deployment.functions["ingest"].environment_variables), 1)
+    assert estimated.ocr_cny.value == pytest.approx(0.005, rel=0.1)
+    console = quiet()
+    show([estimated], console)
+    assert "pages that OCR=auto reads" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -217,7 +217,7 @@ def test_equal_chunks_of_one_document_are_all_kept(world: World) -> None:
 FAILURES = {
     "empty.txt": (b"", "empty_document"),
     "blank.txt": (b" \n\t\n ", "empty_document"),
-    "image.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "unsupported_format"),
+    "image.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "needs_ocr"),
     "broken.pdf": (b"%PDF-1.7\n" + b"garbage" * 50, "broken_file"),
     "broken.docx": (b"PK\x03\x04" + bytes(200), "broken_file"),
     "half.jsonl": (b'{"text": "fine"}\n{"text": \n', "broken_file"),

@@ -81,7 +81,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (desk / ".venv").symlink_to(sys.prefix)
     settings = next(fence.content for fence in read("docs/deploy.md").fences if fence.language == "ini")
     (desk / ".env").write_text(settings, "utf-8")
-    shutil.copytree(ROOT / "samples", desk / "bucket")
+    # Reading scans takes a local model seconds, and no command of the pages is about them.
+    shutil.copytree(ROOT / "samples", desk / "bucket", ignore=shutil.ignore_patterns("scanned"))
     return desk
 
 

@@ -83,7 +83,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         environ={"PATH": "/usr/bin:/bin", "HOME": "/tmp"},
     )
     with stack.running(plan) as everything:
-        samples = {path.name: path.read_bytes() for path in (PROJECT / "samples").iterdir()}
+        samples = {path.name: path.read_bytes() for path in (PROJECT / "samples").glob("*.*")}
         fill(Oss(everything.oss, folder, "local-documents"), everything.url, samples)
         yield everything
 

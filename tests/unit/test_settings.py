@@ -88,11 +88,23 @@ def test_no_api_key_means_no_start() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "variable", "value"),
-    [(IngestSettings, "CHUNK_TOKENS", "2049"), (EmbedSettings, "RECORD_COLLECTIONS", "good,bad name!")],
+    [
+        (IngestSettings, "CHUNK_TOKENS", "2049"),
+        (EmbedSettings, "RECORD_COLLECTIONS", "good,bad name!"),
+        (IngestSettings, "OCR", "on"),
+        (IngestSettings, "OCR_MODEL", "tesseract"),
+        (IngestSettings, "OCR_MAX_PAGES", "0"),
+        (IngestSettings, "IMAGE_DESCRIPTION_MODEL", "qwen-vl-ocr"),
+    ],
 )
 def test_settings_that_do_not_fit_each_other_are_named(kind: type[Any], variable: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=variable):
         read_settings(kind, {**COMPLETE, variable: value})
+
+
+def test_no_page_is_billed_unless_that_is_wanted() -> None:
+    assert not read_settings(IngestSettings, COMPLETE).ocr.is_on
+    assert read_settings(IngestSettings, {**COMPLETE, "OCR": "auto"}).ocr.is_on
 
 
 def test_a_chunk_always_fits_the_model() -> None:

@@ -525,6 +525,7 @@ function documentCard(known) {
     known.chunks ? say.chunks(known.chunks) : "",
     `${Math.ceil(known.size / 1000).toLocaleString(say.locale)}\u00a0kB`,
     known.tokens ? say.billed(known.tokens.toLocaleString(say.locale), money(known.cost_cny)) : "",
+    known.ocr_pages ? say.ocr(known.ocr_pages.toLocaleString(say.locale), money(known.ocr_cost_cny)) : "",
     known.attempts > 1 && known.state !== "indexed" ? say.attempts(known.attempts) : "",
     known.tenant,
     moment,

@@ -8,6 +8,7 @@ from shared.runtime.settings.access import AccessSettings, TenantSettings
 from shared.runtime.settings.content import IngestionSettings, RecordSettings
 from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings, RerankSettings
 from shared.runtime.settings.functions import EmbedSettings, IngestSettings, SearchSettings
+from shared.runtime.settings.ocr import OcrSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "IngestSettings",
     "IngestionSettings",
     "MilvusSettings",
+    "OcrSettings",
     "RecordSettings",
     "RerankSettings",
     "SearchSettings",

@@ -10,6 +10,7 @@ from shared.runtime.environment import Setting
 from shared.runtime.settings.access import AccessSettings, TenantSettings
 from shared.runtime.settings.content import IngestionSettings, RecordSettings
 from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings, RerankSettings
+from shared.runtime.settings.ocr import OcrSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
 
 # Digits count one token each, four times what the size of a chunk takes them for.
@@ -34,6 +35,7 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
     milvus: MilvusSettings
     bucket: BucketSettings
     ingestion: IngestionSettings
+    ocr: OcrSettings
     tenants: TenantSettings
 
     def __post_init__(self) -> None:

@@ -66,10 +66,14 @@ FOREIGN = {
 }
 
 
+PICTURES = ("image.png", "image.jpg", "image.gif", "image.webp", "image.tiff", "image.bmp")
+
+
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_kind_that_is_not_read_is_refused_by_its_first_bytes_with_advice(name: str) -> None:
     error = refused(name, FOREIGN[name])
-    assert error.code == ("format_mismatch" if name == "a.doc" else "unsupported_format")
+    special = {"a.doc": "format_mismatch", **dict.fromkeys(PICTURES, "needs_ocr")}
+    assert error.code == special.get(name, "unsupported_format")
     assert "This kind of file is not supported" not in error.message
 
 
@@ -78,7 +82,18 @@ def test_a_kind_that_is_not_read_is_refused_whatever_its_name(name: str, tmp_pat
     for key in ("a.txt", "a.csv", "a.pdf", "a.docx", "a"):
         with pytest.raises(DocumentError) as caught:
             parse(write(tmp_path, "file", FOREIGN[name]), key)
-        assert caught.value.code in ("format_mismatch", "unsupported_format"), key
+        expected = "needs_ocr" if name in PICTURES and key == "a" else ("format_mismatch", "unsupported_format")
+        assert caught.value.code in expected, key
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_read_by_its_first_bytes_where_a_model_may(name: str) -> None:
+    limits = Limits(ocr="auto")
+    assert decide(name, 99, FOREIGN[name], limits) == decide("none", 99, FOREIGN[name], limits) == "image"
+    # Pictures are saved under the name of another kind all the time.
+    assert decide("other.jpeg", 99, FOREIGN[name], limits) == "image"
+    assert refused("a.pdf", FOREIGN[name], 99, limits).code == "format_mismatch"
+    assert refused(name, b"any text", 99, limits).code == "format_mismatch"
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.iso", "a.rar", "a.pst", "a.dwg", "a.unknown", "none"])
@@ -98,14 +113,15 @@ def test_text_that_begins_like_another_kind_is_text(key: str, text: str) -> None
 @pytest.mark.parametrize("extension", FORMATS)
 def test_names_of_one_family_decide_one_format(extension: str) -> None:
     head = zipped({"[Content_Types].xml": "", "word/document.xml": ""})
-    heads = {"pdf": b"%PDF-1.7\n", "rtf": b"{\\rtf1 text}"}
+    heads = {"pdf": b"%PDF-1.7\n", "rtf": b"{\\rtf1 text}", "image": FOREIGN["image.png"]}
     heads |= dict.fromkeys(("docx", "pptx", "xlsx", "xlsb", "odt", "ods", "odp", "epub", "ofd"), head)
     heads |= dict.fromkeys(("doc", "xls", "ppt", "msg"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99))
     format_ = FORMATS[extension]
     if extension == "zip":
         assert decide("a.zip", 9, zipped({"readme": "text"})) == ""  # it may be any document in a zip archive
     else:
-        assert decide(f"folder/NAME.{extension.upper()}", 9, heads.get(format_, b"text")) == format_
+        head = heads.get(format_, b"text")
+        assert decide(f"folder/NAME.{extension.upper()}", 9, head, Limits(ocr="auto")) == format_
 
 
 def test_the_size_is_decided_first() -> None:

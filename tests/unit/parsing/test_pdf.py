@@ -423,7 +423,7 @@ def test_attached_files_and_pages_of_pictures_are_named_in_warnings(tmp_path: Pa
     content = drawn(lines_at(60, 700, [_SENTENCE]), lambda canvas: canvas.drawImage(picture, 60, 60, 200, 200))
     document = pdf.parse(write(tmp_path, "a.pdf", content), Limits())
     assert len(list(document.blocks)) > 0
-    assert document.warnings == ["Page 2 holds pictures but no text; they need OCR."]
+    assert document.warnings == ["Page 2 holds pictures but no text; they need OCR (OCR=auto)."]
 
 
 def test_the_font_for_missing_fonts_is_small() -> None:
