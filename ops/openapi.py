@@ -21,6 +21,7 @@ from functions.embed.shapes import (
     OpenAIModels,
     OpenAIRequest,
 )
+from functions.search.dify import RetrievalError, RetrievalRequest, RetrievalResponse
 from functions.search.shapes import (
     ChunksRequest,
     ChunksResponse,
@@ -29,6 +30,7 @@ from functions.search.shapes import (
     SearchRequest,
     SearchResponse,
 )
+from ops.generating import describe_defaults, widen_tuples
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from shared.domain.models import Document, Failure, SparseVector, Usage
 from shared.retrieval.result import SearchWarning
@@ -60,6 +62,11 @@ TEXTS: Final[Codes] = {
 }
 VECTORS: Final[Codes] = {400: ("unsupported_output", "unsupported_instruct")}
 MODEL: Final[Codes] = {404: ("model_not_found",)}
+# On Dify's route a wrong key and a tenant that is out of reach have statuses of their own.
+DIFY: Final[Codes] = {
+    403: ("unauthorized",),
+    404: ("tenant_forbidden",),
+}
 MILVUS: Final[Codes] = {
     502: ("milvus_forbidden", "milvus_refused", "collection_mismatch"),
     503: ("milvus_unavailable", "milvus_not_loaded", "milvus_failed", "deadline_exceeded"),
@@ -118,6 +125,10 @@ OPERATIONS: Final = (
         SearchResponse, SearchRequest, by_link=True, marks=_HIT, errors=_SEARCHED,
     ),
     Operation(
+        "post", "/retrieval", "search", "retrieve", "Dify's external knowledge API.", RetrievalResponse,
+        RetrievalRequest, marks=("records",), errors=(ORIGIN, JSON_BODY, DIFY, QUESTION, DASHSCOPE, MILVUS),
+    ),
+    Operation(
         "get", "/documents", "search", "listDocuments", "States of the documents.", ListResponse, ListRequest,
         by_link=True, marks=("documents", "total"), errors=(GATE, LINK, TENANT, FILTER, CURSOR, MILVUS),
     ),
@@ -166,6 +177,7 @@ def describe(root: Path) -> dict[str, Any]:
     for operation in OPERATIONS:
         described = render(operation, schemas, bodies.get(operation.path, []), answers)
         paths.setdefault(operation.path, {})[operation.method] = described
+    describe_defaults(schemas, [it.takes.__name__ for it in OPERATIONS if it.takes and not it.by_link])
     return {
         "openapi": "3.1.0",
         "info": {"title": "Semantic search", "version": "2.0.0", "description": _ABOUT},
@@ -188,6 +200,7 @@ def write(root: Path, file: Path) -> None:
 
 def _schemas() -> dict[str, Any]:
     kinds = [kind for operation in OPERATIONS for kind in (operation.gives, operation.takes) if kind is not None]
+    kinds.append(RetrievalError)
     _, schemas = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=REFERENCE)
     found: dict[str, Any] = dict(schemas)
     for kind in (Document, Failure, SparseVector, Usage, SearchWarning):
@@ -223,6 +236,7 @@ def _schemas() -> dict[str, Any]:
         },
         "required": ["jsonrpc"],
     }
+    widen_tuples(found)
     return found
 
 

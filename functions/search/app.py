@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from functions.search import mcp, page
+from functions.search import dify, mcp, page
 from functions.search.shapes import (
     ChunksRequest,
     DocumentRequest,
@@ -30,7 +30,7 @@ from shared.retrieval.calibration import read_calibration
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
 from shared.runtime.request import deadline, read_body, request_id, scope
-from shared.runtime.responses import answer
+from shared.runtime.responses import answer, answer_error
 from shared.runtime.settings import SearchSettings
 from shared.runtime.web import Application, build_or_exit, read_settings_or_exit
 from shared.store.expressions import select_documents, select_tenants
@@ -78,7 +78,7 @@ application = Application(
     prepare=prepare,
     domain=settings.access.domain,
     open_paths=frozenset({"/", openapi.PATH}),
-    body_limits={"/search": MAX_BODY_BYTES, "/mcp": MAX_BODY_BYTES},
+    body_limits={"/search": MAX_BODY_BYTES, "/mcp": MAX_BODY_BYTES, dify.PATH: MAX_BODY_BYTES},
     origins=settings.access.origins,
 )
 app = application.flask
@@ -98,6 +98,13 @@ def search_by_link() -> Response:
     if "filter" in fields:
         fields["filter"] = read_filter(fields["filter"])
     return answer(_found(convert(fields, SearchRequest, from_text=True)))
+
+
+@app.post(dify.PATH)
+def retrieve_for_dify() -> Response:
+    """Ranked chunks by Dify's contract of an external knowledge base."""
+    found = retrieval.search(dify.read_request().to_query(), deadline(), scope())
+    return answer(dify.render_records(found))
 
 
 @app.get("/documents")
@@ -148,6 +155,12 @@ def page_for_people() -> Response:
     """The page for people."""
     text, headers = page.read()
     return Response(text, headers=headers, mimetype="text/html")
+
+
+@app.errorhandler(Exception)
+def handle_error(error: Exception) -> Response:
+    """Answer with Dify's form of an error on Dify's route, with ours elsewhere."""
+    return dify.answer_error(error) if request.path == dify.PATH else answer_error(error)
 
 
 def _found(asked: SearchRequest) -> SearchResponse:
