@@ -160,7 +160,8 @@ def page_for_people() -> Response:
 @app.errorhandler(Exception)
 def handle_error(error: Exception) -> Response:
     """Answer with Dify's form of an error on Dify's route, with ours elsewhere."""
-    return dify.answer_error(error) if request.path == dify.PATH else answer_error(error)
+    is_dify = (request.method, request.path) == ("POST", dify.PATH)
+    return dify.answer_error(error) if is_dify else answer_error(error)
 
 
 def _found(asked: SearchRequest) -> SearchResponse:

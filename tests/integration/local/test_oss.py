@@ -992,7 +992,7 @@ class TestEvents:
             with pytest.raises(sdk.exceptions.OperationError):
                 place.put("full.txt", b"content")
             assert place.drafts() == []
-            # Its content is in place though nobody was promised that, so the index hears of it.
+            # Its content is in place though the caller was not promised that, so the index hears of it.
             assert place.receiver.take(1) == {("ObjectCreated:PutObject", "full.txt")}
             assert place.read("full.txt") == b"content"
         assert place.receiver.nothing_more()
