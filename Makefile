@@ -74,8 +74,9 @@ package: $(VENV)/ready  ## What `s deploy` uploads: build/<function>; TELEMETRY=
 preflight: $(VENV)/ready  ## Whether everything a deployment depends on exists and fits; ENV=dev
 	@$(OPS) preflight
 
-deploy: $(VENV)/ready  ## The same as `s deploy`, for one of several environments; ENV=dev
-	@$(OPS) run s deploy
+deploy: export TELEMETRY := $(TELEMETRY)
+deploy: $(VENV)/ready  ## Show the plan, deploy it without asking, and see that it runs; ENV=dev
+	@$(OPS) deploy
 
 sync: $(VENV)/ready  ## Bring the index of the deployment to the state of its bucket; ENV=dev
 	@$(OPS) sync

@@ -1,8 +1,9 @@
-"""The operator's command line: check, package, docs, openapi, roles, preflight, sync, retry, calibrate, export, run."""
+"""The operator's command line: what stands between this project and its deployment; ``--help`` lists it."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import os
@@ -17,7 +18,9 @@ from ops.deployment import DeploymentError, load
 from ops.template import environment, variables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ops.deployment import Deployment
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,28 +28,28 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         environ = _environ(asked.env)
-        match asked.command:
-            case "check":
-                return _check(asked.deployment, environ)
-            case "package":
-                return _package(asked.functions, environ)
-            case "roles":
-                return _roles(asked.deployment, environ, commands=asked.commands)
-            case "sync":
-                return _sync(environ, dry_run=asked.dry_run)
-            case "retry":
-                return _retry(asked, environ)
-            case "calibrate" | "export":
-                return _calibrate(asked) if asked.command == "calibrate" else _export(asked, environ)
-            case "openapi" | "docs":
-                return _openapi() if asked.command == "openapi" else _docs()
-            case "preflight":
-                return _preflight(asked.deployment, environ, asked.env)
-            case _:
-                return _run(asked.program, environ)
+        return _execute(asked, environ)
     except (DeploymentError, packaging.PackagingError) as error:
         print(error)
         return 1
+
+
+def _execute(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    commands: dict[str, Callable[[], int]] = {
+        "check": lambda: _check(asked.deployment, environ),
+        "package": lambda: _package(asked.functions, environ),
+        "deploy": lambda: _deploy(environ),
+        "roles": lambda: _roles(asked.deployment, environ, commands=asked.commands),
+        "preflight": lambda: _preflight(asked.deployment, environ, asked.env),
+        "sync": lambda: _sync(environ, dry_run=asked.dry_run),
+        "retry": lambda: _retry(asked, environ),
+        "calibrate": lambda: _calibrate(asked.queries, asked.url, asked.version),
+        "export": lambda: _export(asked, environ),
+        "openapi": _openapi,
+        "docs": _docs,
+        "run": lambda: _run(asked.program, environ),
+    }
+    return commands[asked.command]()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say what is wrong with a deployment, without asking the cloud")
     package = commands.add_parser("package", help="build what is deployed into build/<function>")
     package.add_argument("functions", nargs="*", help="which functions; all of them by default")
-    roles = commands.add_parser("roles", help="print the RAM roles the deployment needs")
+    commands.add_parser("deploy", help="show the plan, deploy all that is wanted, and see that it runs")
+    roles = commands.add_parser("roles", help="print the RAM roles the deployment needs, and the deployer's policy")
     roles.add_argument("--commands", action="store_true", help="as commands of the aliyun command line that make them")
     preflight = commands.add_parser("preflight", help="ask DashScope, Milvus and the bucket whether they fit")
     for command in (check, roles, preflight):
@@ -131,30 +135,49 @@ def _check(path: Path, environ: Mapping[str, str]) -> int:
 
 
 def _package(functions: list[str], environ: Mapping[str, str]) -> int:
-    without = packaging.unused(load(Path("s.yaml"), environ))
-    for package in packaging.build(
-        Path.cwd(), functions, without, telemetry=environ.get("TELEMETRY", "") not in ("", "0")
-    ):
+    for package in _build(functions, load(Path("s.yaml"), environ), environ):
         sizes = f"{package.size / 1e6:.1f} MB, zipped {package.zipped / 1e6:.1f} MB"
         print(f"{package.folder}: {package.files} files, {sizes}")
     return 0
 
 
-def _roles(path: Path, environ: Mapping[str, str], *, commands: bool) -> int:
-    from ops.roles import roles
+def _deploy(environ: Mapping[str, str]) -> int:
+    from ops.deploying import deploy
 
-    for role in roles(load(path, environ)):
+    def build(deployment: Deployment) -> list[packaging.Package]:
+        return list(_build((), deployment, environ))
+
+    path = Path("s.yaml").resolve()
+    return deploy(path, environment(path, environ), build, functools.partial(print, flush=True))
+
+
+def _build(functions: Sequence[str], deployment: Deployment, environ: Mapping[str, str]) -> Iterator[packaging.Package]:
+    telemetry = environ.get("TELEMETRY", "") not in ("", "0")
+    return packaging.build(Path.cwd(), functions, packaging.unused(deployment), telemetry=telemetry)
+
+
+def _roles(path: Path, environ: Mapping[str, str], *, commands: bool) -> int:
+    from ops.roles import deployer, roles
+
+    deployment = load(path, environ)
+    for role in roles(deployment):
         if commands:
             print("\n".join(role.commands()))
         else:
             print(json.dumps({"role": role.name, "trust": role.trust, "policy": role.policy}, indent=2))
+    policy = deployer(deployment)
+    print(
+        "\n".join(policy.commands())
+        if commands
+        else json.dumps({"user": "who deploys", "policy": policy.document}, indent=2)
+    )
     return 0
 
 
-def _calibrate(asked: argparse.Namespace) -> int:
+def _calibrate(queries: Path, url: str, version: str) -> int:
     from ops.calibrating import calibrate
 
-    return calibrate(asked.queries, asked.url, asked.version, Console(highlight=False, stderr=True))
+    return calibrate(queries, url, version, Console(highlight=False, stderr=True))
 
 
 def _export(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -141,7 +141,7 @@ def retrieve(running: Stack, content: Any, key: str = "Bearer any") -> tuple[int
     return answer.status_code, answer.json()
 
 
-def ask(query: str = "How often do I have to clean the dust filter?", **fields: Any) -> dict[str, Any]:
+def ask(query: str | None = "How often do I have to clean the dust filter?", **fields: Any) -> dict[str, Any]:
     setting = {"top_k": 3, "score_threshold": 0.0}
     return {"knowledge_id": "AAA-BBB-CCC", "query": query, "retrieval_setting": setting, **fields}
 
