@@ -41,6 +41,8 @@ def _execute(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
         "deploy": lambda: _deploy(environ),
         "roles": lambda: _roles(asked.deployment, environ, commands=asked.commands),
         "preflight": lambda: _preflight(asked.deployment, environ, asked.env),
+        "ask": lambda: _ask(asked.question, environ),
+        "estimate": lambda: _estimate(asked, environ),
         "sync": lambda: _sync(environ, dry_run=asked.dry_run),
         "retry": lambda: _retry(asked, environ),
         "calibrate": lambda: _calibrate(asked.queries, asked.url, asked.version),
@@ -65,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     preflight = commands.add_parser("preflight", help="ask DashScope, Milvus and the bucket whether they fit")
     for command in (check, roles, preflight):
         command.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
+    ask = commands.add_parser("ask", help="ask the deployment a question; an empty bucket gets the samples first")
+    ask.add_argument("question")
+    _add_estimate(commands.add_parser("estimate", help="say what indexing costs and takes, before anything is billed"))
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
     _add_retry(commands.add_parser("retry", help="try documents again that failed, or read them again"))
@@ -79,6 +84,29 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
     run.add_argument("program", nargs=argparse.REMAINDER)
     return parser
+
+
+def _add_estimate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--documents",
+        type=positive_number,
+        nargs="*",
+        default=(),
+        help="of so many documents, instead of the bucket; several compare",
+    )
+    parser.add_argument("--tokens", type=positive_number, default=1_000, help="of each of them; 1000 by default")
+    parser.add_argument("--searches", type=positive_number, default=10_000, help="a month; 10000 by default")
+    parser.add_argument("--sample", type=positive_number, default=300, help="about how many documents are read; 300")
+    parser.add_argument("--megabytes", type=positive_number, default=500, help="of them together; 500 by default")
+    parser.add_argument("--seed", type=int, default=1, help="chooses them")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+
+
+def positive_number(text: str) -> int:
+    """A whole number of at least 1; argparse makes a sentence of another, with this function's name."""
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
 
 
 def _add_retry(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +138,24 @@ def _environ(name: str) -> dict[str, str]:
     if name and not file.is_file():
         raise DeploymentError(f"there is no environment {name}: {file} does not exist")
     return {**(variables(file) | {"ENVIRONMENT": name} if name else {}), **os.environ}
+
+
+def _ask(question: str, environ: Mapping[str, str]) -> int:
+    from ops.asking import ask
+
+    path = Path("s.yaml")
+    say = functools.partial(print, flush=True)
+    return ask(question, load(path, environ), environment(path, environ), path.resolve().with_name("samples"), say)
+
+
+def _estimate(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from ops.estimation.command import Question, run
+
+    path = Path("s.yaml")
+    names = ("tokens", "searches", "sample", "megabytes", "seed", "as_json")
+    question = Question(tuple(asked.documents), **{name: getattr(asked, name) for name in names})
+    console = Console(highlight=False, stderr=asked.as_json)
+    return run(load(path, environ), environment(path, environ), question, console)
 
 
 def _sync(environ: Mapping[str, str], *, dry_run: bool) -> int:

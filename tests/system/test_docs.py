@@ -44,6 +44,8 @@ NOT_RUN = {
     "npm install -g @serverless-devs/s": SYSTEM,
     "s config add -a default": ACCOUNT,
     "make deploy": ACCOUNT,
+    'make ask Q="How much may a hotel room in Shanghai cost?"': ACCOUNT,
+    "OSS_ENDPOINT=https://oss-cn-beijing.aliyuncs.com .venv/bin/python -m ops estimate": ACCOUNT,
     ".venv/bin/python -m ops check s.domain.yaml": "needs a domain",
     "s domain deploy -t s.domain.yaml -y": ACCOUNT,
     "ossutil cp handbook.pdf oss://my-documents/": ACCOUNT,
