@@ -107,7 +107,9 @@ def run_recipes(python: Path, kind: str, running: Stack, folder: Path) -> dict[s
     """What each recipe of an environment printed. They share a process, because their imports take longest."""
     recipes = [recipe for recipe in RECIPES if environment_of(recipe) == kind]
     scripts = json.dumps([adapt(recipe, running) for recipe in recipes])
-    printed = run(python, CLIENTS / "run_recipes.py", folder=folder, given=scripts)
+    # Without it LiteLLM waits for the network at import.
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    printed = run(python, CLIENTS / "run_recipes.py", folder=folder, given=scripts, **quiet)
     return dict(zip(recipes, json.loads(printed.splitlines()[-1]), strict=True))
 
 
