@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local import memtable
+from local import lite, memtable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,6 +148,7 @@ def serve(data: Path, host: str, port: int) -> None:
 
     _add_whitespace_tokenizer()
     memtable.install()
+    lite.install()
     log = logging.getLogger("milvus_lite")
     log.setLevel(logging.CRITICAL)  # what is wrong with the folder is reported once, in one sentence
     database, servicer = _open(data)

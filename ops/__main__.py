@@ -46,6 +46,7 @@ def _execute(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
         "sync": lambda: _sync(environ, dry_run=asked.dry_run),
         "retry": lambda: _retry(asked, environ),
         "calibrate": lambda: _calibrate(asked.queries, asked.url, asked.version),
+        "export": lambda: _export(asked, environ),
         "openapi": _openapi,
         "docs": _docs,
         "run": lambda: _run(asked.program, environ),
@@ -76,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("queries", type=Path, help='lines of JSON: {"query": "...", "documents": ["key", ...]}')
     calibrate.add_argument("--url", default="http://127.0.0.1:8000", help="where search answers; API_KEY is its key")
     calibrate.add_argument("--version", default="own", help="name of the calibration, which answers repeat")
+    export = commands.add_parser("export", help="write the index as files that another search engine loads")
+    _add_export(export)
     commands.add_parser("openapi", help="describe the HTTP functions again, in shared/runtime/openapi.json")
     commands.add_parser("docs", help="bring the tables of settings and errors in docs/ up to date")
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
@@ -115,6 +118,14 @@ def _add_retry(parser: argparse.ArgumentParser) -> None:
         "--reread", action="store_true", help="also read documents again that an older release has indexed"
     )
     parser.add_argument("--dry-run", action="store_true", help="only list the documents")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("elasticsearch",), default="elasticsearch", help="for which one")
+    parser.add_argument("--output", type=Path, default=Path("export"), help="a new or empty folder")
+    parser.add_argument("--index", default="search", help="name of the index there")
+    parser.add_argument("--tenant", default="", help="only documents of this tenant")
+    parser.add_argument("--prefix", default="", help="only documents with keys that begin with this")
 
 
 def _environ(name: str) -> dict[str, str]:
@@ -213,6 +224,15 @@ def _calibrate(queries: Path, url: str, version: str) -> int:
     from ops.calibrating import calibrate
 
     return calibrate(queries, url, version, Console(highlight=False, stderr=True))
+
+
+def _export(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from ops.exporting import export
+
+    logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
+    deployment = load(Path("s.yaml"), environ)
+    print(export(deployment, asked.output, asked.index, tenant=asked.tenant, prefix=asked.prefix))
+    return 0
 
 
 def _openapi() -> int:

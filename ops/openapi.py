@@ -22,6 +22,7 @@ from functions.embed.shapes import (
     OpenAIRequest,
 )
 from functions.search.answer_shapes import AnswerRequest, AnswerResponse
+from functions.search.dify import RetrievalError, RetrievalRequest, RetrievalResponse
 from functions.search.shapes import (
     ChunksRequest,
     ChunksResponse,
@@ -31,6 +32,7 @@ from functions.search.shapes import (
     SearchResponse,
 )
 from functions.search.similar_shapes import SimilarRequest
+from ops.generating import describe_defaults, widen_tuples
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from shared.domain.models import Document, Failure, SparseVector, Usage
 from shared.retrieval.result import SearchWarning
@@ -62,6 +64,11 @@ TEXTS: Final[Codes] = {
 }
 VECTORS: Final[Codes] = {400: ("unsupported_output", "unsupported_instruct")}
 MODEL: Final[Codes] = {404: ("model_not_found",)}
+# On Dify's route a wrong key and a tenant that is out of reach have statuses of their own.
+DIFY: Final[Codes] = {
+    403: ("unauthorized",),
+    404: ("tenant_forbidden",),
+}
 MILVUS: Final[Codes] = {
     502: ("milvus_forbidden", "milvus_refused", "collection_mismatch"),
     503: ("milvus_unavailable", "milvus_not_loaded", "milvus_failed", "deadline_exceeded"),
@@ -132,6 +139,10 @@ OPERATIONS: Final = (
         errors=(ORIGIN, JSON_BODY, ANSWERS, *_SEARCHED),
     ),
     Operation(
+        "post", "/retrieval", "search", "retrieve", "Dify's external knowledge API.", RetrievalResponse,
+        RetrievalRequest, marks=("records",), errors=(ORIGIN, JSON_BODY, DIFY, QUESTION, DASHSCOPE, MILVUS),
+    ),
+    Operation(
         "get", "/documents", "search", "listDocuments", "States of the documents.", ListResponse, ListRequest,
         by_link=True, marks=("documents", "total"), errors=(GATE, LINK, TENANT, FILTER, CURSOR, MILVUS),
     ),
@@ -180,6 +191,7 @@ def describe(root: Path) -> dict[str, Any]:
     for operation in OPERATIONS:
         described = render(operation, schemas, bodies.get(operation.path, []), answers)
         paths.setdefault(operation.path, {})[operation.method] = described
+    describe_defaults(schemas, [it.takes.__name__ for it in OPERATIONS if it.takes and not it.by_link])
     return {
         "openapi": "3.1.0",
         "info": {"title": "Semantic search", "version": "2.0.0", "description": _ABOUT},
@@ -202,6 +214,7 @@ def write(root: Path, file: Path) -> None:
 
 def _schemas() -> dict[str, Any]:
     kinds = [kind for operation in OPERATIONS for kind in (operation.gives, operation.takes) if kind is not None]
+    kinds.append(RetrievalError)
     _, schemas = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=REFERENCE)
     found: dict[str, Any] = dict(schemas)
     for kind in (Document, Failure, SparseVector, Usage, SearchWarning):
@@ -244,6 +257,7 @@ def _schemas() -> dict[str, Any]:
         },
         "required": ["jsonrpc"],
     }
+    widen_tuples(found)
     return found
 
 

@@ -58,7 +58,7 @@ class Operation:
     @property
     def is_open(self) -> bool:
         """Whether it needs no key."""
-        return GATE not in self.errors
+        return not any("unauthorized" in some for codes in self.errors for some in codes.values())
 
 
 def render(operation: Operation, schemas: Mapping[str, Any], bodies: list[Any], answers: list[Any]) -> dict[str, Any]:
@@ -108,7 +108,8 @@ def _parameters(operation: Operation, schemas: Mapping[str, Any]) -> Iterator[di
             if "description" in plain:
                 described["description"] = plain.pop("description")
             if field == "filter":
-                described["content"] = {"application/json": {"schema": described.pop("schema")}}
+                described["schema"] = {"type": "string"}
+                described["description"] = f"JSON. {described['description']}"
             yield {"name": "q" if field == "query" else field, **described}
 
 
@@ -155,6 +156,18 @@ def _failures(operation: Operation) -> dict[str, Any]:
 
 
 def _failure(status: int, codes: list[str], operation: Operation) -> dict[str, Any]:
+    is_dify = operation.path == "/retrieval"
+    schema = _reference("RetrievalError") if is_dify else _describe_error(status, codes, operation)
+    described: dict[str, Any] = {
+        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
+        "content": {"application/json": {"schema": schema}},
+    }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        described["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return described
+
+
+def _describe_error(status: int, codes: list[str], operation: Operation) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "code": {"enum": codes},
         "message": {"type": "string"},
@@ -167,14 +180,7 @@ def _failure(status: int, codes: list[str], operation: Operation) -> dict[str, A
         required = list(fields)
     fields["upstream_request_id"] = {"type": "string", "description": "DashScope's id, where it caused the error."}
     error = {"type": "object", "properties": fields, "required": required}
-    schema = {"type": "object", "properties": {"error": error}, "required": ["error"]}
-    described: dict[str, Any] = {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
-        "content": {"application/json": {"schema": schema}},
-    }
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        described["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-    return described
+    return {"type": "object", "properties": {"error": error}, "required": ["error"]}
 
 
 def _reference(name: str) -> dict[str, str]:

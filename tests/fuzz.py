@@ -202,7 +202,7 @@ class Oracle:
         known = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"} | _ANYWHERE
         if status not in known:
             return f"a {status} where there is nothing"
-        code = json.loads(content)["error"]["code"]
+        code = _code(content)
         return "" if code in (known[status], "document_not_found") else f"code {code}"
 
 
@@ -246,7 +246,16 @@ def _sent(case: Any) -> Request:
 
 _ROUTES = {
     "embed": ["/embed", "/v1/embeddings", "/openapi.json", "/healthz"],
-    "search": ["/search", "/documents", "/documents/{id}", "/documents/{id}/chunks", "/mcp", "/", "/openapi.json"],
+    "search": [
+        "/search",
+        "/documents",
+        "/documents/{id}",
+        "/documents/{id}/chunks",
+        "/retrieval",
+        "/mcp",
+        "/",
+        "/openapi.json",
+    ],
 }
 _ODD_PATHS = [
     "//", "/.env", "/../etc/passwd", "/%00", "/invoke", "/initialize", "/pre-stop", "/documents/", "/search/",
@@ -283,6 +292,7 @@ _FIELDS = {
         "tenant", "q", "limit",
     ],
     "/mcp": ["jsonrpc", "id", "method", "params", "result"],
+    "/retrieval": ["knowledge_id", "query", "retrieval_setting", "metadata_condition", "colour"],
     "/documents": ["state", "prefix", "tenant", "limit", "after", "colour"],
 }  # fmt: skip
 _GOOD: dict[str, dict[str, Any]] = {
@@ -290,6 +300,11 @@ _GOOD: dict[str, dict[str, Any]] = {
     "/v1/embeddings": {"model": "text-embedding-v4", "input": "sea breeze"},
     "/search": {"query": "sea breeze"},
     "/mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+    "/retrieval": {
+        "knowledge_id": "all",
+        "query": "sea breeze",
+        "metadata_condition": {"conditions": [{"name": "key", "comparison_operator": "is not", "value": "x"}]},
+    },
 }
 _MCP_METHODS = ["initialize", "ping", "tools/list", "tools/call", "resources/list", "notifications/initialized", ""]
 _SPOOFED = [
@@ -473,8 +488,10 @@ class Game:
 
 def _code(content: bytes) -> str:
     try:
-        error = json.loads(content)["error"]
-        return str(error.get("code", ""))
+        answer = json.loads(content)
+        if "error_msg" in answer:  # Dify's form
+            return str(answer["error_msg"]).partition(":")[0]
+        return str(answer["error"].get("code", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
 

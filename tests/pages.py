@@ -25,8 +25,8 @@ ENGLISH = (
     *(
         f"docs/{name}.md"
         for name in (
-            "api", "metadata-and-tenants", "events", "formats", "errors", "settings", "deploy", "operate",
-            "costs", "architecture", "benchmarks", "faults",
+            "api", "integrations", "metadata-and-tenants", "events", "formats", "errors", "settings", "deploy",
+            "operate", "costs", "architecture", "benchmarks", "faults",
         )
     ),
     "CONTRIBUTING.md",
@@ -36,7 +36,8 @@ TRANSLATED = {
     **{
         f"docs/{name}.md": f"docs/zh/{name}.md"
         for name in (
-            "api", "metadata-and-tenants", "events", "formats", "errors", "settings", "deploy", "operate",
+            "api", "integrations", "metadata-and-tenants", "events", "formats", "errors", "settings", "deploy",
+            "operate",
         )
     },
 }  # fmt: skip

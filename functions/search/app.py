@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from functions.search import answers, mcp, page, similar
+from functions.search import answers, dify, mcp, page, similar
 from functions.search.shapes import (
     ChunksRequest,
     DocumentRequest,
@@ -30,7 +30,7 @@ from shared.retrieval.calibration import read_calibration
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
 from shared.runtime.request import deadline, read_body, request_id, scope
-from shared.runtime.responses import answer
+from shared.runtime.responses import answer, answer_error
 from shared.runtime.settings import SearchSettings
 from shared.runtime.web import Application, build_or_exit, read_settings_or_exit
 from shared.store.expressions import select_documents, select_tenants
@@ -84,7 +84,7 @@ application = Application(
     prepare=prepare,
     domain=settings.access.domain,
     open_paths=frozenset({"/", openapi.PATH}),
-    body_limits=dict.fromkeys(("/search", answers.PATH, similar.PATH, "/mcp"), MAX_BODY_BYTES),
+    body_limits=dict.fromkeys(("/search", answers.PATH, similar.PATH, dify.PATH, "/mcp"), MAX_BODY_BYTES),
     origins=settings.access.origins,
 )
 app = application.flask
@@ -108,6 +108,13 @@ def search_by_link() -> Response:
     if "facets" in fields:
         fields["facets"] = [name for text in request.args.getlist("facets") for name in text.split(",")]
     return answer(_found(convert(fields, SearchRequest, from_text=True)))
+
+
+@app.post(dify.PATH)
+def retrieve_for_dify() -> Response:
+    """Ranked chunks by Dify's contract of an external knowledge base."""
+    found = retrieval.search(dify.read_request().to_query(), deadline(), scope())
+    return answer(dify.render_records(found))
 
 
 @app.get("/documents")
@@ -158,6 +165,13 @@ def page_for_people() -> Response:
     """The page for people."""
     text, headers = page.read()
     return Response(text, headers=headers, mimetype="text/html")
+
+
+@app.errorhandler(Exception)
+def handle_error(error: Exception) -> Response:
+    """Answer with Dify's form of an error on Dify's route, with ours elsewhere."""
+    is_dify = (request.method, request.path) == ("POST", dify.PATH)
+    return dify.answer_error(error) if is_dify else answer_error(error)
 
 
 def _found(asked: SearchRequest) -> SearchResponse:

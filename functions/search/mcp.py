@@ -240,7 +240,7 @@ def _check(message: Any) -> None:
     id_ = message.get("id", 0)
     if isinstance(id_, bool) or not isinstance(id_, str | int):
         raise _invalid("An id is a text or a whole number.")
-    if not isinstance(message.get("method", ""), str) or not isinstance(message.get("params", {}), dict):
+    if not isinstance(message.get("method", ""), str) or not isinstance(message.get("params"), dict | None):
         raise _invalid("A method is a text, and its params are an object.")
 
 

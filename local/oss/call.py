@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from local.oss.stored_object import Change
 
 # Sub-resources that make a request about an object's content a request about something else.
+_LISTING: Final = frozenset({"prefix", "marker", "delimiter", "max-keys", "encoding-type"})
+# Of a signature in the query.
+_SIGNING: Final = frozenset({"Expires", "OSSAccessKeyId", "Signature", "security-token"})
 _OTHER_MATTERS: Final = ("acl", "tagging", "symlink", "restore", "append", "x-oss-process", "versionId")
+
+
+_SIGNED: Final = re.compile(
+    r"OSS4-HMAC-SHA256 Credential=([^/]+)/|OSS2 AccessKeyId:([^,]+),|OSS ([^:]+):",
+)
+_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,10 @@ class Call:
             Refusal: it names no object that could be.
         """
         path, _, query = request.raw_path.partition("?")
-        bucket, key = split_path(path)
+        named = find_bucket(request.headers.get("Host", ""))
+        # ali-oss with sldEnable and an address as endpoint names the bucket in both places.
+        is_in_path = not named or path == f"/{named}" or path.startswith(f"/{named}/")
+        bucket, key = split_path(path if is_in_path else f"/{named}{path}")
         return cls(request, request_id, bucket, key, dict(parse_qsl(query, keep_blank_values=True)))
 
     def header(self, name: str) -> str:
@@ -64,12 +76,12 @@ class Call:
 
     @property
     def access_key_id(self) -> str:
-        """Of a signature of version 4 or 1, in the header or the query; empty without one."""
-        signed = re.match(r"OSS4-HMAC-SHA256 Credential=([^/]+)/|OSS ([^:]+):", self.header("Authorization"))
+        """Of a signature of version 4, 2 or 1, in the header or the query; empty without one."""
+        signed = _SIGNED.match(self.header("Authorization"))
         if signed:
-            return signed[1] or signed[2]
+            return str(signed[1] or signed[2] or signed[3])
         credential = self.query.get("x-oss-credential", "").partition("/")[0]
-        return credential or self.query.get("OSSAccessKeyId", "")
+        return credential or self.query.get("x-oss-access-key-id") or self.query.get("OSSAccessKeyId", "")
 
     @property
     def security_token(self) -> str:
@@ -79,7 +91,9 @@ class Call:
     @property
     def operation(self) -> str:
         """The name OSS gives to the request; of those not offered, something a person can recognise."""
-        return self._object_operation() if self.key else self._bucket_operation()
+        if self.bucket:
+            return self._object_operation() if self.key else self._bucket_operation()
+        return "ListBuckets" if self.request.method == "GET" else self.request.method
 
     def _object_operation(self) -> str:
         method, query, copies = self.request.method, self.query, self.header("x-oss-copy-source")
@@ -101,10 +115,24 @@ class Call:
         if method == "GET":
             if query.get("list-type") == "2":
                 return "ListObjectsV2"
-            return {"acl": "GetBucketAcl", "bucketInfo": "GetBucketInfo"}.get(next(iter(query), ""), "ListObjects")
+            other = [name for name in query if not (name in _LISTING | _SIGNING or name.startswith("x-oss-"))]
+            known = {
+                "acl": "GetBucketAcl",
+                "bucketInfo": "GetBucketInfo",
+                "location": "GetBucketLocation",
+                "uploads": "ListMultipartUploads",
+            }
+            return next((known.get(name, f"GET ?{name}") for name in other), "ListObjects")
         if method == "POST" and "delete" in query:
             return "DeleteMultipleObjects"
         return {"HEAD": "HeadBucket", "PUT": "PutBucket", "DELETE": "DeleteBucket"}.get(method, method)
+
+
+def find_bucket(host: str) -> str:
+    """The bucket that a header ``Host`` names in front of an address, ``localhost`` or a domain of OSS; or empty."""
+    name, _, rest = host.lower().rpartition("@")[2].partition(":")[0].partition(".")
+    is_address = _ADDRESS.fullmatch(rest) is not None
+    return name if is_address or rest == "localhost" or rest.startswith(("oss-", "s3.oss-")) else ""
 
 
 def split_path(path: str) -> tuple[str, str]:

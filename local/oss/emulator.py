@@ -53,11 +53,14 @@ class Emulator:
         self._faults = Faults([])
         self._expired: frozenset[str] = frozenset()
         self._requests: Counter[str] = Counter()
-        self._operations = _operations(folder, self._courier)
+        self._operations = _operations(settings.bucket, folder, self._courier)
 
     def application(self) -> web.Application:
         """The web application; starts and stops the watch and the deliveries with itself."""
-        application = web.Application(middlewares=[admit_programs(_refuse_page)])
+        # ali-oss puts the bucket in front of the address, or sends the name of OSS itself; no site can have such names.
+        bucket = self._settings.bucket
+        own_hosts = (f"{bucket}.127.0.0.1", f"{bucket}.{self._settings.host}", ".aliyuncs.com")
+        application = web.Application(middlewares=[admit_programs(_refuse_page, own_hosts)])
         application.add_routes(
             [
                 web.get("/healthz", self._health),
@@ -134,7 +137,7 @@ class Emulator:
         name = call.operation
         self._requests[name] += 1
         self._authorize(call)
-        if call.bucket != self._settings.bucket:
+        if call.bucket not in ("", self._settings.bucket):
             raise Refusal("NoSuchBucket")
         operation = self._operations.get(name)
         if operation is None:
@@ -150,14 +153,17 @@ class Emulator:
             raise Refusal("SecurityTokenExpired")
 
 
-def _operations(folder: Folder, courier: Courier) -> dict[str, _Operation]:
+def _operations(name: str, folder: Folder, courier: Courier) -> dict[str, _Operation]:
     """What is offered, by the name OSS gives it."""
-    bucket, objects, multipart = Bucket(folder), Objects(folder, courier), Multipart(folder, courier)
+    bucket, objects, multipart = Bucket(folder, name), Objects(folder, courier), Multipart(folder, courier)
     return {
         "HeadBucket": bucket.head,
         "GetBucketInfo": bucket.info,
         "GetBucketAcl": bucket.acl,
-        "ListObjectsV2": bucket.list,
+        "GetBucketLocation": bucket.location,
+        "ListBuckets": bucket.list_buckets,
+        "ListObjects": bucket.list_objects,
+        "ListObjectsV2": bucket.list_objects,
         "PutObject": objects.put,
         "GetObject": objects.get,
         "HeadObject": objects.get,
@@ -169,6 +175,8 @@ def _operations(folder: Folder, courier: Courier) -> dict[str, _Operation]:
         "UploadPart": multipart.upload,
         "CompleteMultipartUpload": multipart.complete,
         "AbortMultipartUpload": multipart.abort,
+        "ListParts": multipart.list_parts,
+        "ListMultipartUploads": multipart.list_uploads,
     }
 
 

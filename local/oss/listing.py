@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from local.oss import headers, wire
+from local.oss.notification import ACCOUNT
 from local.oss.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -60,7 +61,19 @@ class Listing:
             Refusal: an argument is invalid.
         """
         prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
-        return cls(call, prefix, delimiter, _page_size(call.query.get("max-keys", "")), _after(call))
+        listing = cls(call, prefix, delimiter, _page_size(call.query.get("max-keys", "")), _after(call))
+        return listing if listing.is_second else replace(listing, after=listing.find_marked())
+
+    @property
+    def is_second(self) -> bool:
+        """Whether it is of the second version, which names the next page by a token; the first has the last name."""
+        return self.call.query.get("list-type") == "2"
+
+    def find_marked(self) -> Entry:
+        """The entry that ``marker`` names; a common prefix only where it is one as a whole."""
+        marker = self.call.query.get("marker", "")
+        entry = self._entry(marker) if marker.startswith(self.prefix) else Entry(marker, common=False)
+        return entry if entry.name == marker else Entry(marker, common=False)
 
     def page(self, keys: Sequence[str]) -> tuple[list[Entry], bool]:
         """The next entries among the sorted ``keys``, and whether more follow."""
@@ -78,17 +91,26 @@ class Listing:
         encode, query = wire.encoder(self.call), self.call.query
         root = ET.Element("ListBucketResult")
         wire.add(root, Name=self.call.bucket, Prefix=encode(self.prefix), MaxKeys=str(self.limit))
-        wire.add(root, Delimiter=encode(self.delimiter), StartAfter=encode(query.get("start-after", "")))
-        wire.add(root, ContinuationToken=query.get("continuation-token"), EncodingType=query.get("encoding-type"))
-        wire.add(root, IsTruncated=str(more).lower(), NextContinuationToken=entries[-1].token if more else None)
+        wire.add(root, Delimiter=encode(self.delimiter), EncodingType=query.get("encoding-type"))
+        wire.add(root, IsTruncated=str(more).lower())
+        if self.is_second:
+            wire.add(root, StartAfter=encode(query.get("start-after", "")))
+            wire.add(root, ContinuationToken=query.get("continuation-token"))
+            wire.add(root, NextContinuationToken=entries[-1].token if more else None)
+        else:
+            wire.add(root, Marker=encode(query.get("marker", "")))
+            wire.add(root, NextMarker=encode(entries[-1].name) if more else None)
         for stored in found:
             node = ET.SubElement(root, "Contents")
             wire.add(node, Key=encode(stored.key), LastModified=wire.stamp(stored), ETag=f'"{stored.etag}"')
             wire.add(node, Type=headers.object_type(stored), Size=str(stored.size), StorageClass="Standard")
+            if not self.is_second:
+                wire.add(ET.SubElement(node, "Owner"), ID=ACCOUNT, DisplayName=ACCOUNT)
         common = [entry.name for entry in entries if entry.common]
         for name in common:
             wire.add(ET.SubElement(root, "CommonPrefixes"), Prefix=encode(name))
-        wire.add(root, KeyCount=str(len(found) + len(common)))
+        if self.is_second:
+            wire.add(root, KeyCount=str(len(found) + len(common)))
         return root
 
     def _entry(self, key: str) -> Entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ class _Upload:
     key: str
     properties: Properties
     parts: dict[int, Draft] = field(default_factory=dict)
+    begun: float = field(default_factory=time.time)
 
 
 class Uploads:
@@ -76,6 +78,21 @@ class Uploads:
             whole.discard()
         self.abort(key, upload_id)
         return arrival
+
+    def list_parts(self, key: str, upload_id: str) -> list[tuple[int, Draft]]:
+        """The parts so far, by number.
+
+        Raises:
+            Refusal: there is no such upload.
+        """
+        with self._lock:
+            return sorted(self._find(key, upload_id).parts.items())
+
+    def list(self, prefix: str) -> list[tuple[str, str, float]]:
+        """Key, id and start in seconds since 1970 of each upload under way with a key that begins with ``prefix``."""
+        with self._lock:
+            found = [(upload.key, id_, upload.begun) for id_, upload in self._uploads.items()]
+        return sorted(one for one in found if one[0].startswith(prefix))
 
     def abort(self, key: str, upload_id: str) -> None:
         """Drop the upload and its parts.

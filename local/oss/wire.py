@@ -11,8 +11,6 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from local.oss.notification import iso_time
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,7 +21,12 @@ if TYPE_CHECKING:
 
 def stamp(stored: StoredObject) -> str:
     """When the object was last modified."""
-    return iso_time(datetime.fromtimestamp(stored.modified, UTC))
+    return write_time(stored.modified)
+
+
+def write_time(seconds: float) -> str:
+    """A time since 1970 as XML of OSS has it: in whole seconds, and zeros for the milliseconds, which oss2 expects."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def encoder(call: Call) -> Callable[[str], str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import msgspec
 import msgspec.structs
@@ -13,12 +13,11 @@ from shared.domain.errors import RequestError
 from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from shared.runtime.auth import Scope
 
 Body = TypeVar("Body")
-Value = TypeVar("Value")
 
 # Texts in a body that names no list of them, and names of fields beside one.
 _MAX_TEXTS = 10_000
@@ -72,14 +71,41 @@ def read_body(kind: type[Body], max_texts: int = _MAX_TEXTS) -> Body:
         raise RequestError("invalid_json", "The body is nested too deeply.") from None
 
 
-def drop_nulls(values: Mapping[str, Value], kind: type[Any]) -> dict[str, Value]:
-    """``values`` without those that are null in fields of ``kind`` that have a default."""
-    optional = {field.encode_name for field in msgspec.structs.fields(kind) if not field.required}
-    return {
-        name: value
-        for name, value in values.items()
-        if name not in optional or not (value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null"))
-    }
+def drop_nulls(values: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+    """``values`` without those that are null in fields of ``kind``, or of a struct in it, that have a default."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    kept = {}
+    for name, value in values.items():
+        field = fields.get(name)
+        if field is None or field.required or not _is_null(value):
+            kept[name] = _drop_inner_nulls(value, field.type) if field else value
+    return kept
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null")
+
+
+def _drop_inner_nulls(value: Any, declared: Any) -> Any:
+    kind = next(_find_structs(declared), None)
+    if kind is None:
+        return value
+    if isinstance(value, msgspec.Raw):
+        try:
+            value = msgspec.json.decode(value, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
+        except msgspec.MsgspecError:
+            return value  # whatever it is, decoding it as ``kind`` says what is wrong
+    if isinstance(value, dict):
+        return drop_nulls(value, kind)
+    return [_drop_inner_nulls(entry, kind) for entry in value] if isinstance(value, list) else value
+
+
+def _find_structs(declared: Any) -> Iterator[type[msgspec.Struct]]:
+    """The structs in a type, such as ``list[Condition] | None``."""
+    if isinstance(declared, type) and issubclass(declared, msgspec.Struct):
+        yield declared
+    for part in get_args(declared):
+        yield from _find_structs(part)
 
 
 def _decode(data: bytes, kind: type[Body]) -> Body:

@@ -6,6 +6,7 @@ Ids are hashes, so writing twice equals writing once. Reads that a decision depe
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -40,6 +41,7 @@ _HIT_FIELDS = [
     "document_id", "bucket", "key", "title", "metadata", "tenant", "ordinal", "context",
     "text", "start", "end", "page", "sheet", "row", "headings",
 ]  # fmt: skip
+_EXPORTED_FIELDS = ["id", "format", "modified", "vector", *_HIT_FIELDS]
 _CHUNK_FIELDS = ["id", "document_id", "ordinal", "context", "text", "start", "end", "page", "sheet", "row", "headings"]
 _POSITION_FIELDS = ["id", "ordinal", "start", "row_digest"]
 
@@ -112,6 +114,12 @@ class ChunkCollection:
             for row in self._client.query(self.name, among("id", batch), ["id", *_HIT_FIELDS], deadline):
                 found[row["id"]] = read_hit(row["id"], row, 0.0)
         return found
+
+    def read_rows(self, condition: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
+        """Yield the rows that ``condition`` selects, in any number, with all that others can use: vectors, no words."""
+        ids = (row["id"] for row in self._client.iterate(self.name, condition, ["id"], deadline))
+        while batch := list(islice(ids, _ROWS_PER_WRITE)):
+            yield from self._client.query(self.name, among("id", batch), _EXPORTED_FIELDS, deadline)
 
     def read_vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """Return the vectors of the chunks that exist, by id, read Strong."""

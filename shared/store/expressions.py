@@ -4,7 +4,7 @@ A filter is JSON: an operator with what it applies to.
 
     {"eq": {"format": "pdf"}}                         also ne, lt, lte, gt, gte
     {"in": {"format": ["pdf", "docx"]}}
-    {"prefix": {"key": "reports/"}}
+    {"prefix": {"key": "reports/"}}                   also suffix, substring
     {"eq": {"metadata.team": "sales"}}                what a document's owner says about it
     {"contains": {"metadata.tags": "urgent"}}         a list of texts holds one
     {"exists": "metadata.team"}                       also page, sheet, row, tenant
@@ -56,6 +56,7 @@ _OPTIONAL = {"page": "page > 0", "row": "row > 0", "sheet": 'sheet != ""', "tena
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _METADATA = "metadata."
 _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_WILDCARD = re.compile(r"[%_]")
 _LAST_CHARACTER = "\U0010ffff"
 _SHOWN_CHARACTERS = 40
 
@@ -262,6 +263,16 @@ def _prefix(_operator: str, field: str, value: Any) -> str:
     return _in_metadata(field, f"{place} >= {low} and {place} <= {high}")
 
 
+def _part(operator: str, field: str, value: Any) -> str:
+    if FIELDS.get(field, str) is not str or not isinstance(value, str):
+        raise _error(f"{operator!r} searches a text for a text; {field!r} is none, or is not searched for one")
+    if "\\" in value:
+        raise _error(f"{operator!r} takes no backslash, which not every Milvus reads alike")
+    _literal(field, value)
+    pattern = "%" + _WILDCARD.sub(r"\\\g<0>", value) + ("%" if operator == "substring" else "")
+    return _in_metadata(field, f"{_place(field)} like {quote(pattern)}")
+
+
 def _contains(_operator: str, field: str, value: Any) -> str:
     if field in FIELDS or not isinstance(value, str):
         raise _error(
@@ -314,4 +325,6 @@ _OPERATORS: dict[str, Callable[[str, str, Any], str]] = {
     "in": _membership,
     "contains": _contains,
     "prefix": _prefix,
+    "suffix": _part,
+    "substring": _part,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from shared.domain.errors import RequestError
+from shared.domain.errors import PlatformError, RequestError
 from shared.store.expressions import MAX_PARTS, compile_filter
 from shared.store.store import Store
 from tests.integration.test_store import SPACE, chunk_rows, soon, write
@@ -212,3 +212,33 @@ def negated(condition: Any) -> Any:
 def test_a_filter_of_a_million_parts_is_refused_at_once() -> None:
     with pytest.raises(RequestError, match=str(MAX_PARTS)):
         compile_filter({"or": [{"in": {"key": ["x"] * 100}}] * 10_000})
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"substring": {"metadata.team": "ale"}}, {"one"}),
+        ({"substring": {"metadata.team": "sa"}}, {"one", "two"}),
+        ({"suffix": {"metadata.team": "ils"}}, {"two"}),
+        ({"suffix": {"metadata.team": "il"}}, set()),
+        ({"not": {"suffix": {"metadata.team": "s"}}}, {"three", "none"}),
+        ({"substring": {"metadata.team": "s_l"}}, set()),
+        ({"substring": {"metadata.team": "s%l"}}, set()),
+        ({"substring": {"metadata.odd": "\tline\n"}}, {"three"}),
+        ({"substring": {"metadata.部门": "务"}}, {"three"}),
+        ({"substring": {"key": "r/t"}}, {"two", "three"}),
+        ({"suffix": {"key": "e.txt"}}, {"one", "three", "none"}),
+        ({"substring": {"key": "%"}}, set()),
+        ({"suffix": {"key": "_"}}, set()),
+        ({"substring": {"key": "o" + "_" * 3}}, set()),
+    ],
+    ids=lambda value: "" if isinstance(value, set) else str(value),
+)
+def test_a_part_of_a_text_is_found_literally(
+    store: Store, milvus_version: tuple[int, int], condition: Any, expected: set[str]
+) -> None:
+    if milvus_version < (2, 4):  # it compares beginnings alone
+        with pytest.raises(PlatformError, match=r"milvus_refused|milvus_failed"):
+            found(store, condition)
+    else:
+        assert found(store, condition) == expected

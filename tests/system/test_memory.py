@@ -58,6 +58,9 @@ def objects(size: int) -> Iterator[tuple[str, bytes]]:
     yield "/search", fill(b'{"query": "x", "filter": [', b'{"":0},', b"]}", size)
     yield "/search", fill(b'{"query": "x", "filter": [', b'"a",', b"]}", size)
     yield "/search", fill(b'{"query": "', b"\\u4e2d", b'"}', size)
+    for part in (b"[],", b'{"name": "a", "comparison_operator": "is", "value": null},'):
+        condition = b'{"knowledge_id": "x", "query": "x", "metadata_condition": {"conditions": ['
+        yield "/retrieval", fill(condition, part, b"]}}", size)
     yield "/mcp", fill(b"[", b'{"":0},', b"]", size)
     yield "/mcp", fill(b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": [', b"[],", b"]}}", size)
     yield "/mcp", fill(b"[", b'{"jsonrpc":"2.0","id":1,"method":"tools/list"},', b"]", size)

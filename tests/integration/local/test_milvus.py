@@ -12,7 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pymilvus import DataType, MilvusClient
+import pytest
+from pymilvus import (
+    AnnSearchRequest,
+    DataType,
+    Function,
+    FunctionType,
+    MilvusClient,
+    MilvusException,
+    RRFRanker,
+    WeightedRanker,
+)
 
 from local import processes
 
@@ -142,3 +152,100 @@ def test_rows_are_seen_by_every_read_while_they_are_flushed(tmp_path: Path) -> N
         finally:
             over.set()
         assert [missing for reader in seeing for missing in reader.result()] == []
+
+
+def create_texts(client: Any, **index: Any) -> None:
+    """A collection with words, and an index of them."""
+    schema = client.create_schema()
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("text", DataType.VARCHAR, max_length=200, enable_analyzer=True)
+    schema.add_field("about", DataType.JSON)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=4)
+    schema.add_field("lexical", DataType.SPARSE_FLOAT_VECTOR)
+    schema.add_function(Function("lexical", FunctionType.BM25, ["text"], ["lexical"]))
+    indexes = client.prepare_index_params()
+    indexes.add_index("vector", index_type="FLAT", metric_type="COSINE")
+    indexes.add_index("lexical", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", **index)
+    client.create_collection("texts", schema=schema, index_params=indexes)
+    texts = ("a grey filter", "the filter of a filter", "nothing here", "grey 100% a_b")
+    rows = [{"id": i, "text": text, "about": {"t": text}, "vector": [1.0, i, 0, 0]} for i, text in enumerate(texts)]
+    client.insert("texts", rows)
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with serving(tmp_path_factory.mktemp("texts")) as client:
+        create_texts(client, params={"drop_ratio_build": 0.2})
+        yield client
+
+
+def search_words(client: Any, query: str, **params: Any) -> list[tuple[int, float]]:
+    options = {"metric_type": "BM25", "params": params}
+    (found,) = client.search("texts", [query], anns_field="lexical", limit=9, search_params=options)
+    return [(hit["id"], hit["distance"]) for hit in found]
+
+
+def test_scores_of_words_are_positive_and_the_best_comes_first_as_on_a_server(texts: Any) -> None:
+    found = search_words(texts, "grey filter")
+    assert {id_ for id_, _ in found} == {0, 1, 3}
+    scores = [score for _, score in found]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] > 0
+
+
+def test_limits_of_scores_are_those_of_a_server(texts: Any) -> None:
+    found = search_words(texts, "grey filter")
+    least, best = found[-1][1], found[0][1]
+    assert search_words(texts, "grey filter", radius=best) == []
+    assert search_words(texts, "grey filter", radius=least)[0] == found[0]
+    assert found[0] not in search_words(texts, "grey filter", radius=0, range_filter=(best + least) / 2)
+
+
+@pytest.mark.parametrize("ratio", [0, 0.2, 0.99, "0.5"])
+def test_the_share_to_drop_is_taken_and_changes_nothing(texts: Any, ratio: Any) -> None:
+    assert search_words(texts, "filter", drop_ratio_search=ratio) == search_words(texts, "filter")
+
+
+@pytest.mark.parametrize("ratio", [1, -0.1, "much"])
+def test_a_share_to_drop_that_is_none_is_refused(texts: Any, ratio: Any) -> None:
+    with pytest.raises(MilvusException, match="drop_ratio_search"):
+        search_words(texts, "filter", drop_ratio_search=ratio)
+
+
+@pytest.mark.parametrize("fields", [["*"], ["lexical", "text"], ["lexical"]])
+def test_the_vector_of_words_is_never_returned(texts: Any, fields: list[str]) -> None:
+    (row,) = texts.query("texts", filter="id == 0", output_fields=fields)
+    (hits,) = texts.search("texts", [[1.0, 0, 0, 0]], anns_field="vector", limit=1, output_fields=fields)
+    assert "lexical" not in row
+    assert "lexical" not in hits[0]["entity"]
+    assert ("text" in row) == (fields != ["lexical"])
+
+
+def test_a_hybrid_search_ranks_by_both(texts: Any) -> None:
+    requests = [
+        AnnSearchRequest([[1.0, 0, 0, 0]], "vector", {"metric_type": "COSINE"}, 4),
+        AnnSearchRequest(["nothing"], "lexical", {"metric_type": "BM25", "params": {"drop_ratio_search": 0.2}}, 4),
+    ]
+    for ranker, best in ((RRFRanker(), {0, 2}), (WeightedRanker(0.1, 0.9), {2}), (WeightedRanker(0.9, 0.1), {0})):
+        (found,) = texts.hybrid_search("texts", requests, ranker, limit=4)
+        assert found[0]["id"] in best
+        assert found[0]["distance"] > 0
+
+
+@pytest.mark.parametrize("field", ["text", 'about["t"]'])
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"%100\\%%", {3}),
+        (r"%100\\_%", set()),
+        (r"%a\\_b", {3}),
+        ("%a_b", {3}),
+        (r"a\\_grey%", set()),
+        ("a_grey%", {0}),
+    ],
+)
+def test_an_escaped_character_of_a_pattern_stands_for_itself(
+    texts: Any, field: str, pattern: str, expected: set[int]
+) -> None:
+    rows = texts.query("texts", filter=f'{field} like "{pattern}"', output_fields=["id"])
+    assert {row["id"] for row in rows} == expected

@@ -405,6 +405,55 @@ class TestBucket:
         url = shared_place.client.presign(sdk.GetObjectRequest(bucket=BUCKET, key="presigned")).url
         assert requests.get(url, timeout=60).content == b"open"
 
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "127.0.0.1",
+            "localhost:9200",
+            f"{BUCKET}.127.0.0.1",
+            f"{BUCKET}.localhost",
+            f"{BUCKET}.oss-cn-x.aliyuncs.com",
+        ],
+    )
+    def test_the_bucket_may_be_in_the_name_of_the_host(self, shared_place: Place, host: str) -> None:
+        shared_place.put("folder/named", b"named")
+        path = "/folder/named" if host.startswith(BUCKET) else f"/{BUCKET}/folder/named"
+        assert shared_place.raw("GET", path, Host=host) == (200, b"named")
+        # As ali-oss asks with sldEnable and an address.
+        assert shared_place.raw("GET", f"/{BUCKET}/folder/named", Host=host) == (200, b"named")
+
+    @pytest.mark.parametrize("host", ["other.localhost", "other.oss-cn-x.aliyuncs.com"])
+    def test_another_bucket_in_the_name_of_the_host_is_not_this_one(self, shared_place: Place, host: str) -> None:
+        status, body = shared_place.raw("GET", "/any", Host=host)
+        assert (status, b"<Code>NoSuchBucket</Code>" in body) == (404, True)
+
+    def test_the_bucket_is_listed(self, shared_place: Place) -> None:
+        assert [it.name for it in shared_place.client.list_buckets(sdk.ListBucketsRequest()).buckets] == [BUCKET]
+        assert shared_place.client.list_buckets(sdk.ListBucketsRequest(prefix="other")).buckets in ([], None)
+        assert shared_place.client.get_bucket_location(sdk.GetBucketLocationRequest(bucket=BUCKET)).location
+
+    def test_times_in_xml_end_with_zeros_which_older_clients_expect(self, shared_place: Place) -> None:
+        shared_place.put("dated")
+        for target in (f"/{BUCKET}?prefix=dated", f"/{BUCKET}?bucketInfo", "/"):
+            _, body = shared_place.raw("GET", target)
+            times = re.findall(r"<(?:LastModified|CreationDate)>(.*?)<", body.decode())
+            assert times
+            assert all(time.endswith(".000Z") for time in times)
+
+    @pytest.mark.parametrize(
+        "signature",
+        ["OSS id:x", "OSS2 AccessKeyId:id,Signature:x", "OSS4-HMAC-SHA256 Credential=id/20260101/x/oss/y,Signature=z"],
+    )
+    def test_each_version_of_a_signature_names_its_access_key_id(self, tmp_path: Path, signature: str) -> None:
+        for known, status in (("id", 200), ("another", 403)):
+            with running(Settings(tmp_path, BUCKET, access_key_id=known)) as endpoint:
+                answer = requests.get(f"{endpoint}/{BUCKET}", headers={"Authorization": signature}, timeout=60)
+                assert answer.status_code == status
+
+    def test_a_sub_resource_is_no_listing(self, shared_place: Place) -> None:
+        status, body = shared_place.raw("GET", f"/{BUCKET}?lifecycle")
+        assert (status, b"GET ?lifecycle" in body) == (405, True)
+
     def test_an_unknown_access_key_id_is_refused(self, tmp_path: Path) -> None:
         with (
             running(Settings(tmp_path, BUCKET, access_key_id="another")) as endpoint,
@@ -462,6 +511,28 @@ class TestListing:
             prefixes += [common.prefix for common in page.common_prefixes or []]
         assert keys == ["a", "b0", "😀"]
         assert prefixes == ["a/", "b/", "中文/"]
+
+    @pytest.mark.parametrize("size", [1, 2, 4, 1000])
+    @pytest.mark.parametrize("delimiter", [None, "/"])
+    def test_the_first_version_of_a_listing_gives_the_same(
+        self, listed: Place, size: int, delimiter: str | None
+    ) -> None:
+        first = sdk.ListObjectsRequest(bucket=BUCKET, delimiter=delimiter, max_keys=size)
+        second = sdk.ListObjectsV2Request(bucket=BUCKET, delimiter=delimiter)
+        pages = list(listed.client.list_objects_paginator().iter_page(first))
+        (whole,) = listed.client.list_objects_v2_paginator().iter_page(second)
+        assert [it.key for page in pages for it in page.contents or []] == [it.key for it in whole.contents]
+        prefixes = [it.prefix for page in pages for it in page.common_prefixes or []]
+        assert prefixes == [it.prefix for it in whole.common_prefixes or []]
+
+    def test_a_marker_that_is_a_folder_object_hides_nothing_in_it(self, tmp_path: Path) -> None:
+        with place_over(tmp_path) as place:
+            for key in ("a/1", "a/2", "b"):
+                place.put(key)
+            request = sdk.ListObjectsRequest(bucket=BUCKET, prefix="a/", marker="a/", delimiter="/")
+            assert [it.key for it in place.client.list_objects(request).contents] == ["a/1", "a/2"]
+            request = sdk.ListObjectsRequest(bucket=BUCKET, marker="a/", delimiter="/")
+            assert [it.key for it in place.client.list_objects(request).contents] == ["b"]
 
     @pytest.mark.parametrize("wrong", [{"max_keys": 0}, {"max_keys": 1001}, {"continuation_token": "%%"}])
     def test_wrong_arguments_are_refused(self, listed: Place, wrong: dict[str, Any]) -> None:
@@ -688,6 +759,25 @@ class TestMultipart:
         aborted = sdk.AbortMultipartUploadRequest(bucket=BUCKET, key="wrong", upload_id=upload_id)
         shared_place.client.abort_multipart_upload(aborted)
 
+    def test_uploads_under_way_and_their_parts_are_listed_in_pages(self, place: Place) -> None:
+        ids = {key: self._begin(place, key) for key in ("u/2 é", "u/1", "other")}
+        for number in (3, 1, 2):
+            self._part(place, "u/1", ids["u/1"], number, b"x" * number)
+        for size in (1, 2, 1000):
+            request = sdk.ListPartsRequest(bucket=BUCKET, key="u/1", upload_id=ids["u/1"], max_parts=size)
+            pages = place.client.list_parts_paginator().iter_page(request)
+            assert [(it.part_number, it.size) for page in pages for it in page.parts or []] == [(1, 1), (2, 2), (3, 3)]
+            uploads = sdk.ListMultipartUploadsRequest(bucket=BUCKET, prefix="u/", max_uploads=size)
+            pages = place.client.list_multipart_uploads_paginator().iter_page(uploads)
+            assert [it.key for page in pages for it in page.uploads or []] == ["u/1", "u/2 é"]
+        with refused(404, "NoSuchUpload"):
+            place.client.list_parts(sdk.ListPartsRequest(bucket=BUCKET, key="other", upload_id=ids["u/1"]))
+        for key, upload_id in ids.items():
+            place.client.abort_multipart_upload(
+                sdk.AbortMultipartUploadRequest(bucket=BUCKET, key=key, upload_id=upload_id)
+            )
+        assert not place.client.list_multipart_uploads(sdk.ListMultipartUploadsRequest(bucket=BUCKET)).uploads
+
     def _begin(self, place: Place, key: str) -> str:
         request = sdk.InitiateMultipartUploadRequest(bucket=BUCKET, key=key)
         return str(place.client.initiate_multipart_upload(request).upload_id)
@@ -902,7 +992,7 @@ class TestEvents:
             with pytest.raises(sdk.exceptions.OperationError):
                 place.put("full.txt", b"content")
             assert place.drafts() == []
-            # Its content is in place though nobody was promised that, so the index hears of it.
+            # Its content is in place though the caller was not promised that, so the index hears of it.
             assert place.receiver.take(1) == {("ObjectCreated:PutObject", "full.txt")}
             assert place.read("full.txt") == b"content"
         assert place.receiver.nothing_more()
