@@ -18,18 +18,19 @@ from shared.domain.errors import PlatformError, RequestError, TransientError
 from shared.domain.models import DocumentState
 from shared.domain.tenants import Tenancy
 from shared.ingestion import reconciling
+from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, is_claimed
 from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.ingestion.indexing import Attempt, Parse, Pipeline
 from shared.ingestion.locks import DocumentLocks
 from shared.ingestion.results import Outcome, Report, Result
-from shared.ingestion.standing import can_keep_chunks, is_finished
+from shared.ingestion.standing import can_keep_chunks, is_finished, is_recent
 from shared.parsing import parse_bounded
 from shared.runtime import clock, logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shared.domain.models import Document, Failure, ObjectKey, ObjectState
     from shared.embedding.embedder import Embedder
@@ -66,6 +67,7 @@ class Ingestion:
         self._store = store
         # One worker of this process at a time for each document, so that none embeds what another is embedding.
         self._locks = DocumentLocks()
+        self._batch = BatchConverger(self._pipeline, self._locks, self._begin)
 
     def handle(self, events: Iterable[Event], deadline: Deadline) -> list[Result | Report]:
         """Act on every event; one that fails does not keep the others from being handled.
@@ -75,9 +77,11 @@ class Ingestion:
         """
         results: list[Result | Report] = []
         failures: list[PlatformError] = []
+        events = list(events)
+        settled = self._batch.converge(self._find_keys(events), deadline)
         for event in events:
             try:
-                results.extend(self._handle(event, deadline))
+                results.extend(self._handle(event, settled, deadline))
             except PlatformError as error:
                 log.warning("event_failed", extra={"code": error.code, "reason": error.message})
                 failures.append(error)
@@ -85,7 +89,15 @@ class Ingestion:
             raise failures[0]
         return results
 
-    def _handle(self, event: Event, deadline: Deadline) -> Sequence[Result | Report]:
+    def _find_keys(self, events: Iterable[Event]) -> list[ObjectKey]:
+        """The documents that the events name, where a name has only one meaning."""
+        named = [event.key for event in events if isinstance(event, ObjectEvent)]
+        readings = [_readings(document_of(key)) for key in named]
+        return [key for (key, *others) in readings if not others and self._bucket.owns(key)]
+
+    def _handle(
+        self, event: Event, settled: Mapping[ObjectKey, Result | PlatformError], deadline: Deadline
+    ) -> Sequence[Result | Report]:
         match event:
             case Unknown(reason):
                 raise RequestError("unknown_event", f"Nothing can be done with this event: {reason}.")
@@ -94,6 +106,10 @@ class Ingestion:
                     return [self.retry(selection, deadline, dry_run=dry_run, seconds=seconds)]
                 return [self.reconcile(deadline, dry_run=dry_run, seconds=seconds)]
             case ObjectEvent(named):
+                if found := settled.get(document_of(named)):
+                    if isinstance(found, PlatformError):
+                        raise found
+                    return [found]
                 return self._handle_object(named, deadline)
 
     def _handle_object(self, named: ObjectKey, deadline: Deadline) -> list[Result]:
@@ -128,24 +144,63 @@ class Ingestion:
         if not self._bucket.owns(key):
             return Result(key.key, Outcome.IGNORED)
         with logs.bind(key=key.key, document_id=key.document_id), self._locks.hold(key.document_id, deadline):
-            total = Result(key.key, Outcome.UNCHANGED)
             state = self._bucket.state(key, deadline)
-            known: Failure | None = None
-            for _ in range(_MOST_ROUNDS):
-                try:
-                    fresh = self._converge_to(key, state, known, deadline, yields=yields, force=force)
-                except ChangedError:
-                    state, known = self._bucket.state(key, deadline), None
-                    continue
-                force = False
-                total = _add(total, fresh)
-                seen, state = state, self._bucket.state(key, deadline)
-                known = fresh.failure if _version(seen) == _version(state) else None
-                # A failure is looked at once more: what remains of the previous version depends on other workers.
-                if _version(seen) == _version(state) and not fresh.failure:
-                    log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
-                    return total
-            raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
+            return self._settle(key, state, deadline, yields=yields, force=force)[0]
+
+    def _begin(
+        self, key: ObjectKey, listed: ObjectState, deadline: Deadline, *, is_new: bool
+    ) -> tuple[Result, ObjectState | None]:
+        """As `converge`, for a document of a batch, which confirms at its end that the version is still the last.
+
+        Args:
+            is_new: whether its content will be needed.
+        """
+        with logs.bind(key=key.key, document_id=key.document_id), self._locks.hold(key.document_id, deadline):
+            if is_new:
+                state, content = self._bucket.fetch(listed, deadline)
+            else:
+                state, content = self._bucket.state(key, deadline, has_sidecar=bool(listed.sidecar_etag)), None
+            return self._settle(key, state, deadline, is_batched=True, content=content)
+
+    def _settle(
+        self,
+        key: ObjectKey,
+        state: ObjectState | None,
+        deadline: Deadline,
+        *,
+        yields: bool = False,
+        force: bool = False,
+        is_batched: bool = False,
+        content: bytes | None = None,
+    ) -> tuple[Result, ObjectState | None]:
+        """Converge to a state, and to each that follows meanwhile.
+
+        Args:
+            is_batched: leave it to the caller to confirm that an object is still the same, where a listing can.
+            content: of this state, if it was loaded already.
+
+        Returns:
+            The result, and the version that the caller must confirm; ``None`` where none is left to confirm.
+        """
+        total = Result(key.key, Outcome.UNCHANGED)
+        known: Failure | None = None
+        for _ in range(_MOST_ROUNDS):
+            try:
+                fresh = self._converge_to(key, state, known, deadline, yields=yields, force=force, content=content)
+            except ChangedError:
+                state, known, content = self._bucket.state(key, deadline), None, None
+                continue
+            force, content = False, None
+            total = _add(total, fresh)
+            if is_batched and state and not fresh.failure and not is_recent(state):
+                return total, state
+            seen, state = state, self._bucket.state(key, deadline)
+            known = fresh.failure if _version(seen) == _version(state) else None
+            # A failure is looked at once more: what remains of the previous version depends on other workers.
+            if _version(seen) == _version(state) and not fresh.failure:
+                log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
+                return total, None
+        raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
 
     def reconcile(self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None) -> Report:
         """Compare the whole listing with the whole registry, and repair both ways, several documents at once.
@@ -182,6 +237,7 @@ class Ingestion:
         *,
         yields: bool,
         force: bool,
+        content: bytes | None,
     ) -> Result:
         record = self._store.registry.read(key.document_id, deadline)
         if yields and is_claimed(record, self._pipeline.owner):
@@ -190,7 +246,7 @@ class Ingestion:
             return self._remove(key, record, deadline)
         if record and not force and (result := self._keep(key, record, state, deadline)):
             return result
-        attempt = Attempt(self._pipeline, state, record, deadline, yields)
+        attempt = Attempt(self._pipeline, state, record, deadline, yields, content)
         # Two workers that both fail would otherwise undo each other's chunks and embed them again, round after round.
         return attempt.failed(known) if known else attempt.result()
 

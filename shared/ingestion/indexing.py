@@ -59,6 +59,7 @@ class Attempt:
 
     Attributes:
         yields: whether it gives way to another process that has claimed the document.
+        content: the object's content, if it was loaded already.
     """
 
     pipeline: Pipeline
@@ -66,6 +67,7 @@ class Attempt:
     previous: Document | None
     deadline: Deadline
     yields: bool = False
+    content: bytes | None = None
     stage: str = "loading"
     usage: Usage = Usage()
     embedded: int = 0
@@ -151,6 +153,9 @@ class Attempt:
         """The object in a file, once its name and first bytes say that some parser may read it."""
         bucket, state, until = self.pipeline.bucket, self.state, self.deadline.minus(_RESERVE_SECONDS)
         path, most = folder / "object", self.pipeline.settings.max_file_bytes
+        if self.content is not None and state.size <= most:
+            path.write_bytes(self.content)
+            return path
         if _SMALL_BYTES < state.size <= most:
             head = bucket.read_head(state, parsing.HEAD_BYTES, until)
             parsing.decide(state.key.key, state.size, head, parsing.Limits(max_bytes=most))

@@ -67,7 +67,18 @@ def test_a_seed_is_one_history() -> None:
 
 
 def test_the_simulation_meets_what_it_is_for() -> None:
-    missing = {"dies at", "fails at", "hangs at", "late:", "is lost", "repeated 3", "given up", "gets Action", "!"}
+    missing = {
+        "dies at",
+        "fails at",
+        "hangs at",
+        "late:",
+        "is lost",
+        "repeated 3",
+        "given up",
+        "gets Action",
+        "!",
+        "b.txt, ",
+    }
     for seed in range(300):
         trace = simulate(seed).report()
         missing = {event for event in missing if event not in trace}
