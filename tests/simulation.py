@@ -52,7 +52,7 @@ from benchmarks.report import at_least, at_most, report
 from shared import parsing
 from shared.domain.errors import ConfigurationError, InternalError, PlatformError, TransientError
 from shared.domain.models import DocumentState, ObjectKey
-from shared.ingestion import batch, chunking, indexing
+from shared.ingestion import batch, chunking, claiming, indexing
 from shared.ingestion.bucket import SIDECAR, document_of
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
@@ -182,7 +182,9 @@ class World:
         self._times: dict[str, set[int]] = {}
         self.contents: dict[str, list[bytes]] = {}
 
-    def ingestion(self, wire: Wire | None = None, prefix: str = "", parse: Parse = parse_here) -> Ingestion:
+    def ingestion(
+        self, wire: Wire | None = None, prefix: str = "", parse: Parse = parse_here, owner: str = ""
+    ) -> Ingestion:
         """A process of its own, of the deployment for keys with a prefix."""
         return Ingestion(
             FakeBucket(self.objects, wire, prefix),
@@ -190,6 +192,7 @@ class World:
             FakeStore(self.index, wire),
             _SETTINGS,
             parse=parse,
+            owner=owner,
         )
 
     def key(self, name: str) -> ObjectKey:
@@ -627,6 +630,8 @@ class Simulation:
             self.disturbed[name] += len(others)
             process.found[name] = before
         self.active.append(process)
+        if self.random.random() < self.chances.doubled / 3:  # those that are at work lose their claims
+            clock.sleep(claiming.CLAIM_SECONDS)
         self.trace.append(f"{process.name} gets {_named(delivery)}")
         threading.Thread(target=process.run, daemon=True).start()
 
@@ -651,6 +656,8 @@ class Simulation:
             raise InternalError("internal_error", "The simulation has a bug.")
 
     def _repeat(self, delivery: Delivery) -> None:
+        # Claims of those that died end meanwhile, or not.
+        clock.sleep(self.random.choice((0.0, claiming.CLAIM_SECONDS / 2, claiming.CLAIM_SECONDS)))
         if delivery.repeated < self.chances.repetitions:
             self.pending.append(Delivery(delivery.events, delivery.repeated + 1))
         else:
@@ -804,6 +811,7 @@ class Gates(Wire):
     """Stops a process, in a thread of its own, before some of its calls: each the n-th of a name."""
 
     def __init__(self, world: World, *stops: tuple[str, int]) -> None:
+        self.error: TransientError | None = None
         self._stops = list(stops)
         self._seen = Counter[str]()
         self._stopped, self._open = threading.Semaphore(0), threading.Semaphore(0)
@@ -827,6 +835,8 @@ class Gates(Wire):
     def _run(self, world: World) -> None:
         try:
             world.deliver(wire=self)
+        except TransientError as error:  # its event would come again
+            self.error = error
         finally:
             self._stopped.release()
 
@@ -842,16 +852,22 @@ def _ignoring(apply: Callable[[], Any]) -> None:
         apply()
 
 
+def _keep_nothing(_: claiming.ClaimKeeper) -> None:
+    """Renew no claim by the clock of the machine: the work renews it whenever it pays for something."""
+
+
 @contextmanager
 def small_steps() -> Iterator[None]:
     """Documents go in windows of few chunks, and nothing is logged."""
     before, level = (indexing._WINDOW, batch._LEAST_DOCUMENTS), logging.getLogger("shared").level
+    keep, claiming.ClaimKeeper._keep = claiming.ClaimKeeper._keep, _keep_nothing  # type: ignore[method-assign]
     indexing._WINDOW = WINDOW
     logging.getLogger("shared").setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
         indexing._WINDOW, batch._LEAST_DOCUMENTS = before
+        claiming.ClaimKeeper._keep = keep  # type: ignore[method-assign]
         logging.getLogger("shared").setLevel(level)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ embedder = Embedder(settings.dashscope)
 store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
 bucket = Bucket(settings.bucket)
 tenancy = settings.tenants.tenancy(settings.bucket.prefix)
-ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy)
+ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy, owner=os.environ.get("FC_INSTANCE_ID", ""))
 
 
 def prepare(deadline: Deadline) -> None:

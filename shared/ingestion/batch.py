@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.errors import PlatformError
-from shared.ingestion.claiming import is_claimed
+from shared.ingestion.claiming import ClaimedError
 from shared.ingestion.results import Outcome, Result
 from shared.ingestion.standing import is_same_version
 
@@ -97,6 +97,8 @@ class BatchConverger:
         begun: dict[ObjectKey, tuple[Result, ObjectState]] = {}
         for (key, _), future in zip(small, running, strict=True):
             outcome = future.result()
+            if isinstance(outcome, ClaimedError):
+                continue  # it is awaited by itself, so that no thread of the batch waits
             if isinstance(outcome, PlatformError):
                 settled[key] = outcome
             elif outcome[1] is None:
@@ -106,20 +108,19 @@ class BatchConverger:
         return begun
 
     def _remove(self, gone: Sequence[ObjectKey], deadline: Deadline) -> dict[ObjectKey, Result]:
-        """Remove what the index holds of documents that are gone, unless others work on them."""
+        """Remove what the index holds of documents that are gone, unless other threads work on them."""
         if not gone:
             return {}
         keys, store = {key.document_id: key for key in gone}, self._pipeline.store
         with self._locks.hold_free(keys) as held:
             records = store.registry.read_many(held, deadline)
-            free = [id_ for id_ in held if not is_claimed(records.get(id_), self._pipeline.owner)]
-            chunks = list(store.chunks.read_ids(free, deadline))
+            chunks = list(store.chunks.read_ids(held, deadline))
             known = records.keys() | {document_id for _, document_id in chunks}
             store.chunks.delete([id_ for id_, _ in chunks], deadline)
-            store.registry.delete([id_ for id_ in free if id_ in known], deadline)
-        listed = self._pipeline.bucket.look_up([keys[id_] for id_ in free], deadline)
+            store.registry.delete([id_ for id_ in held if id_ in known], deadline)
+        listed = self._pipeline.bucket.look_up([keys[id_] for id_ in held], deadline)
         results = {
-            keys[id_]: Result(keys[id_].key, Outcome.REMOVED if id_ in known else Outcome.UNCHANGED) for id_ in free
+            keys[id_]: Result(keys[id_].key, Outcome.REMOVED if id_ in known else Outcome.UNCHANGED) for id_ in held
         }
         return {key: result for key, result in results.items() if key in listed and listed[key] is None}
 

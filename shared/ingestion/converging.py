@@ -20,7 +20,7 @@ from shared.domain.tenants import Tenancy
 from shared.ingestion import reconciling
 from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
-from shared.ingestion.claiming import ClaimedError, is_claimed
+from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
 from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.ingestion.indexing import Attempt, Parse, Pipeline
 from shared.ingestion.locks import DocumentLocks
@@ -49,7 +49,11 @@ _NO_TENANTS = Tenancy()
 
 
 class Ingestion:
-    """The use case of the ingest function: thread-safe, one per process."""
+    """The use case of the ingest function: thread-safe, one per process.
+
+    Args:
+        owner: name of this instance, for claims: a process that is started again does not wait for the previous one.
+    """
 
     def __init__(
         self,
@@ -59,8 +63,9 @@ class Ingestion:
         settings: IngestionSettings,
         tenancy: Tenancy = _NO_TENANTS,
         parse: Parse = parse_bounded,
+        owner: str = "",
     ) -> None:
-        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, secrets.token_hex(8))
+        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, owner or secrets.token_hex(8))
         self._tenancy = tenancy
         self._bucket = bucket
         self._embedder = embedder
@@ -133,11 +138,11 @@ class Ingestion:
         """Bring the index to what the bucket holds under ``key``; a key that is not a document's is left alone.
 
         Args:
-            yields: leave the document to another process that works on it.
+            yields: leave the document to another instance that works on it, instead of waiting for that.
             force: read the document again, even if nothing changed.
 
         Raises:
-            ClaimedError: another process works on it, and this one yields.
+            ClaimedError: another instance works on it, and this one yields, or has no time left to wait.
             TransientError: something failed that may succeed later; the record says what.
             ConfigurationError: the deployment must be fixed first.
         """
@@ -187,7 +192,11 @@ class Ingestion:
         for _ in range(_MOST_ROUNDS):
             try:
                 fresh = self._converge_to(key, state, known, deadline, yields=yields, force=force, content=content)
-            except ChangedError:
+            except (ChangedError, ClaimedError) as error:
+                if isinstance(error, ClaimedError):
+                    if yields or is_batched:
+                        raise
+                    await_end(self._store.registry, key.document_id, self._pipeline.owner, deadline)
                 state, known, content = self._bucket.state(key, deadline), None, None
                 continue
             force, content = False, None
@@ -240,7 +249,9 @@ class Ingestion:
         content: bytes | None,
     ) -> Result:
         record = self._store.registry.read(key.document_id, deadline)
-        if yields and is_claimed(record, self._pipeline.owner):
+        if state is None and not yields:  # this costs nothing, and ends work that would
+            return self._remove(key, record, deadline)
+        if is_claimed(record, self._pipeline.owner):
             raise ClaimedError
         if state is None:
             return self._remove(key, record, deadline)

@@ -58,7 +58,7 @@ class Attempt:
     """One attempt at one version of one document.
 
     Attributes:
-        yields: whether it gives way to another process that has claimed the document.
+        yields: whether another instance may have begun at the same moment, as reconciles by a timer do.
         content: the object's content, if it was loaded already.
     """
 
@@ -84,16 +84,14 @@ class Attempt:
         self.records = Recorder(state, self.previous, pipeline.owner, tenant)
         self.rows = RowMaker(state, tenant, self.records.generation)
         self._equal = EqualContent(pipeline.store, state, tenant, pipeline.embedder.profile)
-        self._claim = ClaimKeeper(
-            pipeline.store.registry, state.key.document_id, pipeline.owner, self.deadline, yields=self.yields
-        )
+        self._claim = ClaimKeeper(pipeline.store.registry, state.key.document_id, pipeline.owner, self.deadline)
 
     def result(self) -> Result:
         """Index this version, or record why it cannot be.
 
         Raises:
             ChangedError: the bucket holds another version by now.
-            ClaimedError: another process works on the document, and this one yields.
+            ClaimedError: another instance works on the document.
             InternalError: this program failed; recorded, and retried after a delay.
             TransientError, ConfigurationError: recorded, and worth another attempt.
         """
@@ -224,17 +222,17 @@ class Attempt:
 
         Raises:
             DocumentError: ``text_refused``: DashScope will not embed some chunk; ``field_too_large``.
-            ClaimedError: another process works on the document, and this one yields.
+            ClaimedError: another instance works on the document.
             PlatformError: the reason why others could not be embedded.
         """
         if not chunks:
             return
         self.stage = "embedding"
         self.rows.check(chunks)
-        self._claim.check()
         chunks = self._reuse(chunks)
         if not chunks:
             return
+        self._claim.check()
         embedder = self.pipeline.embedder
         texts = [chunk.embedded_text for chunk in chunks]
         # Embedding ends early enough for its results to be written.

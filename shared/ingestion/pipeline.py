@@ -27,7 +27,7 @@ class Pipeline(Struct, frozen=True):
 
     Attributes:
         parse: reads a file; `parsing.parse_bounded`, or one that needs no process of its own.
-        owner: name of this process, for claims.
+        owner: name of this instance, for claims.
     """
 
     bucket: Bucket

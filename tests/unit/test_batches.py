@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from shared.domain.errors import PlatformError
+from shared.ingestion.claiming import CLAIM_SECONDS
 from shared.ingestion.locks import DocumentLocks
 from shared.ingestion.results import Outcome, Result
 from shared.runtime import clock
@@ -103,9 +104,9 @@ def test_documents_that_were_renamed_keep_their_vectors_in_whatever_order_the_ev
     world = filled()
     billed = world.model.rows
     for name in NAMES:
-        world.put(f"new-{name}", world.objects.held[name].content)
+        world.put(f"new/{name}", world.objects.held[name].content)
         world.remove(name)
-    names = (*NAMES, *(f"new-{name}" for name in NAMES))
+    names = (*NAMES, *(f"new/{name}" for name in NAMES))
     assert deliver(world, names) == [Outcome.REMOVED] * 3 + [Outcome.INDEXED] * 3
     assert world.model.rows == billed
     assert world.problems() == []
@@ -182,6 +183,7 @@ def test_whichever_call_of_a_batch_fails_the_next_delivery_ends_exactly(how: str
         with contextlib.suppress(PlatformError, Killed):
             world.ingestion(fault).handle([world.event(name) for name in names], fault.deadline)
             assert world.problems() == [], f"acknowledged, {call}"
+        clock.sleep(CLAIM_SECONDS)
         deliver(world, names)
         assert world.problems() == [], (number, call)
 
