@@ -10,7 +10,7 @@ COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi docs preflight deploy sync lock clean
+.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi docs preflight deploy ask sync lock clean
 
 ##@ Run
 demo: $(VENV)/ready  ## The whole system on this machine, with sample documents; QUOTA=1 with DashScope's quota
@@ -74,8 +74,12 @@ package: $(VENV)/ready  ## What `s deploy` uploads: build/<function>; TELEMETRY=
 preflight: $(VENV)/ready  ## Whether everything a deployment depends on exists and fits; ENV=dev
 	@$(OPS) preflight
 
-deploy: $(VENV)/ready  ## The same as `s deploy`, for one of several environments; ENV=dev
-	@$(OPS) run s deploy
+deploy: export TELEMETRY := $(TELEMETRY)
+deploy: $(VENV)/ready  ## Show the plan, deploy it without asking, and see that it runs; ENV=dev
+	@$(OPS) deploy
+
+ask: $(VENV)/ready  ## The deployment's answer to Q="a question"; an empty bucket gets the samples first; ENV=dev
+	@$(OPS) ask "$(or $(Q),How much may a hotel room in Shanghai cost?)"
 
 sync: $(VENV)/ready  ## Bring the index of the deployment to the state of its bucket; ENV=dev
 	@$(OPS) sync

@@ -1,8 +1,9 @@
-"""The operator's command line: check, package, docs, openapi, roles, preflight, sync, retry, calibrate, and run."""
+"""The operator's command line: what stands between this project and its deployment; ``--help`` lists it."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import os
@@ -17,7 +18,9 @@ from ops.deployment import DeploymentError, load
 from ops.template import environment, variables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ops.deployment import Deployment
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,28 +28,29 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         environ = _environ(asked.env)
-        match asked.command:
-            case "check":
-                return _check(asked.deployment, environ)
-            case "package":
-                return _package(asked.functions, environ)
-            case "roles":
-                return _roles(asked.deployment, environ, commands=asked.commands)
-            case "sync":
-                return _sync(environ, dry_run=asked.dry_run)
-            case "retry":
-                return _retry(asked, environ)
-            case "calibrate":
-                return _calibrate(asked.queries, asked.url, asked.version)
-            case "openapi" | "docs":
-                return _openapi() if asked.command == "openapi" else _docs()
-            case "preflight":
-                return _preflight(asked.deployment, environ, asked.env)
-            case _:
-                return _run(asked.program, environ)
+        return _execute(asked, environ)
     except (DeploymentError, packaging.PackagingError) as error:
         print(error)
         return 1
+
+
+def _execute(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    commands: dict[str, Callable[[], int]] = {
+        "check": lambda: _check(asked.deployment, environ),
+        "package": lambda: _package(asked.functions, environ),
+        "deploy": lambda: _deploy(environ),
+        "roles": lambda: _roles(asked.deployment, environ, commands=asked.commands),
+        "preflight": lambda: _preflight(asked.deployment, environ, asked.env),
+        "ask": lambda: _ask(asked.question, environ),
+        "estimate": lambda: _estimate(asked, environ),
+        "sync": lambda: _sync(environ, dry_run=asked.dry_run),
+        "retry": lambda: _retry(asked, environ),
+        "calibrate": lambda: _calibrate(asked.queries, asked.url, asked.version),
+        "openapi": _openapi,
+        "docs": _docs,
+        "run": lambda: _run(asked.program, environ),
+    }
+    return commands[asked.command]()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,11 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say what is wrong with a deployment, without asking the cloud")
     package = commands.add_parser("package", help="build what is deployed into build/<function>")
     package.add_argument("functions", nargs="*", help="which functions; all of them by default")
-    roles = commands.add_parser("roles", help="print the RAM roles the deployment needs")
+    commands.add_parser("deploy", help="show the plan, deploy all that is wanted, and see that it runs")
+    roles = commands.add_parser("roles", help="print the RAM roles the deployment needs, and the deployer's policy")
     roles.add_argument("--commands", action="store_true", help="as commands of the aliyun command line that make them")
     preflight = commands.add_parser("preflight", help="ask DashScope, Milvus and the bucket whether they fit")
     for command in (check, roles, preflight):
         command.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
+    ask = commands.add_parser("ask", help="ask the deployment a question; an empty bucket gets the samples first")
+    ask.add_argument("question")
+    _add_estimate(commands.add_parser("estimate", help="say what indexing costs and takes, before anything is billed"))
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
     _add_retry(commands.add_parser("retry", help="try documents again that failed, or read them again"))
@@ -73,6 +81,29 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a program, such as s deploy, with an environment's variables")
     run.add_argument("program", nargs=argparse.REMAINDER)
     return parser
+
+
+def _add_estimate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--documents",
+        type=positive_number,
+        nargs="*",
+        default=(),
+        help="of so many documents, instead of the bucket; several compare",
+    )
+    parser.add_argument("--tokens", type=positive_number, default=1_000, help="of each of them; 1000 by default")
+    parser.add_argument("--searches", type=positive_number, default=10_000, help="a month; 10000 by default")
+    parser.add_argument("--sample", type=positive_number, default=300, help="about how many documents are read; 300")
+    parser.add_argument("--megabytes", type=positive_number, default=500, help="of them together; 500 by default")
+    parser.add_argument("--seed", type=int, default=1, help="chooses them")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+
+
+def positive_number(text: str) -> int:
+    """A whole number of at least 1; argparse makes a sentence of another, with this function's name."""
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
 
 
 def _add_retry(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +129,24 @@ def _environ(name: str) -> dict[str, str]:
     return {**(variables(file) | {"ENVIRONMENT": name} if name else {}), **os.environ}
 
 
+def _ask(question: str, environ: Mapping[str, str]) -> int:
+    from ops.asking import ask
+
+    path = Path("s.yaml")
+    say = functools.partial(print, flush=True)
+    return ask(question, load(path, environ), environment(path, environ), path.resolve().with_name("samples"), say)
+
+
+def _estimate(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from ops.estimation.command import Question, run
+
+    path = Path("s.yaml")
+    names = ("tokens", "searches", "sample", "megabytes", "seed", "as_json")
+    question = Question(tuple(asked.documents), **{name: getattr(asked, name) for name in names})
+    console = Console(highlight=False, stderr=asked.as_json)
+    return run(load(path, environ), environment(path, environ), question, console)
+
+
 def _sync(environ: Mapping[str, str], *, dry_run: bool) -> int:
     ingest = load(Path("s.yaml"), environ).functions["ingest"]
     command = syncing.would_do if dry_run else syncing.sync
@@ -121,23 +170,42 @@ def _check(path: Path, environ: Mapping[str, str]) -> int:
 
 
 def _package(functions: list[str], environ: Mapping[str, str]) -> int:
-    without = packaging.unused(load(Path("s.yaml"), environ))
-    for package in packaging.build(
-        Path.cwd(), functions, without, telemetry=environ.get("TELEMETRY", "") not in ("", "0")
-    ):
+    for package in _build(functions, load(Path("s.yaml"), environ), environ):
         sizes = f"{package.size / 1e6:.1f} MB, zipped {package.zipped / 1e6:.1f} MB"
         print(f"{package.folder}: {package.files} files, {sizes}")
     return 0
 
 
-def _roles(path: Path, environ: Mapping[str, str], *, commands: bool) -> int:
-    from ops.roles import roles
+def _deploy(environ: Mapping[str, str]) -> int:
+    from ops.deploying import deploy
 
-    for role in roles(load(path, environ)):
+    def build(deployment: Deployment) -> list[packaging.Package]:
+        return list(_build((), deployment, environ))
+
+    path = Path("s.yaml").resolve()
+    return deploy(path, environment(path, environ), build, functools.partial(print, flush=True))
+
+
+def _build(functions: Sequence[str], deployment: Deployment, environ: Mapping[str, str]) -> Iterator[packaging.Package]:
+    telemetry = environ.get("TELEMETRY", "") not in ("", "0")
+    return packaging.build(Path.cwd(), functions, packaging.unused(deployment), telemetry=telemetry)
+
+
+def _roles(path: Path, environ: Mapping[str, str], *, commands: bool) -> int:
+    from ops.roles import deployer, roles
+
+    deployment = load(path, environ)
+    for role in roles(deployment):
         if commands:
             print("\n".join(role.commands()))
         else:
             print(json.dumps({"role": role.name, "trust": role.trust, "policy": role.policy}, indent=2))
+    policy = deployer(deployment)
+    print(
+        "\n".join(policy.commands())
+        if commands
+        else json.dumps({"user": "who deploys", "policy": policy.document}, indent=2)
+    )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Calls a deployed function by Function Compute's own API, as an operator: the one file that imports its SDK.
+"""Calls and describes a deployed function by Function Compute's own API, as an operator: the one file with its SDK.
 
 Credentials and names are those of the deployment (``.env`` and the environment). The gateway of the local stack speaks
 the same API: https://help.aliyun.com/zh/functioncompute/fc/developer-reference/api-fc-2023-03-30-invokefunction
@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+
+from ops.deployment import HttpTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ops.deployment import Function
+
+Answer = TypeVar("Answer")
 
 _CONNECT_SECONDS = 10
 # What the way there and back may take on top of the function's own time.
@@ -39,25 +47,91 @@ def invoke(function: Function, event: Mapping[str, Any], environ: Mapping[str, s
         InvocationError: Function Compute or the function refuses, or neither answers.
     """
     from alibabacloud_fc20230330 import models
-    from darabonba.exceptions import DaraException, UnretryableException
-    from darabonba.runtime import RuntimeOptions
 
-    patience = RuntimeOptions(
-        connect_timeout=_CONNECT_SECONDS * 1_000, read_timeout=(function.timeout + _MARGIN_SECONDS) * 1_000
-    )
+    patience = _patience(function.timeout + _MARGIN_SECONDS)
     request = models.InvokeFunctionRequest(body=io.BytesIO(json.dumps(event).encode()))
-    try:
-        answer = _client(function.region, environ).invoke_function_with_options(
+    answer = _ask(
+        lambda client: client.invoke_function_with_options(
             function.function_name, request, models.InvokeFunctionHeaders(), patience
-        )
-    except DaraException as error:
-        raise _refusal(error.data or {}, f"{error.code}: {error.message}") from None
-    except UnretryableException as error:
-        raise InvocationError("not_called", f"Function Compute did not answer: {error.message}") from None
+        ),
+        function.region,
+        environ,
+    )
     content = json.loads(answer.body.read())
     if "error" in content:
         raise _refusal(content, "")
     return content
+
+
+@dataclass(frozen=True)
+class State:
+    """How Function Compute describes a function.
+
+    Attributes:
+        modified: when it was last updated.
+        last_update_status: ``Successful``, ``InProgress`` or ``Failed``; empty where the service says none.
+        reason: why the last update failed.
+        address: of its HTTP trigger, over HTTPS; empty without one.
+    """
+
+    modified: datetime
+    last_update_status: str
+    reason: str
+    address: str
+
+
+def describe(function: Function, environ: Mapping[str, str]) -> State:
+    """Ask how ``function`` stands.
+
+    Raises:
+        InvocationError: Function Compute refuses, or does not answer.
+    """
+    from alibabacloud_fc20230330 import models
+
+    patience, name = _patience(_MARGIN_SECONDS), function.function_name
+
+    def ask(client: Any) -> tuple[Any, str]:
+        found = client.get_function_with_options(name, models.GetFunctionRequest(), {}, patience).body
+        triggers = function.triggers_of(HttpTrigger)
+        if not triggers:
+            return found, ""
+        trigger = client.get_trigger_with_options(name, triggers[0].trigger_name, {}, patience).body
+        return found, trigger.http_trigger.url_internet or ""
+
+    found, address = _ask(ask, function.region, environ)
+    modified = datetime.fromisoformat(found.last_modified_time)
+    return State(modified, found.last_update_status or "", found.last_update_status_reason or "", address)
+
+
+def read_health(address: str) -> dict[str, Any]:
+    """What ``/healthz`` of the function at ``address`` says.
+
+    Raises:
+        InvocationError: it does not answer.
+    """
+    try:
+        answer = requests.get(f"{address.rstrip('/')}/healthz", timeout=_MARGIN_SECONDS)
+        answer.raise_for_status()
+        return dict(answer.json())
+    except (requests.RequestException, ValueError) as error:
+        raise InvocationError("not_called", f"{address} did not answer: {error}") from None
+
+
+def _patience(seconds: int) -> Any:
+    from darabonba.runtime import RuntimeOptions
+
+    return RuntimeOptions(connect_timeout=_CONNECT_SECONDS * 1_000, read_timeout=seconds * 1_000)
+
+
+def _ask(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) -> Answer:
+    from darabonba.exceptions import DaraException, UnretryableException
+
+    try:
+        return ask(_client(region, environ))
+    except DaraException as error:
+        raise _refusal(error.data or {}, f"{error.code}: {error.message}") from None
+    except UnretryableException as error:
+        raise InvocationError("not_called", f"Function Compute did not answer: {error.message}") from None
 
 
 def _client(region: str, environ: Mapping[str, str]) -> Any:

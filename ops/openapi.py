@@ -198,6 +198,7 @@ def _schemas() -> dict[str, Any]:
         "properties": {
             "status": {"const": "ok"},
             "function": {"type": "string"},
+            "revision": {"type": "string", "description": "Which package runs, where one does."},
             "embedding": {
                 "type": "object",
                 "properties": {"model": {"type": "string"}, "address": {"type": "string"}},

@@ -10,6 +10,7 @@ the one that was tested, and uploading it again changes nothing.
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import shutil
 import zipfile
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from ops import wheels
 from ops.deployment import EventBridgeTrigger, HttpTrigger
+from shared.runtime.revision import REVISION_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +40,7 @@ _CACHES: Final = ("__pycache__", "*.pyc")
 _MOMENT: Final = (2020, 1, 1, 0, 0, 0)
 _SECONDS: Final = 1_577_836_800
 _FILE_MODE: Final = 0o100644
+_REVISION_LENGTH: Final = 12
 
 
 class PackagingError(RuntimeError):
@@ -75,12 +78,14 @@ class Package:
         archive: the same as a zip.
         files: how many files lie in ``folder``.
         size: their bytes, unpacked.
+        revision: the digest of its files, which the function repeats at ``/healthz``.
     """
 
     folder: Path
     archive: Path
     files: int
     size: int
+    revision: str
 
     @property
     def zipped(self) -> int:
@@ -239,6 +244,8 @@ def _file(root: Path, module: str) -> Path | None:
 
 def _finished(folder: Path) -> Package:
     """The folder with its allow-list and fixed times and modes, and its zip in the same folder."""
+    revision = _digest(folder)
+    (folder / REVISION_FILE).write_text(revision, "ascii")
     (folder / ".fcignore").write_text(ALLOWED, "utf-8")
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else _FILE_MODE & 0o777)
@@ -251,4 +258,12 @@ def _finished(folder: Path) -> Package:
                 entry = zipfile.ZipInfo(str(file.relative_to(folder)), _MOMENT)
                 entry.external_attr, entry.compress_type = _FILE_MODE << 16, zipfile.ZIP_DEFLATED
                 packed.writestr(entry, file.read_bytes(), compresslevel=6)
-    return Package(folder, archive, len(files), sum(file.stat().st_size for file in files))
+    return Package(folder, archive, len(files), sum(file.stat().st_size for file in files), revision)
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{file.relative_to(folder)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:_REVISION_LENGTH]

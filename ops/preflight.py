@@ -175,7 +175,7 @@ def _milvus(settings: SearchSettings) -> Iterator[tuple[Verdict, str]]:
 def _bucket(settings: BucketSettings) -> Iterator[tuple[Verdict, str]]:
     until = Deadline.after(_PATIENCE_SECONDS)
     bucket = Bucket(settings)
-    found = bucket.some_documents(until)
+    found = next(bucket.list_documents(until))
     where = f"{settings.bucket}/{settings.prefix}*{settings.suffix}"
     if not found:
         yield Verdict.WARNING, f"{where} can be listed and holds no document yet (OSS_PREFIX, OSS_SUFFIX)"

@@ -13,7 +13,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ops.deployment import MnsTrigger, OssTrigger, Vpc
+from ops.deployment import Logs, MnsTrigger, OssTrigger, Vpc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,15 @@ _NETWORK: Final = (
     "ecs:DeleteNetworkInterfacePermission",
     "ecs:DescribeNetworkInterfacePermissions",
 )
+
+
+_NOTIFICATIONS: Final = (
+    "oss:ListBucket",
+    "oss:GetBucketEventNotification",
+    "oss:PutBucketEventNotification",
+    "oss:DeleteBucketEventNotification",
+)
+_LOG_READS: Final = ("log:Get*", "log:List*")
 
 
 @dataclass(frozen=True)
@@ -62,17 +71,71 @@ class Role:
         return _document(*self.statements)
 
     def commands(self) -> Iterator[str]:
-        """What creates it, by the ``aliyun`` command line."""
-        trust, policy = (json.dumps(document, separators=(",", ":")) for document in (self.trust, self.policy))
-        yield _ram("CreateRole", RoleName=self.name, AssumeRolePolicyDocument=trust)
-        yield _ram("CreatePolicy", PolicyName=self.name, PolicyDocument=policy)
-        yield _ram("AttachPolicyToRole", PolicyType="Custom", PolicyName=self.name, RoleName=self.name)
+        """What creates it or brings it up to date, by the ``aliyun`` command line."""
+        trust = json.dumps(self.trust, separators=(",", ":"))
+        yield _either(
+            _ram("CreateRole", RoleName=self.name, AssumeRolePolicyDocument=trust),
+            _ram("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=trust),
+        )
+        yield _write_policy(self.name, self.policy)
+        attach = _ram("AttachPolicyToRole", PolicyType="Custom", PolicyName=self.name, RoleName=self.name)
+        yield f"{attach} || true"  # it is attached already
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a user may do who deploys: attached by hand, since only you know the user.
+
+    Attributes:
+        name: of the policy.
+        statements: what it allows.
+    """
+
+    name: str
+    statements: tuple[dict[str, Any], ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document that says what it allows."""
+        return _document(*self.statements)
+
+    def commands(self) -> Iterator[str]:
+        """What creates it or brings it up to date, and attaches it to the user ``DEPLOYER``."""
+        yield _write_policy(self.name, self.document)
+        attach = _ram("AttachPolicyToUser", PolicyType="Custom", PolicyName=self.name)
+        yield f'{attach} --UserName "${{DEPLOYER:?name the RAM user who deploys}}" || true'
 
 
 def roles(deployment: Deployment) -> list[Role]:
     """Every role that ``s.yaml`` names: one per function, and one for each service that calls a function."""
     own = [Role(it.role, "fc.aliyuncs.com", tuple(_function(it))) for it in deployment.functions.values() if it.role]
     return [*own, *_callers(deployment)]
+
+
+def deployer(deployment: Deployment) -> Policy:
+    """What ``s`` and ``ops deploy`` do: Function Compute, notifications of the bucket, passing on the roles, logs."""
+    account = _account(deployment)
+    buckets = sorted({it.source_arn.split(":")[4] for it in _oss_triggers(deployment)})
+    names = [f"acs:ram::{account}:role/{role.name}" for role in roles(deployment)]
+    statements = [
+        _allow("fc:*", f"acs:fc:*:{account}:*"),
+        _allow("ram:PassRole", *names),
+        _allow(_NOTIFICATIONS, *(f"acs:oss:*:{account}:{bucket}" for bucket in buckets)),
+    ]
+    projects = {it.log_config.project for it in deployment.functions.values() if isinstance(it.log_config, Logs)}
+    statements += [_allow(_LOG_READS, f"acs:log:*:{account}:project/{project}/*") for project in sorted(projects)]
+    if deployment.has_records:
+        statements.append(_allow("eventbridge:*", f"acs:eventbridge:*:{account}:*"))
+    return Policy(f"{deployment.variables.get('prefix', deployment.name)}-deployer", tuple(statements))
+
+
+def _account(deployment: Deployment) -> str:
+    return next((it.role.split(":")[3] for it in deployment.functions.values() if it.role), "*")
+
+
+def _oss_triggers(deployment: Deployment) -> Iterator[OssTrigger]:
+    for function in deployment.functions.values():
+        yield from function.triggers_of(OssTrigger)
 
 
 def _function(function: Function) -> Iterator[dict[str, Any]]:
@@ -129,6 +192,20 @@ def _allow(actions: str | tuple[str, ...], *resources: str) -> dict[str, Any]:
 
 def _document(*statements: dict[str, Any]) -> dict[str, Any]:
     return {"Version": "1", "Statement": list(statements)}
+
+
+def _write_policy(name: str, document: dict[str, Any]) -> str:
+    """Creates the policy, or makes a new version of it that replaces the oldest."""
+    text = json.dumps(document, separators=(",", ":"))
+    version = {"SetAsDefault": "true", "RotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"}
+    return _either(
+        _ram("CreatePolicy", PolicyName=name, PolicyDocument=text),
+        _ram("CreatePolicyVersion", PolicyName=name, PolicyDocument=text, **version),
+    )
+
+
+def _either(create: str, update: str) -> str:
+    return f"{create} || {update}"
 
 
 def _ram(action: str, **parameters: str) -> str:

@@ -1,10 +1,11 @@
 """Renders ``s.yaml`` as Serverless Devs does: variables, environment and references between resources.
 
 Only the forms the project uses are known (https://docs.serverless-devs.com/user-guide/spec/): ``${vars.a.b}``,
-``${env('NAME', 'default')}`` and ``${resources.a.props.b}``. Where a text is one expression, the value keeps its type;
-as part of a longer text it becomes text. Everything taken from the environment is text. What ``s`` 3.1.10 was seen to
-do, this does too: expressions outside ``vars`` and ``resources`` stay as they are, a variable that is set but empty
-counts as unset, and the process's environment wins over ``.env``.
+``${env('NAME', 'default')}``, ``${env('NAME', vars.a)}`` and ``${resources.a.props.b}``. A file that says ``extend``
+is laid over the one it names: mappings are merged, lists replaced. Where a text is one expression, the value keeps
+its type; as part of a longer text it becomes text. Everything taken from the environment is text. What ``s`` 3.1.10
+was seen to do, this does too: expressions outside ``vars`` and ``resources`` stay as they are, a variable that is set
+but empty counts as unset, and the process's environment wins over ``.env``.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 _EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
 _ENVIRONMENT = re.compile(
-    r"""env\(\s*(['"])(?P<name>\w+)\1\s*(?:,\s*(?P<quote>['"])(?P<default>.*?)(?P=quote)\s*)?\)"""
+    r"""env\(\s*(['"])(?P<name>\w+)\1\s*(?:,\s*(?:(?P<quote>['"])(?P<default>.*?)(?P=quote)|(?P<other>vars(?:\.[\w-]+)+))\s*)?\)"""
 )
 _REFERENCE = re.compile(r"(?:vars|resources)(?:\.[\w-]+)+")
 
@@ -88,7 +89,7 @@ def render(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         DeploymentError: not YAML, or an expression that is unknown, unresolved or refers to itself.
     """
-    return _Rendering(parse(path), environment(path, environ)).document()
+    return _Rendering(_extended(path), environment(path, environ)).document()
 
 
 def environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -106,6 +107,20 @@ def variables(file: Path) -> dict[str, str]:
         for name, equals, value in pairs
         if equals and not name.lstrip().startswith("#")
     }
+
+
+def _extended(path: Path) -> dict[str, Any]:
+    """The file as written, laid over the file it extends."""
+    document = parse(path)
+    base = document.pop("extend", None)
+    return lay_over(parse(path.with_name(str(base))), document) if base else document
+
+
+def lay_over(base: Any, over: Any) -> Any:
+    """``over``, and what it leaves of ``base``: mappings are merged, all else is replaced."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        return base | {key: lay_over(base.get(key), value) for key, value in over.items()}
+    return over
 
 
 class _Rendering:
@@ -142,7 +157,8 @@ class _Rendering:
         try:
             environment = _ENVIRONMENT.fullmatch(expression)
             if environment:
-                return self._variable(environment["name"], environment["default"])
+                default = self._reference(environment["other"]) if environment["other"] else environment["default"]
+                return self._variable(environment["name"], default)
             if _REFERENCE.fullmatch(expression):
                 return self._reference(expression)
         finally:
@@ -154,7 +170,7 @@ class _Rendering:
     def _variable(self, name: str, default: str | None) -> str:
         value = self._environ.get(name) or default
         if value is None:
-            raise DeploymentError(f"the environment variable {name} is not set, and s.yaml gives it no default")
+            raise DeploymentError(f"the environment variable {name} is not set, and the file gives it no default")
         return value
 
     def _reference(self, expression: str) -> Any:

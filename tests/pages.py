@@ -26,7 +26,7 @@ ENGLISH = (
         f"docs/{name}.md"
         for name in (
             "api", "metadata-and-tenants", "events", "formats", "errors", "settings", "deploy", "operate",
-            "architecture", "benchmarks", "faults",
+            "costs", "architecture", "benchmarks", "faults",
         )
     ),
     "CONTRIBUTING.md",

@@ -86,7 +86,7 @@ def prepare(_deadline: Deadline) -> None:
 def on_event(raw: bytes, deadline: Deadline) -> WriteResult:
     """Write the records of an event and return what happened to each."""
     if not collections:
-        hint = "set MILVUS_URI for this function, and recordsEnabled in s.yaml before it is deployed."
+        hint = "set MILVUS_URI, and RECORDS_ENABLED=true before it is deployed."
         raise ConfigurationError("events_off", f"There is no collection for records: {hint}")
     from shared.records import envelopes
     from shared.records.writing import RecordWriter

@@ -34,9 +34,7 @@ def envelope(trigger: Trigger, message: bytes, function: str, region: str) -> by
     if not isinstance(trigger, EventBridgeTrigger):
         raise NotPublishableError(f"The trigger {trigger.trigger_name} takes no messages.")
     if not trigger.trigger_config.trigger_enable:
-        raise NotPublishableError(
-            f"The trigger {trigger.trigger_name} is switched off: set recordsEnabled to true in s.yaml."
-        )
+        raise NotPublishableError(f"The trigger {trigger.trigger_name} is switched off: its triggerEnable is false.")
     return _encoded(_cloud_event(trigger, text, function, region))
 
 

@@ -85,6 +85,18 @@ def _routes(deployment: Deployment) -> Iterator[str]:
             yield f"route {one.path} of {domain} is given to {one.function_name} and {other.function_name}"
 
 
+def _clear_text(deployment: Deployment) -> Iterator[str]:
+    own = [it.custom_domain for it in deployment.functions.values() if it.custom_domain]
+    for domain in (*deployment.domains.values(), *own):
+        if domain.protocol != "HTTPS":
+            yield (
+                f"domain {domain.domain_name}: protocol {domain.protocol} sends API keys in clear; set it to HTTPS, "
+                "with the certificate in certConfig"
+            )
+        elif not domain.cert_config:
+            yield f"domain {domain.domain_name}: HTTPS needs a certificate: certConfig with certId"
+
+
 def _secrets(deployment: Deployment) -> Iterator[str]:
     for name, resource in _mapping(deployment.written, "resources").items():
         for variable, value in _mapping(resource, "props", "environmentVariables").items():
@@ -152,5 +164,6 @@ RULES: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (
     _quota,
     _same_vectors,
     _routes,
+    _clear_text,
     _secrets,
 )

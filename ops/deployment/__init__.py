@@ -11,7 +11,7 @@ from ops.deployment.domains import Domain, Route
 from ops.deployment.function import Function
 from ops.deployment.loading import load
 from ops.deployment.resources import Deployment
-from ops.deployment.surroundings import OssMount, Vpc
+from ops.deployment.surroundings import Logs, OssMount, Vpc
 from ops.deployment.triggers import (
     EventBridgeTrigger,
     HttpTrigger,
@@ -29,6 +29,7 @@ __all__ = [
     "EventBridgeTrigger",
     "Function",
     "HttpTrigger",
+    "Logs",
     "MnsTrigger",
     "OssMount",
     "OssTrigger",

@@ -56,6 +56,11 @@ class Deployment(Declared, frozen=True, kw_only=True):
     written: dict[str, Any] = {}
 
     @property
+    def has_records(self) -> bool:
+        """Whether the triggers that bring records are wanted."""
+        return str(self.variables.get("recordsEnabled", "")).lower() in ("true", "1")
+
+    @property
     def functions(self) -> dict[str, Function]:
         """The functions by the name of their resource."""
         return {name: it.props for name, it in self.resources.items() if isinstance(it, FunctionResource)}

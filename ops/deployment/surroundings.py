@@ -45,7 +45,7 @@ class AsyncInvocation(Declared, frozen=True, kw_only=True):
     """How often and for how long a failed event is tried again."""
 
     max_async_retry_attempts: Annotated[int, Meta(ge=0, le=8)] = 3
-    max_async_event_age_in_seconds: Annotated[int, Meta(ge=1, le=2_592_000)] = 18_000
+    max_async_event_age_in_seconds: Annotated[int, Meta(ge=1, le=604_800)] = 86_400
     destination_config: Destinations | None = None
     async_task: bool | None = None
     qualifier: str | None = None

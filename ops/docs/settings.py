@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import typing
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,11 +15,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
-from ops import deployment
+from ops import deployment, template
 from ops.docs.tables import TODO, code, plain
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ops.docs.tables import Rows
 
 FUNCTIONS: Final[dict[str, type[Struct]]] = {
@@ -29,7 +32,7 @@ FUNCTIONS: Final[dict[str, type[Struct]]] = {
 # What a cell says instead of a value, by language.
 WORDS: Final = {"en": {"required": "required", "": "empty"}, "zh": {"required": "必填", "": "空"}}
 _NONE: Final = "–"
-_ENVIRONMENT: Final = re.compile(r"\$\{env\('(\w+)',\s*'([^']*)'\)\}")
+_ENVIRONMENT: Final = re.compile(r"\$\{env\('(\w+)'(?:, (?:'([^']*)'|vars\.(\w+)))?\)\}")
 
 
 class Variable(Struct, frozen=True):
@@ -62,17 +65,30 @@ def list_settings() -> dict[str, Variable]:
 
 
 def list_deployment_variables(root: Path) -> dict[str, str]:
-    """The variables that only `s.yaml` reads, with their defaults."""
-    text = (root / "s.yaml").read_text("utf-8")
-    return {name: default for name, default in _ENVIRONMENT.findall(text) if name not in list_settings()}
+    """The variables that only `s.yaml` and what extends it read, with their defaults."""
+    with _alone(root) as path:
+        rendered = template.render(path, {})["vars"]
+    found: dict[str, str] = {}
+    for file in sorted(root.glob("s*.yaml"), reverse=True):  # s.yaml first
+        for match in _ENVIRONMENT.finditer(file.read_text("utf-8")):
+            name, default, other = match.groups()
+            if name not in list_settings():
+                found.setdefault(name, rendered[other] if other else "required" if default is None else default)
+    return found
 
 
 def read_declared(root: Path) -> dict[str, dict[str, str]]:
     """What `s.yaml` passes to each function when no variable is set, by function and variable."""
-    with tempfile.TemporaryDirectory() as folder:  # where no .env file is
-        alone = shutil.copy(root / "s.yaml", folder)
-        functions = deployment.load(Path(alone), {}).functions
+    with _alone(root) as path:
+        functions = deployment.load(path, {}).functions
     return {name: dict(function.environment_variables) for name, function in functions.items()}
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[Path]:
+    """A copy of `s.yaml` where no .env file is."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copy(root / "s.yaml", folder))
 
 
 class Writer:

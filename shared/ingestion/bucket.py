@@ -187,13 +187,13 @@ class Bucket:
         sidecars = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
         return [add_sidecar(state, sidecars.get(key)) for key, state in objects.items() if self.owns(key)]
 
-    def some_documents(self, deadline: Deadline) -> list[ObjectState]:
-        """The documents on the first page of the listing: enough to see whether the bucket can be read.
+    def list_documents(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
+        """The documents page by page, without what their sidecars say.
 
         Raises:
             TransientError, ConfigurationError: OSS cannot be asked.
         """
-        return [state for state in next(self._pages(deadline)) if self.owns(state.key)]
+        return ([state for state in page if self.owns(state.key)] for page in self._pages(deadline))
 
     def _pages(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
         token: str | None = None

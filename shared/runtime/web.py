@@ -27,6 +27,7 @@ from shared.runtime.origins import Origins
 from shared.runtime.request import DEFAULT_TIMEOUT_SECONDS, choose_id, deadline, request_id
 from shared.runtime.responses import answer, answer_error, answer_failed_event, compress
 from shared.runtime.retrying import Deadline
+from shared.runtime.revision import read_revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -117,7 +118,9 @@ class Application:
         self.flask.before_request(self._admit)
         self.flask.after_request(self._finish)
         self.flask.register_error_handler(Exception, answer_error)
-        self.flask.get("/healthz")(lambda: answer({"status": "ok", "function": name, **(about or {})}))
+        packaged = {"revision": revision} if (revision := read_revision()) else {}
+        health = {"status": "ok", "function": name, **packaged, **(about or {})}
+        self.flask.get("/healthz")(lambda: answer(health))
         self.flask.post("/initialize")(self._initialize)
         self.flask.post("/invoke")(self._invoke)
         self.flask.get("/pre-stop")(self._pre_stop)

@@ -16,6 +16,7 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import Output, TextType
 from shared.runtime.retrying import Deadline
 from tests.conftest import DashScope
+from tests.patience import grant
 from tests.proxy import ForgetfulProxy
 
 if TYPE_CHECKING:
@@ -46,15 +47,15 @@ def test_many_texts_come_back_in_order_and_are_packed_by_rows(dashscope: DashSco
 
 def test_questions_and_chunks_are_marked_as_such_on_the_wire(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings())
-    embedder.embed_query("where?", Deadline.after(10))
+    embedder.embed_query("where?", Deadline.after(60))
     embed(embedder, ["there"])
     assert [call["text_type"] for call in dashscope.usage()["requests"]] == ["query", "document"]
 
 
 def test_a_question_asked_again_is_not_bought_again(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings())
-    first, paid = embedder.embed_query("what is new?", Deadline.after(10))
-    again, free = embedder.embed_query("what is new?", Deadline.after(10))
+    first, paid = embedder.embed_query("what is new?", Deadline.after(60))
+    again, free = embedder.embed_query("what is new?", Deadline.after(60))
     assert first == again
     assert (paid.calls, free.calls) == (1, 0)
     assert dashscope.usage()["calls"] == 1
@@ -63,7 +64,7 @@ def test_a_question_asked_again_is_not_bought_again(dashscope: DashScope) -> Non
 def test_sparse_vectors_come_where_the_model_has_them(dashscope: DashScope) -> None:
     embedder = Embedder(dashscope.settings())
     parameters = embedder.make_parameters(TextType.DOCUMENT, output=Output.BOTH)
-    (embedding,) = embedder.embed(["风急天高猿啸哀"], parameters, Deadline.after(10)).complete()
+    (embedding,) = embedder.embed(["风急天高猿啸哀"], parameters, Deadline.after(60)).complete()
     assert len(embedding.dense) == 512
     assert embedding.sparse is not None
     assert len(embedding.sparse.indices) == len(embedding.sparse.values) > 0
@@ -132,7 +133,7 @@ PASSING_FAULTS: list[dict[str, Any]] = [
 def test_a_fault_that_passes_is_survived_and_only_its_call_repeated(
     dashscope: DashScope, fault: dict[str, Any]
 ) -> None:
-    embedder = Embedder(dashscope.settings(call_timeout=1.0))
+    embedder = Embedder(dashscope.settings(call_timeout=5.0))
     embed(embedder, ["warm"])
     dashscope.reset()
     dashscope.fail({**fault, "times": 1})
@@ -352,12 +353,17 @@ def test_a_connection_that_died_in_a_freeze_costs_one_retry(dashscope: DashScope
 
 def test_no_call_is_begun_that_would_be_cut_off_and_paid_for(dashscope: DashScope) -> None:
     """Of texts for twenty seconds, in six: what was billed came back."""
-    dashscope.tune(latency_ms=500)
     embedder = Embedder(dashscope.settings(concurrency=4))
-    embedded = embedder.embed(
-        [f"text {i}" for i in range(1_600)], embedder.make_parameters(TextType.DOCUMENT), Deadline.after(6)
-    )
-    received = sum(embedding is not None for embedding in embedded.embeddings)
-    assert embedded.failure is not None
-    assert embedded.failure.code == "deadline_exceeded"
-    assert 0 < received == dashscope.usage()["rows"]
+
+    def begin(seconds: float) -> int:
+        dashscope.reset()
+        dashscope.tune(latency_ms=500)
+        texts = [f"text {i} of {seconds}" for i in range(1_600)]
+        embedded = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), Deadline.after(seconds))
+        received = sum(embedding is not None for embedding in embedded.embeddings)
+        assert embedded.failure is not None
+        assert embedded.failure.code == "deadline_exceeded"
+        assert received == dashscope.usage()["rows"]
+        return received
+
+    assert grant(begin) > 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import time
 import uuid
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from shared.domain.models import Chunk
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 BUCKET = "local-documents"
 CHUNKS = b"search__"
 MARK = "unmistakable"
@@ -207,6 +208,7 @@ def running_world(tmp_path_factory: pytest.TempPathFactory, instances: int) -> I
     data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("bucket")
     declared = (PROJECT / "s.yaml").read_text("utf-8")
     deployment = data / "s.yaml"
+    shutil.copy(PROJECT / "s.domain.yaml", data)  # its routes
     deployment.write_text(re.sub(r"(?<=reservedConcurrency: )[0-9]+", str(instances), declared), "utf-8")
     milvus = Milvus(data)
     try:

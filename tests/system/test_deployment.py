@@ -27,9 +27,11 @@ Change = tuple[str, Any]
 
 
 def changed(folder: Path, *changes: Change) -> Path:
-    """A copy of s.yaml in which each path, such as ``resources.embed.props.triggers.0``, holds another value."""
-    document = parse(DEPLOYMENT)
+    """Copies of s.yaml and of what extends it; each path, such as ``resources.embed.props.region``, is changed."""
+    names = ("s.yaml", "s.domain.yaml", "s.records.yaml")
+    documents = {name: parse(ROOT / name) for name in names}
     for place, value in changes:
+        document = documents["s.domain.yaml" if place.startswith("resources.domain.") else "s.yaml"]
         *above, last = place.split(".")
         target: Any = document
         for name in above:
@@ -40,9 +42,9 @@ def changed(folder: Path, *changes: Change) -> Path:
             target.append(value)
         else:
             target[int(last) if isinstance(target, list) else last] = value
-    path = folder / "s.yaml"
-    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), "utf-8")
-    return path
+    for name, document in documents.items():
+        (folder / name).write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), "utf-8")
+    return folder / "s.yaml"
 
 
 def found(folder: Path, *changes: Change, **environ: str) -> list[str]:
@@ -89,8 +91,22 @@ def preview(program: Path, path: Path, home: Path, **variables: str) -> dict[str
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    rendered: dict[str, Any] = json.loads(done.stdout)
-    return rendered
+    return without_variables(json.loads(done.stdout))
+
+
+def without_variables(rendered: dict[str, Any]) -> dict[str, Any]:
+    """What is sent: `s` resolves ``vars`` in ``resources`` to any depth, and in ``vars`` themselves only to some."""
+    return {name: value for name, value in rendered.items() if name != "vars"}
+
+
+@pytest.mark.parametrize("name", ["s.yaml", "s.domain.yaml", "s.records.yaml"])
+def test_what_extends_a_file_is_rendered_as_by_serverless_devs(
+    serverless_devs: Path, tmp_path: Path, name: str
+) -> None:
+    changed(tmp_path)
+    variables = {"DOMAIN": "search.example.com", "CERTIFICATE_ID": "1-cn-hangzhou", "ACCOUNT_ID": "77"}
+    path = tmp_path / name
+    assert without_variables(render(path, variables)) == preview(serverless_devs, path, tmp_path, **variables)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +138,7 @@ def test_our_rendering_is_that_of_serverless_devs(
     )
     (tmp_path / ".env").write_text("MILVUS_DATABASE=from_file\nREGION=cn-nowhere\n# A=b\n")
     variables = {"REGION": "cn-beijing", **variables}
-    assert render(path, variables) == preview(serverless_devs, path, tmp_path, **variables)
+    assert without_variables(render(path, variables)) == preview(serverless_devs, path, tmp_path, **variables)
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
@@ -260,6 +276,26 @@ def test_each_function_has_a_role_and_a_package_of_its_own() -> None:
     assert [function.code for function in functions] == ["./build/embed", "./build/ingest", "./build/search"]
 
 
+def test_the_triggers_of_records_exist_only_when_wanted() -> None:
+    """Serverless Devs creates EventBridge's roles for any such trigger it reads, a disabled one included."""
+    assert "eventbridge" not in {
+        it.get("triggerType") for it in parse(DEPLOYMENT)["resources"]["embed"]["props"]["triggers"]
+    }
+    names = {
+        wanted: [it.trigger_name for it in load(DEPLOYMENT, {"RECORDS_ENABLED": wanted}).functions["embed"].triggers]
+        for wanted in ("", "false", "true")
+    }
+    assert names == {"": ["http"], "false": ["http"], "true": ["http", "records-eventbridge", "records-mns"]}
+
+
+def test_a_domain_without_a_name_or_a_certificate_is_not_deployed() -> None:
+    done = check(ROOT / "s.domain.yaml")
+    assert (done.returncode, done.stdout) == (
+        1,
+        "the environment variable DOMAIN is not set, and the file gives it no default\n",
+    )
+
+
 def test_secrets_come_from_the_environment() -> None:
     deployment = load(DEPLOYMENT, {"DASHSCOPE_API_KEY": "sk-0123456789abcdef0123", "API_KEYS": "one,two"})
     assert deployment.functions["embed"].environment_variables["API_KEYS"] == "one,two"
@@ -326,6 +362,8 @@ ITSELF = "acs:fc:cn-beijing:1:functions/semantic-search-ingest"
             [(f"{EMBED}.customDomain", {"domainName": "auto", "protocol": "HTTP", "route": {"path": "/*"}})],
             "route /* of auto is given to",
         ),
+        ([("resources.domain.props.protocol", "HTTP,HTTPS")], "protocol HTTP,HTTPS sends API keys in clear"),
+        ([("resources.domain.props.certConfig", ABSENT)], "HTTPS needs a certificate"),
         ([("vars.dashscopeKey", "sk-secret")], "embed: DASHSCOPE_API_KEY stands in s.yaml"),
         ([("vars.apiKeys", "${env('API_KEYS', 'letmein')}")], "search: API_KEYS stands in s.yaml"),
         ([(f"{SEARCH}.environmentVariables.MILVUS_TOKEN", "root:Milvus")], "search: MILVUS_TOKEN stands in s.yaml"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 WIDE, NARROW = {"width": 1100, "height": 900}, {"width": 320, "height": 700}
 # As root there is no sandbox to be had; the rest keeps a browser from calling home.
 FLAGS = (

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from ops.checks import ENVIRONMENT_BYTES, problems
 from ops.deployment import load
-from ops.roles import roles
+from ops.roles import deployer, roles
 from shared.runtime.retrying import Deadline
 from shared.store.schema import Space
 from shared.store.store import Store
@@ -103,9 +104,36 @@ def test_the_commands_hold_the_documents_that_are_printed(tmp_path: Path) -> Non
         documents.append(document)
         printed = printed[end:].lstrip()
     commands = ops(tmp_path, "roles", "--commands").stdout.splitlines()
-    assert len(commands) == 3 * len(documents) == 12
+    assert [document.get("user") for document in documents] == [None] * 4 + ["who deploys"]
+    assert len(commands) == 3 * 4 + 2
     for document in documents:
         assert any(json.dumps(document["policy"], separators=(",", ":")) in command for command in commands)
+
+
+# Stands for the `aliyun` command line of an account in which everything exists.
+ALIYUN = """#!/bin/sh
+echo "$2 $4" >> "$CALLS"
+case "$2" in Create*Version|Update*|Attach*) ;; *) echo EntityAlreadyExists; exit 1;; esac
+"""
+
+
+def test_the_commands_update_what_exists(tmp_path: Path) -> None:
+    (tmp_path / "aliyun").write_text(ALIYUN)
+    (tmp_path / "aliyun").chmod(0o755)
+    commands = ops(tmp_path, "roles", "--commands", NAME_PREFIX="search").stdout
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLS": str(tmp_path / "calls"), "DEPLOYER": "somebody"}
+    done = subprocess.run(["sh", "-e"], input=commands, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    actions = Counter(line.split()[0] for line in (tmp_path / "calls").read_text().splitlines())
+    assert actions["UpdateRole"] == actions["CreateRole"] == 4
+    assert actions["CreatePolicyVersion"] == actions["CreatePolicy"] == 5
+    assert (actions["AttachPolicyToRole"], actions["AttachPolicyToUser"]) == (4, 1)
+
+
+def test_who_deploys_may_pass_on_the_roles_and_watch_the_bucket() -> None:
+    allowed_to = {action for it in deployer(load(DEPLOYMENT, {})).statements for action in it["Action"]}
+    assert {"ram:PassRole", "oss:ListBucket", "oss:PutBucketEventNotification", "log:Get*"} <= allowed_to
+    assert not any(action.startswith("eventbridge") for action in allowed_to)
 
 
 # --- Environments

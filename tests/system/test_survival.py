@@ -20,7 +20,7 @@ from local.stack import PROJECT, Plan, Ports
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 240
 PORTS = ("PORT", "MILVUS_PORT", "DASHSCOPE_PORT", "OSS_PORT")
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends processes with their parent")

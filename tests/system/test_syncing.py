@@ -1,4 +1,4 @@
-"""`make sync`: everything that lies in a bucket is indexed by one command, which may be stopped and repeated."""
+"""`make sync` and `make ask`: a bucket is indexed by one command, which may be repeated, and asked by another."""
 
 from __future__ import annotations
 
@@ -105,3 +105,29 @@ def test_documents_that_failed_are_tried_again_by_state_code_prefix_and_id(fille
     assert (status, "0 documents tried again" in output) == (0, True), output
     status, output = run(filled, "retry", "--state", "failed")
     assert (status, "1 documents tried again, 1 of them failed" in output) == (1, True), output
+
+
+QUESTION = "How much may a hotel room in Shanghai cost?"
+
+
+def test_a_question_is_asked_and_an_empty_bucket_gets_the_samples(filled: Stack) -> None:
+    status, output = run(filled, "ask", QUESTION, SEARCH_URL=filled.url, OSS_PREFIX="asked/")
+    assert status == 0, output
+    assert "The bucket is empty: uploading 10 sample documents" in output
+    assert "(asked/expense-policy.docx)" in output
+    assert f"Asked at {filled.url}" in output
+    status, output = run(filled, "ask", QUESTION, SEARCH_URL=filled.url, OSS_PREFIX="asked/")
+    assert (status, "uploading" in output) == (0, False), output
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"SEARCH_URL": "http://127.0.0.1:1"}, "does not answer"),
+        ({"SEARCH_URL": "http://127.0.0.1:1", "API_KEYS": f"sha256:{'0' * 64}"}, "set API_KEY to a key"),
+        ({"FC_ENDPOINT": "", "ALIBABA_CLOUD_ACCESS_KEY_ID": ""}, "Set ALIBABA_CLOUD_ACCESS_KEY_ID"),
+    ],
+)
+def test_without_an_answer_it_says_why(filled: Stack, environ: dict[str, str], says: str) -> None:
+    status, output = run(filled, "ask", QUESTION, **environ)
+    assert (status, says in output, "Traceback" in output) == (1, True, False), output

@@ -16,7 +16,7 @@ from shared.ingestion.events import ObjectEvent
 if TYPE_CHECKING:
     from tests.conftest import Oss
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 
 
 def await_listings(oss: Oss, more: int) -> None:

@@ -1,0 +1,66 @@
+"""One document as ingest would see it: read, cut into chunks, its tokens counted exactly."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared import parsing
+from shared.domain.errors import DocumentError
+from shared.embedding import tokens
+from shared.ingestion import chunking
+
+if TYPE_CHECKING:
+    from shared.domain.models import ObjectState
+    from shared.ingestion.bucket import Bucket
+    from shared.runtime.retrying import Deadline
+    from shared.runtime.settings import IngestionSettings
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one document comes to.
+
+    Attributes:
+        size: its bytes.
+        chunks: rows in Milvus, each embedded once.
+        tokens: what DashScope bills for them.
+        seconds: to read and cut it on this machine.
+        refusal: the code with which it would fail; empty if it would not.
+    """
+
+    size: int
+    chunks: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    refusal: str = ""
+
+
+def measure(bucket: Bucket, state: ObjectState, settings: IngestionSettings, profile: str, until: Deadline) -> Measured:
+    """Read one document.
+
+    Raises:
+        TransientError, ConfigurationError: it cannot be had from the bucket.
+    """
+    began = time.monotonic()
+    chunks = counted = 0
+    with tempfile.TemporaryDirectory(prefix="estimate-") as folder:
+        path = Path(folder) / "object"
+        try:
+            bucket.download(state, path, settings.max_file_bytes, until)
+            parsed = parsing.parse_bounded(
+                path, state.key.key, parsing.Limits(max_bytes=settings.max_file_bytes), until
+            )
+            for chunk in chunking.chunk(
+                parsed.blocks, state.key.document_id, profile, settings.chunk_tokens, parsed.title
+            ):
+                chunks += 1
+                counted += tokens.count(chunk.embedded_text)
+        except DocumentError as error:
+            return Measured(state.size, refusal=error.code)
+    if not chunks:
+        return Measured(state.size, refusal="empty_document")
+    return Measured(state.size, chunks, counted, time.monotonic() - began)
