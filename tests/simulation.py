@@ -43,6 +43,7 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
+from unittest.mock import patch
 
 import msgspec
 from rich.console import Console
@@ -860,14 +861,13 @@ def _keep_nothing(_: claiming.ClaimKeeper) -> None:
 def small_steps() -> Iterator[None]:
     """Documents go in windows of few chunks, and nothing is logged."""
     before, level = (indexing._WINDOW, batch._LEAST_DOCUMENTS), logging.getLogger("shared").level
-    keep, claiming.ClaimKeeper._keep = claiming.ClaimKeeper._keep, _keep_nothing  # type: ignore[method-assign]
     indexing._WINDOW = WINDOW
     logging.getLogger("shared").setLevel(logging.CRITICAL + 1)
     try:
-        yield
+        with patch.object(claiming.ClaimKeeper, "_keep", _keep_nothing):
+            yield
     finally:
         indexing._WINDOW, batch._LEAST_DOCUMENTS = before
-        claiming.ClaimKeeper._keep = keep  # type: ignore[method-assign]
         logging.getLogger("shared").setLevel(level)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import urllib.parse
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,8 @@ from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
 from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.ingestion.indexing import Attempt, Parse, Pipeline
 from shared.ingestion.locks import DocumentLocks
-from shared.ingestion.results import Outcome, Report, Result
+from shared.ingestion.results import Outcome, Report, Result, add
+from shared.ingestion.sidecar import list_readings
 from shared.ingestion.standing import can_keep_chunks, is_finished, is_recent
 from shared.parsing import parse_bounded
 from shared.runtime import clock, logs
@@ -97,7 +97,7 @@ class Ingestion:
     def _find_keys(self, events: Iterable[Event]) -> list[ObjectKey]:
         """The documents that the events name, where a name has only one meaning."""
         named = [event.key for event in events if isinstance(event, ObjectEvent)]
-        readings = [_readings(document_of(key)) for key in named]
+        readings = [list_readings(document_of(key)) for key in named]
         return [key for (key, *others) in readings if not others and self._bucket.owns(key)]
 
     def _handle(
@@ -120,7 +120,7 @@ class Ingestion:
     def _handle_object(self, named: ObjectKey, deadline: Deadline) -> list[Result]:
         if named.bucket != self._bucket.name:
             raise RequestError("foreign_object", "The event is about another bucket than OSS_BUCKET.")
-        candidates = [key for key in _readings(document_of(named)) if self._bucket.owns(key)]
+        candidates = [key for key in list_readings(document_of(named)) if self._bucket.owns(key)]
         if not candidates:
             # OSS may deliver more than the settings include, such as the "folders" that consoles make.
             log.info("event_ignored", extra={"key": named.key})
@@ -200,7 +200,7 @@ class Ingestion:
                 state, known, content = self._bucket.state(key, deadline), None, None
                 continue
             force, content = False, None
-            total = _add(total, fresh)
+            total = add(total, fresh)
             if is_batched and state and not fresh.failure and not is_recent(state):
                 return total, state
             seen, state = state, self._bucket.state(key, deadline)
@@ -294,16 +294,5 @@ class Ingestion:
         return Result(key.key, Outcome.REMOVED)
 
 
-def _readings(key: ObjectKey) -> tuple[ObjectKey, ...]:
-    """The keys an event may mean: as it came, and with percent-encoding undone."""
-    plain = document_of(replace(key, key=urllib.parse.unquote(key.key)))
-    return (key,) if plain == key else (key, plain)
-
-
 def _version(state: ObjectState | None) -> tuple[str, int, str] | None:
     return (state.version, state.modified, state.sidecar_etag) if state else None
-
-
-def _add(total: Result, last: Result) -> Result:
-    failure = last.failure or (total.failure if last.outcome is Outcome.FAILED else None)
-    return replace(last, embedded=total.embedded + last.embedded, usage=total.usage + last.usage, failure=failure)
