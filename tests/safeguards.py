@@ -297,6 +297,14 @@ SAFEGUARDS = (
         (f"{_HISTORIES}test_an_event_waits_while_another_instance_works_on_its_document_and_then_serves_it",),
     ),
     Safeguard(
+        "a claim that was lost in a sleep is missed before others' chunks are swept",
+        "an instance that was frozen removes the chunks of a newer version, which are embedded again",
+        _INDEXING,
+        "        self._claim.check_again()\n",
+        "",
+        (f"{_HISTORIES}test_an_instance_that_lost_its_claim_in_its_sleep_sweeps_nothing",),
+    ),
+    Safeguard(
         "an instance knows its own claims",
         "a worker that is started again waits for the one that died",
         _USE_CASE,

@@ -68,7 +68,7 @@ class ClaimKeeper:
         self._document_id = document_id
         self._owner = owner
         self._deadline = deadline
-        self._renewed = clock.time()
+        self._renewed = self._seen = clock.time()
         self._closed = threading.Event()
         self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._keep, name="claim", daemon=True)
@@ -97,6 +97,11 @@ class ClaimKeeper:
         if not is_own:
             raise ClaimedError
 
+    def check_again(self) -> None:
+        """As `check`, if the claim was not seen for a while, as after a freeze: before the work of others is undone."""
+        if clock.time() - self._seen >= _RENEW_SECONDS:
+            self.check()
+
     def _renew(self) -> bool:
         """Renew the claim unless another instance has it; whether it is this instance's own."""
         record = self._registry.read(self._document_id, self._deadline)
@@ -105,6 +110,7 @@ class ClaimKeeper:
         if clock.time() - self._renewed >= _RENEW_SECONDS:
             self._registry.write([replace(record, claim=make_claim(self._owner))], self._deadline)
             self._renewed = clock.time()
+        self._seen = clock.time()
         return True
 
     def _keep(self) -> None:

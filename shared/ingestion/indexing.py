@@ -141,6 +141,7 @@ class Attempt:
                 # Rows that only moved are written last: until then a version that fails leaves the previous one whole.
                 for chunks in batched(moved, _WINDOW):
                     self._rewrite(chunks)
+        self._claim.check_again()
         self._sweep()
 
     def _read_held(self) -> None:

@@ -483,15 +483,33 @@ def test_an_instance_that_was_started_again_does_not_wait_for_itself() -> None:
     assert world.problems() == []
 
 
+def test_an_instance_that_lost_its_claim_in_its_sleep_sweeps_nothing() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "AB"))
+    slow = Gates(world, ("dashscope.embed 2", 1))
+    clock.sleep(CLAIM_SECONDS)
+    world.put("a.txt", text("a.txt", "DE"))
+    world.deliver()
+    slow.go_on()
+    # What the slow one embedded was asked for before, and the newer version is embedded once.
+    assert (world.model.rows, letters(world), world.problems()) == (4, "DE", [])
+
+
 def test_an_object_that_is_removed_is_not_paid_for_to_its_end() -> None:
     world = World()
     world.put("a.txt", text("a.txt", "ABCDE"))
 
+    outcomes: list[object] = []
+
     def remove() -> None:
         world.remove("a.txt")
-        world.deliver()
+        try:
+            outcomes.extend(result.outcome for result in world.deliver() if isinstance(result, Result))
+        except TransientError as error:
+            outcomes.append(error.code)
 
     world.deliver(wire=After("milvus.upsert chunks", remove))
+    assert outcomes == [Outcome.REMOVED]
     assert (world.model.rows, world.problems()) == (2, [])
 
 
