@@ -18,10 +18,12 @@ log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 2.0
 _LISTING_SECONDS = 60.0
+# Records of an event, which may have 128 KB; large objects are among them, too, and all must be read within its time.
+_EVENTS_TOGETHER = 10
 
 
 class Watcher:
-    """Calls ``notify`` with an OSS event for every object that appears, changes or vanishes, until stopped.
+    """Calls ``notify`` with OSS events about the objects that appear, change or vanish, until stopped.
 
     Args:
         notify: an event for which it raises an error is sent again after the next listing.
@@ -62,12 +64,15 @@ class Watcher:
     def _tell(self, known: dict[ObjectKey, str], present: dict[ObjectKey, str]) -> dict[ObjectKey, str]:
         """Send an event for each difference and take it as known, new ones first: they may be renamed ones."""
         differing = [key for key in present if known.get(key) != present[key]]
-        for key in (*differing, *(known.keys() - present.keys())):
-            self._notify(_event(key, "ObjectCreated:PutObject" if key in present else "ObjectRemoved:DeleteObject"))
-            if key in present:
-                known[key] = present[key]
-            else:
-                del known[key]
+        changed = [*differing, *sorted(known.keys() - present.keys(), key=lambda key: key.key)]
+        for start in range(0, len(changed), _EVENTS_TOGETHER):
+            some = changed[start : start + _EVENTS_TOGETHER]
+            self._notify({"events": [_record(key, is_present=key in present) for key in some]})
+            for key in some:
+                if key in present:
+                    known[key] = present[key]
+                else:
+                    del known[key]
         return known
 
     def _list(self) -> dict[ObjectKey, str]:
@@ -84,6 +89,7 @@ class Watcher:
         self._problem = problem
 
 
-def _event(key: ObjectKey, name: str) -> dict[str, Any]:
+def _record(key: ObjectKey, *, is_present: bool) -> dict[str, Any]:
+    name = "ObjectCreated:PutObject" if is_present else "ObjectRemoved:DeleteObject"
     record = {"eventName": name, "eventSource": "acs:oss", "eventVersion": "1.0"}
-    return {"events": [{**record, "oss": {"bucket": {"name": key.bucket}, "object": {"key": key.key}}}]}
+    return {**record, "oss": {"bucket": {"name": key.bucket}, "object": {"key": key.key}}}

@@ -149,11 +149,16 @@ class _OssClient:
         held = self._object(key)
         if if_match not in (None, f'"{held.etag}"'):
             raise ChangedError
-        return SimpleNamespace(body=_Body(held.content), etag=f'"{held.etag}"', last_modified=_moment(held.modified))
+        return SimpleNamespace(
+            body=_Body(held.content),
+            etag=f'"{held.etag}"',
+            last_modified=_moment(held.modified),
+            metadata=held.headers,
+        )
 
     def _list(self, request: Any) -> Any:
         names = sorted(name for name in self._objects.held if name.startswith(request.prefix or ""))
-        names = [name for name in names if name > (request.continuation_token or "")]
+        names = [name for name in names if name > (request.continuation_token or request.start_after or "")]
         page = names[: request.max_keys]
         entries = [
             SimpleNamespace(

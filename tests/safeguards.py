@@ -79,6 +79,7 @@ _OUTCOME = f"{_ISOLATION}test_each_end_of_a_parser_has_its_own_outcome"
 _RECORDS, _SEARCHING = "tests/unit/test_record_simulation.py::", "tests/integration/test_searching.py::"
 _SCANS = "tests/integration/test_scans.py::"
 _HISTORIES, _SIMULATION = "tests/unit/test_histories.py::", "tests/unit/test_simulation.py::"
+_BATCHES = "tests/unit/test_batches.py::"
 _EMBEDDING, _STORE, _INGESTION = (
     "tests/integration/test_embedder.py::",
     "tests/integration/test_store.py::",
@@ -231,9 +232,49 @@ SAFEGUARDS = (
         "one worker for each document",
         "threads of a process embed the same chunks twice",
         _USE_CASE,
-        "self._locks.hold(key.document_id, deadline):",
-        "DocumentLocks().hold(key.document_id, deadline):",
+        "self._locks.hold(key.document_id, deadline):\n            state = self._bucket.state(key, deadline)\n",
+        "DocumentLocks().hold(key.document_id, deadline):\n            state = self._bucket.state(key, deadline)\n",
         (f"{_HISTORIES}test_eight_events_at_once_are_paid_for_once_by_a_process",),
+    ),
+    Safeguard(
+        "a batch confirms what it indexed",
+        "a version that was replaced meanwhile stays in the index",
+        "shared/ingestion/batch.py",
+        " if _confirms(listed, key, seen)}",
+        "}",
+        (f"{_BATCHES}test_an_object_that_changes_while_its_batch_is_at_work_is_read_again",),
+    ),
+    Safeguard(
+        "a batch confirms what it removed",
+        "an object that comes back meanwhile is missing from the index",
+        "shared/ingestion/batch.py",
+        " if key in listed and listed[key] is None}",
+        "}",
+        (f"{_BATCHES}test_an_object_that_comes_back_while_it_is_removed_is_indexed",),
+    ),
+    Safeguard(
+        "a listing confirms no recent object",
+        "metadata that changes within the second of an upload is lost: a listing shows neither",
+        _USE_CASE,
+        " and not is_recent(state)",
+        "",
+        (f"{_BATCHES}test_metadata_that_changes_within_the_second_of_an_upload_is_seen",),
+    ),
+    Safeguard(
+        "a batch leaves documents to the threads that hold them",
+        "a removal meets a thread that indexes the same document",
+        "shared/ingestion/locks.py",
+        "if id_ not in self._locks:",
+        "if True:",
+        (f"{_BATCHES}test_a_batch_holds_only_the_documents_that_no_thread_holds",),
+    ),
+    Safeguard(
+        "a joined call that fails is repeated by each alone",
+        "one row that Milvus refuses fails the documents of all threads",
+        "shared/store/joining.py",
+        "len(taken) > 1 and not passes",
+        "False",
+        ("tests/unit/test_joining.py::test_none_fails_for_what_another_asked",),
     ),
     Safeguard(
         "poison is isolated",
@@ -276,9 +317,41 @@ SAFEGUARDS = (
         "a reconcile leaves what another process works on",
         "two reconciles bill everything twice",
         _USE_CASE,
-        "if yields and is_claimed(record, self._pipeline.owner):",
+        "if is_claimed(record, self._pipeline.owner):",
         "if False:",
         (f"{_HISTORIES}test_a_reconcile_leaves_a_document_alone_while_another_process_works_on_it",),
+    ),
+    Safeguard(
+        "an event waits for who works on its document",
+        "two instances that get events of one document both embed it, or one gives up the event",
+        _USE_CASE,
+        "                    await_end(self._store.registry, key.document_id, self._pipeline.owner, deadline)\n",
+        "                    raise\n",
+        (f"{_HISTORIES}test_an_event_waits_while_another_instance_works_on_its_document_and_then_serves_it",),
+    ),
+    Safeguard(
+        "a claim that was lost in a sleep is missed before others' chunks are swept",
+        "an instance that was frozen removes the chunks of a newer version, which are embedded again",
+        _INDEXING,
+        "        self._claim.check_again()\n",
+        "",
+        (f"{_HISTORIES}test_an_instance_that_lost_its_claim_in_its_sleep_sweeps_nothing",),
+    ),
+    Safeguard(
+        "an instance knows its own claims",
+        "a worker that is started again waits for the one that died",
+        _USE_CASE,
+        "owner or secrets.token_hex(8)",
+        "secrets.token_hex(8)",
+        (f"{_HISTORIES}test_an_instance_that_was_started_again_does_not_wait_for_itself",),
+    ),
+    Safeguard(
+        "a removal ends work on the document",
+        "what was removed is embedded to its end",
+        _USE_CASE,
+        "if state is None and not yields:",
+        "if False:",
+        (f"{_HISTORIES}test_an_object_that_is_removed_is_not_paid_for_to_its_end",),
     ),
     Safeguard(
         "a claim ends",
@@ -294,7 +367,10 @@ SAFEGUARDS = (
         _INDEXING,
         "        self._claim.check()\n",
         "",
-        (f"{_HISTORIES}test_a_reconcile_that_lost_its_claim_gives_way_before_it_pays",),
+        (
+            f"{_HISTORIES}test_a_reconcile_that_lost_its_claim_gives_way_before_it_pays",
+            f"{_HISTORIES}test_of_two_instances_that_claim_a_document_at_the_same_moment_one_pays",
+        ),
     ),
     Safeguard(
         "an unexpected error condemns no document",
@@ -347,7 +423,7 @@ SAFEGUARDS = (
     Safeguard(
         "credentials of the invocation",
         "an instance that lives longer than its first credentials stops reading the bucket",
-        "shared/ingestion/bucket.py",
+        "shared/ingestion/oss_credentials.py",
         "chosen = current_credentials() or self._fallback",
         "chosen = self._fallback",
         (f"{_INGESTION}test_the_credentials_of_the_invocation_are_used_and_else_those_of_the_environment",),

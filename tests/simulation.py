@@ -43,6 +43,7 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
+from unittest.mock import patch
 
 import msgspec
 from rich.console import Console
@@ -52,7 +53,7 @@ from benchmarks.report import at_least, at_most, report
 from shared import parsing
 from shared.domain.errors import ConfigurationError, InternalError, PlatformError, TransientError
 from shared.domain.models import DocumentState, ObjectKey
-from shared.ingestion import chunking, indexing
+from shared.ingestion import batch, chunking, claiming, indexing
 from shared.ingestion.bucket import SIDECAR, document_of
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
@@ -92,7 +93,7 @@ _DAY = 86_400.0
 _START = 1_800_000_000.0  # of the simulated clock
 # How often Function Compute repeats a failed event at most; `s.yaml` asks for as many.
 REPETITIONS = 3
-_SETTINGS = IngestionSettings(chunk_tokens=CHUNK_TOKENS, sync_concurrency=1, max_deleted_share=1.0)
+_SETTINGS = IngestionSettings(chunk_tokens=CHUNK_TOKENS, sync_concurrency=1, batch_concurrency=1, max_deleted_share=1.0)
 _MOST_PROCESSES = 4
 _SHOWN = 5
 PROFILE = FakeEmbedder(Model()).profile
@@ -182,7 +183,9 @@ class World:
         self._times: dict[str, set[int]] = {}
         self.contents: dict[str, list[bytes]] = {}
 
-    def ingestion(self, wire: Wire | None = None, prefix: str = "", parse: Parse = parse_here) -> Ingestion:
+    def ingestion(
+        self, wire: Wire | None = None, prefix: str = "", parse: Parse = parse_here, owner: str = ""
+    ) -> Ingestion:
         """A process of its own, of the deployment for keys with a prefix."""
         return Ingestion(
             FakeBucket(self.objects, wire, prefix),
@@ -190,6 +193,7 @@ class World:
             FakeStore(self.index, wire),
             _SETTINGS,
             parse=parse,
+            owner=owner,
         )
 
     def key(self, name: str) -> ObjectKey:
@@ -346,6 +350,7 @@ class Chances:
     stale: float
     repetitions: int
     broken: float
+    joined: float
 
 
 @dataclass
@@ -439,6 +444,8 @@ class Simulation:
         self.names = [f"{self.random.choice(self.prefixes)}{name}" for name in names]
         self.world.keys += self.names
         self.chances = self._draw_chances()
+        # From so many documents on, an invocation converges them together.
+        batch._LEAST_DOCUMENTS = self.random.choice((1, 2, 4))
         self.trace: list[str] = []
         self.violations: list[str] = []
         self.steps = 0
@@ -469,6 +476,7 @@ class Simulation:
             stale=draw((0.5, 1)),
             repetitions=draw((REPETITIONS, REPETITIONS, 0)),
             broken=draw((0, 0, 0.1)),
+            joined=draw((0, 0.1, 0.6)),
         )
 
     def run(self) -> Verdict:
@@ -598,14 +606,16 @@ class Simulation:
             self.pending.append(Delivery((Unknown("poison"), event)))
 
     def _deliver(self) -> None:
-        """One of the pending events arrives, whichever; sometimes with another, sometimes a copy comes ages later."""
+        """One of the pending events arrives, whichever; sometimes with others, sometimes a copy comes ages later."""
         delivery = self.pending.pop(self.random.randrange(len(self.pending)))
         prefix = self._prefix(delivery)
-        if self.pending and not delivery.repeated and self.random.random() < 0.1:
+        while self.pending and not delivery.repeated and self.random.random() < self.chances.joined:
             at = self.random.randrange(len(self.pending))
             if self._prefix(self.pending[at]) == prefix:
                 joined = self.pending.pop(at)
                 delivery = Delivery(delivery.events + joined.events, joined.repeated)
+            else:
+                break
         if self.random.random() < self.chances.doubled / 5:
             self.pending.append(delivery)
         process = self._process(prefix or self.random.choice(self.prefixes))
@@ -621,6 +631,8 @@ class Simulation:
             self.disturbed[name] += len(others)
             process.found[name] = before
         self.active.append(process)
+        if self.random.random() < self.chances.doubled / 3:  # those that are at work lose their claims
+            clock.sleep(claiming.CLAIM_SECONDS)
         self.trace.append(f"{process.name} gets {_named(delivery)}")
         threading.Thread(target=process.run, daemon=True).start()
 
@@ -645,6 +657,8 @@ class Simulation:
             raise InternalError("internal_error", "The simulation has a bug.")
 
     def _repeat(self, delivery: Delivery) -> None:
+        # Claims of those that died end meanwhile, or not.
+        clock.sleep(self.random.choice((0.0, claiming.CLAIM_SECONDS / 2, claiming.CLAIM_SECONDS)))
         if delivery.repeated < self.chances.repetitions:
             self.pending.append(Delivery(delivery.events, delivery.repeated + 1))
         else:
@@ -665,7 +679,7 @@ class Simulation:
         """A process's call, at its turn: it happens, or something happens to it."""
         self.steps += 1
         for name, before in process.found.items():
-            if call == f"oss.head {name}":
+            if call in (f"oss.head {name}", "oss.list"):
                 before.asked_at = self.changes[name]
         drawn, chances = self.random.random(), self.chances
         for chance, fate in ((chances.crash, self._kill), (chances.fail, self._fail), (chances.hang, self._hang)):
@@ -798,6 +812,7 @@ class Gates(Wire):
     """Stops a process, in a thread of its own, before some of its calls: each the n-th of a name."""
 
     def __init__(self, world: World, *stops: tuple[str, int]) -> None:
+        self.error: TransientError | None = None
         self._stops = list(stops)
         self._seen = Counter[str]()
         self._stopped, self._open = threading.Semaphore(0), threading.Semaphore(0)
@@ -821,6 +836,8 @@ class Gates(Wire):
     def _run(self, world: World) -> None:
         try:
             world.deliver(wire=self)
+        except TransientError as error:  # its event would come again
+            self.error = error
         finally:
             self._stopped.release()
 
@@ -836,16 +853,21 @@ def _ignoring(apply: Callable[[], Any]) -> None:
         apply()
 
 
+def _keep_nothing(_: claiming.ClaimKeeper) -> None:
+    """Renew no claim by the clock of the machine: the work renews it whenever it pays for something."""
+
+
 @contextmanager
 def small_steps() -> Iterator[None]:
     """Documents go in windows of few chunks, and nothing is logged."""
-    before, level = indexing._WINDOW, logging.getLogger("shared").level
+    before, level = (indexing._WINDOW, batch._LEAST_DOCUMENTS), logging.getLogger("shared").level
     indexing._WINDOW = WINDOW
     logging.getLogger("shared").setLevel(logging.CRITICAL + 1)
     try:
-        yield
+        with patch.object(claiming.ClaimKeeper, "_keep", _keep_nothing):
+            yield
     finally:
-        indexing._WINDOW = before
+        indexing._WINDOW, batch._LEAST_DOCUMENTS = before
         logging.getLogger("shared").setLevel(level)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.das
 bucket = Bucket(settings.bucket)
 tenancy = settings.tenants.tenancy(settings.bucket.prefix)
 scans = make_scans(settings.ocr, settings.dashscope, client, store.page_texts) if settings.ocr.is_on else None
-ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy, scans=scans)
+owner = os.environ.get("FC_INSTANCE_ID", "")
+ingestion = Ingestion(bucket, embedder, store, settings.ingestion, tenancy, scans=scans, owner=owner)
 
 
 def prepare(deadline: Deadline) -> None:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from aiohttp import web
 
 from local.callers import admit_programs
@@ -85,7 +86,7 @@ class _Handlers:
         found = self._find_trigger(request)
         if found is None:
             return _trigger_not_found(request)
-        return await self._enqueue(found[0], request)
+        return await self._accept(found[0], request, lambda payload: Event(payload, records=_count_records(payload)))
 
     async def publish(self, request: web.Request) -> web.Response:
         found = self._find_trigger(request)
@@ -195,6 +196,14 @@ class _Handlers:
             if name.lower() not in CONNECTION_HEADERS
             and (self._pass_client_headers or not name.lower().startswith("x-fc-"))
         }
+
+
+def _count_records(payload: bytes) -> int:
+    """How many records an event of OSS has; 1 for what is none."""
+    try:
+        return max(1, len(msgspec.json.decode(payload)["events"]))
+    except (msgspec.MsgspecError, TypeError, KeyError):
+        return 1
 
 
 def _find_excess(request: web.Request) -> web.Response | None:

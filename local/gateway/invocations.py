@@ -45,6 +45,7 @@ class Event:
         path: raw path and query string at the function.
         headers: further headers of a request to an HTTP URL.
         accepted: when it was accepted, in seconds of the monotonic clock.
+        records: how many things that happened it tells of.
     """
 
     payload: bytes
@@ -54,6 +55,7 @@ class Event:
     path: str = "/invoke"
     control_path: str = "/invoke"
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/octet-stream"})
+    records: int = 1
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ class Invocations:
     """The queue of asynchronous invocations of one function.
 
     Attributes:
-        delivered: events the function processed.
-        failed: events given up.
+        delivered: events the function processed, each record of an event of OSS counted.
+        failed: events given up, counted alike.
         last_error: why the latest attempt failed; empty if none did.
     """
 
@@ -129,7 +131,7 @@ class Invocations:
                 attempt -= 1
                 break
             if not tried.error:
-                self.delivered += 1
+                self.delivered += event.records
                 return
             outcome = tried
             _log.warning("%s: attempt %d of %s: %s", self._name, attempt + 1, event.request_id, outcome.error)
@@ -139,7 +141,7 @@ class Invocations:
         await self._failures.keep(
             f"{now:%Y%m%dT%H%M%S%f}-{event.request_id}", self._record(event, outcome, attempt + 1, now)
         )
-        self.failed += 1
+        self.failed += event.records
 
     async def _attempt(self, event: Event, attempt: int, expiry: float) -> Outcome | None:
         """Deliver once there is a place; ``None`` if the event became too old before that."""

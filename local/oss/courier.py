@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import tenacity
 
+from local.oss.gathering import Gathering
 from local.reporting import report
 
 if TYPE_CHECKING:
@@ -52,17 +54,20 @@ class Courier:
         self._slots = asyncio.Semaphore(_DELIVERIES_AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
         self._is_waiting = False
+        self._gatherings = {target: Gathering(partial(self._start, target)) for target in self._targets}
 
     def publish(self, event: ObjectEvent) -> None:
-        """Send ``event`` to every target that wants it; returns at once."""
-        copies = {Mode.DELIVER: 1, Mode.DROP: 0, Mode.DUPLICATE: 2}[self.mode]
-        for target in self._targets:
-            if target.wants(event):
-                for _ in range(copies):
-                    self._start(target, event)
+        """Send ``event`` to every target that wants it, alone or with the next ones; returns at once."""
+        for target, gathering in self._gatherings.items():
+            if target.wants(event) and self.mode is not Mode.DROP:
+                if self.mode is Mode.DUPLICATE:
+                    self._start(target, [event])
+                gathering.add(event)
 
     async def close(self) -> None:
         """Wait a little for deliveries under way, then give them up."""
+        for gathering in self._gatherings.values():
+            gathering.flush()
         if self._running:
             await asyncio.wait(self._running, timeout=_PATIENCE_SECONDS)
         if self._running:
@@ -72,13 +77,13 @@ class Courier:
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._session.close()
 
-    def _start(self, target: Notification, event: ObjectEvent) -> None:
-        task = asyncio.create_task(self._deliver(target, event))
+    def _start(self, target: Notification, events: Sequence[ObjectEvent]) -> None:
+        task = asyncio.create_task(self._deliver(target, events))
         self._running.add(task)  # a task without a reference may be collected
         task.add_done_callback(self._running.discard)
 
-    async def _deliver(self, target: Notification, event: ObjectEvent) -> None:
-        payload = event.payload(self._bucket, target.rule_id)
+    async def _deliver(self, target: Notification, events: Sequence[ObjectEvent]) -> None:
+        payload = {"events": [event.record(self._bucket, target.rule_id) for event in events]}
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_may_pass),
             wait=tenacity.wait_exponential(0.2, max=_LONGEST_WAIT_SECONDS),
@@ -88,7 +93,8 @@ class Courier:
         try:
             await retrying(self._post, target.url, payload)
         except (aiohttp.ClientError, ValueError) as error:
-            report(f"The event {event.name} of {event.key} is lost: {target.url} refuses it ({error}).")
+            for event in events:
+                report(f"The event {event.name} of {event.key} is lost: {target.url} refuses it ({error}).")
 
     async def _post(self, url: str, payload: dict[str, Any]) -> None:
         async with self._slots, self._session.post(url, json=payload) as response:

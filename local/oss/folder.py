@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import stat
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -63,8 +64,19 @@ class Folder:
         return stored
 
     def find_all(self, keys: Sequence[str]) -> list[StoredObject]:
-        """The objects under ``keys``, without those that have gone."""
-        return [stored for key in keys if (stored := self.find(key))]
+        """The objects under ``keys`` of a listing, without those that have gone."""
+        return [stored for key in keys if (stored := self._recall(key) or self.find(key))]
+
+    def _recall(self, key: str) -> StoredObject | None:
+        """What is known of a file that was listed, if it is still the same: opening it takes ten times as long."""
+        record = self._records.find_any(key)
+        if record is None:
+            return None
+        try:
+            status = os.lstat(self.root / key)
+        except (OSError, ValueError):  # a key that no file can have lies elsewhere
+            return None
+        return record if stat.S_ISREG(status.st_mode) and Identity.of(status) == record.identity else None
 
     def open(self, key: str) -> tuple[StoredObject, BinaryIO]:
         """The object and its content, which stays that of this version while the file is open.
@@ -87,7 +99,8 @@ class Folder:
         with self._lock:
             if any(key.startswith(prefix) and self._layout.is_unreadable(key) for key in self._known):
                 raise PermissionError("a directory with known files cannot be read")
-            found.update(key for key in self._records if key.startswith(prefix) and self._layout.hides(key))
+            if self._layout.has_hidden():
+                found.update(key for key in self._records if key.startswith(prefix) and self._layout.hides(key))
         return sorted(found)  # code points and UTF-8 bytes sort alike
 
     def draft(self) -> Draft:
@@ -155,8 +168,9 @@ class Folder:
         with self._lock:
             new: dict[str, Identity | None] = {k: found for k, found in now.items() if self._known.get(k) != found}
             gone = dict.fromkeys(k for k in self._known if k not in now and not self._layout.is_unreadable(k))
+            previous = {self._known[key]: key for key in gone}
         # New ones first: a renamed file is a new one with a content that the index still holds under the previous name.
-        return new | gone
+        return _pair(new, previous) | dict.fromkeys(sorted(gone))
 
     def recover(self) -> None:
         """Go on with a folder that was removed and made again.
@@ -210,3 +224,13 @@ class Folder:
         """Size and ETag of the version ``before``."""
         record = self._records.find(key, before)
         return before.size if before else 0, record.etag if record else ""
+
+
+def _pair(new: dict[str, Identity | None], previous: dict[Identity, str]) -> dict[str, Identity | None]:
+    """New files by name, the previous name of each that was renamed right after it: these are handled together."""
+    paired: dict[str, Identity | None] = {}
+    for key, identity in sorted(new.items()):
+        paired[key] = identity
+        if identity is not None and identity in previous:
+            paired[previous[identity]] = None
+    return paired

@@ -45,6 +45,7 @@ class Layout:
         if not root.is_dir():
             raise NotADirectoryError(root)
         self.root = root.resolve()
+        self._root_length = len(str(self.root).rstrip("/")) + 1
         self.hidden = self.root / ".oss"
         self.records = self.hidden / "records"
         self._objects = self.hidden / "objects"
@@ -99,6 +100,11 @@ class Layout:
     def hides(self, key: str) -> bool:
         """Whether the hidden folder holds ``key``."""
         return self._hidden_object(key).is_file()
+
+    def has_hidden(self) -> bool:
+        """Whether the hidden folder holds any key."""
+        with os.scandir(self._objects) as entries:
+            return next(entries, None) is not None
 
     def place(self, key: str, draft: Path) -> bool:
         """Move ``draft`` to where ``key`` lies; whether that is an ordinary file."""
@@ -210,7 +216,7 @@ class Layout:
         return not problem
 
     def _key(self, path: str) -> str:
-        return Path(path).relative_to(self.root).as_posix()
+        return path[self._root_length :]  # a listing asks for thousands
 
 
 def _name_of(key: str) -> str:

@@ -73,9 +73,9 @@ class ObjectEvent:
         """Of the object."""
         return self.change.key
 
-    def payload(self, bucket: str, rule_id: str) -> dict[str, Any]:
-        """The event as Function Compute hands it to a function."""
-        record = {
+    def record(self, bucket: str, rule_id: str) -> dict[str, Any]:
+        """The event as one of the records that Function Compute hands to a function."""
+        return {
             "eventName": self.name,
             "eventSource": "acs:oss",
             "eventTime": iso_time(self.time),
@@ -96,7 +96,6 @@ class ObjectEvent:
             "responseElements": {"requestId": self.request_id},
             "userIdentity": {"principalId": ACCOUNT},
         }
-        return {"events": [record]}
 
     def _object(self) -> dict[str, Any]:
         change = self.change

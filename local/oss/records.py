@@ -34,6 +34,10 @@ class Records:
         record = self._records.get(key)
         return record if record and record.identity == identity else None
 
+    def find_any(self, key: str) -> StoredObject | None:
+        """What is known about ``key``, of whatever identity."""
+        return self._records.get(key)
+
     def __iter__(self) -> Iterator[str]:
         """The keys something is known about."""
         return iter(self._records)

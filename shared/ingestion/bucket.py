@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shared.domain import metadata
 from shared.domain.errors import DocumentError, TransientError
 from shared.domain.models import ObjectKey, ObjectState
+from shared.ingestion import lookup
+from shared.ingestion.oss_credentials import CredentialsProvider
 from shared.ingestion.oss_errors import ChangedError, translate
 from shared.ingestion.oss_errors import MissingError as _MissingError
 from shared.ingestion.sidecar import SIDECAR, add_metadata, add_sidecar, check_size, document_of, read_headers
 from shared.runtime import retrying, tracing
-from shared.runtime.credentials import Credentials, current_credentials
-from shared.runtime.environment import Secret
 from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from shared.runtime.settings import BucketSettings
@@ -66,10 +66,13 @@ class Bucket:
         is_document = not key.key.endswith("/") and key.key.endswith(settings.suffix)
         return is_inside and is_document and document_of(key) == key
 
-    def state(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
+    def state(self, key: ObjectKey, deadline: Deadline, *, has_sidecar: bool = True) -> ObjectState | None:
         """What the bucket holds under ``key`` now; ``None`` when it holds nothing.
 
         Its metadata is that of its ``x-oss-meta-`` headers and of its sidecar, which wins where both name the same.
+
+        Args:
+            has_sidecar: whether there may be a sidecar; a listing tells.
 
         Raises:
             TransientError, ConfigurationError: OSS cannot be asked.
@@ -81,7 +84,56 @@ class Bucket:
             return None
         state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
         state = replace(state, metadata=read_headers(answer.metadata or {}))
-        return check_size(self._add_sidecar(state, deadline))
+        return check_size(self._add_sidecar(state, deadline) if has_sidecar else state)
+
+    def fetch(self, listed: ObjectState, deadline: Deadline) -> tuple[ObjectState | None, bytes | None]:
+        """As `state` for a small object that a listing shows, together with its content if it is still the same.
+
+        Raises:
+            TransientError, ConfigurationError: OSS cannot be asked.
+        """
+        key, has_sidecar = listed.key, bool(listed.sidecar_etag)
+        request = self._sdk.GetObjectRequest(bucket=key.bucket, key=key.key)
+        try:
+            state, content = self._call(partial(self._read, request, listed.size + 1, deadline), deadline)
+        except _MissingError:
+            return None, None
+        except DocumentError:  # its record will say why it cannot be read
+            return self.state(key, deadline, has_sidecar=has_sidecar), None
+        if (state.etag, len(content)) != (listed.etag, listed.size):
+            return self.state(key, deadline, has_sidecar=has_sidecar), None
+        return check_size(self._add_sidecar(state, deadline) if has_sidecar else state), content
+
+    def look_up(self, keys: Iterable[ObjectKey], deadline: Deadline) -> dict[ObjectKey, ObjectState | None]:
+        """What listings say of documents that lie close together; ``None`` where the bucket holds nothing.
+
+        It is all that `state` says but metadata. Keys among many others are left out: to ask for each by itself costs
+        less.
+
+        Raises:
+            TransientError, ConfigurationError: OSS cannot be asked.
+        """
+        wanted = {key: (key.key, key.key + SIDECAR) for key in keys}
+        names = {name for pair in wanted.values() for name in pair}
+        found = lookup.find(names, partial(self._list_after, deadline=deadline))
+        return {
+            key: state and add_sidecar(state, found[sidecar])
+            for key, (name, sidecar) in wanted.items()
+            if name in found and sidecar in found
+            for state in [found[name]]
+        }
+
+    def _list_after(self, prefix: str, name: str, most: int, deadline: Deadline) -> tuple[dict[str, ObjectState], bool]:
+        """The next objects with a prefix after a name, and whether more follow."""
+        request = self._sdk.ListObjectsV2Request(
+            bucket=self._settings.bucket, prefix=prefix, start_after=name or None, max_keys=most, encoding_type="url"
+        )
+        page = self._call(partial(self._client.list_objects_v2, request), deadline)
+        return {entry.key: self._describe(entry) for entry in page.contents or ()}, bool(page.is_truncated)
+
+    def _describe(self, entry: Any) -> ObjectState:
+        """What an entry of a listing says."""
+        return ObjectState(self.key(entry.key), _bare(entry.etag), int(entry.size or 0), _seconds(entry.last_modified))
 
     def read_head(self, state: ObjectState, size: int, deadline: Deadline) -> bytes:
         """The first ``size`` bytes of exactly this version, by a ranged read.
@@ -154,10 +206,7 @@ class Bucket:
                 encoding_type="url",
             )
             page = self._call(partial(self._client.list_objects_v2, request), deadline)
-            yield [
-                ObjectState(self.key(entry.key), _bare(entry.etag), int(entry.size or 0), _seconds(entry.last_modified))
-                for entry in page.contents or ()
-            ]
+            yield list(map(self._describe, page.contents or ()))
             if not page.is_truncated:
                 return
             token = page.next_continuation_token
@@ -189,7 +238,7 @@ class Bucket:
                 if size >= most_bytes:
                     break
         state = ObjectState(self.key(request.key), _bare(answer.etag), size, _seconds(answer.last_modified))
-        return state, b"".join(pieces)
+        return replace(state, metadata=read_headers(answer.metadata or {})), b"".join(pieces)
 
     def _copy(self, state: ObjectState, target: Path, deadline: Deadline) -> None:
         answer = self._client.get_object(self._request(state))
@@ -230,7 +279,7 @@ class Bucket:
         options = oss.config.load_default()
         options.region = settings.region
         options.endpoint = settings.endpoint or f"https://oss-{settings.region}-internal.aliyuncs.com"
-        options.credentials_provider = _CredentialsProvider(oss, settings)
+        options.credentials_provider = CredentialsProvider(oss, settings)
         options.http_client = RequestsHttpClient(
             session=bounded_session(options.endpoint, _CONNECTIONS),
             connect_timeout=_CONNECT_SECONDS,
@@ -238,23 +287,6 @@ class Bucket:
         )
         options.retry_max_attempts = 1  # `_call` repeats, within the deadline
         return oss.Client(options)
-
-
-class _CredentialsProvider:
-    """Gives the SDK, for each request, the credentials of the current invocation, or else those of the settings."""
-
-    def __init__(self, sdk: Any, settings: BucketSettings) -> None:
-        self._sdk = sdk
-        self._fallback = Credentials(
-            Secret(settings.access_key_id), settings.access_key_secret, settings.security_token
-        )
-
-    def get_credentials(self) -> Any:
-        """The SDK's own type of credentials."""
-        chosen = current_credentials() or self._fallback
-        return self._sdk.credentials.Credentials(
-            chosen.access_key_id.reveal(), chosen.access_key_secret.reveal(), chosen.security_token.reveal() or None
-        )
 
 
 def _bare(etag: str | None) -> str:

@@ -1,7 +1,7 @@
-"""A process claims a document while it works on it, so that a reconcile of another process leaves it alone.
+"""An instance claims a document while it works on it, so that no other pays for the same chunks at the same time.
 
-The claim is part of the document's record. It ends a minute after its last renewal: that of a process that died is soon
-free. It only saves money: two processes that both work on a document still end with the exact index.
+The claim is part of the document's record. It ends some seconds after its last renewal: that of an instance that died
+is soon free. It only saves money: two instances that both work on a document still end with the exact index.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ if TYPE_CHECKING:
     from shared.runtime.retrying import Deadline
     from shared.store.registry import DocumentRegistry
 
-CLAIM_SECONDS = 60.0
-_RENEW_SECONDS = 20.0
+CLAIM_SECONDS = 20.0
+_RENEW_SECONDS = 5.0
+# Between two looks at a document that another instance works on.
+_POLL_SECONDS = 1.0
 # Clocks of two machines may differ; a claim further in the future is not believed.
 _SKEW_SECONDS = 60.0
 
 
 class ClaimedError(TransientError):
-    """Another process is at work on the document."""
+    """Another instance is at work on the document."""
 
     def __init__(self) -> None:
-        super().__init__("document_busy", "Another process is at work on this document; it is retried.", soon=False)
+        super().__init__("document_busy", "Another instance is at work on this document; it is retried.", soon=False)
 
 
 def is_claimed(record: Document | None, owner: str) -> bool:
-    """Whether another process than ``owner`` works on a document now."""
+    """Whether another instance than ``owner`` works on a document now."""
     if record is None or record.claim is None or record.state is not DocumentState.PENDING:
         return False
     left = record.claim.until - clock.time()
@@ -46,22 +48,27 @@ def make_claim(owner: str) -> Claim:
     return Claim(owner, clock.time() + CLAIM_SECONDS)
 
 
-class ClaimKeeper:
-    """Renews the claim in a document's record until it is closed, in a thread: to embed a window may take minutes.
+def await_end(registry: DocumentRegistry, document_id: str, owner: str, deadline: Deadline) -> None:
+    """Wait until no other instance than ``owner`` works on a document.
 
-    Args:
-        yields: whether `check` gives way to another process that has claimed the document meanwhile.
+    Raises:
+        ClaimedError: one still does at the deadline.
     """
+    while is_claimed(registry.read(document_id, deadline), owner):
+        if deadline.remaining() <= _POLL_SECONDS:
+            raise ClaimedError
+        clock.sleep(_POLL_SECONDS)
 
-    def __init__(
-        self, registry: DocumentRegistry, document_id: str, owner: str, deadline: Deadline, *, yields: bool
-    ) -> None:
+
+class ClaimKeeper:
+    """Renews the claim in a document's record until it is closed, in a thread: to embed a window may take minutes."""
+
+    def __init__(self, registry: DocumentRegistry, document_id: str, owner: str, deadline: Deadline) -> None:
         self._registry = registry
         self._document_id = document_id
         self._owner = owner
         self._deadline = deadline
-        self._yields = yields
-        self._renewed = clock.time()
+        self._renewed = self._seen = clock.time()
         self._closed = threading.Event()
         self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._keep, name="claim", daemon=True)
@@ -80,25 +87,30 @@ class ClaimKeeper:
             pass
 
     def check(self) -> None:
-        """Renew the claim if that is due, before something is paid for.
+        """See that the claim is still this instance's, and renew it if that is due, before something is paid for.
 
         Raises:
-            ClaimedError: another process has claimed the document, and this one yields.
+            ClaimedError: another instance has claimed the document meanwhile, or is done with it.
         """
-        if self._yields or clock.time() - self._renewed >= _RENEW_SECONDS:
-            with self._writing:
-                is_own = self._renew()
-            if self._yields and not is_own:
-                raise ClaimedError
+        with self._writing:
+            is_own = self._renew()
+        if not is_own:
+            raise ClaimedError
+
+    def check_again(self) -> None:
+        """As `check`, if the claim was not seen for a while, as after a freeze: before the work of others is undone."""
+        if clock.time() - self._seen >= _RENEW_SECONDS:
+            self.check()
 
     def _renew(self) -> bool:
-        """Renew the claim unless another process has it; whether it is this process's own."""
+        """Renew the claim unless another instance has it; whether it is this instance's own."""
         record = self._registry.read(self._document_id, self._deadline)
         if record is None or record.claim is None or record.claim.owner != self._owner:
             return False
         if clock.time() - self._renewed >= _RENEW_SECONDS:
             self._registry.write([replace(record, claim=make_claim(self._owner))], self._deadline)
             self._renewed = clock.time()
+        self._seen = clock.time()
         return True
 
     def _keep(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import urllib.parse
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,18 +17,20 @@ from shared.domain.errors import PlatformError, RequestError, TransientError
 from shared.domain.models import DocumentState
 from shared.domain.tenants import Tenancy
 from shared.ingestion import reconciling
+from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
-from shared.ingestion.claiming import ClaimedError, is_claimed
+from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
 from shared.ingestion.events import Action, ObjectEvent, Unknown
 from shared.ingestion.indexing import Attempt, Parse, Pipeline
 from shared.ingestion.locks import DocumentLocks
-from shared.ingestion.results import Outcome, Report, Result
-from shared.ingestion.standing import can_keep_chunks, is_finished
+from shared.ingestion.results import Outcome, Report, Result, add
+from shared.ingestion.sidecar import list_readings
+from shared.ingestion.standing import can_keep_chunks, is_finished, is_recent
 from shared.parsing import parse_bounded
 from shared.runtime import clock, logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shared.domain.models import Document, Failure, ObjectKey, ObjectState
     from shared.embedding.embedder import Embedder
@@ -49,7 +50,11 @@ _NO_TENANTS = Tenancy()
 
 
 class Ingestion:
-    """The use case of the ingest function: thread-safe, one per process."""
+    """The use case of the ingest function: thread-safe, one per process.
+
+    Args:
+        owner: name of this instance, for claims: a process that is started again does not wait for the previous one.
+    """
 
     def __init__(
         self,
@@ -60,14 +65,17 @@ class Ingestion:
         tenancy: Tenancy = _NO_TENANTS,
         parse: Parse = parse_bounded,
         scans: Scans | None = None,
+        owner: str = "",
     ) -> None:
-        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, secrets.token_hex(8), scans)
+        name = owner or secrets.token_hex(8)
+        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, name, scans)
         self._tenancy = tenancy
         self._bucket = bucket
         self._embedder = embedder
         self._store = store
         # One worker of this process at a time for each document, so that none embeds what another is embedding.
         self._locks = DocumentLocks()
+        self._batch = BatchConverger(self._pipeline, self._locks, self._begin)
 
     def handle(self, events: Iterable[Event], deadline: Deadline) -> list[Result | Report]:
         """Act on every event; one that fails does not keep the others from being handled.
@@ -77,9 +85,11 @@ class Ingestion:
         """
         results: list[Result | Report] = []
         failures: list[PlatformError] = []
+        events = list(events)
+        settled = self._batch.converge(self._find_keys(events), deadline)
         for event in events:
             try:
-                results.extend(self._handle(event, deadline))
+                results.extend(self._handle(event, settled, deadline))
             except PlatformError as error:
                 log.warning("event_failed", extra={"code": error.code, "reason": error.message})
                 failures.append(error)
@@ -87,7 +97,15 @@ class Ingestion:
             raise failures[0]
         return results
 
-    def _handle(self, event: Event, deadline: Deadline) -> Sequence[Result | Report]:
+    def _find_keys(self, events: Iterable[Event]) -> list[ObjectKey]:
+        """The documents that the events name, where a name has only one meaning."""
+        named = [event.key for event in events if isinstance(event, ObjectEvent)]
+        readings = [list_readings(document_of(key)) for key in named]
+        return [key for (key, *others) in readings if not others and self._bucket.owns(key)]
+
+    def _handle(
+        self, event: Event, settled: Mapping[ObjectKey, Result | PlatformError], deadline: Deadline
+    ) -> Sequence[Result | Report]:
         match event:
             case Unknown(reason):
                 raise RequestError("unknown_event", f"Nothing can be done with this event: {reason}.")
@@ -96,12 +114,16 @@ class Ingestion:
                     return [self.retry(selection, deadline, dry_run=dry_run, seconds=seconds)]
                 return [self.reconcile(deadline, dry_run=dry_run, seconds=seconds)]
             case ObjectEvent(named):
+                if found := settled.get(document_of(named)):
+                    if isinstance(found, PlatformError):
+                        raise found
+                    return [found]
                 return self._handle_object(named, deadline)
 
     def _handle_object(self, named: ObjectKey, deadline: Deadline) -> list[Result]:
         if named.bucket != self._bucket.name:
             raise RequestError("foreign_object", "The event is about another bucket than OSS_BUCKET.")
-        candidates = [key for key in _readings(document_of(named)) if self._bucket.owns(key)]
+        candidates = [key for key in list_readings(document_of(named)) if self._bucket.owns(key)]
         if not candidates:
             # OSS may deliver more than the settings include, such as the "folders" that consoles make.
             log.info("event_ignored", extra={"key": named.key})
@@ -119,35 +141,78 @@ class Ingestion:
         """Bring the index to what the bucket holds under ``key``; a key that is not a document's is left alone.
 
         Args:
-            yields: leave the document to another process that works on it.
+            yields: leave the document to another instance that works on it, instead of waiting for that.
             force: read the document again, even if nothing changed.
 
         Raises:
-            ClaimedError: another process works on it, and this one yields.
+            ClaimedError: another instance works on it, and this one yields, or has no time left to wait.
             TransientError: something failed that may succeed later; the record says what.
             ConfigurationError: the deployment must be fixed first.
         """
         if not self._bucket.owns(key):
             return Result(key.key, Outcome.IGNORED)
         with logs.bind(key=key.key, document_id=key.document_id), self._locks.hold(key.document_id, deadline):
-            total = Result(key.key, Outcome.UNCHANGED)
             state = self._bucket.state(key, deadline)
-            known: Failure | None = None
-            for _ in range(_MOST_ROUNDS):
-                try:
-                    fresh = self._converge_to(key, state, known, deadline, yields=yields, force=force)
-                except ChangedError:
-                    state, known = self._bucket.state(key, deadline), None
-                    continue
-                force = False
-                total = _add(total, fresh)
-                seen, state = state, self._bucket.state(key, deadline)
-                known = fresh.failure if _version(seen) == _version(state) else None
-                # A failure is looked at once more: what remains of the previous version depends on other workers.
-                if _version(seen) == _version(state) and not fresh.failure:
-                    log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
-                    return total
-            raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
+            return self._settle(key, state, deadline, yields=yields, force=force)[0]
+
+    def _begin(
+        self, key: ObjectKey, listed: ObjectState, deadline: Deadline, *, is_new: bool
+    ) -> tuple[Result, ObjectState | None]:
+        """As `converge`, for a document of a batch, which confirms at its end that the version is still the last.
+
+        Args:
+            is_new: whether its content will be needed.
+        """
+        with logs.bind(key=key.key, document_id=key.document_id), self._locks.hold(key.document_id, deadline):
+            if is_new:
+                state, content = self._bucket.fetch(listed, deadline)
+            else:
+                state, content = self._bucket.state(key, deadline, has_sidecar=bool(listed.sidecar_etag)), None
+            return self._settle(key, state, deadline, is_batched=True, content=content)
+
+    def _settle(
+        self,
+        key: ObjectKey,
+        state: ObjectState | None,
+        deadline: Deadline,
+        *,
+        yields: bool = False,
+        force: bool = False,
+        is_batched: bool = False,
+        content: bytes | None = None,
+    ) -> tuple[Result, ObjectState | None]:
+        """Converge to a state, and to each that follows meanwhile.
+
+        Args:
+            is_batched: leave it to the caller to confirm that an object is still the same, where a listing can.
+            content: of this state, if it was loaded already.
+
+        Returns:
+            The result, and the version that the caller must confirm; ``None`` where none is left to confirm.
+        """
+        total = Result(key.key, Outcome.UNCHANGED)
+        known: Failure | None = None
+        for _ in range(_MOST_ROUNDS):
+            try:
+                fresh = self._converge_to(key, state, known, deadline, yields=yields, force=force, content=content)
+            except (ChangedError, ClaimedError) as error:
+                if isinstance(error, ClaimedError):
+                    if yields or is_batched:
+                        raise
+                    await_end(self._store.registry, key.document_id, self._pipeline.owner, deadline)
+                state, known, content = self._bucket.state(key, deadline), None, None
+                continue
+            force, content = False, None
+            total = add(total, fresh)
+            if is_batched and state and not fresh.failure and not is_recent(state):
+                return total, state
+            seen, state = state, self._bucket.state(key, deadline)
+            known = fresh.failure if _version(seen) == _version(state) else None
+            # A failure is looked at once more: what remains of the previous version depends on other workers.
+            if _version(seen) == _version(state) and not fresh.failure:
+                log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
+                return total, None
+        raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
 
     def reconcile(self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None) -> Report:
         """Compare the whole listing with the whole registry, and repair both ways, several documents at once.
@@ -184,15 +249,18 @@ class Ingestion:
         *,
         yields: bool,
         force: bool,
+        content: bytes | None,
     ) -> Result:
         record = self._store.registry.read(key.document_id, deadline)
-        if yields and is_claimed(record, self._pipeline.owner):
+        if state is None and not yields:  # this costs nothing, and ends work that would
+            return self._remove(key, record, deadline)
+        if is_claimed(record, self._pipeline.owner):
             raise ClaimedError
         if state is None:
             return self._remove(key, record, deadline)
         if record and not force and (result := self._keep(key, record, state, deadline)):
             return result
-        attempt = Attempt(self._pipeline, state, record, deadline, yields)
+        attempt = Attempt(self._pipeline, state, record, deadline, yields, content)
         # Two workers that both fail would otherwise undo each other's chunks and embed them again, round after round.
         return attempt.failed(known) if known else attempt.result()
 
@@ -231,16 +299,5 @@ class Ingestion:
         return Result(key.key, Outcome.REMOVED)
 
 
-def _readings(key: ObjectKey) -> tuple[ObjectKey, ...]:
-    """The keys an event may mean: as it came, and with percent-encoding undone."""
-    plain = document_of(replace(key, key=urllib.parse.unquote(key.key)))
-    return (key,) if plain == key else (key, plain)
-
-
 def _version(state: ObjectState | None) -> tuple[str, int, str] | None:
     return (state.version, state.modified, state.sidecar_etag) if state else None
-
-
-def _add(total: Result, last: Result) -> Result:
-    failure = last.failure or (total.failure if last.outcome is Outcome.FAILED else None)
-    return replace(last, embedded=total.embedded + last.embedded, usage=total.usage + last.usage, failure=failure)

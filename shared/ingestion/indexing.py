@@ -59,7 +59,8 @@ class Attempt:
     """One attempt at one version of one document.
 
     Attributes:
-        yields: whether it gives way to another process that has claimed the document.
+        yields: whether another instance may have begun at the same moment, as reconciles by a timer do.
+        content: the object's content, if it was loaded already.
     """
 
     pipeline: Pipeline
@@ -67,6 +68,7 @@ class Attempt:
     previous: Document | None
     deadline: Deadline
     yields: bool = False
+    content: bytes | None = None
     stage: str = "loading"
     usage: Usage = Usage()
     embedded: int = 0
@@ -84,16 +86,14 @@ class Attempt:
         self.records = Recorder(state, self.previous, pipeline.owner, tenant)
         self.rows = RowMaker(state, tenant, self.records.generation)
         self._equal = EqualContent(pipeline.store, state, tenant, pipeline.embedder.profile)
-        self._claim = ClaimKeeper(
-            pipeline.store.registry, state.key.document_id, pipeline.owner, self.deadline, yields=self.yields
-        )
+        self._claim = ClaimKeeper(pipeline.store.registry, state.key.document_id, pipeline.owner, self.deadline)
 
     def result(self) -> Result:
         """Index this version, or record why it cannot be.
 
         Raises:
             ChangedError: the bucket holds another version by now.
-            ClaimedError: another process works on the document, and this one yields.
+            ClaimedError: another instance works on the document.
             InternalError: this program failed; recorded, and retried after a delay.
             TransientError, ConfigurationError: recorded, and worth another attempt.
         """
@@ -143,6 +143,7 @@ class Attempt:
                 # Rows that only moved are written last: until then a version that fails leaves the previous one whole.
                 for chunks in batched(moved, _WINDOW):
                     self._rewrite(chunks)
+        self._claim.check_again()
         self._sweep()
 
     def _read_held(self) -> None:
@@ -153,6 +154,9 @@ class Attempt:
         """The object in a file, once its name and first bytes say that some parser may read it."""
         bucket, state, until = self.pipeline.bucket, self.state, self.deadline.minus(_RESERVE_SECONDS)
         path, most = folder / "object", self.pipeline.settings.max_file_bytes
+        if self.content is not None and state.size <= most:
+            path.write_bytes(self.content)
+            return path
         if _SMALL_BYTES < state.size <= most:
             head = bucket.read_head(state, parsing.HEAD_BYTES, until)
             parsing.decide(state.key.key, state.size, head, self.pipeline.limits)
@@ -223,17 +227,17 @@ class Attempt:
 
         Raises:
             DocumentError: ``text_refused``: DashScope will not embed some chunk; ``field_too_large``.
-            ClaimedError: another process works on the document, and this one yields.
+            ClaimedError: another instance works on the document.
             PlatformError: the reason why others could not be embedded.
         """
         if not chunks:
             return
         self.stage = "embedding"
         self.rows.check(chunks)
-        self._claim.check()
         chunks = self._reuse(chunks)
         if not chunks:
             return
+        self._claim.check()
         embedder = self.pipeline.embedder
         texts = [chunk.embedded_text for chunk in chunks]
         # Embedding ends early enough for its results to be written.

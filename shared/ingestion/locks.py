@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.domain.errors import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from shared.runtime.retrying import Deadline
 
@@ -56,3 +56,23 @@ class DocumentLocks:
                 counted.users -= 1
                 if not counted.users:
                     del self._locks[document_id]
+
+    @contextmanager
+    def hold_free(self, document_ids: Iterable[str]) -> Iterator[list[str]]:
+        """Hold the locks of those documents that no thread holds or awaits; yields their ids."""
+        taken: dict[str, _Counted] = {}
+        with self._guard:
+            for id_ in document_ids:
+                if id_ not in self._locks:
+                    counted = taken[id_] = self._locks[id_] = _Counted()
+                    counted.users = 1
+                    counted.lock.acquire()
+        try:
+            yield list(taken)
+        finally:
+            with self._guard:
+                for id_, counted in taken.items():
+                    counted.lock.release()
+                    counted.users -= 1
+                    if not counted.users:
+                        del self._locks[id_]

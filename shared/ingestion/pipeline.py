@@ -31,7 +31,7 @@ class Pipeline(Struct, frozen=True):
     Attributes:
         parse: reads a file; `parsing.parse_bounded`, or one that needs no process of its own.
         scans: reads pages and pictures without text by a model; ``None`` where that is off.
-        owner: name of this process, for claims.
+        owner: name of this instance, for claims.
     """
 
     bucket: Bucket

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.domain.models import Failure, Usage
 
@@ -53,3 +54,9 @@ class Report(Struct, frozen=True):
     left: int = 0
     usage: Usage = Usage()
     before: float = 0
+
+
+def add(total: Result, last: Result) -> Result:
+    """The last of several results of one object, with the cost of all."""
+    failure = last.failure or (total.failure if last.outcome is Outcome.FAILED else None)
+    return replace(last, embedded=total.embedded + last.embedded, usage=total.usage + last.usage, failure=failure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from dataclasses import replace
 
 import msgspec
@@ -17,6 +18,12 @@ _MAX_BYTES = 2 * metadata.MOST_BYTES
 def document_of(key: ObjectKey) -> ObjectKey:
     """The document an object belongs to: itself, or the one it is the sidecar of."""
     return ObjectKey(key.bucket, key.key.removesuffix(SIDECAR)) if len(key.key) > len(SIDECAR) else key
+
+
+def list_readings(key: ObjectKey) -> tuple[ObjectKey, ...]:
+    """The documents an event may mean: its key as it came, and with percent-encoding undone."""
+    plain = document_of(ObjectKey(key.bucket, urllib.parse.unquote(key.key)))
+    return (key,) if plain == key else (key, plain)
 
 
 def read_headers(headers: dict[str, str]) -> dict[str, str]:

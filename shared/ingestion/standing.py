@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # Delay before a document that failed by an internal error is tried again, after the first attempt and at most.
 _FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS = 60.0, 86_400.0
 _MAX_DOUBLINGS = 12
+# The clock of OSS and this machine's may differ by some seconds.
+_RECENT_SECONDS = 10.0
 
 
 def is_finished(record: Document) -> bool:
@@ -30,6 +32,19 @@ def is_finished(record: Document) -> bool:
 def is_same_object(record: Document, state: ObjectState) -> bool:
     """Whether a record is of the object as a listing shows it."""
     return (record.etag, record.modified, record.sidecar_etag) == (state.etag, state.modified, state.sidecar_etag)
+
+
+def is_same_version(seen: ObjectState, listed: ObjectState) -> bool:
+    """Whether a listing shows a version that was seen before, as far as a listing tells."""
+    return (seen.etag, seen.modified, seen.sidecar_etag) == (listed.etag, listed.modified, listed.sidecar_etag)
+
+
+def is_recent(state: ObjectState) -> bool:
+    """Whether an object may change again within the second in which it was written: a listing would not tell.
+
+    Listings give whole seconds, and no metadata of headers.
+    """
+    return abs(clock.time() - state.modified) < _RECENT_SECONDS
 
 
 def is_delayed(record: Document) -> bool:

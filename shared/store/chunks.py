@@ -6,7 +6,7 @@ Ids are hashes, so writing twice equals writing once. Reads that a decision depe
 from __future__ import annotations
 
 import math
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from shared.store.expressions import (
     select_ordinals,
 )
 from shared.store.fingerprints import ChunkPosition, FingerprintBuilder, compute_fingerprint
+from shared.store.joining import CallJoiner
 from shared.store.rows import ChunkDetails, make_row, read_chunk, read_hit, read_reference
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 # Far below the server's message limit of 64 MB even with 2,560 dimensions and full texts.
 _ROWS_PER_WRITE = 200
 _IDS_PER_CALL = 500
+# Documents with chunks that one query reads, and the chunks it reads of them at most.
+_DOCUMENTS_PER_READ = 100
+_MAX_POSITION_ROWS = 4_000
 # Candidates that HNSW compares: 0.997 of the true nearest ten are found, against 0.47 with the default.
 _SEARCH_WIDTH = 256
 _HIT_FIELDS = [
@@ -71,6 +75,11 @@ class ChunkCollection:
         self._client = client
         self._dimension = dimension
         self._has_keywords: bool | None = None
+        # What threads ask for one document each is joined into one call.
+        self._writes = CallJoiner(self._write_all, _ROWS_PER_WRITE)
+        self._deletions = CallJoiner(self._delete_all, _IDS_PER_CALL)
+        self._positions = CallJoiner(self._read_positions, _DOCUMENTS_PER_READ)
+        self._vectors = CallJoiner(self._read_vectors, _ROWS_PER_WRITE)
 
     def write(self, rows: Sequence[ChunkRow], deadline: Deadline) -> None:
         """Write rows; a row with the id of an existing one replaces it.
@@ -81,20 +90,25 @@ class ChunkCollection:
         for row in rows:
             if len(row.vector) != self._dimension or not all(map(math.isfinite, row.vector)):
                 raise ValueError("a vector is not finite or not of the collection's size")
-        with_words = self.has_keywords(deadline)
-        for batch in split(rows, _ROWS_PER_WRITE):
-            made = [make_row(row, with_words=with_words) for row in batch]
-            self._client.call("upsert", deadline, self.name, made)
+        if rows:
+            self._writes.submit(rows, deadline)
 
     def delete(self, ids: Iterable[str], deadline: Deadline) -> None:
         """Delete chunks by id; ids that do not exist are ignored."""
-        for batch in split(list(ids), _IDS_PER_CALL):
-            self._client.call("delete", deadline, self.name, ids=batch)
+        if ids := list(ids):
+            self._deletions.submit(ids, deadline)
 
     def read_positions(self, document_id: str, deadline: Deadline) -> Iterator[tuple[str, ChunkPosition]]:
         """Yield id and position of each chunk of a document, in any number, read Strong."""
-        for row in self._client.iterate(self.name, select_document(document_id), _POSITION_FIELDS, deadline):
+        for row in self._positions.submit([document_id], deadline):
             yield row["id"], ChunkPosition(row["ordinal"], row["start"], row["row_digest"])
+
+    def read_ids(self, document_ids: Sequence[str], deadline: Deadline) -> Iterator[tuple[str, str]]:
+        """Yield id and document id of each chunk of several documents, in any number, read Strong."""
+        for batch in split(document_ids, _IDS_PER_CALL):
+            condition = among("document_id", batch)
+            for row in self._client.iterate(self.name, condition, ["id", "document_id"], deadline):
+                yield row["id"], row["document_id"]
 
     def compute_fingerprint(self, document_id: str, deadline: Deadline) -> str:
         """Compute the fingerprint of a document's chunks, read Strong."""
@@ -106,6 +120,36 @@ class ChunkCollection:
             fields = ["id", "document_id", "row_digest"]
             for row in self._client.query(self.name, among("document_id", batch), fields, deadline):
                 yield row["id"], row["document_id"], row["row_digest"]
+
+    def _write_all(self, parts: Sequence[Sequence[ChunkRow]], deadline: Deadline) -> list[None]:
+        with_words = self.has_keywords(deadline)
+        for batch in split(list(chain.from_iterable(parts)), _ROWS_PER_WRITE):
+            made = [make_row(row, with_words=with_words) for row in batch]
+            self._client.call("upsert", deadline, self.name, made)
+        return [None] * len(parts)
+
+    def _delete_all(self, parts: Sequence[Sequence[str]], deadline: Deadline) -> list[None]:
+        for batch in split(list(chain.from_iterable(parts)), _IDS_PER_CALL):
+            self._client.call("delete", deadline, self.name, ids=batch)
+        return [None] * len(parts)
+
+    def _read_positions(self, parts: Sequence[Sequence[str]], deadline: Deadline) -> list[Iterable[dict[str, Any]]]:
+        """Read the chunks of several documents in one query; where these are too many, of each by itself."""
+        ids = [id_ for (id_,) in parts]
+        condition = among("document_id", ids) if len(ids) > 1 else select_document(ids[0])
+        fields = [*_POSITION_FIELDS, "document_id"]
+        rows = self._client.query(self.name, condition, fields, deadline, limit=_MAX_POSITION_ROWS)
+        if len(rows) >= _MAX_POSITION_ROWS:
+            return [self._client.iterate(self.name, select_document(id_), fields, deadline) for id_ in ids]
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            found.setdefault(row["document_id"], []).append(row)
+        return [found.get(id_, []) for id_ in ids]
+
+    def _read_vectors(self, parts: Sequence[Sequence[str]], deadline: Deadline) -> list[dict[str, tuple[float, ...]]]:
+        rows = self._read(list(chain.from_iterable(parts)), "vector", deadline)
+        found = {row["id"]: tuple(map(float, row["vector"])) for row in rows}
+        return [{id_: found[id_] for id_ in ids if id_ in found} for ids in parts]
 
     def read_whole(self, ids: Sequence[str], deadline: Deadline) -> dict[str, SearchHit]:
         """Return the chunks that exist, by id, with all that a hit has and a score of 0, read Strong."""
@@ -123,7 +167,7 @@ class ChunkCollection:
 
     def read_vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """Return the vectors of the chunks that exist, by id, read Strong."""
-        return {row["id"]: tuple(map(float, row["vector"])) for row in self._read(ids, "vector", deadline)}
+        return self._vectors.submit(ids, deadline) if ids else {}
 
     def read_fingerprints(self, bucket: str, deadline: Deadline, prefix: str = "") -> dict[str, DocumentFingerprint]:
         """Return the fingerprint of each document of a bucket with a key prefix, by document id, read Strong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from shared.domain.models import Document, digest
 from shared.store.client import split
 from shared.store.expressions import all_of, among, equals, select_after, select_up_to
+from shared.store.joining import CallJoiner
 from shared.store.schema import cut, cut_bytes
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ _RECORDS_PER_WRITE = 200
 _IDS_PER_CALL = 500
 # Documents of equal content that are looked at: mostly there is one, the one that was renamed or copied.
 _MAX_EQUAL = 3
+_CONTENTS_PER_CALL = 100
+# Documents that a query for several contents reads at most.
+_MAX_CONTENT_ROWS = 4_000
 # Up to so many keys are read and sorted for a page; of more, a part is chosen by a sample.
 _MAX_SORTED = 2_000
 # Texts of a record, which must fit into a JSON field of 65,536 bytes: a control character takes six of them.
@@ -69,19 +74,26 @@ class DocumentRegistry:
     def __init__(self, client: Client, name: str) -> None:
         self.name = name
         self._client = client
+        # What threads ask for one document each is joined into one call.
+        self._reads = CallJoiner(self._read_each, _RECORDS_PER_WRITE)
+        self._writes = CallJoiner(self._write_all, _RECORDS_PER_WRITE)
+        self._deletions = CallJoiner(self._delete_all, _IDS_PER_CALL)
+        self._contents = CallJoiner(self._find_contents, _CONTENTS_PER_CALL)
 
     def write(self, documents: Sequence[Document], deadline: Deadline) -> None:
         """Write records; a record of the same document is replaced."""
-        for batch in split(documents, _RECORDS_PER_WRITE):
-            self._client.call("upsert", deadline, self.name, list(map(_make_row, batch)))
+        if documents:
+            self._writes.submit(documents, deadline)
 
     def delete(self, document_ids: Iterable[str], deadline: Deadline) -> None:
         """Delete records by document id."""
-        for batch in split(list(document_ids), _IDS_PER_CALL):
-            self._client.call("delete", deadline, self.name, ids=batch)
+        if ids := list(document_ids):
+            self._deletions.submit(ids, deadline)
 
     def read(self, document_id: str, deadline: Deadline, condition: str = "") -> Document | None:
         """Return the record of a document, read Strong, if it exists and meets ``condition``."""
+        if not condition:
+            return self._reads.submit([document_id], deadline)
         rows = self._client.query(self.name, all_of(equals("id", document_id), condition), ["record"], deadline)
         return _read_document(rows[0]) if rows else None
 
@@ -103,8 +115,7 @@ class DocumentRegistry:
 
     def find_content(self, content: str, tenant: str, deadline: Deadline) -> list[str]:
         """Return the ids of a few documents of a tenant with a content that `identify_content` names, read Strong."""
-        condition = all_of(equals("content", content), equals("tenant", tenant))
-        return [row["id"] for row in self._client.query(self.name, condition, ["id"], deadline, limit=_MAX_EQUAL)]
+        return self._contents.submit([(content, tenant)], deadline)
 
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""
@@ -123,6 +134,42 @@ class DocumentRegistry:
         found = self.read_many([row["id"] for row in page], deadline, "Bounded")
         last = Place(page[-1]["key"], page[-1]["bucket"]) if len(rows) > limit else None
         return DocumentPage([found[row["id"]] for row in page if row["id"] in found], total, last)
+
+    def _write_all(self, parts: Sequence[Sequence[Document]], deadline: Deadline) -> list[None]:
+        for batch in split(list(chain.from_iterable(parts)), _RECORDS_PER_WRITE):
+            self._client.call("upsert", deadline, self.name, list(map(_make_row, batch)))
+        return [None] * len(parts)
+
+    def _delete_all(self, parts: Sequence[Sequence[str]], deadline: Deadline) -> list[None]:
+        for batch in split(list(chain.from_iterable(parts)), _IDS_PER_CALL):
+            self._client.call("delete", deadline, self.name, ids=batch)
+        return [None] * len(parts)
+
+    def _read_each(self, parts: Sequence[Sequence[str]], deadline: Deadline) -> list[Document | None]:
+        found = self.read_many([id_ for (id_,) in parts], deadline)
+        return [found.get(id_) for (id_,) in parts]
+
+    def _find_contents(self, parts: Sequence[Sequence[tuple[str, str]]], deadline: Deadline) -> list[list[str]]:
+        """Look for several contents in one query; where one has too many documents for that, for each by itself."""
+        wanted = [pair for (pair,) in parts]
+        if len(wanted) > 1:
+            condition = all_of(
+                among("content", sorted({content for content, _ in wanted})),
+                among("tenant", sorted({tenant for _, tenant in wanted})),
+            )
+            rows = self._client.query(
+                self.name, condition, ["id", "content", "tenant"], deadline, limit=_MAX_CONTENT_ROWS
+            )
+            if len(rows) < _MAX_CONTENT_ROWS:
+                found: dict[tuple[str, str], list[str]] = {}
+                for row in rows:
+                    found.setdefault((row["content"], row["tenant"]), []).append(row["id"])
+                return [found.get(pair, [])[:_MAX_EQUAL] for pair in wanted]
+        return [self._find_one_content(content, tenant, deadline) for content, tenant in wanted]
+
+    def _find_one_content(self, content: str, tenant: str, deadline: Deadline) -> list[str]:
+        condition = all_of(equals("content", content), equals("tenant", tenant))
+        return [row["id"] for row in self._client.query(self.name, condition, ["id"], deadline, limit=_MAX_EQUAL)]
 
     def _read_places(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> list[dict[str, Any]]:
         """Return the first ``limit`` records after a place. Milvus cannot sort, so counting narrows what is read."""

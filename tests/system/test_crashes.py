@@ -230,13 +230,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def lone_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """With one instance: only those of one process agree on who embeds."""
-    with running_world(tmp_path_factory, instances=1) as running:
-        yield running
-
-
 @pytest.fixture
 def key(world: World) -> Iterator[str]:
     """A new name, with the emulators as if freshly started."""
@@ -370,9 +363,7 @@ def test_a_milvus_that_dies_and_comes_back_ends_with_the_exact_set(world: World,
     world.check(key, content, 0, 2 * needed)
 
 
-def test_the_same_event_ten_times_and_eight_at_once_is_paid_for_once(lone_world: World) -> None:
-    world, key = lone_world, f"{uuid.uuid4().hex[:12]}.txt"
-    world.dashscope.reset()
+def test_the_same_event_ten_times_and_eight_at_once_is_paid_for_once(world: World, key: str) -> None:
     content = document(key, range(30))
     event = event_for(key)
     world.dashscope.tune(latency_ms=300)
@@ -385,9 +376,7 @@ def test_the_same_event_ten_times_and_eight_at_once_is_paid_for_once(lone_world:
     world.check(key, content, 0, len(world.wanted(key, content)))
 
 
-def test_a_version_that_comes_back_is_bought_once(lone_world: World) -> None:
-    world, key = lone_world, f"{uuid.uuid4().hex[:12]}.txt"
-    world.dashscope.reset()
+def test_a_version_that_comes_back_is_billed_once(world: World, key: str) -> None:
     first, second = document(key, range(20)), document(key, range(20, 30))
     for content in (first, second, first):
         world.oss.put(key, content)

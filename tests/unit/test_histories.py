@@ -15,13 +15,14 @@ from msgspec.structs import replace
 from shared import parsing
 from shared.domain.errors import DocumentError, InternalError, PlatformError, TransientError
 from shared.domain.models import Claim, DocumentState, Failure
+from shared.ingestion.claiming import CLAIM_SECONDS
 from shared.ingestion.events import Action, Selection, Unknown
 from shared.ingestion.results import Outcome, Report, Result
 from shared.runtime import clock
 from shared.runtime.clock import ManualClock
 from shared.runtime.retrying import Deadline
 from tests.fakes import Wire, parse_here
-from tests.simulation import Gates, World, calm, simulated, text
+from tests.simulation import Gates, Killed, World, calm, simulated, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,12 +164,13 @@ def test_a_poisoned_record_keeps_no_other_of_its_event_waiting(world: World) -> 
 def test_who_slept_between_buying_and_writing_an_old_version_leaves_the_new_one(world: World, newer: str) -> None:
     world.put("a.txt", text("a.txt", "ABC"))
     slow = Gates(world, ("milvus.upsert chunks", 1))
+    clock.sleep(CLAIM_SECONDS)
     world.put("a.txt", text("a.txt", newer))
     world.deliver()
     slow.go_on()
     assert world.problems() == []
-    # Of a version that is refused nothing is left; then the old one, which did get in, may answer and say so.
-    assert letters(world) == (newer if newer == "CDE" else "ABC")
+    # It sees that another has claimed the document, and leaves what that has made of it.
+    assert letters(world) == (newer if newer == "CDE" else "")
 
 
 def test_a_second_run_in_a_process_equals_the_first_and_that_of_another(world: World) -> None:
@@ -335,6 +337,7 @@ def test_two_that_fail_side_by_side_agree_on_what_stays() -> None:
     late = Gates(world, ("milvus.upsert records", 2), ("oss.head a.txt", 2))
     world.put("a.txt", text("a.txt", "!"))
     # This one has seen no version that stands, and will leave nothing; the next will, once the late one is in.
+    clock.sleep(CLAIM_SECONDS)
     other = Gates(world, ("oss.get a.txt", 1))
     late.go_on()
 
@@ -342,6 +345,7 @@ def test_two_that_fail_side_by_side_agree_on_what_stays() -> None:
         other.go_on()
         late.go_on()
 
+    clock.sleep(CLAIM_SECONDS)
     world.deliver(wire=AtWithdrawal(the_others_end))
     assert world.problems() == []
 
@@ -363,10 +367,13 @@ def test_a_version_that_is_refused_is_bought_once_by_each_that_is_at_it() -> Non
     world = World()
     world.put("a.txt", text("a.txt", "ABCD!"))
     crowd = Crowd(world)
-    world.deliver(wire=crowd)
+    # This one waits for the other: what remains is theirs to say.
+    with pytest.raises(TransientError, match="document_busy"):
+        world.deliver(wire=crowd)
     assert world.model.rows == 4
     for other in crowd.others:
         other.go_on()
+    world.deliver()
     assert world.problems() == []
     assert world.model.rows == 4 * (1 + len(crowd.others)) == 8
 
@@ -416,14 +423,98 @@ def test_a_claim_far_in_the_future_is_not_believed() -> None:
     assert world.problems() == []
 
 
-def test_an_event_is_served_whoever_claims_its_document() -> None:
+def test_an_event_waits_while_another_instance_works_on_its_document_and_then_serves_it() -> None:
     world = World()
     world.put("a.txt", text("a.txt", "ABC"))
     world.deliver()
     world.put("a.txt", text("a.txt", "DEF"))
-    claim(world, 50)
-    world.deliver()
+    claim(world, 15)
+    began = clock.time()
+    world.ingestion().handle([world.event()], Deadline.after(100))
+    assert clock.time() - began >= 15
     assert world.problems() == []
+
+
+def test_an_event_waits_no_longer_than_it_has_time() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    world.deliver()
+    world.put("a.txt", text("a.txt", "DEF"))
+    claim(world, 15)
+    began = clock.time()
+    with pytest.raises(TransientError, match="document_busy"):
+        world.ingestion().handle([world.event()], Deadline.after(10))
+    assert clock.time() - began <= 10
+    assert (world.model.rows, letters(world)) == (3, "ABC")
+
+
+def test_an_event_of_a_document_that_another_instance_is_at_pays_nothing() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    first = Gates(world, ("oss.get a.txt", 1))
+    with pytest.raises(TransientError, match="document_busy"):
+        world.deliver()
+    assert world.model.rows == 0
+    first.go_on()
+    world.deliver()
+    assert (world.model.rows, world.problems()) == (3, [])
+
+
+def test_of_two_instances_that_claim_a_document_at_the_same_moment_one_pays() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    others: list[Gates] = []
+    # The other one has found no claim, and writes its own before this one does.
+    world.deliver(wire=After("milvus.query records", lambda: others.append(Gates(world, ("oss.get a.txt", 1)))))
+    assert world.model.rows == 3
+    others[0].go_on()
+    assert (world.model.rows, world.problems()) == (3, [])
+
+
+def test_an_instance_that_was_started_again_does_not_wait_for_itself() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABC"))
+    claim_of_old = After("oss.get a.txt", _die)
+    with pytest.raises(Killed):
+        world.ingestion(claim_of_old, owner="c-1").handle([world.event()], calm())
+    with pytest.raises(TransientError, match="document_busy"):
+        world.ingestion(owner="c-2").handle([world.event()], calm())
+    world.ingestion(owner="c-1").handle([world.event()], calm())
+    assert world.problems() == []
+
+
+def test_an_instance_that_lost_its_claim_in_its_sleep_sweeps_nothing() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "AB"))
+    slow = Gates(world, ("dashscope.embed 2", 1))
+    clock.sleep(CLAIM_SECONDS)
+    world.put("a.txt", text("a.txt", "DE"))
+    world.deliver()
+    slow.go_on()
+    # What the slow one embedded was asked for before, and the newer version is embedded once.
+    assert (world.model.rows, letters(world), world.problems()) == (4, "DE", [])
+
+
+def test_an_object_that_is_removed_is_not_paid_for_to_its_end() -> None:
+    world = World()
+    world.put("a.txt", text("a.txt", "ABCDE"))
+
+    outcomes: list[object] = []
+
+    def remove() -> None:
+        world.remove("a.txt")
+        try:
+            outcomes.extend(result.outcome for result in world.deliver() if isinstance(result, Result))
+        except TransientError as error:
+            outcomes.append(error.code)
+
+    world.deliver(wire=After("milvus.upsert chunks", remove))
+    assert outcomes == [Outcome.REMOVED]
+    assert (world.model.rows, world.problems()) == (2, [])
+
+
+def _die() -> None:
+    raise Killed
 
 
 class Reconciling(Wire):

@@ -25,6 +25,11 @@ class IngestionSettings(Struct, frozen=True, kw_only=True):
     sync_concurrency: Annotated[
         int, Meta(ge=1, le=64), Setting("SYNC_CONCURRENCY", "Documents a reconcile repairs at once.")
     ] = 4
+    batch_concurrency: Annotated[
+        int,
+        Meta(ge=1, le=64),
+        Setting("BATCH_CONCURRENCY", "Small documents an instance indexes at once when one event names many."),
+    ] = 16
     max_deleted_share: Annotated[
         float,
         Meta(ge=0, le=1),

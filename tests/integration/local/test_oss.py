@@ -56,7 +56,9 @@ class Receiver:
                 refused = outer.refusals > 0
                 outer.refusals -= refused
                 if not refused:
-                    outer.payloads.put(json.loads(body))
+                    payload = json.loads(body)
+                    for record in payload.pop("events"):
+                        outer.payloads.put({**payload, "events": [record]})
                 self.send_response(503 if refused else 202)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
