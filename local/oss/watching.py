@@ -80,7 +80,9 @@ class _Watch:
         skipped: set[str] = set()
         while True:
             found = await self._look()
-            for key in [key for key, state in found.items() if key in moving and moving[key] == state]:
+            resting = [key for key, state in found.items() if key in moving and moving[key] == state]
+            created: Change | None = None
+            for key in resting:
                 state = found.pop(key)
                 try:
                     change = await asyncio.to_thread(self._folder.announce, key, state)
@@ -88,9 +90,19 @@ class _Watch:
                     self._report_unreadable(key, state, error)
                     skipped.add(key)
                     continue
+                except Exception:
+                    if created:  # it counts as reported already
+                        yield created
+                    raise
                 self._unreadable.pop(key, None)
-                if change:
+                # What came waits for what follows: a removal after it may be of its previous name, and goes with it.
+                if created:
+                    yield created
+                created = change if change and change.now else None
+                if change and not change.now:
                     yield change
+            if created:
+                yield created
             moving = {key: state for key, state in found.items() if key not in skipped}
             if not moving:
                 return

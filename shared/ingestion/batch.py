@@ -17,6 +17,7 @@ from shared.domain.errors import PlatformError
 from shared.ingestion.claiming import ClaimedError
 from shared.ingestion.results import Outcome, Result
 from shared.ingestion.standing import is_same_version
+from shared.runtime import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,9 +70,11 @@ class BatchConverger:
             begun = self._index(listed, settled, deadline)
             listed = self._pipeline.bucket.look_up([*begun, *_find_gone(listed)], deadline)
             confirmed = {key: result for key, (result, seen) in begun.items() if _confirms(listed, key, seen)}
-            log.info("batch_converged", extra={"documents": len(wanted), "confirmed": len(confirmed)})
+            _log(confirmed)
             settled |= confirmed
-            settled |= self._remove([key for key in _find_gone(listed) if key not in begun], deadline)
+            removed = self._remove([key for key in _find_gone(listed) if key not in begun], deadline)
+            _log(removed)
+            settled |= removed
         except PlatformError as error:  # each document is tried by itself
             log.warning("batch_failed", extra={"code": error.code, "reason": error.message})
         return settled
@@ -127,6 +130,13 @@ class BatchConverger:
     @cached_property
     def _pool(self) -> futures.ThreadPoolExecutor:
         return futures.ThreadPoolExecutor(self._pipeline.settings.batch_concurrency, thread_name_prefix="batch")
+
+
+def _log(results: Mapping[ObjectKey, Result]) -> None:
+    """Write the line that says that a document is as the bucket has it, for each."""
+    for key, result in results.items():
+        with logs.bind(key=key.key, document_id=key.document_id):
+            log.info("document_converged", extra={"outcome": result.outcome, "chunks": result.chunks})
 
 
 def _find_gone(listed: Listed) -> list[ObjectKey]:

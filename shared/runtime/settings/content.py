@@ -29,7 +29,7 @@ class IngestionSettings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=64),
         Setting("BATCH_CONCURRENCY", "Small documents an instance indexes at once when one event names many."),
-    ] = 16
+    ] = 32
     max_deleted_share: Annotated[
         float,
         Meta(ge=0, le=1),
