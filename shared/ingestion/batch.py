@@ -120,6 +120,9 @@ class BatchConverger:
             chunks = list(store.chunks.read_ids(held, deadline))
             known = records.keys() | {document_id for _, document_id in chunks}
             store.chunks.delete([id_ for id_, _ in chunks], deadline)
+            for record in records.values():
+                if record.ocr_pages:
+                    store.page_texts.expire(record.id, deadline)
             store.registry.delete([id_ for id_ in held if id_ in known], deadline)
         listed = self._pipeline.bucket.look_up([keys[id_] for id_ in held], deadline)
         results = {
