@@ -94,7 +94,7 @@ SAFEGUARDS = (
         "re-check before acknowledging",
         "what changes during the work is acknowledged unseen",
         _USE_CASE,
-        "if _version(seen) == _version(state) and not fresh.failure:",
+        "if read_version(seen) == read_version(state) and not fresh.failure:",
         "if not fresh.failure:",
         (
             f"{_HISTORIES}test_an_object_replaced_while_it_is_indexed_is_read_again",
@@ -105,8 +105,8 @@ SAFEGUARDS = (
         "a failure is looked at once more",
         "two that fail side by side disagree on what stays",
         _USE_CASE,
-        "if _version(seen) == _version(state) and not fresh.failure:",
-        "if _version(seen) == _version(state):",
+        "if read_version(seen) == read_version(state) and not fresh.failure:",
+        "if read_version(seen) == read_version(state):",
         (f"{_HISTORIES}test_two_that_fail_side_by_side_agree_on_what_stays",),
     ),
     Safeguard(

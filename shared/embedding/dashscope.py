@@ -12,7 +12,6 @@ and whatever would upload all the same is refused. Files are sent as data in the
 from __future__ import annotations
 
 import logging
-import math
 import os.path
 from contextlib import contextmanager
 from functools import cache, cached_property
@@ -21,10 +20,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.structs import replace
 
 from shared.domain.errors import InternalError
-from shared.domain.models import Embedding, SparseVector
 from shared.embedding.budget import Budget
 from shared.embedding.chat import Piece, parse_piece
 from shared.embedding.failures import MalformedError, Rejection, UnreachableError, interpret
+from shared.embedding.outputs import parse_embeddings, parse_relevance
 from shared.embedding.pictures import as_data_url, parse_picture_text, split_tokens
 from shared.embedding.results import Answer
 from shared.runtime import clock, tracing
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     import requests
 
     from shared.domain.catalog import AnswerModel, VisionModel
-    from shared.domain.models import Picture
+    from shared.domain.models import Embedding, Picture
     from shared.embedding.chat import Message
     from shared.embedding.parameters import EmbeddingParameters
     from shared.embedding.pictures import PictureText, Prompt
@@ -92,7 +91,7 @@ class DashScopeClient:
         }
         return self._call(
             lambda common: TextEmbedding.call(model=model.name, input=list(texts), **common, **options),
-            lambda output: _parse_embeddings(output, len(texts), parameters),
+            lambda output: parse_embeddings(output, len(texts), parameters),
             seconds,
         )
 
@@ -108,7 +107,7 @@ class DashScopeClient:
             lambda common: TextReRank.call(
                 model=model, query=query, documents=list(documents), return_documents=False, **common
             ),
-            lambda output: _parse_relevance(output, len(documents)),
+            lambda output: parse_relevance(output, len(documents)),
             seconds,
         )
 
@@ -294,38 +293,3 @@ def _billed(response: Any) -> int:
     usage = response.usage if isinstance(response.usage, dict) else {}
     count = usage.get("total_tokens", sum(split_tokens(usage, 0)))
     return count if isinstance(count, int) and count > 0 else 0
-
-
-def _parse_embeddings(output: Any, count: int, parameters: EmbeddingParameters) -> tuple[Embedding, ...]:
-    """The rows in request order.
-
-    Raises:
-        ValueError: rows are missing, doubled, of another size or not finite.
-    """
-    rows = sorted(output["embeddings"], key=lambda row: row["text_index"])
-    if [row["text_index"] for row in rows] != list(range(count)):
-        raise ValueError("its rows do not match the texts of the call")
-    return tuple(_parse_embedding(row, parameters) for row in rows)
-
-
-def _parse_embedding(row: Mapping[str, Any], parameters: EmbeddingParameters) -> Embedding:
-    dense = tuple(row["embedding"]) if parameters.output.has_dense else ()
-    # One NaN or infinity spoils the sum; checking each number takes a tenth of the time of the whole call.
-    if parameters.output.has_dense and (len(dense) != parameters.dimension or not math.isfinite(sum(dense))):
-        raise ValueError(f"a vector is not {parameters.dimension} finite numbers")
-    if not parameters.output.has_sparse:
-        return Embedding(dense)
-    weights = [(int(entry["index"]), float(entry["value"])) for entry in row["sparse_embedding"]]
-    return Embedding(dense, SparseVector(tuple(i for i, _ in weights), tuple(v for _, v in weights)))
-
-
-def _parse_relevance(output: Any, count: int) -> tuple[float, ...]:
-    """The scores in request order.
-
-    Raises:
-        ValueError: some are missing, doubled or not finite.
-    """
-    scores = {int(row["index"]): float(row["relevance_score"]) for row in output["results"]}
-    if sorted(scores) != list(range(count)) or not all(map(math.isfinite, scores.values())):
-        raise ValueError("its scores do not match the documents of the call")
-    return tuple(scores[index] for index in range(count))

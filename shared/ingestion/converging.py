@@ -25,7 +25,7 @@ from shared.ingestion.indexing import Attempt, Parse, Pipeline
 from shared.ingestion.locks import DocumentLocks
 from shared.ingestion.results import Outcome, Report, Result, add
 from shared.ingestion.sidecar import list_readings
-from shared.ingestion.standing import can_keep_chunks, is_finished, is_recent
+from shared.ingestion.standing import can_keep_chunks, is_finished, is_recent, read_version
 from shared.parsing import parse_bounded
 from shared.runtime import clock, logs
 
@@ -207,9 +207,9 @@ class Ingestion:
             if is_batched and state and not fresh.failure and not is_recent(state):
                 return total, state
             seen, state = state, self._bucket.state(key, deadline)
-            known = fresh.failure if _version(seen) == _version(state) else None
+            known = fresh.failure if read_version(seen) == read_version(state) else None
             # A failure is looked at once more: what remains of the previous version depends on other workers.
-            if _version(seen) == _version(state) and not fresh.failure:
+            if read_version(seen) == read_version(state) and not fresh.failure:
                 log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
                 return total, None
         raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
@@ -297,7 +297,3 @@ class Ingestion:
             self._store.page_texts.expire(record.id, deadline)
         self._store.registry.delete([key.document_id], deadline)
         return Result(key.key, Outcome.REMOVED)
-
-
-def _version(state: ObjectState | None) -> tuple[str, int, str] | None:
-    return (state.version, state.modified, state.sidecar_etag) if state else None

@@ -61,3 +61,8 @@ def can_keep_chunks(record: Document) -> bool:
     A document that failed is tried again then: people upload a file once more to ask for that.
     """
     return record.state is DocumentState.INDEXED and record.parser_revision >= parsing.PARSER_REVISION
+
+
+def read_version(state: ObjectState | None) -> tuple[str, int, str] | None:
+    """What tells two versions of an object apart; ``None`` where there is no object."""
+    return (state.version, state.modified, state.sidecar_etag) if state else None

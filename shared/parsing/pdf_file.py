@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from shared.parsing import pdf_fonts, pdf_rules, pdf_scans
+from shared.parsing import pdf_fonts, pdf_images, pdf_rules
 from shared.parsing.encoding import clean
 from shared.parsing.pdf_forms import Entry, Form
 from shared.parsing.pdf_rules import Rules
@@ -57,7 +57,7 @@ class Page(Struct):
     entries: list[Entry] = []
     text: str = ""
     has_images: bool = False
-    images: list[pdf_scans.Rectangle] = []
+    images: list[pdf_images.Rectangle] = []
     area: float = 0.0
     width: float = 0.0
     rules: Rules = Rules()
@@ -164,12 +164,12 @@ class Pdfium:
             finally:
                 page.close()
 
-    def render(self, number: int, part: pdf_scans.Rectangle | None = None) -> Picture | None:
+    def render(self, number: int, part: pdf_images.Rectangle | None = None) -> Picture | None:
         """How the page ``number`` looks, or a part of it; ``None`` where it is blank."""
         with _PDFIUM, refuse_errors(self._error):
             page = self._document[number - 1]
             try:
-                return pdf_scans.render(page, part)
+                return pdf_images.render(page, part)
             finally:
                 page.close()
 
@@ -187,8 +187,8 @@ class Pdfium:
             found.rules = pdf_rules.read_rules(self._raw, page.raw)
         if not found.words and not found.drawn:
             found.has_images = self._has_images(page)
-        if with_images or pdf_scans.count_characters(found.words) < pdf_scans.SCAN_CHARACTERS:
-            found.images = pdf_scans.find_images(self._raw, page.raw)
+        if with_images or pdf_images.count_characters(found.words) < pdf_images.SCAN_CHARACTERS:
+            found.images = pdf_images.find_images(self._raw, page.raw)
         return found
 
     def _handle(self) -> Any:
@@ -251,7 +251,7 @@ class Pypdf:
         with refuse_errors(Exception):
             return Page(text=self._reader.pages[number - 1].extract_text())
 
-    def render(self, number: int, part: pdf_scans.Rectangle | None = None) -> Picture | None:  # noqa: ARG002
+    def render(self, number: int, part: pdf_images.Rectangle | None = None) -> Picture | None:  # noqa: ARG002
         """Nothing: a page is not rendered here."""
         return None
 

@@ -120,8 +120,7 @@ class Application:
         self.flask.after_request(self._finish)
         self.flask.register_error_handler(Exception, answer_error)
         packaged = {"revision": revision} if (revision := read_revision()) else {}
-        health = {"status": "ok", "function": name, **packaged, **(about or {})}
-        self.flask.get("/healthz")(lambda: answer(health))
+        self.flask.get("/healthz")(lambda: answer({"status": "ok", "function": name, **packaged, **(about or {})}))
         self.flask.post("/initialize")(self._initialize)
         self.flask.post("/invoke")(self._invoke)
         self.flask.get("/pre-stop")(self._pre_stop)
@@ -250,8 +249,8 @@ class Application:
             raise TransientError("not_ready", "The function is still starting: it waits for Milvus or the disk.")
 
     def _pre_stop(self) -> Response:
-        _print_line("FC PreStop Start")
-        _print_line("FC PreStop End")
+        for event in ("FC PreStop Start", "FC PreStop End"):
+            _print_line(event)
         return answer({"status": "stopping"})
 
     def _invoke(self) -> Response:
