@@ -659,7 +659,7 @@ SAFEGUARDS = (
     Safeguard(
         "the answer's rows are counted",
         "a vector goes to a text that is not its own",
-        "shared/embedding/dashscope.py",
+        "shared/embedding/outputs.py",
         'if [row["text_index"] for row in rows] != list(range(count)):',
         "if False:",
         (f"{_EMBEDDING}test_a_fault_that_passes_is_survived_and_only_its_call_repeated",),
@@ -667,7 +667,7 @@ SAFEGUARDS = (
     Safeguard(
         "the answer's rows are put in order",
         "a good answer is thrown away and billed again",
-        "shared/embedding/dashscope.py",
+        "shared/embedding/outputs.py",
         'sorted(output["embeddings"], key=lambda row: row["text_index"])',
         'list(output["embeddings"])',
         (f"{_EMBEDDING}test_shuffled_rows_are_put_in_order",),
@@ -675,7 +675,7 @@ SAFEGUARDS = (
     Safeguard(
         "vectors are finite and of the right size",
         "an answer that cannot be used is taken for one",
-        "shared/embedding/dashscope.py",
+        "shared/embedding/outputs.py",
         "if parameters.output.has_dense and (len(dense) != parameters.dimension or not math.isfinite(sum(dense))):",
         "if False:",
         (
