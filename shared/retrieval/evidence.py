@@ -22,7 +22,7 @@ class Evidence(Struct, frozen=True):
     Attributes:
         coverage: share of the query's words, by rarity: the mean of the whole chunk and of its best line.
         similarity: how far the cosine is above that of unrelated chunks, as a share of what is possible.
-        lead: score of the ranking less that of the best hit of another document, -1 to 1.
+        lead: score of the ranking less that of the best hit of another document, -1 to 1; 0 without one.
         compared: what was compared.
     """
 

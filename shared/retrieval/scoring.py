@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from shared.domain.models import SearchHit
     from shared.retrieval.calibration import Calibration
 
-# Hits by meaning that are left out of the mean that the others are compared with: they may answer the query.
+# Hits by meaning that are left out of the mean that the others are compared with: they may answer the query. Of fewer
+# than ten hits it is half of them.
 _FOREGROUND = 5
 # Fewer hits by meaning have no mean to compare with.
-_LEAST_HITS = 10
+_LEAST_HITS = 3
 # A lower cosine can be no background, and a higher one leaves no room above it.
 _HIGHEST_BACKGROUND = 0.99
-# What is assumed of the similarity where there is nothing to compare with: that of a hit which may answer or not.
-_UNKNOWN_SIMILARITY = 0.35
+# What is assumed of the similarity where there is nothing to compare with: too little to answer without the words.
+_UNKNOWN_SIMILARITY = 0.25
 # A query covered less than this by every hit, of at least so many words, may be in another language.
 _FOREIGN_COVERAGE = 0.1
 _FOREIGN_WORDS = 3
@@ -74,7 +75,10 @@ def weigh_evidence(
             similarity = max(0.0, (cosines.get(hit.id, lowest) - background) / (1 - background))
         coverage = (shares.whole + shares.line) / 2
         is_foreign = common is Comparison.BOTH and coverage < _OWN_COVERAGE and is_dense(hit.text) != script
-        return Evidence(coverage, similarity, lead, Comparison.FOREIGN if is_foreign else common)
+        compared = Comparison.FOREIGN if is_foreign else common
+        if background is None and compared is Comparison.FOREIGN:
+            lead = 0.0  # neither words nor meaning tell two chunks apart
+        return Evidence(coverage, similarity, lead, compared)
 
     return [weigh(hit, lead) for hit, lead in zip(ranked, _measure_leads(ranked), strict=True)]
 
@@ -92,7 +96,7 @@ def _find_background(dense: Sequence[SearchHit]) -> float | None:
     """The mean cosine of chunks that are near the query but do not answer it; ``None`` where there are too few."""
     if len(dense) < _LEAST_HITS:
         return None
-    others = dense[_FOREGROUND:]
+    others = dense[min(_FOREGROUND, len(dense) // 2) :]
     return min(_HIGHEST_BACKGROUND, sum(hit.score for hit in others) / len(others))
 
 
@@ -108,6 +112,8 @@ def _measure_leads(ranked: Sequence[SearchHit]) -> list[float]:
     if not ranked or ranked[0].score <= 0:
         return [0.0] * len(ranked)
     first = ranked[0]
-    other = next((hit.score for hit in ranked if hit.document_id != first.document_id), 0.0)
+    other = next((hit.score for hit in ranked if hit.document_id != first.document_id), None)
+    if other is None:  # of the only document it says nothing
+        return [0.0] * len(ranked)
     best = {True: other, False: first.score}
     return [(hit.score - best[hit.document_id == first.document_id]) / first.score for hit in ranked]

@@ -111,6 +111,22 @@ def test_few_hits_by_meaning_leave_the_similarity_open() -> None:
     assert BUILT_IN.estimate(best) > 0.8 > 0.35 > BUILT_IN.estimate(other)
 
 
+@pytest.mark.parametrize("chunks", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("query", ["Who painted the ceiling of the chapel?", "谁设计了这座博物馆？"])
+def test_an_index_of_few_chunks_does_not_answer_a_query_about_something_else(query: str, chunks: int) -> None:
+    tokens = analyze_query(query)
+    hits = [make_hit(f"h{i}", f"{FILLING[i % 4]} {i}", 0.3 - i / 1000) for i in range(chunks)]
+    found = weigh_evidence(query, tokens, fuse(tokens, hits, []), hits, weigh_coverage(tokens, []))
+    assert max(map(BUILT_IN.estimate, found)) < BUILT_IN.answerable
+
+
+def test_the_only_document_has_no_lead() -> None:
+    hits = [msgspec.structs.replace(make_hit(f"h{i}", FILLING[i], 0.9 - i / 10), document_id="one") for i in range(3)]
+    tokens = analyze_query("pump")
+    found = weigh_evidence("pump", tokens, fuse(tokens, hits, []), hits, weigh_coverage(tokens, []))
+    assert {one.lead for one in found} == {0.0}
+
+
 def test_scores_never_rise_and_hits_without_evidence_get_0() -> None:
     hits = [make_hit(name, name, 1.0) for name in "abcd"]
     evidence = [Evidence(0.6, 0.3), Evidence(0.9, 0.6), Evidence(0.1, 0.0)]
