@@ -22,7 +22,7 @@ _DRIP_SECONDS = 0.1
 _HANG_CHECK_SECONDS = 0.05
 _JSON, _EVENTS = "application/json", "text/event-stream"
 # Under this name a request keeps the content type of its answer, where that is no JSON.
-_KIND = "kind"
+_KIND = web.RequestKey("kind", str)
 # How far an answer gets before it is reset or cut: the client must have seen its head.
 _HEAD_SECONDS = 0.05
 

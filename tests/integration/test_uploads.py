@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.stack import PROJECT
+from shared.domain.catalog import ANSWER_MODELS, VISION_MODELS
 from shared.domain.errors import PlatformError
+from shared.domain.models import Picture
+from shared.embedding.chat import Message
 from shared.embedding.dashscope import DashScopeClient, UploadForbiddenError, protect_texts
 from shared.embedding.parameters import EmbeddingParameters, TextType
+from shared.embedding.pictures import Prompt
 from tests.conftest import DashScope
 
 if TYPE_CHECKING:
@@ -88,17 +92,31 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 PARAMETERS = EmbeddingParameters(TextType.DOCUMENT, 512)
+PICTURE = Picture(b"\xff\xd8\xff", "digest", 30, 30)
+
+
+def make_messages(texts: list[str]) -> list[Message]:
+    return [Message("user", text) for text in texts]
+
+
 # Every method of the client that sends texts; a new one belongs here.
 METHODS: dict[str, Callable[[DashScopeClient, list[str]], object]] = {
     "embed": lambda client, texts: client.embed(texts, PARAMETERS, 10),
     "rerank": lambda client, texts: client.rerank("qwen3-rerank", texts[0], texts, 10),
+    "generate": lambda client, texts: list(client.generate(ANSWER_MODELS["qwen-plus"], make_messages(texts), 10, 10)),
+    "generate, multimodal": lambda client, texts: list(
+        client.generate(ANSWER_MODELS["qwen3.7-flash"], make_messages(texts), 10, 10)
+    ),
+    "read_picture": lambda client, texts: client.read_picture(
+        VISION_MODELS["qwen3-vl-flash"], PICTURE, Prompt(text=texts[0]), 10
+    ),
 }
 WITHOUT_TEXTS = {"warm_up"}
 
 
 def test_every_method_of_the_client_is_tried() -> None:
     methods = {name for name, _ in inspect.getmembers(DashScopeClient, inspect.isfunction) if not name.startswith("_")}
-    assert methods == METHODS.keys() | WITHOUT_TEXTS
+    assert methods == {name.partition(",")[0] for name in METHODS} | WITHOUT_TEXTS
 
 
 @pytest.mark.parametrize("method", METHODS)

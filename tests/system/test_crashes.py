@@ -337,7 +337,8 @@ def test_two_instances_on_one_document_end_with_its_newest_version_though_one_wa
 
 
 def test_two_instances_share_the_documents_of_one_bucket(world: World, key: str) -> None:
-    contents = {f"{i}-{key}": document(f"{i}-{key}", range(3)) for i in range(12)}
+    # So large that each has an event of its own.
+    contents = {f"{i}-{key}": document(f"{i}-{key}", range(3), " " * 70_000) for i in range(12)}
     world.dashscope.tune(latency_ms=1_000)
     for name, content in contents.items():
         world.oss.put(name, content)

@@ -343,7 +343,7 @@ def test_the_packages_keep_their_sizes(packages: dict[str, packaging.Package]) -
     sizes = {name: package.zipped / 1e6 for name, package in packages.items()}
     assert sizes["embed"] <= 25, sizes
     assert sizes["search"] <= 60, sizes
-    assert sizes["ingest"] <= 75, sizes
+    assert sizes["ingest"] <= 85, sizes
 
 
 def test_a_package_is_compiled_and_holds_no_tests_links_or_other_functions(
