@@ -116,7 +116,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 # Files that take a minute and more, longest first: side by side with others, they are not to begin last.
-_LONG = ("packaging", "simulation", "integrations", "demo", "preflight", "readme", "page", "crashes")
+_LONG = ("packaging", "simulation", "integrations", "demo", "preflight", "readme", "page", "crashes", "scans")
 
 
 @pytest.hookimpl(trylast=True)

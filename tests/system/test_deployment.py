@@ -68,7 +68,16 @@ def serverless_devs() -> Path:
     npm = shutil.which("npm")
     reason = "npm is not installed"
     if npm:
-        install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(ROOT / ".local/node")]
+        install = [
+            npm,
+            "install",
+            "--silent",
+            "--fetch-retries=1",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            str(ROOT / ".local/node"),
+        ]
         try:
             done = subprocess.run([*install, SERVERLESS_DEVS], capture_output=True, text=True, timeout=150)
             reason = f"npm could not install {SERVERLESS_DEVS}: {done.stderr.strip()[-200:]}"
