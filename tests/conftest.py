@@ -11,7 +11,7 @@ import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import pytest
@@ -141,6 +141,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Groups:
 def _group(nodeid: str) -> str:
     """What runs in one process and in one go: a file, and whatever needs the real Milvus server."""
     return "server" if "[server" in nodeid else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the real Milvus with its last test: it takes half a core even without requests.
+
+    By itself pytest would keep it until another test asks for another Milvus.
+    """
+    is_last = nextitem is None or _group(nextitem.nodeid) != "server"
+    if isinstance(item, pytest.Function) and _group(item.nodeid) == "server" and is_last:
+        for definition in item._fixtureinfo.name2fixturedefs.get("any_milvus", ()):
+            definition.finish(cast("Any", item._request))
 
 
 @pytest.fixture(scope="session")
