@@ -277,8 +277,7 @@ def test_a_killed_worker_costs_no_more_than_its_call(world: World, key: str, sta
         os.kill(world.worker(), signal.SIGKILL)
 
 
-# Its claim has to end each time; the other stages are those of a killed worker above.
-@pytest.mark.parametrize("stage", ["embedding", "storing", "sweeping"])
+@pytest.mark.parametrize("stage", STAGES_OPEN)
 def test_a_killed_instance_costs_no_more_than_its_call(world: World, key: str, stage: str) -> None:
     with in_the_middle(world, stage, key):
         os.killpg(world.busy(), signal.SIGKILL)
