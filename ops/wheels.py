@@ -34,7 +34,7 @@ NEVER_IMPORTED: Final = frozenset({"typer", "rich", "httpx", "httpx-sse", "pycpa
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _COMMENT = re.compile(r"^ +# +(.+)$", re.MULTILINE)
-_TEST_FOLDERS = frozenset({"tests", "test", "_tests", "testdata", "conftest.py"})
+_TEST_FOLDERS = frozenset({"tests", "test", "_tests", "SelfTest", "testdata", "conftest.py"})
 # Not numpy.f2py: pymilvus imports scipy where the runtime's own Python has one, and scipy imports that.
 _LEFT_OUT_FOLDERS = frozenset({"include", "benchmarks", "docs", "examples", "distutils", "_pyinstaller", "__pycache__"})
 _LEFT_OUT_SUFFIXES = frozenset(
@@ -42,6 +42,11 @@ _LEFT_OUT_SUFFIXES = frozenset(
         *(".pyi", ".pyx", ".pxd", ".pxi", ".pyc", ".md", ".rst", ".proto"),
         *(".c", ".cc", ".cpp", ".h", ".hpp", ".a", ".f", ".f90"),
     }
+)
+# Parts of Pillow that draw letters, manage colours, show windows or read AVIF, with their libraries: pictures of
+# documents are opened, turned and saved as JPEG.
+_LEFT_OUT_FILES = re.compile(
+    r"PIL/_(avif|imaging(ft|cms|tk|math|morph))\..+|pillow\.libs/lib(avif|harfbuzz|freetype|brotli\w*|lcms2|png16)-.+"
 )
 # What importlib.metadata answers from, and what the licences ask to be passed on.
 _METADATA = re.compile(r"METADATA|entry_points\.txt|.*(?i:licen[cs]e|notice|copying|authors).*")
@@ -175,7 +180,9 @@ def _place(path: PurePosixPath) -> PurePosixPath | None:
         return path if _METADATA.fullmatch(path.name) else None
     if not _TEST_FOLDERS.isdisjoint(parts[1:]) or not _LEFT_OUT_FOLDERS.isdisjoint(parts[1:-1]):
         return None
-    return None if path.suffix in _LEFT_OUT_SUFFIXES or path.name == "py.typed" else path
+    if path.suffix in _LEFT_OUT_SUFFIXES or path.name == "py.typed" or _LEFT_OUT_FILES.fullmatch(str(path)):
+        return None
+    return path
 
 
 def compile_all(folder: Path, place: str) -> None:
