@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from msgspec import Meta, Struct
 
+from functions.search.fields import ComparedBy, Question, Rerank
 from functions.search.shapes import DocumentItem, HitItem, LocationItem, SnippetItem, render_hit
 from shared.domain.models import Usage
 from shared.retrieval.answering import Outcome
 from shared.retrieval.prompting import Turn
-from shared.retrieval.query import MAX_QUERY_CHARACTERS, Mode, SearchQuery
+from shared.retrieval.query import Mode, SearchQuery
 from shared.retrieval.result import SearchWarning
 
 if TYPE_CHECKING:
@@ -29,13 +30,7 @@ class HistoryItem(Struct, frozen=True):
 class AnswerRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /answer``."""
 
-    query: Annotated[
-        str,
-        Meta(
-            description=f"The question, up to {MAX_QUERY_CHARACTERS} characters, in any language.",
-            extra_json_schema={"minLength": 1, "maxLength": MAX_QUERY_CHARACTERS},
-        ),
-    ]
+    query: Question
     history: Annotated[
         tuple[HistoryItem, ...],
         Meta(description="Earlier messages; a model completes the query by the last six of them, before the search."),
@@ -43,11 +38,9 @@ class AnswerRequest(Struct, frozen=True, forbid_unknown_fields=True):
     top_k: Annotated[
         int, Meta(ge=1, le=MAX_SOURCES, description=f"Chunks that the answer may rest on, 1 to {MAX_SOURCES}.")
     ] = 6
-    mode: Annotated[
-        Mode, Meta(description="By meaning and words (hybrid), by meaning (dense) or by words (keyword).")
-    ] = Mode.HYBRID
+    mode: ComparedBy = Mode.HYBRID
     filter: Annotated[Any, Meta(description="A condition on the documents, as POST /search takes it.")] = None
-    rerank: Annotated[bool | None, Meta(description="Whether a model reads the best once more and orders them.")] = None
+    rerank: Rerank = None
     tenant: Annotated[str | None, Meta(description="Answer from the documents of this tenant only.")] = None
     stream: Annotated[
         bool, Meta(description="Whether to send Server-Sent Events as the answer is written; else one JSON answer.")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDic
 import msgspec
 from msgspec import Meta, Struct
 
+from functions.search.fields import ComparedBy, GroupBy, GroupSize, Question, Rerank, SearchedTenant
 from shared.domain.errors import RequestError
 from shared.domain.models import Document, DocumentState, Usage
 from shared.retrieval.facets import FacetCount
-from shared.retrieval.query import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
+from shared.retrieval.query import MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
 from shared.retrieval.result import SearchWarning
 from shared.runtime.request import drop_nulls
 from shared.store.registry import Place
@@ -29,13 +30,7 @@ MAX_CHUNKS = 500
 class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /search``, query string of ``GET /search``, arguments of the tool ``search``."""
 
-    query: Annotated[
-        str,
-        Meta(
-            description=f"The question, up to {MAX_QUERY_CHARACTERS} characters, in any language.",
-            extra_json_schema={"minLength": 1, "maxLength": MAX_QUERY_CHARACTERS},
-        ),
-    ]
+    query: Question
     top_k: Annotated[
         int,
         Meta(
@@ -50,9 +45,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
             extra_json_schema={"minimum": 0, "maximum": MAX_REACH - 1},
         ),
     ] = 0
-    mode: Annotated[
-        Mode, Meta(description="By meaning and words (hybrid), by meaning (dense) or by words (keyword).")
-    ] = Mode.HYBRID
+    mode: ComparedBy = Mode.HYBRID
     filter: Annotated[
         Any,
         Meta(
@@ -65,10 +58,10 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     context: Annotated[
         int, Meta(ge=0, le=5, description="Neighbouring chunks to return before and after each hit (0-5).")
     ] = 0
-    group_by: Annotated[Literal["document"] | None, Meta(description="Show chunks of one document together.")] = None
-    group_size: Annotated[int, Meta(ge=1, le=10, description="Chunks of one group at most.")] = 3
-    rerank: Annotated[bool | None, Meta(description="Whether a model reads the best once more and orders them.")] = None
-    tenant: Annotated[str | None, Meta(description="Search the documents of this tenant only.")] = None
+    group_by: GroupBy = None
+    group_size: GroupSize = 3
+    rerank: Rerank = None
+    tenant: SearchedTenant = None
     explain: Annotated[bool, Meta(description="Whether to return the evidence that each score was made of.")] = False
     sort: Annotated[
         Order, Meta(description="By relevance, or the best hits of each side (50) by the time of their documents.")

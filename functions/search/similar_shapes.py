@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from functions.search.fields import GroupBy, GroupSize, SearchedTenant
 from shared.retrieval.query import MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
 
 
@@ -17,9 +18,9 @@ class SimilarRequest(Struct, frozen=True, forbid_unknown_fields=True):
     offset: Annotated[int, Meta(description=f"Number of hits to skip; with top_k at most {MAX_REACH}.")] = 0
     filter: Annotated[Any, Meta(description="A condition on the documents, as POST /search takes it.")] = None
     min_score: Annotated[float | None, Meta(description="The least score of a chunk, or of a group's best.")] = None
-    group_by: Annotated[Literal["document"] | None, Meta(description="Show chunks of one document together.")] = None
-    group_size: Annotated[int, Meta(ge=1, le=10, description="Chunks of one group at most.")] = 3
-    tenant: Annotated[str | None, Meta(description="Search the documents of this tenant only.")] = None
+    group_by: GroupBy = None
+    group_size: GroupSize = 3
+    tenant: SearchedTenant = None
     sort: Annotated[Order, Meta(description="As in a search.")] = Order.RELEVANCE
     facets: Annotated[tuple[str, ...], Meta(description="As in a search.")] = ()
 
