@@ -388,12 +388,18 @@ def claim(world: World, seconds: float, owner: str = "another") -> None:
     )
 
 
-def test_a_reconcile_leaves_a_document_alone_while_another_process_works_on_it() -> None:
+def claimed_world(seconds: float) -> World:
+    """A document with a version in the index and a newer one in the bucket, which another process has begun with."""
     world = World()
     world.put("a.txt", text("a.txt", "ABC"))
     world.deliver()
     world.put("a.txt", text("a.txt", "DEF"))
-    claim(world, 50)
+    claim(world, seconds)
+    return world
+
+
+def test_a_reconcile_leaves_a_document_alone_while_another_process_works_on_it() -> None:
+    world = claimed_world(50)
     began = clock.time()
     world.ingestion().reconcile(calm())
     assert clock.time() - began >= 50
@@ -401,22 +407,14 @@ def test_a_reconcile_leaves_a_document_alone_while_another_process_works_on_it()
 
 
 def test_a_reconcile_with_little_time_counts_what_another_process_works_on() -> None:
-    world = World()
-    world.put("a.txt", text("a.txt", "ABC"))
-    world.deliver()
-    world.put("a.txt", text("a.txt", "DEF"))
-    claim(world, 50)
+    world = claimed_world(50)
     report = world.ingestion().reconcile(calm(), seconds=10)
     assert (report.stale, report.left, report.results, report.unfinished) == (("a.txt",), 1, (), ())
     assert world.model.rows == 3
 
 
 def test_a_claim_far_in_the_future_is_not_believed() -> None:
-    world = World()
-    world.put("a.txt", text("a.txt", "ABC"))
-    world.deliver()
-    world.put("a.txt", text("a.txt", "DEF"))
-    claim(world, HOUR)
+    world = claimed_world(HOUR)
     began = clock.time()
     world.ingestion().reconcile(calm())
     assert clock.time() == began
@@ -424,11 +422,7 @@ def test_a_claim_far_in_the_future_is_not_believed() -> None:
 
 
 def test_an_event_waits_while_another_instance_works_on_its_document_and_then_serves_it() -> None:
-    world = World()
-    world.put("a.txt", text("a.txt", "ABC"))
-    world.deliver()
-    world.put("a.txt", text("a.txt", "DEF"))
-    claim(world, 15)
+    world = claimed_world(15)
     began = clock.time()
     world.ingestion().handle([world.event()], Deadline.after(100))
     assert clock.time() - began >= 15
@@ -436,11 +430,7 @@ def test_an_event_waits_while_another_instance_works_on_its_document_and_then_se
 
 
 def test_an_event_waits_no_longer_than_it_has_time() -> None:
-    world = World()
-    world.put("a.txt", text("a.txt", "ABC"))
-    world.deliver()
-    world.put("a.txt", text("a.txt", "DEF"))
-    claim(world, 15)
+    world = claimed_world(15)
     began = clock.time()
     with pytest.raises(TransientError, match="document_busy"):
         world.ingestion().handle([world.event()], Deadline.after(10))
