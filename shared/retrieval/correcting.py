@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from shared.domain.errors import PlatformError
 from shared.embedding.cache import RecentValues
 from shared.language.analysis import analyze_query
 from shared.runtime import clock
@@ -141,6 +142,10 @@ class Vocabularies:
         try:
             until = Deadline.after(min(_READ_SECONDS, deadline.remaining()))
             vocabulary = Vocabulary(chunks.read_texts(scope, _SAMPLED_CHUNKS, until))
+        except PlatformError:
+            self._kept.put(key, (clock.monotonic(), Vocabulary()))  # nor does the next query wait for it
+            raise
+        else:
             self._kept.put(key, (clock.monotonic(), vocabulary))
             return vocabulary
         finally:

@@ -41,12 +41,15 @@ class Corrector:
         with ranking.stopwatch.lap("correction"):
             try:
                 words = self._vocabularies.read(self._store.chunks, ranking.scope, ranking.deadline)
-                near = Vocabulary(hit.text for hit in ranking.dense[:_NEAR_HITS])
                 text = ranking.query.text
-                corrected = correct(text, missing, words) or correct(text, missing, near)
+                corrected = correct(text, missing, words) or correct(text, missing, _read_near(ranking))
                 if corrected:
                     tokens = analyze_query(corrected)
                     ranking.accept(corrected, tokens, search(tokens))
             except PlatformError as error:
                 # The answer without it is as good as it was before.
                 log.warning("query_not_corrected", extra={"code": error.code})
+
+
+def _read_near(ranking: Ranking) -> Vocabulary:
+    return Vocabulary(hit.text for hit in ranking.dense[:_NEAR_HITS])

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.errors import TransientError
 from shared.language.analysis import analyze_query
-from shared.retrieval.correcting import Vocabulary, correct, measure_distance
+from shared.retrieval.correcting import Vocabularies, Vocabulary, correct, measure_distance
+from shared.runtime.retrying import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TEXTS = [
     "A hotel room in Shanghai or Beijing may cost 650 yuan.",
@@ -67,3 +73,22 @@ def test_a_large_vocabulary_takes_no_time() -> None:
     started = time.process_time()
     correct(query, analyze_query(query), words)
     assert time.process_time() - started < 2  # milliseconds; without its bounds it takes many seconds
+
+
+class SlowChunks:
+    """A collection with texts that cannot be read in time."""
+
+    name = "chunks"
+    reads = 0
+
+    def read_texts(self, *_: Any) -> Iterator[str]:
+        self.reads += 1
+        raise TransientError("deadline_exceeded", "No time is left.")
+
+
+def test_one_query_waits_for_words_that_cannot_be_read_and_no_other() -> None:
+    vocabularies, chunks = Vocabularies(), SlowChunks()
+    with pytest.raises(TransientError):
+        vocabularies.read(chunks, "", Deadline.after(60))  # type: ignore[arg-type]
+    assert "hotel" not in vocabularies.read(chunks, "", Deadline.after(60))  # type: ignore[arg-type]
+    assert chunks.reads == 1
