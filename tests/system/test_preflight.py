@@ -249,7 +249,7 @@ def test_a_deployment_that_can_work_is_told_so_and_what_the_look_cost(preflight:
         ({"DASHSCOPE_API_KEY": "sk-wrong"}, "DashScope", "Check DASHSCOPE_API_KEY"),
         ({"DASHSCOPE_BASE_URL": "http://127.0.0.1:1/api/v1"}, "DashScope", "DASHSCOPE_NETWORK=public"),
         ({"MILVUS_URI": "http://127.0.0.1:1"}, "Milvus", "is MILVUS_URI right?"),
-        ({"MILVUS_INDEX": "FLAT"}, "settings of search", "MILVUS_INDEX must be one of HNSW, AUTOINDEX"),
+        ({"MILVUS_INDEX": "FLAT"}, "settings of ingest", "MILVUS_INDEX must be one of HNSW, AUTOINDEX"),
         ({"OSS_BUCKET": "no-such-bucket"}, "bucket", "OSS_BUCKET names no bucket"),
         ({"API_KEYS": ""}, "settings of search", "API_KEYS holds no key"),
         ({"EMBEDDING_DIMENSION": "500"}, "settings of ingest", "EMBEDDING_DIMENSION must be one of"),
