@@ -46,6 +46,7 @@ def _execute(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
         "ask": lambda: _ask(asked.question, environ),
         "status": lambda: _status(environ, as_json=asked.as_json),
         "explain": lambda: _explain(asked, environ),
+        "keys": lambda: _keys(asked.hash, tuple(asked.tenant)),
         "estimate": lambda: _estimate(asked, environ),
         "sync": lambda: _sync(environ, dry_run=asked.dry_run),
         "retry": lambda: _retry(asked, environ),
@@ -77,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="say all about one document, and why it is found or not")
     explain.add_argument("key", help="its name in the bucket")
     explain.add_argument("--query", default="", help="say where this query finds it")
+    keys = commands.add_parser("keys", help="make an API key, and the entry of API_KEYS that holds its hash")
+    keys.add_argument("--tenant", action="append", default=[], help="bind it to this tenant; may be repeated")
+    keys.add_argument("--hash", action="store_true", help="make the entry of a key that is read from standard input")
     for command in (status, explain):
         command.add_argument("--json", action="store_true", dest="as_json", help="for programs")
     _add_estimate(commands.add_parser("estimate", help="say what indexing costs and takes, before anything is billed"))
@@ -178,6 +182,20 @@ def _explain(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
         ),
         as_json=asked.as_json,
     )
+
+
+def _keys(is_given: bool, tenants: tuple[str, ...]) -> int:
+    from ops.keys import hash_key, make_key
+
+    try:
+        made = hash_key(sys.stdin.readline().strip(), tenants) if is_given else make_key(tenants)
+    except ValueError as error:
+        print(error)
+        return 1
+    if not is_given:
+        print(f"Key, for who calls (it is not shown again): {made.key}")
+    print(f"Entry, for API_KEYS or API_KEYS_FILE: {made.entry}")
+    return 0
 
 
 def _show(read: Callable[[], Status | Explanation], *, as_json: bool) -> int:
