@@ -181,12 +181,17 @@ def test_openai_clients_find_the_model(client: openai.OpenAI) -> None:
     assert unknown.value.code == "model_not_found"
 
 
-@pytest.mark.parametrize("ids", [[1, 2, 3], [[1, 2], [3]]])
-def test_token_ids_are_refused_with_the_way_out(client: openai.OpenAI, ids: Any) -> None:
+@pytest.mark.parametrize("ids", [[15339, 1917], [[15339, 1917]]])
+def test_token_ids_get_the_vectors_of_their_texts(client: openai.OpenAI, ids: Any) -> None:
+    by_ids, by_text = (client.embeddings.create(model="text-embedding-v4", input=it) for it in (ids, "hello world"))
+    assert by_ids.data[0].embedding == by_text.data[0].embedding
+
+
+def test_ids_of_another_vocabulary_are_refused(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        client.embeddings.create(model="text-embedding-v4", input=ids)
+        client.embeddings.create(model="text-embedding-v4", input=[199_999])
     assert caught.value.code == "token_ids_unsupported"
-    assert "check_embedding_ctx_length=False" in caught.value.message
+    assert "send texts" in caught.value.message
 
 
 def test_openai_clients_may_send_as_many_texts_as_to_openai(client: openai.OpenAI) -> None:

@@ -18,7 +18,8 @@ LINKS = [it.takes for it in OPERATIONS if it.takes and it.by_link]
 ARGUMENTS = list(dict.fromkeys([*BODIES, *LINKS, DocumentRequest]))
 # Of fields that must be given; a new request with another one adds it here.
 REQUIRED: dict[str, Any] = {
-    "texts": ["text"], "input": "text", "model": "m", "query": "q", "knowledge_id": "all", "id": "0" * 32,
+    "texts": ["text"], "input": msgspec.Raw(b'"text"'), "model": "m", "query": "q", "knowledge_id": "all",
+    "id": "0" * 32,
 }  # fmt: skip
 
 
