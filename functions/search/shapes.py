@@ -231,6 +231,7 @@ class SearchResponse(TypedDict):
     answerable: Annotated[
         bool, Meta(description="Whether the index holds an answer, as the score of the best hit says.")
     ]
+    threshold: Annotated[float, Meta(description="Least score of a best hit that is taken for an answer.")]
     calibration: Annotated[str, Meta(description="Version of the calibration that made the scores.")]
     did_you_mean: Annotated[
         str | None,
@@ -336,6 +337,7 @@ def render_result(found: SearchResult, *, grouped: bool, request_id: str) -> Sea
     """The answer to a search."""
     answer: SearchResponse = {
         "answerable": found.answerable,
+        "threshold": found.threshold,
         "calibration": found.calibration,
         "did_you_mean": found.did_you_mean or None,
         "mode": found.mode,
