@@ -10,7 +10,7 @@ import msgspec
 from flask import Response
 
 from functions.search import mcp
-from functions.search.shapes import convert
+from functions.search.arguments import convert
 from shared.domain.errors import NotFoundError
 from shared.runtime.request import deadline, read_body, request_id, scope
 from shared.runtime.responses import answer

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 
 from functions.search import answers, dify, mcp, page, similar
+from functions.search.arguments import convert
 from functions.search.shapes import (
     ChunksRequest,
     DocumentRequest,
     ListRequest,
     SearchRequest,
     SearchResponse,
-    convert,
     read_cursor,
     render_chunks,
     render_result,

@@ -6,8 +6,7 @@ Longer than 300 lines because it holds declarations only, which one description 
 from __future__ import annotations
 
 import base64
-from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,7 +17,6 @@ from shared.domain.models import Document, DocumentState, Usage
 from shared.retrieval.facets import FacetCount
 from shared.retrieval.query import MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
 from shared.retrieval.result import SearchWarning
-from shared.runtime.request import drop_nulls
 from shared.store.registry import Place
 
 if TYPE_CHECKING:
@@ -267,50 +265,6 @@ class ChunksResponse(TypedDict):
     chunks: list[ChunkItem]
     total: int
     request_id: str
-
-
-def convert(values: dict[str, Any], kind: type[Any], *, from_text: bool = False) -> Any:
-    """``values`` as ``kind``; texts stand for numbers and the like where they come from a link or a language model.
-
-    Raises:
-        RequestError: ``invalid_request``, naming the field, or ``invalid_filter``.
-    """
-    if from_text:
-        values = _read_texts(values, kind)
-    try:
-        return msgspec.convert(drop_nulls(values, kind), kind, strict=not from_text)
-    except msgspec.ValidationError as error:
-        raise RequestError("invalid_request", f"{error}.") from None
-
-
-def _read_texts(values: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
-    """``values`` with what texts stand for: a filter as JSON, a list as JSON or with commas."""
-    read = dict(values)
-    for field in msgspec.structs.fields(kind):
-        text = read.get(field.encode_name)
-        if isinstance(text, str) and field.encode_name == "filter":
-            read["filter"] = _read_filter(text)
-        elif isinstance(text, str) and _is_list(field.type):
-            read[field.encode_name] = _read_list(text)
-    return read
-
-
-def _is_list(declared: Any) -> bool:
-    return any(get_origin(part) in (list, tuple) for part in (declared, *get_args(declared)))
-
-
-def _read_list(text: str) -> list[Any]:
-    if text.startswith("["):
-        with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-            return msgspec.json.decode(text, type=list[Any])
-    return text.split(",") if text else []
-
-
-def _read_filter(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise RequestError("invalid_filter", "The filter is not JSON.") from None
 
 
 def write_cursor(place: Place) -> str:

@@ -8,8 +8,9 @@ import flask
 import msgspec
 import pytest
 
+from functions.search.arguments import convert
 from functions.search.dify import RetrievalRequest
-from functions.search.shapes import DocumentRequest, convert
+from functions.search.shapes import DocumentRequest
 from ops.openapi import OPERATIONS
 from shared.runtime.request import read_body
 
