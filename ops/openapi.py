@@ -245,7 +245,7 @@ def _schemas() -> dict[str, Any]:
         "description": "JSON-RPC 2.0, see https://modelcontextprotocol.io/specification.",
         "properties": {
             "jsonrpc": {"const": "2.0"},
-            "id": {"type": ["string", "integer", "null"]},
+            "id": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]},
             "method": {"type": "string"},
             "params": {"type": "object"},
             "result": {"type": "object"},

@@ -7,7 +7,6 @@ https://platform.openai.com/docs/api-reference/embeddings/create
 from __future__ import annotations
 
 import base64
-import re
 from array import array
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import msgspec
 from flask import Response, request
 from msgspec.structs import replace
 
+from functions.embed.inputs import read_texts
 from functions.embed.shapes import (
     EmbedAnswer,
     EmbedRequest,
@@ -55,8 +55,6 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 # Of the vectors of all requests under way: numbers of Python and their JSON take so much each.
 _VECTOR_BYTES = 192 * 1024 * 1024
 _NUMBER_BYTES = 56
-
-_TOKEN_IDS = re.compile(r"got `(?:int|array)` - at `\$\.input\[")
 
 settings = read_settings_or_exit(EmbedSettings)
 vectors = MemoryBudget(_VECTOR_BYTES)
@@ -139,9 +137,9 @@ def embed() -> Response:
 @app.post("/v1/embeddings")
 def embed_for_openai() -> Response:
     """The same by OpenAI's protocol."""
-    body = _read_openai_body()
+    body = read_body(OpenAIRequest, settings.max_texts)
     _check_model(body.model)
-    texts = [body.input] if isinstance(body.input, str) else body.input
+    texts = read_texts(body.input)
     _check_count("input", texts)
     parameters = embedder.make_parameters(body.read_text_type(), body.read_dimension())
 
@@ -203,19 +201,6 @@ def _check_model(name: str) -> None:
         raise RequestError(
             "model_not_found", f"This function serves {settings.dashscope.model_name}; ask for that.", status=404
         )
-
-
-def _read_openai_body() -> OpenAIRequest:
-    try:
-        return read_body(OpenAIRequest, settings.max_texts)
-    except RequestError as error:
-        if _TOKEN_IDS.search(error.message):
-            raise RequestError(
-                "token_ids_unsupported",
-                "input holds token ids, which belong to the vocabulary of another model; send texts. With LangChain: "
-                "OpenAIEmbeddings(check_embedding_ctx_length=False).",
-            ) from None
-        raise
 
 
 def _check_count(name: str, texts: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from shared.domain.errors import RequestError
 from shared.domain.models import Embedding, SparseVector, Usage
@@ -12,6 +12,11 @@ from shared.embedding.parameters import Output, TextType
 
 MAX_INSTRUCTION_CHARACTERS = 1_000
 MAX_SIZE_DIGITS = 5
+_TEXT, _ID = {"type": "string"}, {"type": "integer"}
+
+
+def _list_of(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
 
 
 class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,12 +64,19 @@ class EmbedAnswer(Struct, frozen=True):
 class OpenAIRequest(Struct, frozen=True):
     """Body of ``POST /v1/embeddings``; other fields of OpenAI's, such as ``user``, are ignored."""
 
-    input: Annotated[str | list[str], Meta(description="One text or several, not blank; no token ids.")]
+    input: Annotated[
+        Raw,
+        Meta(
+            description="One text or several, not blank; or token ids of cl100k_base, of one text or of each.",
+            extra_json_schema={"anyOf": [_TEXT, _list_of(_TEXT), _list_of(_ID), _list_of(_list_of(_ID))]},
+        ),
+    ]
     model: Annotated[str, Meta(description="The model this deployment serves, see /v1/models.")]
     dimensions: Annotated[int | str | None, Meta(description="A size the model offers; default: the deployment's.")] = (
         None
     )
     dimension: Annotated[int | str | None, Meta(description="The same by DashScope's name.")] = None
+    output_dimension: Annotated[int | str | None, Meta(description="The same by the name of Voyage and Cohere.")] = None
     encoding_format: Annotated[
         Literal["float", "base64"], Meta(description="Numbers, or 32-bit floats in little-endian order as base64.")
     ] = "float"
@@ -73,27 +85,32 @@ class OpenAIRequest(Struct, frozen=True):
         str | None,
         Meta(description="The same by other services' names: one with query in it, as search_query, is for queries."),
     ] = None
+    task: Annotated[
+        str | None,
+        Meta(description="The same by Jina's name: one with query in it, as retrieval.query, is for queries."),
+    ] = None
 
     def read_text_type(self) -> TextType:
         """What the texts are for.
 
         Raises:
-            RequestError: ``invalid_request``: the two disagree.
+            RequestError: ``invalid_request``: two of the fields disagree.
         """
         named = {self.text_type} if self.text_type else set()
-        if self.input_type:
-            named.add(TextType.QUERY if "query" in self.input_type.lower() else TextType.DOCUMENT)
+        for name in filter(None, (self.input_type, self.task)):
+            named.add(TextType.QUERY if "query" in name.lower() else TextType.DOCUMENT)
         if len(named) > 1:
-            raise RequestError("invalid_request", "text_type and input_type disagree; send one of them.")
+            raise RequestError("invalid_request", "text_type, input_type and task disagree; send one of them.")
         return named.pop() if named else TextType.DOCUMENT
 
     def read_dimension(self) -> int | None:
         """The size asked for.
 
         Raises:
-            RequestError: ``invalid_request``: it is no number, or the two disagree.
+            RequestError: ``invalid_request``: it is no number, or two of the fields disagree.
         """
-        named = {_read_size(size) for size in (self.dimensions, self.dimension) if size is not None}
+        given = (self.dimensions, self.dimension, self.output_dimension)
+        named = {_read_size(size) for size in given if size is not None}
         if len(named) > 1:
             raise RequestError("invalid_request", "dimension and dimensions disagree; send one of them.")
         return named.pop() if named else None
@@ -110,7 +127,7 @@ class OpenAIVector(Struct, frozen=True):
 
     object: Literal["embedding"]
     index: int
-    embedding: Annotated[Any, Meta(extra_json_schema={"type": ["array", "string"], "items": {"type": "number"}})]
+    embedding: Annotated[Any, Meta(extra_json_schema={"anyOf": [_list_of({"type": "number"}), _TEXT]})]
 
 
 class OpenAIUsage(Struct, frozen=True):

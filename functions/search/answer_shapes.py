@@ -102,6 +102,7 @@ class AnswerResponse(TypedDict):
     citations: list[CitationItem]
     hits: Annotated[list[HitItem], Meta(description="What was found, whether there is an answer or not.")]
     answerable: Annotated[bool, Meta(description="Whether the score of the best hit says that there is an answer.")]
+    threshold: Annotated[float, Meta(description="Least score of a best hit that is taken for an answer.")]
     calibration: Annotated[str, Meta(description="Version of the calibration that made the scores.")]
     did_you_mean: Annotated[str | None, Meta(description="As in the answer of a search.")]
     query: Annotated[str, Meta(description="What was searched for: the query, or a follow-up completed by history.")]
@@ -131,6 +132,7 @@ def render_answer(written: WrittenAnswer, model: str, request_id: str) -> Answer
         "citations": [_cite(number, hits[number - 1]) for number in sorted(cited)],
         "hits": hits,
         "answerable": written.found.answerable,
+        "threshold": written.found.threshold,
         "calibration": written.found.calibration,
         "did_you_mean": written.found.did_you_mean or None,
         "query": written.query,

@@ -10,7 +10,7 @@ import msgspec
 from flask import Response
 
 from functions.search import mcp
-from functions.search.shapes import convert, read_filter
+from functions.search.arguments import convert
 from shared.domain.errors import NotFoundError
 from shared.runtime.request import deadline, read_body, request_id, scope
 from shared.runtime.responses import answer
@@ -108,8 +108,6 @@ class Answers:
     def _call_tool(self, answering: Answering, arguments: dict[str, Any]) -> dict[str, Any]:
         from functions.search.answer_shapes import AnswerToolRequest
 
-        if isinstance(arguments.get("filter"), str):
-            arguments = {**arguments, "filter": read_filter(arguments["filter"])}
         asked: AnswerToolRequest = convert(arguments, AnswerToolRequest, from_text=True)
         return dict(self._finish(_begin(answering, asked.to_request()), request_id()))
 

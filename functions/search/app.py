@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 
 from functions.search import answers, dify, mcp, page, similar
+from functions.search.arguments import convert
 from functions.search.shapes import (
     ChunksRequest,
     DocumentRequest,
     ListRequest,
     SearchRequest,
     SearchResponse,
-    convert,
     read_cursor,
-    read_filter,
     render_chunks,
     render_result,
     write_cursor,
@@ -103,10 +102,8 @@ def search_by_link() -> Response:
     """The same for a question in the address: ``/search?q=…``, and all else under the names of the body's fields."""
     fields: dict[str, Any] = dict(request.args)
     fields["query"] = fields.pop("q", "")
-    if "filter" in fields:
-        fields["filter"] = read_filter(fields["filter"])
     if "facets" in fields:
-        fields["facets"] = [name for text in request.args.getlist("facets") for name in text.split(",")]
+        fields["facets"] = ",".join(request.args.getlist("facets"))
     return answer(_found(convert(fields, SearchRequest, from_text=True)))
 
 
@@ -197,8 +194,6 @@ def _chunks(document_id: str, asked: ChunksRequest) -> tuple[list[Chunk], int]:
 
 
 def _search_tool(arguments: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(arguments.get("filter"), str):
-        arguments = {**arguments, "filter": read_filter(arguments["filter"])}
     return dict(_found(convert(arguments, SearchRequest, from_text=True)))
 
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.domain.errors import PlatformError
+from shared.runtime.request import skip_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -229,7 +230,7 @@ def _decode_header(value: str) -> str | None:
 
 def _parse(raw: bytes) -> Any:
     try:
-        return msgspec.json.decode(raw)
+        return msgspec.json.decode(skip_mark(raw))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise _ProtocolError(PARSE_ERROR, "The message is not JSON.", status=400) from None
 

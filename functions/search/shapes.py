@@ -17,7 +17,6 @@ from shared.domain.models import Document, DocumentState, Usage
 from shared.retrieval.facets import FacetCount
 from shared.retrieval.query import MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
 from shared.retrieval.result import SearchWarning
-from shared.runtime.request import drop_nulls
 from shared.store.registry import Place
 
 if TYPE_CHECKING:
@@ -230,6 +229,7 @@ class SearchResponse(TypedDict):
     answerable: Annotated[
         bool, Meta(description="Whether the index holds an answer, as the score of the best hit says.")
     ]
+    threshold: Annotated[float, Meta(description="Least score of a best hit that is taken for an answer.")]
     calibration: Annotated[str, Meta(description="Version of the calibration that made the scores.")]
     did_you_mean: Annotated[
         str | None,
@@ -267,30 +267,6 @@ class ChunksResponse(TypedDict):
     request_id: str
 
 
-def convert(values: dict[str, Any], kind: type[Any], *, from_text: bool = False) -> Any:
-    """``values`` as ``kind``; texts stand for numbers and the like where they come from a link or a language model.
-
-    Raises:
-        RequestError: ``invalid_request``, naming the field.
-    """
-    try:
-        return msgspec.convert(drop_nulls(values, kind), kind, strict=not from_text)
-    except msgspec.ValidationError as error:
-        raise RequestError("invalid_request", f"{error}.") from None
-
-
-def read_filter(text: str) -> Any:
-    """The filter of a link.
-
-    Raises:
-        RequestError: ``invalid_filter``: it is not JSON.
-    """
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise RequestError("invalid_filter", "The filter is not JSON.") from None
-
-
 def write_cursor(place: Place) -> str:
     """The cursor of the page after ``place``, in characters that a link may hold as they are."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode("ascii")
@@ -315,6 +291,7 @@ def render_result(found: SearchResult, *, grouped: bool, request_id: str) -> Sea
     """The answer to a search."""
     answer: SearchResponse = {
         "answerable": found.answerable,
+        "threshold": found.threshold,
         "calibration": found.calibration,
         "did_you_mean": found.did_you_mean or None,
         "mode": found.mode,

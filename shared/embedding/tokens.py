@@ -79,6 +79,18 @@ def exceeds(text: str, limit: int) -> bool:
     return False
 
 
+def find_vocabulary() -> Path:
+    """The file of the Qwen vocabulary: on each line a token in base64 and its rank.
+
+    Raises:
+        ModuleNotFoundError: the DashScope SDK, which brings it, is not installed.
+    """
+    package = importlib.util.find_spec("dashscope")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("dashscope, which brings the vocabulary, is not installed")
+    return Path(package.origin).parent / "resources" / "qwen.tiktoken"
+
+
 def _vocabulary() -> tiktoken.Encoding:
     with _loading:  # twenty threads that need it first must not load it twenty times
         return _loaded()
@@ -90,8 +102,5 @@ def _loaded() -> tiktoken.Encoding:
     import tiktoken
     from tiktoken.load import load_tiktoken_bpe
 
-    package = importlib.util.find_spec("dashscope")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("dashscope, which brings the vocabulary, is not installed")
-    ranks = load_tiktoken_bpe(str(Path(package.origin).parent / "resources" / "qwen.tiktoken"))
+    ranks = load_tiktoken_bpe(str(find_vocabulary()))
     return tiktoken.Encoding("qwen", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens={})

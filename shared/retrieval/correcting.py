@@ -6,9 +6,11 @@ pairs around it. One wrong, missing, doubled or swapped letter is forgiven, two 
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -20,8 +22,11 @@ from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+    from concurrent.futures import Future
 
     from shared.store.chunks import ChunkCollection
+
+log = logging.getLogger(__name__)
 
 _WORD = re.compile(r"[^\W\d_\u2e80-\u9fff\uac00-\ud7a3]+(?:\d+)?")
 # Shorter words have too many others one letter away.
@@ -39,8 +44,9 @@ _MOST_LOOKED_AT = 6
 _TEXT_CHARACTERS, _MOST_WORDS = 4_000, 30_000
 _SAMPLED_CHUNKS = 1_000
 _KEPT_SECONDS, _KEPT_SCOPES = 300.0, 8
-# What reading a vocabulary may cost a query; it is answered without.
-_READ_SECONDS = 2.0
+# Reading one goes on after the query that needed it first. Function Compute pauses an instance between requests, so a
+# query waits as long as a read usually takes: else an instance with little to do would never finish one.
+_READ_SECONDS, _WAIT_SECONDS = 10.0, 0.15
 
 
 class Vocabulary:
@@ -121,35 +127,49 @@ def _draw_letters(word: str) -> int:
 
 
 class Vocabularies:
-    """Vocabularies of what callers may see, read when one is needed and kept for minutes; thread-safe."""
+    """Vocabularies of what callers may see, read in the background and kept for minutes; thread-safe.
+
+    Attributes:
+        wait_seconds: how long a query waits for words that were never read; old ones serve until they are read again.
+    """
 
     def __init__(self) -> None:
+        self.wait_seconds = _WAIT_SECONDS
         self._kept: RecentValues[tuple[float, Vocabulary]] = RecentValues(_KEPT_SCOPES)
-        self._reading = threading.Lock()
+        self._reading: dict[tuple[str, str], Future[None]] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="vocabulary")
 
-    def read(self, chunks: ChunkCollection, scope: str, deadline: Deadline) -> Vocabulary:
-        """The words of chunks within ``scope``, of a sample where there are many; none while another caller reads.
-
-        Raises:
-            PlatformError: they cannot be read in time.
-        """
+    def get(self, chunks: ChunkCollection, scope: str) -> Vocabulary:
+        """The words of chunks within ``scope``, of a sample where there are many; none until they are read."""
         key = (chunks.name, scope)
         known = self._kept.get(key)
-        if known and clock.monotonic() - known[0] < _KEPT_SECONDS:
-            return known[1]
-        if not self._reading.acquire(blocking=False):
-            return Vocabulary()
+        if known is None or clock.monotonic() - known[0] >= _KEPT_SECONDS:
+            reading = self._begin(chunks, key)
+            if known is None and reading:
+                wait([reading], self.wait_seconds)
+                known = self._kept.get(key)
+        return known[1] if known else Vocabulary()
+
+    def _begin(self, chunks: ChunkCollection, key: tuple[str, str]) -> Future[None] | None:
+        """Start to read, unless that is under way; ``None`` where too many others are."""
+        with self._lock:
+            if key not in self._reading and len(self._reading) < _KEPT_SCOPES:
+                self._reading[key] = self._pool.submit(self._read, chunks, key)
+            return self._reading.get(key)
+
+    def _read(self, chunks: ChunkCollection, key: tuple[str, str]) -> None:
+        vocabulary = Vocabulary()
         try:
-            until = Deadline.after(min(_READ_SECONDS, deadline.remaining()))
-            vocabulary = Vocabulary(chunks.read_texts(scope, _SAMPLED_CHUNKS, until))
-        except PlatformError:
-            self._kept.put(key, (clock.monotonic(), Vocabulary()))  # nor does the next query wait for it
-            raise
-        else:
-            self._kept.put(key, (clock.monotonic(), vocabulary))
-            return vocabulary
+            vocabulary = Vocabulary(chunks.read_texts(key[1], _SAMPLED_CHUNKS, Deadline.after(_READ_SECONDS)))
+        except Exception as error:
+            # Kept without words, so that the next queries do not each try.
+            code = error.code if isinstance(error, PlatformError) else "internal_error"
+            log.warning("query_not_corrected", extra={"code": code}, exc_info=code == "internal_error")
         finally:
-            self._reading.release()
+            self._kept.put(key, (clock.monotonic(), vocabulary))
+            with self._lock:
+                self._reading.pop(key, None)
 
 
 def correct(query: str, missing: Collection[str], vocabulary: Vocabulary) -> str:

@@ -40,7 +40,7 @@ class Corrector:
             return
         with ranking.stopwatch.lap("correction"):
             try:
-                words = self._vocabularies.read(self._store.chunks, ranking.scope, ranking.deadline)
+                words = self._vocabularies.get(self._store.chunks, ranking.scope)
                 text = ranking.query.text
                 corrected = correct(text, missing, words) or correct(text, missing, _read_near(ranking))
                 if corrected:

@@ -150,6 +150,7 @@ class Retrieval:
             self._calibration.version,
             ranking.corrected,
             count_facets(facets, ranking.select(), ranking.details) if facets else None,
+            self._calibration.answerable,
         )
 
     def _read_details(self, ranking: Ranking) -> None:

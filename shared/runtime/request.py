@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import msgspec
@@ -58,17 +60,44 @@ def read_body(kind: type[Body], max_texts: int = _MAX_TEXTS) -> Body:
     Raises:
         RequestError: ``invalid_json``, ``invalid_request`` naming the field, or ``too_many_texts``.
     """
-    data = request.get_data(cache=False)
+    data = skip_mark(request.get_data(cache=False))
     if _count_texts(data) > max_texts + _MORE_TEXTS:
         raise RequestError("too_many_texts", f"The body holds more than {max_texts} texts; send several requests.")
-    try:
+    with explain_json():
         return _decode(data, kind)
+
+
+def skip_mark(data: bytes) -> bytes:
+    """A body without the byte order mark that some clients on Windows begin with."""
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+@contextmanager
+def explain_json(field: str = "") -> Iterator[None]:
+    """Turn what msgspec raises about JSON of a body into errors of the request.
+
+    Args:
+        field: the field of the body that is decoded by itself; default: the whole body.
+
+    Raises:
+        RequestError: ``invalid_json``, or ``invalid_request`` naming the field.
+    """
+    try:
+        yield
     except msgspec.ValidationError as error:
-        raise RequestError("invalid_request", f"{error}.") from None
+        raise RequestError("invalid_request", f"{_name_place(str(error), field)}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RequestError("invalid_json", "The body is not JSON (UTF-8, no NaN or Infinity).") from None
+        raise RequestError(
+            "invalid_json", "The body is not JSON (UTF-8, no NaN or Infinity, no half of a surrogate pair)."
+        ) from None
     except RecursionError:
         raise RequestError("invalid_json", "The body is nested too deeply.") from None
+
+
+def _name_place(message: str, field: str) -> str:
+    if not field:
+        return message
+    return message.replace("`$", f"`$.{field}") if "`$" in message else f"{message} - at `$.{field}`"
 
 
 def drop_nulls(values: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:

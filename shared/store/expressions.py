@@ -308,7 +308,8 @@ def _literal(field: str, value: Any) -> str:
         if abs(value) >= 1 << 63:
             raise _error(f"the value of {field!r} is out of range")
         return str(value)
-    raise _error(f"{field!r} is compared with {'text' if kind is str else 'a whole number'}")
+    expected = ("text" if kind is str else "a whole number") if field in FIELDS else "a text, a number or a boolean"
+    raise _error(f"{field!r} is compared with {expected}")
 
 
 def _shown(name: Any) -> str:

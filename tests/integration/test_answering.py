@@ -195,6 +195,7 @@ def test_what_was_meant_is_told_by_words_that_the_caller_may_see(
     dashscope: DashScope, answering: Answering, keywords: None
 ) -> None:
     search = answering._retrieval.search
+    answering._retrieval._corrector._vocabularies.wait_seconds = 60
     seen = search(SearchQuery("Zanzibaar", mode=Mode.KEYWORD), soon())
     assert seen.did_you_mean == "Zanzibar"
     assert "Zanzibar" in seen.hits[0].text
@@ -206,6 +207,7 @@ def test_what_was_meant_is_told_by_words_that_the_caller_may_see(
 def test_misspelt_and_joined_words_find_what_was_meant(
     dashscope: DashScope, answering: Answering, keywords: None, mode: Mode
 ) -> None:
+    answering._retrieval._corrector._vocabularies.wait_seconds = 60
     for query, meant in (("musuem", "museum"), ("postoffice", "post office"), ("harbur", "harbour")):
         found = answering._retrieval.search(SearchQuery(query, mode=mode), soon())
         assert found.did_you_mean == meant

@@ -181,12 +181,17 @@ def test_openai_clients_find_the_model(client: openai.OpenAI) -> None:
     assert unknown.value.code == "model_not_found"
 
 
-@pytest.mark.parametrize("ids", [[1, 2, 3], [[1, 2], [3]]])
-def test_token_ids_are_refused_with_the_way_out(client: openai.OpenAI, ids: Any) -> None:
+@pytest.mark.parametrize("ids", [[15339, 1917], [[15339, 1917]]])
+def test_token_ids_get_the_vectors_of_their_texts(client: openai.OpenAI, ids: Any) -> None:
+    by_ids, by_text = (client.embeddings.create(model="text-embedding-v4", input=it) for it in (ids, "hello world"))
+    assert by_ids.data[0].embedding == by_text.data[0].embedding
+
+
+def test_ids_of_another_vocabulary_are_refused(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        client.embeddings.create(model="text-embedding-v4", input=ids)
+        client.embeddings.create(model="text-embedding-v4", input=[199_999])
     assert caught.value.code == "token_ids_unsupported"
-    assert "check_embedding_ctx_length=False" in caught.value.message
+    assert "send texts" in caught.value.message
 
 
 def test_openai_clients_may_send_as_many_texts_as_to_openai(client: openai.OpenAI) -> None:
@@ -214,17 +219,49 @@ def test_null_counts_as_left_out_wherever_a_field_is_optional(running: Stack) ->
     assert requests.post(f"{running.url}/search", json={"query": "null", **optional}, timeout=30).status_code == 200
 
 
-@pytest.mark.parametrize("size", [{"dimensions": 64}, {"dimension": 64}, {"dimensions": "64"}, {"dimension": "64"}])
-def test_the_size_is_honoured_by_either_name(running: Stack, size: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"dimensions": 64}, {"dimension": 64}, {"dimensions": "64"}, {"dimension": "64"}, {"output_dimension": 64},
+        {"output_dimension": "64", "dimensions": 64},
+    ],
+)  # fmt: skip
+def test_the_size_is_honoured_by_each_name(running: Stack, size: dict[str, Any]) -> None:
     assert len(openai_vector(running, **size)) == 64
+
+
+# The bodies of clients with their defaults and with a size, as they were recorded: LangChain (langchain-openai 1.7.4),
+# openai 3.57 for Python and 6.49 for npm, LlamaIndex, Semantic Kernel, Vercel AI SDK 6, LiteLLM 1.110 by provider.
+WIRE = [
+    ('{"model":"%s","input":[[15339],[57668,53901]],"encoding_format":"base64"}', 512),
+    ('{"model":"%s","input":["hello","你好"],"encoding_format":"base64"}', 512),
+    ('{"model":"%s","input":["hello","你好"],"dimensions":256,"encoding_format":"base64"}', 256),
+    ('{"model":"%s","input":["hello","你好"],"encoding_format":"float"}', 512),
+    ('{"model":"%s","input":["hello","你好"],"dimensions":256,"encoding_format":"float"}', 256),
+    (r'{"model": "%s", "input": ["hello", "\u4f60\u597d"]}', 512),
+    (r'{"model": "%s", "dimensions": 256, "input": ["hello", "\u4f60\u597d"], "input_type": "query"}', 256),
+    (r'{"model": "%s", "input": ["hello", "\u4f60\u597d"], "output_dimension": 256}', 256),
+    (r'{"input": ["hello", "\u4f60\u597d"], "model": "%s", "output_dimension": 256, "encoding_format": null}', 256),
+    (r'{"model": "%s", "input": ["hello", "\u4f60\u597d"], "dimensions": 256, "task": "retrieval.query"}', 256),
+]
+
+
+@pytest.mark.parametrize(("body", "size"), WIRE)
+def test_the_requests_of_clients_are_answered_as_they_are_sent(running: Stack, body: str, size: int) -> None:
+    data = (body % "text-embedding-v4").encode()
+    answer = requests.post(f"{running.url}/v1/embeddings", data, headers={"Authorization": "Bearer any"}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    vectors = [item["embedding"] for item in answer.json()["data"]]
+    assert [len(base64.b64decode(it)) // 4 if isinstance(it, str) else len(it) for it in vectors] == [size, size]
 
 
 @pytest.mark.parametrize(
     "fields",
     [
         {"dimensions": "many"}, {"dimensions": 77}, {"dimension": 77}, {"dimension": "²"}, {"dimensions": "9" * 99},
-        {"dimensions": 64, "dimension": 128}, {"text_type": "poem"}, {"input_type": 5}, {"encoding_format": "odd"},
-        {"text_type": "query", "input_type": "document"},
+        {"dimensions": 64, "dimension": 128}, {"output_dimension": 64, "dimension": 128},
+        {"text_type": "poem"}, {"input_type": 5}, {"encoding_format": "odd"},
+        {"text_type": "query", "input_type": "document"}, {"task": "retrieval.query", "input_type": "document"},
     ],
 )  # fmt: skip
 def test_what_cannot_be_honoured_is_refused(running: Stack, fields: dict[str, Any]) -> None:

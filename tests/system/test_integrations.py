@@ -31,6 +31,7 @@ PATIENCE_SECONDS = 240
 MILVUS = "http://127.0.0.1:19530"
 PAGE = read("docs/integrations.md")
 RECIPES = [fence.content for fence in PAGE.fences if fence.language == "python"]
+SCRIPTS = [fence.content for fence in PAGE.fences if fence.language == "js"]
 TENANTS = {"acme/ferry.md": "# Timetable\n\nThe last ferry to Brava leaves at 21:40.\n"}
 
 
@@ -109,6 +110,9 @@ def run_recipes(python: Path, kind: str, running: Stack, folder: Path) -> dict[s
     scripts = json.dumps([adapt(recipe, running) for recipe in recipes])
     # Without it LiteLLM waits for the network at import.
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    # The vocabulary that LangChain would download, as LiteLLM brings it.
+    for folder_of_vocabularies in python.parents[1].glob("lib/*/site-packages/litellm/litellm_core_utils/tokenizers"):
+        quiet["TIKTOKEN_CACHE_DIR"] = str(folder_of_vocabularies)
     printed = run(python, CLIENTS / "run_recipes.py", folder=folder, given=scripts, **quiet)
     return dict(zip(recipes, json.loads(printed.splitlines()[-1]), strict=True))
 
@@ -131,6 +135,22 @@ def llama_index_recipes(running: Stack, llama_index: Path, tmp_path_factory: pyt
 def test_each_recipe_of_the_documentation_prints_what_it_says(request: pytest.FixtureRequest, recipe: str) -> None:
     printed = request.getfixturevalue(f"{environment_of(recipe)}_recipes")
     assert printed[recipe] == recipe.rstrip().rpartition("# ")[2]
+
+
+@pytest.fixture(scope="module")
+def script_recipes(running: Stack, node: Path) -> dict[str, str]:
+    """What each recipe in JavaScript printed; they share a process."""
+    for number, recipe in enumerate(SCRIPTS):
+        (node / f"recipe_{number}.mjs").write_text(adapt(recipe, running), "utf-8")
+    steps = "".join(f'await import("./recipe_{number}.mjs");\nconsole.log("\\0");\n' for number in range(len(SCRIPTS)))
+    (node / "recipes.mjs").write_text(steps, "utf-8")
+    printed = run("node", "recipes.mjs", folder=node).split("\0")
+    return dict(zip(SCRIPTS, map(str.strip, printed), strict=False))
+
+
+@pytest.mark.parametrize("recipe", SCRIPTS, ids=[f"script {number}" for number in range(1, len(SCRIPTS) + 1)])
+def test_each_recipe_in_javascript_prints_what_it_says(script_recipes: dict[str, str], recipe: str) -> None:
+    assert script_recipes[recipe] == recipe.rstrip().rpartition("// ")[2]
 
 
 # --- Dify

@@ -221,6 +221,39 @@ def test_a_page_of_another_site_cannot_speak_to_the_tools(
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_forbidden")
 
 
+# What clients send after they connected, as it was recorded: FastMCP 4.2.3 without agreement on a version, the others
+# (langchain-mcp-adapters 0.3.2, llama-index-tools-mcp 0.6.0, Semantic Kernel 1.45, npm's SDK and AI SDK) with it.
+AGREED = {"Accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
+FAST = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "fastmcp", "version": "4.2.3"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/logLevel": "debug",
+    "progressToken": 3,
+}
+# Models send what a schema asks for in other forms too.
+ARGUMENTS = [
+    {}, {"top_k": "3"}, {"top_k": 3.0}, {"top_k": None, "mode": None, "facets": None, "context": None},
+    {"filter": {"eq": {"format": "md"}}}, {"filter": '{"eq": {"format": "md"}}'}, {"rerank": "false"},
+    {"facets": ["format"]}, {"facets": "format"}, {"facets": '["format", "tenant"]'}, {"facets": "format,tenant"},
+    {"facets": ""}, {"explain": "true", "min_score": "0.0"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS, ids=str)
+def test_the_calls_of_clients_are_answered_as_they_are_sent(running: Stack, arguments: dict[str, Any]) -> None:
+    asked = {"name": "search", "arguments": {"query": "ferry", **arguments}}
+    agreed = send(running, {"method": "tools/call", "params": asked, "jsonrpc": "2.0", "id": 1}, **AGREED)
+    headers = {**AGREED, "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "search"}
+    fast = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {**asked, "_meta": FAST}}
+    for answer in (agreed, send(running, fast, **headers)):
+        assert answer.status_code == 200
+        result = answer.json()["result"]
+        assert not result["isError"], result["content"]
+        assert result["structuredContent"]["hits"]
+        assert ("facets" in result["structuredContent"]) == bool(arguments.get("facets"))
+
+
 def test_what_a_tool_cannot_do_is_told_to_the_model(running: Stack) -> None:
     async def talk(client: Client) -> Any:
         wrong: list[dict[str, Any]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from shared.domain.errors import TransientError
 from shared.language.analysis import analyze_query
 from shared.retrieval.correcting import Vocabularies, Vocabulary, correct, measure_distance
-from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +76,48 @@ def test_a_large_vocabulary_takes_no_time() -> None:
 
 
 class SlowChunks:
+    """A collection with texts that are read when ``released`` is set."""
+
+    name = "chunks"
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+        self.reads = 0
+
+    def read_texts(self, *_: Any) -> list[str]:
+        self.reads += 1
+        assert self.released.wait(60)
+        return TEXTS
+
+
+def read_soon(vocabularies: Vocabularies, chunks: Any, word: str) -> bool:
+    """Whether a word is in the vocabulary, at the latest when the read that is under way has ended."""
+    vocabularies.wait_seconds = 60
+    return word in vocabularies.get(chunks, "")
+
+
+def test_a_query_does_not_wait_for_words_that_take_long_and_a_later_one_has_them() -> None:
+    vocabularies, chunks = Vocabularies(), SlowChunks()
+    # It would wait for a minute and fail, because nothing is released.
+    assert "hotel" not in vocabularies.get(chunks, "")  # type: ignore[arg-type]
+    assert "hotel" not in vocabularies.get(chunks, "")  # type: ignore[arg-type]
+    chunks.released.set()
+    assert read_soon(vocabularies, chunks, "hotel")
+    assert chunks.reads == 1
+
+
+def test_old_words_are_used_while_they_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    vocabularies, chunks, now = Vocabularies(), SlowChunks(), [0.0]
+    monkeypatch.setattr("shared.retrieval.correcting.clock.monotonic", lambda: now[0])
+    chunks.released.set()
+    assert read_soon(vocabularies, chunks, "hotel")
+    chunks.released.clear()
+    now[0] = 1_000.0
+    assert "hotel" in vocabularies.get(chunks, "")  # type: ignore[arg-type]
+    chunks.released.set()
+
+
+class FailingChunks:
     """A collection with texts that cannot be read in time."""
 
     name = "chunks"
@@ -86,9 +128,8 @@ class SlowChunks:
         raise TransientError("deadline_exceeded", "No time is left.")
 
 
-def test_one_query_waits_for_words_that_cannot_be_read_and_no_other() -> None:
-    vocabularies, chunks = Vocabularies(), SlowChunks()
-    with pytest.raises(TransientError):
-        vocabularies.read(chunks, "", Deadline.after(60))  # type: ignore[arg-type]
-    assert "hotel" not in vocabularies.read(chunks, "", Deadline.after(60))  # type: ignore[arg-type]
+def test_words_that_cannot_be_read_are_tried_once_and_not_by_each_query() -> None:
+    vocabularies, chunks = Vocabularies(), FailingChunks()
+    for _ in range(3):
+        assert not read_soon(vocabularies, chunks, "hotel")
     assert chunks.reads == 1

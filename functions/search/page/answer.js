@@ -107,7 +107,7 @@ function jump(one) {
   const hit = answered.hits.find(({ id }) => id === one.id);
   let card = $$("#results .chunk").find((other) => other.dataset.id === one.id);
   if (!card) {
-    card = chunk(hit, hit.document);
+    card = chunk(hit, hit.document, answered);
     $(`#answer [data-number="${one.number}"]`).append(card);
     measure();
   }

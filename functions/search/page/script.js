@@ -18,7 +18,6 @@ const PAGE = 10, MOST_ROWS = 5, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;
 const TYPING_MS = 300, COSTLY_MS = 1000, REFRESH_MS = 3000;
 const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what follows # is not sent
 const WINDOW = 240, LEAD = 160;
-const WEAK = 0.35; // a lower score is no answer, as the server judges by default
 const MOST_TAGS = 8, MOST_VALUE = 1024;
 
 /* --- what is remembered: storage may be forbidden, and then nothing is --- */
@@ -295,10 +294,12 @@ function scored(hit) {
   score.setAttribute("aria-expanded", "false");
   return [score, sides];
 }
-function chunk(hit, about) {
+// A score below the threshold is probably no answer; scores of a reranker have none.
+function isWeak(hit, answer) { return !answer.reranked && hit.score < (answer.threshold || 0); }
+function chunk(hit, about, answer) {
   const text = render(hit, "clamped");
   const [score, sides] = scored(hit);
-  const card = make("article", hit.score < WEAK ? "chunk weak" : "chunk", make("div", "place", where(places(hit.location)), score), sides, text, copies(hit));
+  const card = make("article", isWeak(hit, answer) ? "chunk weak" : "chunk", make("div", "place", where(places(hit.location)), score), sides, text, copies(hit));
   card.tabIndex = 0;
   card.dataset.id = hit.id;
   card.setAttribute("aria-label", [about.title || about.key, ...places(hit.location)].join(", "));
@@ -420,8 +421,8 @@ function neighbours(hit, about, text, whole) {
   hide.hidden = true;
   return [open, hide, trouble];
 }
-function groupCard({ document: about, hits }) {
-  return make("section", "card", heading(about), source(about), tags(about.metadata), ...hits.map((hit) => chunk(hit, about)));
+function groupCard({ document: about, hits }, answer) {
+  return make("section", "card", heading(about), source(about), tags(about.metadata), ...hits.map((hit) => chunk(hit, about, answer)));
 }
 // Only what is cut off can be shown whole; how much fits is known once it is laid out.
 function measure() {
@@ -445,7 +446,7 @@ function showFound() {
   const warnings = (answer.warnings || []).map((warning) => make("p", "warning", say.warnings[warning.code] || warning.message));
   if (answer.did_you_mean) warnings.unshift(paragraph("warning meant", answer.did_you_mean, say.meant(answer.did_you_mean)));
   if (answer.answerable === false) warnings.unshift(make("p", "warning no-answer", say.noAnswer));
-  show("results", status(found), ...warnings, ...groups.map(groupCard), ...(more ? [nextButton()] : []));
+  show("results", status(found), ...warnings, ...groups.map((group) => groupCard(group, answer)), ...(more ? [nextButton()] : []));
   $("#results .status").title = answer.usage ? say.billed(answer.usage.tokens, money(answer.usage.cost_cny)) : "";
   $("#grouping").hidden = false;
   $("#grouping").textContent = flat ? say.grouped : say.flat;
@@ -501,7 +502,7 @@ async function goOn() {
     const known = new Set(before.groups.map(name));
     const fresh = news.groups.filter((group) => !known.has(name(group)));
     found = { ...before, groups: [...before.groups, ...fresh], more: news.more && fresh.length > 0 };
-    const cards = fresh.map(groupCard);
+    const cards = fresh.map((group) => groupCard(group, found.answer));
     const focused = document.activeElement === next;
     next.replaceWith(...cards, ...(found.more ? [nextButton()] : []));
     announce("results", status(found));
