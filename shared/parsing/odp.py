@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
 from shared.parsing.odf import Reader
+from shared.parsing.odf_pictures import OdfPictures
 from shared.parsing.odf_source import Source
 from shared.parsing.refusing import refuse
 
@@ -31,14 +32,17 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         DocumentError: ``encrypted``, ``broken_file``, ``too_deep``, ``too_large``, ``too_many_pages``.
     """
     source = Source(path, limits)
-    return ParsedDocument(source.title(), _blocks(source, limits))
+    warnings: list[str] = []
+    pictures = OdfPictures(source, limits, warnings)
+    blocks = pictures.unpack(_blocks(source, limits, pictures))
+    return ParsedDocument(source.title(), blocks, warnings=warnings)
 
 
-def _blocks(source: Source, limits: Limits) -> Iterator[Block]:
+def _blocks(source: Source, limits: Limits, pictures: OdfPictures) -> Iterator[Block]:
     with closing(source):
         page = 0
         slide: list[Event] | None = None
-        reader = Reader(Flow(limits))
+        reader = Reader(Flow(limits), pictures)
         for event in source.events("content.xml"):
             if event.kind == "open" and event.name == "page" and slide is None:
                 page, slide = page + 1, []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
 from shared.parsing.odf import Reader
+from shared.parsing.odf_pictures import OdfPictures
 from shared.parsing.odf_source import Source
 
 if TYPE_CHECKING:
@@ -28,12 +29,15 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         DocumentError: ``encrypted``, ``broken_file``, ``too_deep``, ``too_large``.
     """
     source = Source(path, limits)
-    return ParsedDocument(source.title(), _blocks(source, limits))
+    warnings: list[str] = []
+    pictures = OdfPictures(source, limits, warnings)
+    blocks = pictures.unpack(_blocks(source, limits, pictures))
+    return ParsedDocument(source.title(), blocks, warnings=warnings)
 
 
-def _blocks(source: Source, limits: Limits) -> Iterator[Block]:
+def _blocks(source: Source, limits: Limits, pictures: OdfPictures) -> Iterator[Block]:
     with closing(source):
-        reader = Reader(Flow(limits))
+        reader = Reader(Flow(limits), pictures)
         margins: list[Event] = []
         for event in _styles(source.events("styles.xml"), margins):
             reader.define(event)
