@@ -66,7 +66,7 @@ def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -
             warnings=warnings,
             include=Inclusion(archive, limits, warnings, parse_embedded, depth).read,
         )
-        yield from pictures.unpack(_stories(context, parts))
+        yield from pictures.unpack(_stories(context, parts), is_whole=depth == 0)
         if any(kind in _EMBEDDED for kind, _ in parts.relations.values()):
             warnings.append("Files embedded as objects in the document are not read.")
 

@@ -42,29 +42,33 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         title, names = read_description(archive)
         warnings: list[str] = []
         pictures = InnerPictures(limits, warnings)
-        blocks = _blocks(archive, title, names, limits, warnings, pictures)
-        return ParsedDocument(title, pictures.unpack(blocks), warnings=warnings)
+        chapters = _chapters(archive, title, names, limits, warnings, pictures)
+        return ParsedDocument(title, _blocks(archive, chapters, pictures), warnings=warnings)
 
 
-def _blocks(
+def _blocks(archive: Archive, chapters: Iterator[Block], pictures: InnerPictures) -> Iterator[Block]:
+    with archive:
+        yield from pictures.unpack(chapters, is_whole=True)
+
+
+def _chapters(
     archive: Archive, title: str, names: list[str], limits: Limits, warnings: list[str], pictures: InnerPictures
 ) -> Iterator[Block]:
-    with archive:
-        missing = 0
-        if title.strip():
-            # Chapters begin with headings of their own, of which none is the title of the book.
-            yield Outline().heading(1, title)
-        for name in names:
-            if archive.resolve(name) not in archive.names:
-                missing += 1
-                continue
-            if archive.size(name) > limits.max_whole_bytes:
-                raise refuse("too_large", f"A chapter may have at most {limits.max_whole_bytes >> 20} MiB.")
-            page = decode_bytes(b"".join(archive.chunks(name)))
-            own = PagePictures(pictures, partial(_open, archive, name))
-            yield from html.read(page, limits, Outline(), warnings, own)
-        if missing:
-            warnings.append(f"Chapters that the book names but does not hold: {missing}.")
+    missing = 0
+    if title.strip():
+        # Chapters begin with headings of their own, of which none is the title of the book.
+        yield Outline().heading(1, title)
+    for name in names:
+        if archive.resolve(name) not in archive.names:
+            missing += 1
+            continue
+        if archive.size(name) > limits.max_whole_bytes:
+            raise refuse("too_large", f"A chapter may have at most {limits.max_whole_bytes >> 20} MiB.")
+        page = decode_bytes(b"".join(archive.chunks(name)))
+        own = PagePictures(pictures, partial(_open, archive, name))
+        yield from html.read(page, limits, Outline(), warnings, own)
+    if missing:
+        warnings.append(f"Chapters that the book names but does not hold: {missing}.")
 
 
 def _open(archive: Archive, chapter: str, address: str) -> tuple[str, Callable[[], Iterator[bytes]]] | None:

@@ -78,16 +78,16 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     warnings: list[str] = []
     pictures = InnerPictures(limits, warnings)
     own = PagePictures(pictures)
-    page = LexborHTMLParser(reduce(source, limits, own.note if pictures.is_wanted else None))
+    page = LexborHTMLParser(reduce(source, limits, own.note))
     title = page.css_first("title")
     body = page.body
     if body is None:
         return ParsedDocument("", iter(()))
     blocks = _Walk(Outline(), own, warnings, whole=False).blocks(body)
-    first = next(blocks, None)
+    first = next((block for block in blocks if not block.picture or limits.ocr == "all"), None)
     whole = _Walk(Outline(), own, warnings, whole=True).blocks(body) if first is None else chain((first,), blocks)
     name = " ".join(title.text().split()) if title else ""
-    return ParsedDocument(name, pictures.unpack(whole), warnings=warnings)
+    return ParsedDocument(name, pictures.unpack(whole, is_whole=True), warnings=warnings)
 
 
 def read(
@@ -109,7 +109,7 @@ def read(
 
     pictures = InnerPictures(limits, warnings)
     own = chapter or PagePictures(pictures)
-    body = LexborHTMLParser(reduce(source, limits, own.note if pictures.is_wanted else None)).body
+    body = LexborHTMLParser(reduce(source, limits, own.note)).body
     blocks = _Walk(outline, own, warnings, whole=True).blocks(body) if body else iter(())
     return blocks if chapter else pictures.unpack(blocks)
 

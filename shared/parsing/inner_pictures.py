@@ -1,5 +1,6 @@
 """Pictures inside documents, which a model reads with ``OCR=all``: which are large enough, and when they are unpacked.
 
+Those of a document without text are all that it holds, as the pages of a scan, and are read with ``OCR=auto`` too.
 Parsers hold back paragraphs and cells until a table ends. So they give the places of pictures first, and each picture
 is unpacked when it leaves the parser.
 """
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from shared.domain.errors import DocumentError
 from shared.domain.models import Block, Picture
+from shared.parsing.pictures import refuse_without_ocr
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class InnerPictures:
             limits: of the document.
             warnings: takes a sentence for each kind of picture that was left out.
         """
-        self.is_wanted = limits.ocr == "all"
+        self._mode = limits.ocr
         self._limits = replace(limits, max_picture_bytes=min(limits.max_picture_bytes, _MOST_UNPACKED_BYTES))
         self._warnings = warnings
         self._left_out: Counter[tuple[str, str]] = Counter()
@@ -80,25 +82,53 @@ class InnerPictures:
         self._count = 0
 
     def find(self, name: str, area: float, chunks: Callable[[], Iterable[bytes]]) -> Iterator[Block]:
-        """A block in place of a picture; none where it is too small or was given before.
+        """A block in place of a picture; none where it is too small.
 
         Args:
             name: of the picture, the same wherever it is shown.
             area: square centimetres on which it is shown; 0 where that is not known.
             chunks: gives its bytes when they are needed.
         """
-        if not self.is_wanted or 0 < area < _LEAST_AREA or name in self._seen:
-            return
-        self._seen.add(name)
-        yield Block("", picture=Unread(b"", name, 0, 0, kind=find_kind(name), area=area, chunks=chunks))
+        if not 0 < area < _LEAST_AREA:
+            yield Block("", picture=Unread(b"", name, 0, 0, kind=find_kind(name), area=area, chunks=chunks))
 
-    def unpack(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        """``blocks`` with their pictures unpacked, without those that cannot be read."""
+    def unpack(self, blocks: Iterator[Block], *, is_whole: bool = False) -> Iterator[Block]:
+        """``blocks`` with their pictures unpacked, without those that cannot be read or are not wanted.
+
+        Args:
+            blocks: what the parser found.
+            is_whole: whether they are all that the file holds, so that it may have no text.
+
+        Raises:
+            DocumentError: ``needs_ocr`` for a file that holds only pictures, where no model may read them.
+        """
+        waiting: list[Block] | None = [] if is_whole and self._mode != "all" else None
+        is_empty = True
         for block in blocks:
             if not isinstance(block.picture, Unread):
+                is_empty, waiting = False, waiting if block.heading else None
                 yield block
-            elif picture := self._unpack(block.picture):
-                yield replace(block, picture=picture)
+            elif self._mode == "all":
+                yield from self._read(block)
+            elif waiting is not None and len(waiting) <= self._limits.max_scans:
+                waiting.append(block)
+        for block in waiting or ():
+            yield from self._read_alone(block, is_empty=is_empty)
+        self._warn()
+
+    def _read(self, block: Block) -> Iterator[Block]:
+        if isinstance(block.picture, Unread) and (picture := self._unpack(block.picture)):
+            yield replace(block, picture=picture)
+
+    def _read_alone(self, block: Block, *, is_empty: bool) -> Iterator[Block]:
+        """A picture of a document that has no text."""
+        if self._mode == "auto":
+            for read in self._read(block):
+                yield replace(read, picture=read.picture and replace(read.picture, is_inside=False))
+        elif is_empty and any(self._read(block)):
+            raise refuse_without_ocr("The document holds pictures and no text.")
+
+    def _warn(self) -> None:
         for (kind, reason), count in self._left_out.most_common(_MOST_KINDS):
             self._warnings.append(f"Pictures inside the document that were left out: {count} ({kind}). {reason}")
         self._left_out.clear()
@@ -107,6 +137,9 @@ class InnerPictures:
         # Imported here: most documents have no picture that is read.
         from shared.parsing import image
 
+        if unread.digest in self._seen:
+            return None
+        self._seen.add(unread.digest)
         if self._count >= self._limits.max_scans:
             self.leave_out(unread.kind, "At most OCR_MAX_PAGES are read.")
             return None
@@ -126,7 +159,8 @@ class InnerPictures:
 
     def leave_out(self, kind: str, reason: str = UNSUPPORTED) -> None:
         """Count a picture that is not read, by what its name ends in."""
-        self._left_out[kind, reason] += 1
+        if self._mode == "all":
+            self._left_out[kind, reason] += 1
 
 
 def find_kind(name: str) -> str:

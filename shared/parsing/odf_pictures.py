@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,14 +45,15 @@ class OdfPictures:
         yield from self._pictures.find(href, self._area, partial(self._source.chunks, href))
 
     def unpack(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        """``blocks`` with their pictures, as of `InnerPictures.unpack`."""
-        return self._pictures.unpack(self._count(blocks))
+        """``blocks`` of the whole file with their pictures, as of `InnerPictures.unpack`; then the file is closed."""
+        with closing(self._source):
+            yield from self._pictures.unpack(self._count(blocks), is_whole=True)
 
     def _count(self, blocks: Iterator[Block]) -> Iterator[Block]:
         yield from blocks
         self._end_frame()
 
     def _end_frame(self) -> None:
-        if self._drawing and not self._has_picture and self._pictures.is_wanted:
+        if self._drawing and not self._has_picture:
             self._pictures.leave_out(find_kind(self._drawing))
         self._drawing, self._has_picture = "", False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -39,22 +38,21 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 
 def _blocks(source: Source, limits: Limits, pictures: OdfPictures) -> Iterator[Block]:
-    with closing(source):
-        page = 0
-        slide: list[Event] | None = None
-        reader = Reader(Flow(limits), pictures)
-        for event in source.events("content.xml"):
-            if event.kind == "open" and event.name == "page" and slide is None:
-                page, slide = page + 1, []
-                if page > limits.max_pages:
-                    raise refuse("too_many_pages", f"The file has more than {limits.max_pages} slides.")
-            elif event.kind == "close" and event.name == "page" and slide is not None:
-                yield from _slide(slide, page, reader)
-                slide = None
-            elif slide is not None:
-                slide.append(event)
-            else:
-                reader.read(event)
+    page = 0
+    slide: list[Event] | None = None
+    reader = Reader(Flow(limits), pictures)
+    for event in source.events("content.xml"):
+        if event.kind == "open" and event.name == "page" and slide is None:
+            page, slide = page + 1, []
+            if page > limits.max_pages:
+                raise refuse("too_many_pages", f"The file has more than {limits.max_pages} slides.")
+        elif event.kind == "close" and event.name == "page" and slide is not None:
+            yield from _slide(slide, page, reader)
+            slide = None
+        elif slide is not None:
+            slide.append(event)
+        else:
+            reader.read(event)
 
 
 def _slide(events: list[Event], page: int, reader: Reader) -> Iterator[Block]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from shared.domain.models import ParsedDocument
@@ -36,18 +35,17 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 
 def _blocks(source: Source, limits: Limits, pictures: OdfPictures) -> Iterator[Block]:
-    with closing(source):
-        reader = Reader(Flow(limits), pictures)
-        margins: list[Event] = []
-        for event in _styles(source.events("styles.xml"), margins):
-            reader.define(event)
-        yield from _read_margins(margins, "header", limits)
-        for event in source.events("content.xml"):
-            reader.read(event)
-            yield from reader.flow.take()
-        reader.flow.close()
+    reader = Reader(Flow(limits), pictures)
+    margins: list[Event] = []
+    for event in _styles(source.events("styles.xml"), margins):
+        reader.define(event)
+    yield from _read_margins(margins, "header", limits)
+    for event in source.events("content.xml"):
+        reader.read(event)
         yield from reader.flow.take()
-        yield from _read_margins(margins, "footer", limits)
+    reader.flow.close()
+    yield from reader.flow.take()
+    yield from _read_margins(margins, "footer", limits)
 
 
 def _styles(events: Iterable[Event], margins: list[Event]) -> Iterator[Event]:

@@ -70,7 +70,7 @@ class _Deck:
     def blocks(self, slides: list[str]) -> Iterator[Block]:
         with self._archive:
             found = chain.from_iterable(self._slide(slide, page) for page, slide in enumerate(slides, start=1))
-            yield from self._pictures.unpack(found)
+            yield from self._pictures.unpack(found, is_whole=True)
 
     def _slide(self, slide: str, page: int) -> Iterator[Block]:
         archive = self._archive

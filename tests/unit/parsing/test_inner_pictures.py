@@ -20,7 +20,7 @@ from tests.unit.parsing.files import docx_of, saved, write, zipped
 from tests.unit.parsing.test_scans import bomb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from shared.domain.models import Picture
@@ -93,13 +93,13 @@ ODF = (
 )
 
 
-def odf(body: str, kind: str = "text", **parts: bytes) -> bytes:
+def odf(body: str, pictures: Mapping[str, bytes], kind: str = "text") -> bytes:
     content = f"<office:document-content {ODF}><office:body><office:{kind}>{body}</office:{kind}></office:body>"
     return zipped(
         {
             "mimetype": f"application/vnd.oasis.opendocument.{kind}",
             "content.xml": f"{content}</office:document-content>",
-            **{f"Pictures/{name.replace('_', '.')}": content for name, content in parts.items()},
+            **{f"Pictures/{name}": picture for name, picture in pictures.items()},
         }
     )
 
@@ -126,9 +126,10 @@ def epub(*chapters: str, **parts: bytes) -> bytes:
         ("a.docx", docx("before", (LARGE, 12, 9), "after"), ["before", (640, 480), "after"]),
         ("a.pptx", pptx([(LARGE, 12, 9)], [(OTHER, 16, 6)]), ["Slide 1", (640, 480), "Slide 2", (800, 300)]),
         ("a.html", html(f"<p>before</p><img src='{data(LARGE)}'><p>after</p>"), ["before", (640, 480), "after"]),
-        ("a.odt", odf(f"<text:p>before{frame('Pictures/a.png')}</text:p><text:p>after</text:p>", a_png=LARGE),
+        ("a.odt", odf(f"<text:p>before{frame('Pictures/a.png')}</text:p><text:p>after</text:p>", {"a.png": LARGE}),
          ["before", (640, 480), "after"]),
-        ("a.odp", odf(f"<draw:page>{frame('Pictures/a.png')}</draw:page>", "presentation", a_png=LARGE), [(640, 480)]),
+        ("a.odp", odf(f"<draw:page>{frame('Pictures/a.png')}</draw:page>", {"a.png": LARGE}, "presentation"),
+         [(640, 480)]),
         ("a.epub", epub("<p>before</p><p><img src='../images/a.png'/></p><p>after</p>", a_png=LARGE),
          ["before", (640, 480), "after"]),
     ],
@@ -138,7 +139,7 @@ def test_a_picture_is_read_where_it_stands(
 ) -> None:
     assert read(tmp_path, name, content) == expected
     without = [part for part in expected if isinstance(part, str)]
-    if without:
+    if "before" in without:
         assert read(tmp_path, name, content, Limits(ocr="auto")) == without
 
 
@@ -149,7 +150,7 @@ def test_a_picture_is_read_where_it_stands(
         ("a.pptx", pptx([(LARGE, 4, 3), (ICON, 10, 10)])),
         ("a.html", html(f"<p>text<img src='{data(ICON)}'><img src='{data(LARGE)}' width=64 height=48></p>")),
         ("b.html", html(f"<p>text<img src='{data(LARGE)}' style='height: 1cm; width: 2cm'></p>")),
-        ("a.odt", odf(f"<text:p>text{frame('Pictures/a.png', '2cm', '1cm')}</text:p>", a_png=LARGE)),
+        ("a.odt", odf(f"<text:p>text{frame('Pictures/a.png', '2cm', '1cm')}</text:p>", {"a.png": LARGE})),
         ("a.epub", epub("<p>text<img src='../images/a.png'/></p>", a_png=ICON)),
     ],
 )
@@ -174,16 +175,15 @@ def test_a_picture_in_a_table_follows_its_row(tmp_path: Path) -> None:
 
     document = Document()
     table = document.add_table(3, 2)
-    for row, cells in enumerate((("Part", "Price"), ("Pump", "12"), ("Valve", "7"))):
-        for column, text in enumerate(cells):
-            table.cell(row, column).text = text
+    for number, text in enumerate(("Part", "Price", "Pump", "12", "Valve", "7")):
+        table.cell(number // 2, number % 2).text = text
     table.cell(1, 0).paragraphs[0].add_run().add_picture(io.BytesIO(LARGE), Cm(8), Cm(6))
     expected = ["Part: Pump; Price: 12", (640, 480), "Part: Valve; Price: 7"]
     assert read(tmp_path, "a.docx", saved(document.save)) == expected
     cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
     rows = [("Part", "Price"), (f"Pump{frame('Pictures/a.png')}", "12"), ("Valve", "7")]
     lines = "".join(f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>" for row in rows)
-    assert read(tmp_path, "a.odt", odf(f"<table:table>{lines}</table:table>", a_png=LARGE)) == expected
+    assert read(tmp_path, "a.odt", odf(f"<table:table>{lines}</table:table>", {"a.png": LARGE})) == expected
     cells = [("Part", "Price"), (f"Pump<img src='{data(LARGE)}'>", "12"), ("Valve", "7")]
     page = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
     assert read(tmp_path, "a.html", html(f"<table>{page}</table>")) == [expected[0], expected[2], expected[1]]
@@ -203,6 +203,50 @@ def test_a_picture_in_a_table_follows_its_row(tmp_path: Path) -> None:
 def test_a_picture_of_a_page_is_found_wherever_it_stands(tmp_path: Path, body: str) -> None:
     found = read(tmp_path, "a.html", html(body.format(data(LARGE))))
     assert sorted(map(str, found)) == ["(640, 480)", "item"]
+
+
+ALONE = {
+    "a.docx": docx((LARGE, 12, 9)),
+    "a.html": html(f"<img src='{data(LARGE)}'>"),
+    "a.odt": odf(f"<text:p>{frame('Pictures/a.png')}</text:p>", {"a.png": LARGE}),
+    "a.odp": odf(f"<draw:page>{frame('Pictures/a.png')}</draw:page>", {"a.png": LARGE}, "presentation"),
+    "a.epub": epub("<svg><image xlink:href='../images/a.png'/></svg>", a_png=LARGE),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_document_of_pictures_only_is_read_as_a_scan_is(tmp_path: Path, name: str) -> None:
+    found = parse(write(tmp_path, name, ALONE[name]), name, Limits(ocr="auto")).blocks
+    assert [block.picture and block.picture.is_inside for block in found] == [False]
+    with pytest.raises(DocumentError, match=r"holds pictures and no text\. Set OCR=auto") as caught:
+        parse(write(tmp_path, name, ALONE[name]), name)
+    assert caught.value.code == "needs_ocr"
+
+
+def test_titles_of_slides_are_no_text_of_pictures(tmp_path: Path) -> None:
+    content = pptx([(LARGE, 12, 9)], [(OTHER, 16, 6)])
+    expected = ["Slide 1", "Slide 2", (640, 480), (800, 300)]
+    assert read(tmp_path, "a.pptx", content, Limits(ocr="auto")) == expected
+    assert read(tmp_path, "a.pptx", content, Limits(ocr="off")) == expected[:2]
+
+
+def test_a_document_of_icons_only_is_empty(tmp_path: Path) -> None:
+    for mode in ("off", "auto", "all"):
+        with pytest.raises(DocumentError) as caught:
+            parse(write(tmp_path, "a.html", html(f"<img src='{data(ICON)}'>")), "a.html", Limits(ocr=mode))
+        assert caught.value.code == "empty_document"
+
+
+def test_text_around_the_main_part_of_a_page_counts_before_its_pictures(tmp_path: Path) -> None:
+    page = html(f"<main><img src='{data(LARGE)}'></main><footer>footer</footer>")
+    assert read(tmp_path, "a.html", page, Limits(ocr="auto")) == ["footer"]
+    assert read(tmp_path, "a.html", page) == [(640, 480)]
+
+
+def test_a_picture_in_a_message_leaves_the_message(tmp_path: Path) -> None:
+    message = f"Subject: s\nContent-Type: text/html\n\n<img src='{data(LARGE)}'>".encode()
+    assert read(tmp_path, "a.eml", message, Limits(ocr="off")) == ["s"]
+    assert read(tmp_path, "a.eml", message) == ["s", (640, 480)]
 
 
 def test_hidden_pictures_are_not_read(tmp_path: Path) -> None:
@@ -236,7 +280,7 @@ def test_the_page_of_a_picture_is_its_slide(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_the_same_in_every_format(tmp_path: Path) -> None:
-    odt = odf(f"<text:p>text{frame('Pictures/a.png')}</text:p>", a_png=LARGE)
+    odt = odf(f"<text:p>text{frame('Pictures/a.png')}</text:p>", {"a.png": LARGE})
     found = [
         *pictures(tmp_path, "a.docx", docx((LARGE, 12, 9))),
         *pictures(tmp_path, "a.html", html(f"<img src='{data(LARGE)}'>")),
@@ -249,8 +293,8 @@ def test_a_picture_is_the_same_in_every_format(tmp_path: Path) -> None:
 
 def test_drawings_that_come_with_a_picture_need_no_warning(tmp_path: Path) -> None:
     both = f"<text:p>text{frame('Pictures/a.svg', '9cm', '9cm', 'Pictures/a.png')}</text:p>"
-    assert warnings(tmp_path, "a.odt", odf(both, a_svg=b"<svg/>", a_png=LARGE)) == []
-    (sentence,) = warnings(tmp_path, "b.odt", odf(f"<text:p>text{frame('Pictures/a.emf')}</text:p>", a_emf=b"emf"))
+    assert warnings(tmp_path, "a.odt", odf(both, {"a.svg": b"<svg/>", "a.png": LARGE})) == []
+    (sentence,) = warnings(tmp_path, "b.odt", odf(f"<text:p>text{frame('Pictures/a.emf')}</text:p>", {"a.emf": b"emf"}))
     assert sentence.startswith("Pictures inside the document that were left out: 1 (emf).")
 
 
@@ -271,7 +315,8 @@ def test_a_picture_that_cannot_be_read_leaves_the_text(tmp_path: Path, content: 
         f'relationships"><w:body>{part.format("before")}{drawn}{part.format("after")}</w:body></w:document>'
     )
     relations = '<Relationships><Relationship Id="r1" Type="x/image" Target="media/a.png"/></Relationships>'
-    file = docx_of(document, **{"word/_rels/document.xml.rels": relations, "word/media/a.png": content})
+    parts: dict[str, bytes | str] = {"word/_rels/document.xml.rels": relations, "word/media/a.png": content}
+    file = docx_of(document, **parts)
     assert read(tmp_path, "a.docx", file) == ["before", "after"]
     (sentence,) = warnings(tmp_path, "a.docx", file)
     assert reason in sentence
@@ -300,13 +345,12 @@ def test_pictures_of_a_table_are_unpacked_one_after_the_other(
         return read_first(*arguments)
 
     monkeypatch.setattr(image, "read_first", count)
-    several = {f"p{number}_png": save(draw_page([str(number)], (400, 300)), "PNG") for number in range(5)}
+    several = {f"{number}.png": save(draw_page([str(number)], (400, 300)), "PNG") for number in range(5)}
     cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
-    rows = (f"{cell.format(key)}{cell.format(frame(f'Pictures/{key}.png'.replace('_png', '')))}" for key in several)
+    rows = (f"{cell.format(key)}{cell.format(frame(f'Pictures/{key}'))}" for key in several)
     lines = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
-    files = {key.replace("_png", ".png"): content for key, content in several.items()}
     page = "".join(f"<tr><td>{key}<td><img src='{data(content)}'>" for key, content in several.items())
-    content = {"a.odt": odf(f"<table:table>{lines}</table:table>", **files), "a.html": html(f"<table>{page}</table>")}
+    content = {"a.odt": odf(f"<table:table>{lines}</table:table>", several), "a.html": html(f"<table>{page}</table>")}
     blocks = parse(write(tmp_path, name, content[name]), name, ALL).blocks
     before = len(unpacked)
     assert before < 5
