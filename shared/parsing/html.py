@@ -100,7 +100,7 @@ def read(
         limits: what reading it may cost.
         outline: headings around it.
         warnings: takes what was left out.
-        chapter: pictures of a book, whose chapter this is, which the caller unpacks.
+        chapter: pictures of the chapter that the page is, which the caller unpacks.
 
     Raises:
         DocumentError: ``too_large``, ``too_deep``.
