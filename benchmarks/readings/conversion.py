@@ -39,8 +39,11 @@ _ONLY_WRITTEN: Final = frozenset({"epub"})
 _MOST_FILES: Final = 12
 _SECONDS: Final = 300
 _TARGET: Final = 0.99
-# What a flat presentation holds besides the text of its slides.
-_ASIDE: Final = frozenset({"draw:object", "draw:object-ole", "office:binary-data", "office:forms", "text:page-number"})
+# What a flat presentation holds besides the text of its slides and comments: who wrote a comment, and when, is no text.
+_ASIDE: Final = frozenset(
+    {"draw:object", "draw:object-ole", "office:binary-data", "office:forms", "text:page-number"}
+    | {"dc:creator", "dc:date", "meta:creator-initials"}
+)
 _BREAKS: Final = frozenset({"text:p", "text:h", "text:tab", "text:line-break", "text:s", "tr", "td", "p", "br"})
 
 

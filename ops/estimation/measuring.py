@@ -33,6 +33,7 @@ class Measured:
         tokens: what DashScope bills for them.
         seconds: to read and cut it on this machine.
         pages: pages and pictures that OCR=auto would have a model read; their text is not among the tokens.
+        pictures: those inside documents with text that OCR=all would have it read besides.
         refusal: the code with which it would fail; empty if it would not.
     """
 
@@ -41,6 +42,7 @@ class Measured:
     tokens: int = 0
     seconds: float = 0.0
     pages: int = 0
+    pictures: int = 0
     refusal: str = ""
 
 
@@ -52,15 +54,15 @@ def measure(bucket: Bucket, state: ObjectState, settings: IngestionSettings, pro
     """
     began = time.monotonic()
     chunks = counted = 0
-    pages = Counter[str]()
+    found = Counter[bool]()
     with tempfile.TemporaryDirectory(prefix="estimate-") as folder:
         path = Path(folder) / "object"
         try:
             bucket.download(state, path, settings.max_file_bytes, until)
-            limits = parsing.Limits(max_bytes=settings.max_file_bytes, ocr="auto")
+            limits = parsing.Limits(max_bytes=settings.max_file_bytes, ocr="all")
             parsed = parsing.parse_bounded(path, state.key.key, limits, until)
             for chunk in chunking.chunk(
-                _leave_out_pictures(parsed.blocks, pages),
+                _leave_out_pictures(parsed.blocks, found),
                 state.key.document_id,
                 profile,
                 settings.chunk_tokens,
@@ -71,15 +73,16 @@ def measure(bucket: Bucket, state: ObjectState, settings: IngestionSettings, pro
         except DocumentError as error:
             return Measured(state.size, refusal=error.code)
     if not chunks:
-        refusal = "needs_ocr" if pages.total() else "empty_document"
-        return Measured(state.size, pages=pages.total(), refusal=refusal)
-    return Measured(state.size, chunks, counted, time.monotonic() - began, pages.total())
+        # Pictures of a document that has no text are read by OCR=auto, as a scan is.
+        refusal = "needs_ocr" if found.total() else "empty_document"
+        return Measured(state.size, pages=found.total(), refusal=refusal)
+    return Measured(state.size, chunks, counted, time.monotonic() - began, found[False], found[True])
 
 
-def _leave_out_pictures(blocks: Iterator[Block], count: Counter[str]) -> Iterator[Block]:
-    """The blocks that have text; the others are counted."""
+def _leave_out_pictures(blocks: Iterator[Block], count: Counter[bool]) -> Iterator[Block]:
+    """The blocks that have text; the others are counted, those inside documents with text by themselves."""
     for block in blocks:
         if block.picture:
-            count["pages"] += 1
+            count[block.picture.is_inside] += 1
         else:
             yield block

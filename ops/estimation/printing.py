@@ -43,7 +43,8 @@ def _rows(estimates: Sequence[Estimate]) -> list[tuple[str, list[str]]]:
         ("tokens", [_amount(one.content.tokens, ",.0f") for one in estimates]),
         ("embedding, CNY", [_amount(one.cny, ",.2f") for one in estimates]),
         ("the same by Batch, CNY", [_amount(one.cny_batch, ",.2f") for one in estimates]),
-        *(_ocr_rows(estimates) if any(one.content.pages.value for one in estimates) else ()),
+        *_ocr_rows("pages that OCR=auto reads", [(one.content.pages, one.ocr_cny) for one in estimates]),
+        *_ocr_rows("pictures that OCR=all reads too", [(one.content.pictures, one.pictures_cny) for one in estimates]),
         ("hours at the account's quota", [f"{one.hours:,.2f}" for one in estimates]),
         ("Function Compute meanwhile, CNY at most", [f"{one.compute_cny:,.2f}" for one in estimates]),
         *(
@@ -54,10 +55,13 @@ def _rows(estimates: Sequence[Estimate]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _ocr_rows(estimates: Sequence[Estimate]) -> list[tuple[str, list[str]]]:
+def _ocr_rows(name: str, found: Sequence[tuple[Amount, Amount]]) -> list[tuple[str, list[str]]]:
+    """How many of a kind, and what they cost; nothing where there are none."""
+    if not any(count.value for count, _ in found):
+        return []
     return [
-        ("pages that OCR=auto reads", [_amount(one.content.pages, ",.0f") for one in estimates]),
-        ("OCR by qwen-vl-ocr, CNY", [_amount(one.ocr_cny, ",.2f") for one in estimates]),
+        (name, [_amount(count, ",.0f") for count, _ in found]),
+        ("the same by qwen-vl-ocr, CNY", [_amount(cny, ",.2f") for _, cny in found]),
     ]
 
 

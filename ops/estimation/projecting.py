@@ -47,6 +47,7 @@ class Content:
         refused: documents that would fail, by code, projected.
         read: documents that were read for this.
         pages: pages and pictures that only a model can read; their text is not among the tokens.
+        pictures: those inside documents with text, which OCR=all has a model read besides.
     """
 
     documents: int
@@ -55,6 +56,7 @@ class Content:
     refused: dict[str, float]
     read: int
     pages: Amount = Amount(0.0)
+    pictures: Amount = Amount(0.0)
 
 
 def project(sample: Iterable[tuple[Stratum, Sequence[Measured]]]) -> Content:
@@ -71,6 +73,7 @@ def project(sample: Iterable[tuple[Stratum, Sequence[Measured]]]) -> Content:
         refused=refused,
         read=sum(len(measured) for _, measured in sample),
         pages=_total(sample, lambda one: one.pages),
+        pictures=_total(sample, lambda one: one.pictures),
     )
 
 
@@ -102,6 +105,7 @@ class Estimate:
     Attributes:
         cny: of ordinary calls of the model.
         ocr_cny: of pages read by OCR_MODEL's default, where OCR is on.
+        pictures_cny: of pictures inside documents, which OCR=all reads besides.
         cny_batch: of its Batch calls, where a run uses them.
         hours: at the account's quota.
         milvus_gb: memory by kind of index; disk holds vectors and texts too.
@@ -114,6 +118,7 @@ class Estimate:
     dimension: int
     cny: Amount
     ocr_cny: Amount
+    pictures_cny: Amount
     cny_batch: Amount
     hours: float
     milvus_gb: dict[str, float]
@@ -142,13 +147,15 @@ def estimate(content: Content, terms: Terms, searches: int) -> Estimate:
     """Cost and time of ``content``."""
     cny = content.tokens.times(terms.model.cny_per_million_tokens / 1e6)
     requests = content.chunks.value / terms.model.rows_per_call
+    page = estimate_page(VISION_MODELS["qwen-vl-ocr"])
     seconds = max(requests / terms.requests_per_second, content.tokens.value / terms.tokens_per_minute * 60)
     return Estimate(
         content=content,
         model=terms.model.name,
         dimension=terms.dimension,
         cny=cny,
-        ocr_cny=content.pages.times(estimate_page(VISION_MODELS["qwen-vl-ocr"])),
+        ocr_cny=content.pages.times(page),
+        pictures_cny=content.pictures.times(page),
         cny_batch=cny.times(prices.BATCH_SHARE),
         hours=seconds / 3600,
         milvus_gb=estimate_memory(content.chunks.value, terms.dimension),

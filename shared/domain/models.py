@@ -116,6 +116,7 @@ class Picture(Struct, frozen=True):
         width: in pixels.
         height: in pixels.
         is_page: whether it is a page of text; else a picture, which may show anything.
+        is_inside: whether it is a part of a document that has text, which is read with ``OCR=all`` only.
     """
 
     data: bytes
@@ -123,6 +124,7 @@ class Picture(Struct, frozen=True):
     width: int
     height: int
     is_page: bool = True
+    is_inside: bool = False
 
 
 class Block(Struct, frozen=True):

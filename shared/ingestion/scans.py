@@ -162,6 +162,10 @@ def make_scans(settings: OcrSettings, dashscope: DashScopeSettings, client: Dash
     return Scans(settings, reader, texts, describer)
 
 
+def _without_data(block: Block) -> Block:
+    return replace(block, picture=replace(block.picture, data=b"")) if block.picture else block
+
+
 class _Job:
     """The pictures of one document, read ahead while the blocks before them are taken."""
 
@@ -183,7 +187,9 @@ class _Job:
         for block in blocks:
             if block.picture and self._is_full():
                 continue
-            waiting.append((block, self._begin(block.picture) if block.picture else None))
+            future = self._begin(block.picture) if block.picture else None
+            # Without the picture, which is large: many pages may wait for one that looks like them.
+            waiting.append((_without_data(block), future))
             while len(self._under_way) > self._scans.settings.concurrency or len(waiting) > _MOST_WAITING:
                 yield from self._finish(*waiting.popleft())
             while waiting and waiting[0][1] is None:

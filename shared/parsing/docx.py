@@ -11,6 +11,7 @@ from shared.domain.models import ParsedDocument, digest
 from shared.parsing.archive import Archive
 from shared.parsing.docx_parts import Parts
 from shared.parsing.inclusion import Inclusion
+from shared.parsing.inner_pictures import InnerPictures
 from shared.parsing.numbering import Numbering
 from shared.parsing.outline import Outline
 from shared.parsing.story import Context, Story
@@ -53,6 +54,7 @@ def parse_embedded(
 def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -> Iterator[Block]:
     with archive:
         parts = Parts(archive)
+        pictures = InnerPictures(limits, warnings)
         styles = Styles(archive.events(parts.named("styles"), ELEMENTS, remove_table_styles))
         context = Context(
             archive=archive,
@@ -60,17 +62,22 @@ def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -
             styles=styles,
             numbering=Numbering(lambda: archive.events(parts.named("numbering")), styles.lists()),
             outline=Outline(),
+            pictures=pictures,
             warnings=warnings,
             include=Inclusion(archive, limits, warnings, parse_embedded, depth).read,
         )
-        yield from _margins(context, parts.all("header"))
-        yield from Story(context, parts.main).blocks(archive.events(parts.main))
-        for kind in _NOTES:
-            part = parts.named(kind)
-            yield from Story(context, part).blocks(archive.events(part))
-        yield from _margins(context, parts.all("footer"))
+        yield from pictures.unpack(_stories(context, parts), is_whole=depth == 0)
         if any(kind in _EMBEDDED for kind, _ in parts.relations.values()):
             warnings.append("Files embedded as objects in the document are not read.")
+
+
+def _stories(context: Context, parts: Parts) -> Iterator[Block]:
+    yield from _margins(context, parts.all("header"))
+    yield from Story(context, parts.main).blocks(context.archive.events(parts.main))
+    for kind in _NOTES:
+        part = parts.named(kind)
+        yield from Story(context, part).blocks(context.archive.events(part))
+    yield from _margins(context, parts.all("footer"))
 
 
 def _margins(context: Context, parts: list[str]) -> Iterator[Block]:

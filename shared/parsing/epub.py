@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from shared.domain.errors import DocumentError
 from shared.domain.models import ParsedDocument
@@ -10,11 +13,13 @@ from shared.parsing import html
 from shared.parsing.archive import Archive
 from shared.parsing.charset import decode_bytes
 from shared.parsing.epub_package import read_description
+from shared.parsing.html_pictures import PagePictures
+from shared.parsing.inner_pictures import InnerPictures
 from shared.parsing.outline import Outline
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from shared.domain.models import Block
@@ -36,25 +41,41 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
             raise refuse("encrypted", "The book is protected against copying and cannot be read.")
         title, names = read_description(archive)
         warnings: list[str] = []
-        return ParsedDocument(title, _blocks(archive, title, names, limits, warnings), warnings=warnings)
+        pictures = InnerPictures(limits, warnings)
+        chapters = _chapters(archive, title, names, limits, warnings, pictures)
+        return ParsedDocument(title, _blocks(archive, chapters, pictures), warnings=warnings)
 
 
-def _blocks(archive: Archive, title: str, names: list[str], limits: Limits, warnings: list[str]) -> Iterator[Block]:
+def _blocks(archive: Archive, chapters: Iterator[Block], pictures: InnerPictures) -> Iterator[Block]:
     with archive:
-        missing = 0
-        if title.strip():
-            # Chapters begin with headings of their own, of which none is the title of the book.
-            yield Outline().heading(1, title)
-        for name in names:
-            if archive.resolve(name) not in archive.names:
-                missing += 1
-                continue
-            if archive.size(name) > limits.max_whole_bytes:
-                raise refuse("too_large", f"A chapter may have at most {limits.max_whole_bytes >> 20} MiB.")
-            page = decode_bytes(b"".join(archive.chunks(name)))
-            yield from html.read(page, limits, Outline(), warnings)
-        if missing:
-            warnings.append(f"Chapters that the book names but does not hold: {missing}.")
+        yield from pictures.unpack(chapters, is_whole=True)
+
+
+def _chapters(
+    archive: Archive, title: str, names: list[str], limits: Limits, warnings: list[str], pictures: InnerPictures
+) -> Iterator[Block]:
+    missing = 0
+    if title.strip():
+        # Chapters begin with headings of their own, of which none is the title of the book.
+        yield Outline().heading(1, title)
+    for name in names:
+        if archive.resolve(name) not in archive.names:
+            missing += 1
+            continue
+        if archive.size(name) > limits.max_whole_bytes:
+            raise refuse("too_large", f"A chapter may have at most {limits.max_whole_bytes >> 20} MiB.")
+        page = decode_bytes(b"".join(archive.chunks(name)))
+        own = PagePictures(pictures, partial(_open, archive, name))
+        yield from html.read(page, limits, Outline(), warnings, own)
+    if missing:
+        warnings.append(f"Chapters that the book names but does not hold: {missing}.")
+
+
+def _open(archive: Archive, chapter: str, address: str) -> tuple[str, Callable[[], Iterator[bytes]]] | None:
+    """The file that an address in a chapter names, if the book holds it: its name, and what gives its bytes."""
+    path = unquote(address.partition("#")[0].partition("?")[0])
+    name = archive.resolve(posixpath.normpath(posixpath.join(posixpath.dirname(chapter), path)))
+    return (name, partial(archive.chunks, name)) if name in archive.names else None
 
 
 def _is_encrypted(archive: Archive) -> bool:

@@ -19,6 +19,8 @@ from shared.parsing.encoding import decode_whole
 from shared.parsing.html_inline import BLOCKS, HEADINGS, inline, lines_of, text_of
 from shared.parsing.html_list import definitions, disclosure, item_lines
 from shared.parsing.html_numbers import Numbers
+from shared.parsing.html_pictures import PagePictures
+from shared.parsing.inner_pictures import InnerPictures
 from shared.parsing.markup import reduce
 from shared.parsing.outline import Outline
 
@@ -73,28 +75,43 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     from selectolax.lexbor import LexborHTMLParser
 
     source = decode_whole(path, limits.max_whole_bytes, declared=_declared(path))
-    page = LexborHTMLParser(reduce(source, limits))
+    warnings: list[str] = []
+    pictures = InnerPictures(limits, warnings)
+    own = PagePictures(pictures)
+    page = LexborHTMLParser(reduce(source, limits, own.note))
     title = page.css_first("title")
     body = page.body
     if body is None:
         return ParsedDocument("", iter(()))
-    warnings: list[str] = []
-    blocks = _Walk(Outline(), warnings, whole=False).blocks(body)
-    first = next(blocks, None)
-    whole = _Walk(Outline(), warnings, whole=True).blocks(body) if first is None else chain((first,), blocks)
-    return ParsedDocument(" ".join(title.text().split()) if title else "", whole, warnings=warnings)
+    blocks = _Walk(Outline(), own, warnings, whole=False).blocks(body)
+    first = next((block for block in blocks if not block.picture or limits.ocr == "all"), None)
+    whole = _Walk(Outline(), own, warnings, whole=True).blocks(body) if first is None else chain((first,), blocks)
+    name = " ".join(title.text().split()) if title else ""
+    return ParsedDocument(name, pictures.unpack(whole, is_whole=True), warnings=warnings)
 
 
-def read(source: str, limits: Limits, outline: Outline, warnings: list[str]) -> Iterator[Block]:
+def read(
+    source: str, limits: Limits, outline: Outline, warnings: list[str], chapter: PagePictures | None = None
+) -> Iterator[Block]:
     """The blocks of HTML inside another document, which continue ``outline``.
+
+    Args:
+        source: the page.
+        limits: what reading it may cost.
+        outline: headings around it.
+        warnings: takes what was left out.
+        chapter: pictures of the chapter that the page is, which the caller unpacks.
 
     Raises:
         DocumentError: ``too_large``, ``too_deep``.
     """
     from selectolax.lexbor import LexborHTMLParser
 
-    body = LexborHTMLParser(reduce(source, limits)).body
-    return _Walk(outline, warnings, whole=True).blocks(body) if body else iter(())
+    pictures = InnerPictures(limits, warnings)
+    own = chapter or PagePictures(pictures)
+    body = LexborHTMLParser(reduce(source, limits, own.note)).body
+    blocks = _Walk(outline, own, warnings, whole=True).blocks(body) if body else iter(())
+    return blocks if chapter else pictures.unpack(blocks)
 
 
 def _declared(path: Path) -> str:
@@ -122,8 +139,10 @@ def _is_unicode(head: bytes) -> bool:
 class _Walk:
     """One pass over the tree, without recursion."""
 
-    def __init__(self, outline: Outline, warnings: list[str], *, whole: bool) -> None:
+    def __init__(self, outline: Outline, pictures: PagePictures, warnings: list[str], *, whole: bool) -> None:
         self._outline = outline
+        self._pictures = pictures
+        self._shown: list[Block] = []
         self._warnings = warnings
         self._whole = whole
         self._copies = html_table.Copies()
@@ -155,6 +174,7 @@ class _Walk:
         text = inline(node)
         if text is not None:
             self._text.append(text)
+            self._shown += self._pictures.find(node) if name == "img" else ()
             return False
         if name not in BLOCKS:
             return True
@@ -164,6 +184,7 @@ class _Walk:
         blocks = self._taken(node, name)
         if blocks is not None:
             yield from blocks
+            yield from map(self._at, self._pictures.find(node))
             return False
         self._enter(node, name, 1)
         return True
@@ -239,6 +260,11 @@ class _Walk:
         text = "\n".join(lines_of("".join(self._text)))
         self._text.clear()
         yield from self._line(text, BlockKind.ITEM if self._items else BlockKind.TEXT)
+        yield from map(self._at, self._shown)
+        self._shown.clear()
+
+    def _at(self, picture: Block) -> Block:
+        return replace(picture, location=self._outline.location)
 
 
 def _has_structure(node: LexborNode, name: str) -> bool:

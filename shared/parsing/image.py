@@ -13,9 +13,11 @@ from shared.parsing.pictures import MAX_PIXELS, MIN_SIDE, allow_seconds, flatten
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import IO
 
+    from shared.domain.models import Picture
     from shared.parsing.limits import Limits
 
 # What Pillow raises for a damaged file. It documents the first line; those of the second come out of its readers too.
@@ -53,6 +55,25 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         raise refuse_without_ocr("The file is a picture.")
     warnings: list[str] = []
     return ParsedDocument("", _blocks(path, limits, warnings), warnings=warnings)
+
+
+def read_first(stream: IO[bytes], limits: Limits, is_wanted: Callable[[int, int], bool]) -> Picture | None:
+    """The first picture of a file inside a document; ``None`` where it shows nothing or is not wanted.
+
+    Args:
+        stream: the file.
+        limits: what reading it may cost.
+        is_wanted: whether a picture of this width and height is.
+
+    Raises:
+        DocumentError: ``too_large``; and `BAD_FILE_ERRORS`.
+    """
+    with Image.open(stream, formats=_KINDS) as image:
+        if not is_wanted(image.width, image.height):
+            return None
+        _check_size(image, limits)
+        allow_seconds(limits)
+        return make_picture(_read(image), is_page=False, is_inside=True)
 
 
 def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:

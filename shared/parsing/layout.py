@@ -48,11 +48,21 @@ class TableCell(Struct):
     @property
     def text(self) -> str:
         """Its blocks on one line."""
-        return " ".join(" ".join(block.text.split()) for _, block in self.entries)
+        return " ".join(" ".join(block.text.split()) for _, block in self.texts)
+
+    @property
+    def texts(self) -> list[Entry]:
+        """Its blocks without pictures."""
+        return [entry for entry in self.entries if not entry[1].picture]
+
+    @property
+    def pictures(self) -> list[Entry]:
+        """Its pictures, which stand after the row."""
+        return [entry for entry in self.entries if entry[1].picture]
 
     def is_frame(self, longest: int) -> bool:
         """Whether it holds more than a value: an inner table, a text with headings, one longer than ``longest``."""
-        has_headings = any(level for level, _ in self.entries) and len(self.entries) > _MOST_BLOCKS
+        has_headings = any(level for level, _ in self.entries) and len(self.texts) > _MOST_BLOCKS
         has_rows = any(block.kind is BlockKind.ROW for _, block in self.entries)
         return has_rows or has_headings or self.size > longest
 
@@ -114,17 +124,17 @@ def _place(rows: Iterable[TableRow], width: int, longest: int, aside: dict[int, 
     """The texts of rows by column; what is no value goes ``aside``, by the number of its row."""
     grid = Grid()
     for number, row in enumerate(rows, start=1):
-        is_frame = len(row.cells) == 1 and (width == 1 or len(row.entries) > 1)
+        is_frame = len(row.cells) == 1 and (width == 1 or len(row.cells[0].texts) > 1)
         cells = []
         for cell in row.cells:
             is_aside = is_frame or cell.is_frame(longest)
-            if is_aside and cell.entries:
-                aside.setdefault(number, []).extend(cell.entries)
+            if entries := cell.entries if is_aside else cell.pictures:
+                aside.setdefault(number, []).extend(entries)
             cells.append(Cell("" if is_aside else cell.text, cell.span, cell.continues))
         yield Line(number, grid.place(cells, row.before), declared=row.is_header)
 
 
 def _is_frame(row: TableRow) -> bool:
     """Whether the only row of a table frames content rather than values."""
-    is_plain = all(len(cell.entries) <= 1 for cell in row.cells) and len(row.cells) > 1
+    is_plain = all(len(cell.texts) <= 1 for cell in row.cells) and len(row.cells) > 1
     return not is_plain or sum(len(block.text) for _, block in row.entries) > _LONGEST_SINGLE_ROW

@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 from html import escape, unescape
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from shared.parsing.encoding import clean
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.parsing.limits import Limits
+
+Note: TypeAlias = "Callable[[dict[str, str]], str]"
 
 _DROPPED = "script|style|noscript|template|iframe|noframes|noembed|svg|object|canvas|plaintext|xml"
 _RAW = "textarea|xmp"
@@ -63,23 +67,33 @@ _HIDING_STYLES = ("display:none", "visibility:hidden", "mso-hide:all")
 # while a dialog is open.
 _DECORATED = frozenset({"a", "abbr", "b", "em", "font", "i", "img", "small", "span", "strong", "sup"})
 _LONGEST_ATTRIBUTE_CHARACTERS = 10_000
+# A page in a frame, and pictures in the page itself.
+_WHOLE = frozenset({"srcdoc", "src", "href", "xlink:href"})
+_DRAWN = re.compile(r"<image(?=[\s/>])([^>]*+)>", re.IGNORECASE)
 _MOST_FRAMES = 3
 
 
-def reduce(source: str, limits: Limits) -> str:
+def reduce(source: str, limits: Limits, note: Note | None = None) -> str:
     """``source`` as bare tags and escaped text.
+
+    Args:
+        source: the page.
+        limits: what reading it may cost.
+        note: takes the attributes of a picture and gives the attribute by which it is found in the reduced page, or
+            an empty text; without it pictures are left out.
 
     Raises:
         DocumentError: ``too_large``, ``too_deep``.
     """
-    return _Reduction(limits).of(source)
+    return _Reduction(limits, note).of(source)
 
 
 class _Reduction:
     """Counts tags, and how deep they stand in one another."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, note: Note | None) -> None:
         self._limits = limits
+        self._note = note
         self._open: dict[str, int] = {}
         self._depth = 0
         self._tags = 0
@@ -110,7 +124,10 @@ class _Reduction:
             return ""
         if name not in _VOID and name not in _SELF_ENDING:
             self._count(name, -1 if match["end"] else 1)
-        return f"</{name}>" if match["end"] else f"<{name}{_attributes(name, match['attributes'])}>"
+        if match["end"]:
+            return f"</{name}>"
+        noted = self._note(_parsed(match["attributes"])) if self._note and name == "img" else ""
+        return f"<{name}{_attributes(name, match['attributes'])}{noted}>"
 
     def _count(self, name: str, step: int) -> None:
         count = self._open.get(name, 0)
@@ -123,6 +140,8 @@ class _Reduction:
     def _dropped(self, match: re.Match[str]) -> str:
         """What is shown of an element that is not parsed: a page inside a frame, a formula that a script draws."""
         name = match["dropped"].lower()
+        if name == "svg":
+            return self._drawing(match["inside"])
         if name not in ("iframe", "script"):
             return ""
         given = _parsed(match["given"])
@@ -133,6 +152,15 @@ class _Reduction:
             return ""
         self._frames += 1
         return f"<div>{self.of(given['srcdoc'])}</div>"
+
+    def _drawing(self, inside: str) -> str:
+        """The first picture of a drawing: books show whole pages in this way."""
+        match = _DRAWN.search(inside) if self._note else None
+        if match is None or self._note is None:
+            return ""
+        given = _parsed(match[1])
+        noted = self._note({"src": given.get("xlink:href") or given.get("href", "")})
+        return f"<img{noted}>" if noted else ""
 
 
 def is_hidden(name: str, given: dict[str, str]) -> bool:
@@ -165,7 +193,7 @@ def _parsed(text: str) -> dict[str, str]:
         name, value = match[1].lower(), match[2] or ""
         if value[:1] in ('"', "'"):
             value = value[1:-1]
-        longest = len(value) if name == "srcdoc" else _LONGEST_ATTRIBUTE_CHARACTERS
+        longest = len(value) if name in _WHOLE else _LONGEST_ATTRIBUTE_CHARACTERS
         given.setdefault(name, _unescaped(value[:longest]))
     return given
 

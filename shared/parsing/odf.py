@@ -16,8 +16,10 @@ from shared.parsing.odf_lists import Lists
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shared.domain.models import Block
     from shared.parsing.archive import Event
     from shared.parsing.flow import Flow
+    from shared.parsing.odf_pictures import OdfPictures
 
 # Elements with text that is not shown, is shown elsewhere, or is deleted.
 _SKIPPED = frozenset(
@@ -58,8 +60,16 @@ class _Covered(Struct):
 class Reader:
     """Turns the steps through a part into paragraphs and tables of a flow."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, pictures: OdfPictures | None = None) -> None:
+        """Begin.
+
+        Args:
+            flow: takes what is read.
+            pictures: finds pictures; without it they are left out.
+        """
         self.flow = flow
+        self._pictures = pictures
+        self._waiting_pictures: list[Block] = []
         self.lists = Lists()
         self._hidden: set[str] = set()
         self._style = ""
@@ -108,8 +118,26 @@ class Reader:
             self._open_table(name, given)
         elif name == "covered-table-cell":
             self._cover(_repeated(given))
+        elif name in ("frame", "image"):
+            self._show(name, given)
         else:
             self.define(event)
+
+    def _show(self, name: str, given: dict[str, str]) -> None:
+        """A frame, or a picture in it, which stands after the paragraph."""
+        if self._pictures is None:
+            return
+        if name == "frame":
+            self._pictures.enter_frame(given)
+        else:
+            self._waiting_pictures += self._pictures.find(given.get("href", ""))
+        if not self._texts:
+            self._place_pictures()
+
+    def _place_pictures(self) -> None:
+        waiting, self._waiting_pictures = self._waiting_pictures, []
+        for block in waiting:
+            self.flow.add_block(block)
 
     def _is_hidden(self, name: str, given: dict[str, str]) -> bool:
         if name == "span":
@@ -172,6 +200,7 @@ class Reader:
         waiting, self._waiting = self._waiting, []
         for note in waiting:
             self.flow.add(note)
+        self._place_pictures()
 
     # -- tables -------------------------------------------------------------------------------------------------------
 

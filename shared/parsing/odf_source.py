@@ -54,6 +54,16 @@ class Source:
             with self._path.open("rb") as stream:
                 yield from read_events(iter(lambda: stream.read(_CHUNK_BYTES), b""), self._limits.max_nesting)
 
+    def chunks(self, href: str) -> Iterator[bytes]:
+        """The bytes of a file that a part refers to; a flat file has none.
+
+        Raises:
+            DocumentError: ``broken_file``.
+        """
+        if self._archive is None:
+            raise refuse("broken_file", "They are not in the file.")
+        return self._archive.chunks(href.removeprefix("./"))
+
     def title(self) -> str:
         """The title property."""
         inside, text = False, ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
 from shared.parsing.odf import Reader
+from shared.parsing.odf_pictures import OdfPictures
 from shared.parsing.odf_source import Source
 from shared.parsing.refusing import refuse
 
@@ -31,26 +31,28 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         DocumentError: ``encrypted``, ``broken_file``, ``too_deep``, ``too_large``, ``too_many_pages``.
     """
     source = Source(path, limits)
-    return ParsedDocument(source.title(), _blocks(source, limits))
+    warnings: list[str] = []
+    pictures = OdfPictures(source, limits, warnings)
+    blocks = pictures.unpack(_blocks(source, limits, pictures))
+    return ParsedDocument(source.title(), blocks, warnings=warnings)
 
 
-def _blocks(source: Source, limits: Limits) -> Iterator[Block]:
-    with closing(source):
-        page = 0
-        slide: list[Event] | None = None
-        reader = Reader(Flow(limits))
-        for event in source.events("content.xml"):
-            if event.kind == "open" and event.name == "page" and slide is None:
-                page, slide = page + 1, []
-                if page > limits.max_pages:
-                    raise refuse("too_many_pages", f"The file has more than {limits.max_pages} slides.")
-            elif event.kind == "close" and event.name == "page" and slide is not None:
-                yield from _slide(slide, page, reader)
-                slide = None
-            elif slide is not None:
-                slide.append(event)
-            else:
-                reader.read(event)
+def _blocks(source: Source, limits: Limits, pictures: OdfPictures) -> Iterator[Block]:
+    page = 0
+    slide: list[Event] | None = None
+    reader = Reader(Flow(limits), pictures)
+    for event in source.events("content.xml"):
+        if event.kind == "open" and event.name == "page" and slide is None:
+            page, slide = page + 1, []
+            if page > limits.max_pages:
+                raise refuse("too_many_pages", f"The file has more than {limits.max_pages} slides.")
+        elif event.kind == "close" and event.name == "page" and slide is not None:
+            yield from _slide(slide, page, reader)
+            slide = None
+        elif slide is not None:
+            slide.append(event)
+        else:
+            reader.read(event)
 
 
 def _slide(events: list[Event], page: int, reader: Reader) -> Iterator[Block]:

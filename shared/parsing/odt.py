@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
 from shared.parsing.odf import Reader
+from shared.parsing.odf_pictures import OdfPictures
 from shared.parsing.odf_source import Source
 
 if TYPE_CHECKING:
@@ -28,22 +28,24 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         DocumentError: ``encrypted``, ``broken_file``, ``too_deep``, ``too_large``.
     """
     source = Source(path, limits)
-    return ParsedDocument(source.title(), _blocks(source, limits))
+    warnings: list[str] = []
+    pictures = OdfPictures(source, limits, warnings)
+    blocks = pictures.unpack(_blocks(source, limits, pictures))
+    return ParsedDocument(source.title(), blocks, warnings=warnings)
 
 
-def _blocks(source: Source, limits: Limits) -> Iterator[Block]:
-    with closing(source):
-        reader = Reader(Flow(limits))
-        margins: list[Event] = []
-        for event in _styles(source.events("styles.xml"), margins):
-            reader.define(event)
-        yield from _read_margins(margins, "header", limits)
-        for event in source.events("content.xml"):
-            reader.read(event)
-            yield from reader.flow.take()
-        reader.flow.close()
+def _blocks(source: Source, limits: Limits, pictures: OdfPictures) -> Iterator[Block]:
+    reader = Reader(Flow(limits), pictures)
+    margins: list[Event] = []
+    for event in _styles(source.events("styles.xml"), margins):
+        reader.define(event)
+    yield from _read_margins(margins, "header", limits)
+    for event in source.events("content.xml"):
+        reader.read(event)
         yield from reader.flow.take()
-        yield from _read_margins(margins, "footer", limits)
+    reader.flow.close()
+    yield from reader.flow.take()
+    yield from _read_margins(margins, "footer", limits)
 
 
 def _styles(events: Iterable[Event], margins: list[Event]) -> Iterator[Event]:

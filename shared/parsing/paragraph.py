@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from shared.parsing.inner_pictures import measure_declared_area, measure_drawn_area
 from shared.parsing.numbering import is_on
 from shared.parsing.styles import BODY_LEVEL
 from shared.parsing.symbols import is_symbol_font, show, symbol
@@ -27,6 +28,8 @@ _MAX_FIELDS = 64
 _MAX_CHOICES = 1000
 # Word once put the name of a picture's file where its description belongs.
 _FILE_NAME = re.compile(r"\A\S{1,200}\.(?:png|jpe?g|gif|bmp|emf|wmf|tiff?|svg)", re.IGNORECASE)
+# Elements that show a picture -> the attribute with its relation.
+_PICTURES = {"blip": "r:embed", "imagedata": "r:id"}
 _DESCRIBED = frozenset({"docPr", "cNvPr"})
 _REFERENCES = frozenset({"footnoteReference", "endnoteReference", "commentReference"})
 
@@ -67,6 +70,7 @@ class Paragraph:
         joins: whether its end is deleted, so that the next paragraph goes on in it.
         graphics: relations to charts and diagrams in it, as (kind, relation id).
         descriptions: alternative texts of pictures in it.
+        pictures: relations to pictures in it, and the square centimetres on which each is shown.
         references: notes and comments it refers to, as (element name, id).
         has_page_number: whether a page number was left out of it.
     """
@@ -81,6 +85,8 @@ class Paragraph:
         self.joins = False
         self.graphics: list[tuple[str, str]] = []
         self.descriptions: list[str] = []
+        self.pictures: list[tuple[str, float]] = []
+        self.area = 0.0
         self.references: list[tuple[str, str]] = []
         self.has_page_number = False
         # State of the run being read.
@@ -276,9 +282,29 @@ def _enter_graphic(name: str, attributes: dict[str, str], paragraph: Paragraph) 
     elif name in _REFERENCES:
         paragraph.references.append((name, attributes.get("id", "")))
     else:
+        _enter_picture(name, attributes, paragraph)
         text = describe(name, attributes)
         if text and text not in paragraph.descriptions:
             paragraph.descriptions.append(text)
+
+
+def _enter_picture(name: str, attributes: dict[str, str], paragraph: Paragraph) -> None:
+    if name in _PICTURES:
+        if not paragraph.is_hidden:
+            paragraph.pictures.append((attributes.get(_PICTURES[name], ""), paragraph.area))
+    elif name in ("drawing", "extent", "pict", "object"):
+        # The size of a drawing comes before the pictures in it.
+        paragraph.area = measure_drawn_area(attributes)
+    elif name == "shape":
+        paragraph.area = measure_declared_area(attributes.get("style", ""))
+    elif name == "ext" and paragraph.pictures and paragraph.area:
+        _limit_area(paragraph, measure_drawn_area(attributes))
+
+
+def _limit_area(paragraph: Paragraph, area: float) -> None:
+    """Note that the last picture takes only a part of its drawing."""
+    relation, whole = paragraph.pictures[-1]
+    paragraph.pictures[-1] = (relation, min(whole, area or whole))
 
 
 def describe(name: str, attributes: dict[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,13 +11,14 @@ from msgspec import Struct
 
 from shared.parsing import pdf_fonts, pdf_images, pdf_rules
 from shared.parsing.encoding import clean
+from shared.parsing.memory import Memory, release_memory
 from shared.parsing.pdf_forms import Entry, Form
 from shared.parsing.pdf_rules import Rules
 from shared.parsing.pdf_words import Reader, Word, has_cells
 from shared.parsing.refusing import refuse, refuse_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from shared.domain.models import Picture
@@ -33,6 +34,7 @@ _MOST_OBJECTS: Final = 1_000
 _MOST_BOOKMARKS: Final = 5_000
 _DEEPEST_BOOKMARK: Final = 10
 _TITLE_BYTES: Final = 2_048
+_MOST_KEPT_BYTES: Final = 64 << 20
 _ENCRYPTED: Final = "The PDF is protected with a password; remove it and upload it again."
 
 
@@ -81,15 +83,19 @@ def open_file(path: Path) -> Pdfium | Pypdf:
     with _PDFIUM:
         pypdfium2 = _library()
         try:
-            # A copy of a file inside another one has no name that pypdfium2 could look for.
-            source = path.open("rb") if path.is_symlink() else path
-            return Pdfium(pypdfium2.PdfDocument(source, autoclose=True), pypdfium2.raw, pypdfium2.PdfiumError)
+            return Pdfium(partial(_open, path), pypdfium2.raw, pypdfium2.PdfiumError)
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
                 raise refuse("encrypted", _ENCRYPTED) from None
     if path.stat().st_size > _FALLBACK_BYTES:
         raise refuse("broken_file", "The PDF is damaged and could not be opened.")
     return Pypdf(path)
+
+
+def _open(path: Path) -> Any:
+    # A copy of a file inside another one has no name that pypdfium2 could look for.
+    source = path.open("rb") if path.is_symlink() else path
+    return _library().PdfDocument(source, autoclose=True)
 
 
 _fonts: list[object] = []
@@ -111,8 +117,10 @@ class Pdfium:
 
     can_render: Final = True
 
-    def __init__(self, document: Any, raw: Any, error: type[Exception]) -> None:
-        self._document = document
+    def __init__(self, open_document: Callable[[], Any], raw: Any, error: type[Exception]) -> None:
+        self._open_document = open_document
+        self._document = document = open_document()
+        self._memory = Memory.now().resident
         self._raw = raw
         self._error = error
         self._reader = Reader(raw)
@@ -158,7 +166,7 @@ class Pdfium:
             with_images: whether the places of pictures are wanted on a page with many words too.
         """
         with _PDFIUM, refuse_errors(self._error):
-            page = self._document[number - 1]
+            page = self._turn_to(number)
             try:
                 return self._read(page, with_images=with_images)
             finally:
@@ -167,11 +175,21 @@ class Pdfium:
     def render(self, number: int, part: pdf_images.Rectangle | None = None) -> Picture | None:
         """How the page ``number`` looks, or a part of it; ``None`` where it is blank."""
         with _PDFIUM, refuse_errors(self._error):
-            page = self._document[number - 1]
+            page = self._turn_to(number)
             try:
                 return pdf_images.render(page, part)
             finally:
                 page.close()
+
+    def _turn_to(self, number: int) -> Any:
+        """The page. The file is opened again at times: pdfium keeps the pictures of all pages until it is closed."""
+        if Memory.now().resident - self._memory > _MOST_KEPT_BYTES:
+            self._form = None
+            self._document.close()
+            release_memory()
+            self._document = self._open_document()
+            self._memory = Memory.now().resident
+        return self._document[number - 1]
 
     def _read(self, page: Any, *, with_images: bool) -> Page:
         found = Page(width=self._raw.FPDF_GetPageWidthF(page.raw))

@@ -51,7 +51,7 @@ def render(page: Any, part: Rectangle | None = None) -> Picture | None:
         rev_byteorder=True,
     )
     try:
-        return make_picture(bitmap.to_pil(), is_page=part is None)
+        return make_picture(bitmap.to_pil(), is_page=part is None, is_inside=part is not None)
     finally:
         bitmap.close()
 

@@ -42,14 +42,14 @@ def refuse_without_ocr(what: str) -> DocumentError:
     )
 
 
-def make_picture(image: Image, *, is_page: bool) -> Picture | None:
-    """The picture to send; ``None`` where it is blank or too small to show anything."""
+def make_picture(image: Image, *, is_page: bool, is_inside: bool = False) -> Picture | None:
+    """The picture to send; ``None`` where it is blank or too small to show anything. Arguments as of `Picture`."""
     image = _bound(flatten(image))
     if min(image.size) < MIN_SIDE or _is_blank(image):
         return None
     hashed = blake2b(f"{image.mode} {image.size}".encode(), digest_size=16)
     hashed.update(image.tobytes())
-    return Picture(_compress(image), hashed.hexdigest(), *image.size, is_page=is_page)
+    return Picture(_compress(image), hashed.hexdigest(), *image.size, is_page=is_page, is_inside=is_inside)
 
 
 def allow_seconds(limits: Limits) -> None:

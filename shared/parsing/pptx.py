@@ -6,12 +6,17 @@ is not read. Element names are those of ECMA-376 part 1, sections 19 and 21.
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.chart import read_chart
 from shared.parsing.diagram import read_diagram
+from shared.parsing.inner_pictures import InnerPictures
 from shared.parsing.package import find_main_part
 from shared.parsing.refusing import refuse
 from shared.parsing.shapes import Shape, read_comments, read_shapes
@@ -39,7 +44,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         slides = _slides(archive)
         if len(slides) > limits.max_pages:
             raise refuse("too_many_pages", f"The presentation has more than {limits.max_pages} slides.")
-        return ParsedDocument(archive.title(), _Deck(archive, warnings).blocks(slides), "pptx", warnings)
+        return ParsedDocument(archive.title(), _Deck(archive, limits, warnings).blocks(slides), "pptx", warnings)
 
 
 def _slides(archive: Archive) -> list[str]:
@@ -56,15 +61,16 @@ def _slides(archive: Archive) -> list[str]:
 class _Deck:
     """The slides of a presentation, which share their footers."""
 
-    def __init__(self, archive: Archive, warnings: list[str]) -> None:
+    def __init__(self, archive: Archive, limits: Limits, warnings: list[str]) -> None:
         self._archive = archive
+        self._pictures = InnerPictures(limits, warnings)
         self._warnings = warnings
         self._repeated: set[str] = set()
 
     def blocks(self, slides: list[str]) -> Iterator[Block]:
         with self._archive:
-            for page, slide in enumerate(slides, start=1):
-                yield from self._slide(slide, page)
+            found = chain.from_iterable(self._slide(slide, page) for page, slide in enumerate(slides, start=1))
+            yield from self._pictures.unpack(found, is_whole=True)
 
     def _slide(self, slide: str, page: int) -> Iterator[Block]:
         archive = self._archive
@@ -104,6 +110,10 @@ class _Deck:
         yield from read_diagram(self._archive, relations, shape.diagram, location)
         if shape.description:
             yield Block(shape.description, location)
+        if shape.picture in relations:
+            part = relations[shape.picture][1]
+            for block in self._pictures.find(part, shape.area, partial(self._archive.chunks, part)):
+                yield replace(block, location=location)
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self._warnings:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from shared.parsing.drawing import ParagraphText
 from shared.parsing.grid import Cell, Grid
+from shared.parsing.inner_pictures import measure_drawn_area
 from shared.parsing.numbering import is_on
 from shared.parsing.paragraph import describe
 from shared.parsing.visible import select_visible
@@ -32,6 +33,8 @@ class Shape(Struct):
         chart: relation id of its chart, or empty.
         diagram: relation id of its diagram's data, or empty.
         description: alternative text.
+        picture: relation id of the picture it shows, or empty.
+        area: square centimetres it takes; 0 where its layout decides.
     """
 
     role: str = ""
@@ -40,6 +43,8 @@ class Shape(Struct):
     chart: str = ""
     diagram: str = ""
     description: str = ""
+    picture: str = ""
+    area: float = 0.0
 
     @property
     def text(self) -> str:
@@ -83,6 +88,7 @@ class _Reader:
         self._rows: list[list[str]] = []
         self._cells: list[Cell] = []
         self._is_covered = False
+        self._is_bullet = False
 
     def read(self, event: Event) -> None:
         text = self._paragraph.read(event)
@@ -120,6 +126,17 @@ class _Reader:
             shape.description = shape.description or describe(name, attributes)
         elif name == "decorative" and is_on(attributes.get("val", "1")):
             shape.description = ""
+        else:
+            self._show(shape, name, attributes)
+
+    def _show(self, shape: Shape, name: str, attributes: dict[str, str]) -> None:
+        if name == "buBlip":
+            self._is_bullet = True
+        elif name == "blip":
+            shape.picture = shape.picture or ("" if self._is_bullet else attributes.get("r:embed", ""))
+            self._is_bullet = False
+        elif name == "ext":
+            shape.area = shape.area or measure_drawn_area(attributes)
 
     def _open_cell(self, attributes: dict[str, str]) -> None:
         """A cell that another one covers to its right is there in the file, but is not a cell of the row."""

@@ -6,6 +6,7 @@ A table of one column is read as what it frames; for others see `layout`.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from shared.parsing.archive import Archive, Event
+    from shared.parsing.inner_pictures import InnerPictures
     from shared.parsing.layout import Entry
     from shared.parsing.limits import Limits
     from shared.parsing.numbering import Numbering
@@ -53,6 +55,7 @@ class Context(Struct):
     styles: Styles
     numbering: Numbering
     outline: Outline
+    pictures: InnerPictures
     warnings: list[str]
     include: Callable[[str], Iterator[Block]]
     sections: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -182,6 +185,14 @@ class Story:
                 part = self._relations[relation][1]
                 yield from ((0, block) for block in read_chart(context.archive, part, Location(), context.warnings))
         yield from ((0, Block(text)) for text in paragraph.descriptions)
+        yield from ((0, block) for block in self._pictures(paragraph))
+
+    def _pictures(self, paragraph: Paragraph) -> Iterator[Block]:
+        """The pictures of a paragraph; those of headers and footers are logos."""
+        for relation, area in () if self._is_marginal else paragraph.pictures:
+            _, part = self._relations.get(relation, ("", ""))
+            if part:
+                yield from self._context.pictures.find(part, area, partial(self._context.archive.chunks, part))
 
     # -- tables
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import IO, TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from shared.domain.errors import DocumentError
 from shared.parsing import messages
 from shared.parsing.document import parse
+from shared.parsing.memory import Memory, peak_bytes
 from shared.runtime import parent
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def serve(connection: Connection, reports: Connection, memory: int) -> None:
     parent.end_with(os.getppid())
     # A crash must not leave the document's text in a file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    base, waiting = _Memory.now(), os.getpid()
+    base, waiting = Memory.now(), os.getpid()
     with tempfile.TemporaryFile() as stderr:
         if child := os.fork():
             connection.close()
@@ -67,37 +66,17 @@ def serve(connection: Connection, reports: Connection, memory: int) -> None:
         os._exit(_run(connection, waiting, stderr, memory))
 
 
-def _death(child: int, stderr: IO[bytes], base: _Memory) -> messages.Death:
+def _death(child: int, stderr: IO[bytes], base: Memory) -> messages.Death:
     _, status, usage = os.wait4(child, 0)
     written = os.pread(stderr.fileno(), _STDERR_BYTES, 0)
     place = _PLACE.search(written)
     return messages.Death(
         status=os.waitstatus_to_exitcode(status),
         base=base.size,
-        grown=_peak_bytes(usage) - base.resident,
+        grown=peak_bytes(usage) - base.resident,
         has_failed_allocation=_ALLOCATION.search(written) is not None,
         place=_shown(*(group.decode(errors="replace") for group in place.groups())) if place else "",
     )
-
-
-def _peak_bytes(usage: resource.struct_rusage) -> int:
-    """Most memory held, in bytes; macOS counts bytes, Linux kibibytes."""
-    return usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss << 10
-
-
-class _Memory(Struct, frozen=True):
-    """Bytes of address space and of memory that this process uses; the former is 0 where it is not known."""
-
-    size: int
-    resident: int
-
-    @classmethod
-    def now(cls) -> _Memory:
-        try:
-            size, resident, *_ = Path("/proc/self/statm").read_text().split()
-        except OSError:  # macOS has no /proc
-            return cls(0, _peak_bytes(resource.getrusage(resource.RUSAGE_SELF)))
-        return cls(int(size) * resource.getpagesize(), int(resident) * resource.getpagesize())
 
 
 # -- the process that reads -------------------------------------------------------------------------------------------
@@ -120,14 +99,14 @@ def _run(connection: Connection, waiting: int, stderr: IO[bytes], memory: int) -
 
 
 def _read_files(connection: Connection, memory: int) -> None:
-    base = _Memory.now()
+    base = Memory.now()
     while True:
         request = messages.decode_request(connection.recv_bytes())
         for answer in _answers(request, base, memory):
             connection.send_bytes(messages.encode(answer))
 
 
-def _answers(request: messages.Request, base: _Memory, memory: int) -> Iterator[list[messages.Message]]:
+def _answers(request: messages.Request, base: Memory, memory: int) -> Iterator[list[messages.Message]]:
     """Messages, as many at once as are ready: a small document is one answer."""
     ready: list[messages.Message] = []
     try:
@@ -178,9 +157,9 @@ def _bound(size: int, limits: Limits, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.RLIM_INFINITY))
 
 
-def _has_grown(base: _Memory) -> bool:
-    peak = _peak_bytes(resource.getrusage(resource.RUSAGE_SELF))
-    return max(peak - base.resident, _Memory.now().size - base.size) > _GROWTH_BYTES
+def _has_grown(base: Memory) -> bool:
+    peak = peak_bytes(resource.getrusage(resource.RUSAGE_SELF))
+    return max(peak - base.resident, Memory.now().size - base.size) > _GROWTH_BYTES
 
 
 def _crash(error: BaseException) -> messages.Crashed:

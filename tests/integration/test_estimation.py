@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import random
@@ -80,14 +81,19 @@ def test_pages_that_only_a_model_can_read_are_counted_and_priced(oss: Oss) -> No
     oss.put("a/scan.pdf", save_pdf([draw_page([f"page {number}"]) for number in range(3)]))
     oss.put("a/photo.png", save(draw_page(["sign"], (600, 400)), "PNG"))
     oss.put("a/note.txt", "words")
+    page = save(draw_page(["inside"], (600, 400)), "PNG")
+    oss.put("a/note.html", f"<p>words</p><img src='data:image/png;base64,{base64.b64encode(page).decode()}'>")
     content = read(Bucket(oss.settings()), SETTINGS, PROFILE, ask(), quiet())
-    assert (content.pages.value, content.refused) == (4, {"needs_ocr": 2})
+    assert (content.pages.value, content.pictures.value, content.refused) == (4, 1, {"needs_ocr": 2})
     deployment = load(ROOT / "s.yaml", {})
     estimated = estimate(content, _terms(deployment, deployment.functions["ingest"].environment_variables), 1)
     assert estimated.ocr_cny.value == pytest.approx(0.005, rel=0.1)
+    assert estimated.pictures_cny.value == pytest.approx(0.005 / 4, rel=0.1)
     console = quiet()
     show([estimated], console)
-    assert "pages that OCR=auto reads" in console.file.getvalue()  # type: ignore[attr-defined]
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "pages that OCR=auto reads" in shown
+    assert "pictures that OCR=all reads too" in shown
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

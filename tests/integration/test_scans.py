@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pptx import Presentation
+from pptx.util import Cm
 
 from local import dashscope as dashscope_server
 from shared.domain.errors import ConfigurationError, TransientError
@@ -127,6 +130,26 @@ def test_a_page_is_paid_for_once_however_often_it_is_read(world: World) -> None:
     assert world.billed() == 4
     assert world.document("longer.pdf").ocr_pages == 4
     assert world.pages("longer.pdf") == [1, 2, 3, 4]
+
+
+def test_a_picture_inside_documents_is_read_where_it_stands_and_paid_for_once(world: World) -> None:
+    picture = save(draw_page(["a diagram"], (640, 480)), "PNG")
+    deck = Presentation()
+    for number in range(2):
+        slide = deck.slides.add_slide(deck.slide_layouts[5])
+        slide.shapes.title.text = f"Slide {number}"
+        slide.shapes.add_picture(io.BytesIO(picture), 0, 0, Cm(12), Cm(9))
+    stream = io.BytesIO()
+    deck.save(stream)
+    world.oss.put("deck.pptx", stream.getvalue())
+    encoded = base64.b64encode(picture).decode()
+    world.oss.put("page.html", f"<p>before</p><img src='data:image/png;base64,{encoded}'><p>after</p>")
+    for name in ("deck.pptx", "page.html"):
+        assert world.converge(name, mode="all").outcome is Outcome.INDEXED
+    assert world.billed() == 1
+    assert [world.document(name).ocr_pages for name in ("deck.pptx", "page.html")] == [1, 1]
+    assert world.document("deck.pptx").ocr_cost_cny > 0
+    assert world.pages("deck.pptx") == [1, 2]
 
 
 def test_pages_are_read_once_under_faults(world: World) -> None:

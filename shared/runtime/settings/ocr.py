@@ -18,7 +18,7 @@ class OcrSettings(Struct, frozen=True, kw_only=True):
         Setting(
             "OCR",
             "off: scans and pictures are refused. auto: pictures, and pages without text, are read by OCR_MODEL, "
-            "which is billed for each. all: large pictures on pages with text too.",
+            "which is billed for each. all: large pictures inside documents with text too.",
         ),
     ] = "off"
     model_name: Annotated[str, Setting("OCR_MODEL", "Model that reads pages and pictures.")] = "qwen-vl-ocr"
