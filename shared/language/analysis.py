@@ -41,8 +41,12 @@ _ASCII_ALNUM = "A-Za-z0-9"
 _WORD = rf"[^\W_{DENSE}]+"
 _TOKEN = re.compile(
     rf"(?P<dense>[{DENSE}]+)"
-    r"|(?P<number>\d{1,3}(?:[,']\d{3})+(?:\.\d+)?(?![\d,.]*\d)|\d{1,3}(?:\.\d{3})+(?:,\d+)?(?![\d,.]*\d)"
-    rf"|\d+(?:[.,]\d+)?(?![.,\-/_:]?[{_ASCII_ALNUM}]))"
+    r"|(?P<number>\d{1,3}(?:[,']\d{3})+(?:\.\d+)?(?![\d,.]*\d)|\d{1,2}(?:,\d\d){1,6},\d{3}(?:\.\d+)?(?!\w)|\d{1,3}(?:\.\d{3})+(?:,\d+)?(?![\d,.]*\d)"
+    rf"|\d+(?:[.,]\d+)?(?![.,\-/_:]?[{_ASCII_ALNUM}])"
+    # 3.5mm, 2.5mm2; the first of 3.5-4.5
+    rf"|\d+[.,]\d+(?=[A-Za-z]{{1,4}}[23]?(?![.\-/]?[{_ASCII_ALNUM}_])|-\d+[.,]\d+[A-Za-z%]{{0,4}}(?![{_ASCII_ALNUM}_])))"
+    # USD1,280.50
+    rf"|(?P<currency>\b[A-Za-z]{{1,4}})(?=\d{{1,3}}(?:,\d{{3}})+(?![{_ASCII_ALNUM}_])|\d+\.\d\d(?![{_ASCII_ALNUM}_.\-]))"
     r"|(?P<symbol>\b[A-Za-z](?:\+\+|\#))"
     rf"|(?P<compound>{_WORD}(?:(?:_+|[-./'&+@:]){_WORD})*)"
 )
@@ -59,10 +63,12 @@ _VERSION = re.compile(r"v\d+(?:\.\d+)+", re.IGNORECASE)
 _CONNECTOR = re.compile(r"[-_./'&+@:]+")
 # A cheap look before the expensive one.
 _MAYBE_DATE = re.compile(
-    r"月|\d[-/.]\d|\d{8}|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[., ]", re.IGNORECASE
+    r"月|季|民国|大正|昭和|平成|令和|q[1-4]|quarter|\d[-/.]\d|\d{8}|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|fev|ene|gen|maa|mei"
+    r"|avr|abr|mai|mag|giu|jui|lug|aou|ago|set|okt|ott|out|dez|dic)[a-z]{0,7}[., ]",
+    re.IGNORECASE,
 )
 _DATE = re.compile(dates.PATTERN, re.IGNORECASE)
-_NUMERALS = re.compile(rf"[{_NUMERAL}]+")
+_NUMERALS = re.compile(rf"[{_NUMERAL}]+(?:点[{''.join(numerals.DIGITS)}]+(?!分))?")
 # One numeral alone is a number only where something is counted: 三元, but not 一般.
 _COUNTED = frozenset("元块角分天日月年周时点秒条章节款项期届版号楼层级页卷册批次米克吨升度寸亩人名位岁倍折%")
 _SYMBOLS = {"+": "plusplus", "#": "sharp"}
@@ -102,7 +108,7 @@ def _analyze(text: str) -> Iterator[str]:
     for match in _TOKEN.finditer(text):
         if match.lastgroup == "dense":
             yield from _dense(match.group())
-        elif match.lastgroup == "compound":
+        elif match.lastgroup in ("compound", "currency"):
             yield from _analyze_compound(match.group())
         elif match.lastgroup == "number":
             yield from _number(match.group(), text, match.end())
@@ -117,7 +123,7 @@ def _take_dates(text: str, rest: list[str]) -> Iterator[str]:
         found = list(dates.find_date(match))
         if found:
             yield from found
-            rest += [text[start : match.start()], " "]
+            rest += [text[start : match.start()], match.group() if dates.is_kept(match) else " "]
             start = match.end()
     rest.append(text[start:])
 
@@ -158,8 +164,9 @@ def _dense(run: str) -> Iterator[str]:
         if _is_number(match.group(), before, counted):
             yield from _pairs(run, written, match.end() - 1)
             written = match.end() - 1
-            value = numerals.parse_numeral(match.group())
-            yield from _write_number(str(value), "%" if before.endswith("百分之") else counted)
+            whole, _, fraction = match.group().partition("点")
+            value = f"{numerals.parse_numeral(whole)}{'.' if fraction else ''}{numerals.read_digits(fraction)}"
+            yield from _write_number(numerals.canonicalize(value), "%" if before.endswith("百分之") else counted)
     yield from _pairs(run, written, len(run) - 1)
 
 
@@ -169,6 +176,8 @@ def _pairs(run: str, start: int, end: int) -> Iterator[str]:
 
 def _is_number(numeral: str, before: str, counted: str) -> bool:
     """Whether a numeral is meant as a number: 三元, but not 一般 or 万一."""
+    if "点" in numeral:
+        return numeral[0] not in "点万亿"
     if numeral[0] in "万亿" or (numeral == "百" and counted == "分"):
         return False
     return len(numeral) > 1 or before.endswith(("第", "百分之")) or counted in _COUNTED
@@ -204,7 +213,7 @@ def _compound(text: str) -> Iterator[str]:
 
 def _split_word(word: str) -> list[str]:
     """The words of an identifier (maxRetryCount), letters apart from digits."""
-    if word.islower() or word.isdecimal():
+    if word.isdecimal() or (word.islower() and word.isalpha()):
         return [word]
     return [part[:_MAX_TOKEN_CHARACTERS] for part in _CAMEL.findall(word)] or [word[:_MAX_TOKEN_CHARACTERS]]
 

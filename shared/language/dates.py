@@ -1,4 +1,4 @@
-"""Dates in whatever form: 2026年5月8日, 2026-05-08, 2026/5/8, 20260508, 8 May 2026, 08.05.2026, 二〇二六年五月八日."""
+"""Dates in whatever form: 2026年5月8日, 2026-05-08, 20260508, 8 May 2026, 08.05.2026, 二〇二六年五月八日, 令和8年."""
 
 from __future__ import annotations
 
@@ -10,35 +10,67 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAME = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)"
-)
+# By month: English with its abbreviations, German, French, Spanish, Italian, Portuguese and Dutch, without accents.
+_MONTHS: dict[str, int] = {
+    name: month
+    for month, names in enumerate(
+        (
+            "january jan januar janvier enero gennaio janeiro januari",
+            "february feb februar fevrier febrero febbraio fevereiro februari",
+            "march mar marz mars marzo marco maart",
+            "april apr avril abril aprile",
+            "may mai mayo maggio maio mei",
+            "june jun juni juin junio giugno junho",
+            "july jul juli juillet julio luglio julho",
+            "august aug aout agosto augustus",
+            "september sept sep septembre septiembre settembre setembro",
+            "october oct oktober octobre octubre ottobre outubro",
+            "november nov novembre noviembre novembro",
+            "december dec dezember decembre diciembre dicembre dezembro",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+_NAME = "(?=[adefgjlmnos])(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + ")"
+# Before a year or day, these are names of other things: Mars 2020, Marco 2.
+_PLAIN_NAME = rf"(?!(?:mars|marco|mei)\b){_NAME}"
+_ERAS = {"民国": 1911, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
+_QUARTERS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 _N = rf"[0-9{CHARACTERS}]"
 _ORDINAL = r"(?:st|nd|rd|th)?"
 # Each alternative names its parts with a digit of its own, as a group name may stand once only.
 PATTERN = "|".join(
     (
+        rf"(?P<e11>{'|'.join(_ERAS)})\s?(?P<y11>{_N}{{1,3}}|元)\s?年"
+        rf"(?:\s?(?P<m11>{_N}{{1,3}})\s?月(?:\s?(?P<d11>{_N}{{1,3}})\s?[日号])?)?",
+        rf"(?<!\d)(?P<y12>{_N}{{4}})\s?(?:年\s?第?\s?(?P<q12>[一二三四1-4])\s?季|[年 /-]?Q(?P<q13>[1-4])(?!\w))",
         rf"(?<!\d)(?P<y0>{_N}{{4}})\s?年\s?(?P<m0>{_N}{{1,3}})\s?月(?:\s?(?P<d0>{_N}{{1,3}})\s?[日号])?",
         rf"(?<![0-9{CHARACTERS}])(?P<m1>{_N}{{1,3}})\s?月\s?(?P<d1>{_N}{{1,3}})\s?[日号]",
         r"(?<![\w.])(?P<y2>[12]\d{3})(?P<s2>[-/.])(?P<m2>\d{1,2})(?P=s2)(?P<d2>\d{1,2})(?![\d]|[-/.]\d)",
         r"(?<![\w.-])(?P<y3>(?:19|20)\d\d)(?P<m3>0[1-9]|1[0-2])(?P<d3>[0-2]\d|3[01])(?![A-Za-z\d]|-\d)",
         r"(?<![\w.])(?P<d4>\d{1,2})(?P<s4>[-/.])(?P<m4>\d{1,2})(?P=s4)(?P<y4>(?:19|20)\d\d)(?![\d]|[-/.]\d)",
         r"(?<![\w.-])(?P<y5>(?:19|20)\d\d)[-/](?P<m5>0?[1-9]|1[0-2])(?![\d]|[-/.]\d)",
-        rf"(?<!\d)(?P<d6>\d{{1,2}}){_ORDINAL}\.? (?:of )?(?P<n6>{_NAME})\b\.?(?:,? (?P<y6>(?:19|20)\d\d)(?!\d))?",
-        rf"\b(?P<n7>{_NAME})\b\.? (?P<d7>\d{{1,2}}){_ORDINAL}(?!\d)(?:,? (?P<y7>(?:19|20)\d\d)(?!\d))?",
-        rf"\b(?P<n8>{_NAME})\b\.?,? (?P<y8>(?:19|20)\d\d)(?!\d)",
+        rf"(?<!\d)(?P<d6>\d{{1,2}}){_ORDINAL}\.? (?:of |de )?(?P<n6>{_NAME})\b\.?"
+        r"(?:,? (?:de )?(?P<y6>(?:19|20)\d\d)(?!\d))?",
+        rf"\b(?P<n7>{_PLAIN_NAME})\b\.?,? (?:(?P<d7>\d{{1,2}}){_ORDINAL}(?!\d)(?:,? (?P<y7>(?:19|20)\d\d)(?!\d))?"
+        r"|(?:de )?(?P<y8>(?:19|20)\d\d)(?!\d))",
+        r"\bQ(?P<q9>[1-4])[ /,-]{0,2}(?P<y9>(?:19|20)\d\d)(?!\d)",
+        r"\b(?P<q10>first|second|third|fourth) quarter (?:of )?(?P<y10>(?:19|20)\d\d)(?!\d)",
     )
 )
 
 
 def find_date(match: re.Match[str]) -> Iterator[str]:
     """The tokens of a match of `PATTERN`: the day, its month and its year, as far as they are there and possible."""
-    parts = {name[0]: text for name, text in match.groupdict().items() if text and name[0] in "ymdn" and name[1:]}
+    parts = {name[0]: text for name, text in match.groupdict().items() if text and name[0] in "ymdneq" and name[1:]}
     year, month, day = (_number(parts.get(name, "")) for name in "ymd")
+    year += _ERAS.get(parts.get("e", ""), 0)
+    if quarter := parts.get("q"):
+        yield from _render_quarter(year, _QUARTERS.get(quarter.lower()) or _number(quarter))
+        return
     if name := parts.get("n"):
-        month = _MONTHS.index(name[:3].lower()) + 1
+        month = _MONTHS[name.lower()]
     if month > 12 and 0 < day <= 12:
         month, day = day, month
     if month > 12 or day > 31:
@@ -52,13 +84,28 @@ def _render(year: int, month: int, day: int) -> Iterator[str]:
     if year and day:
         yield f"{year:04}{month:02}{day:02}"
     if year:
-        yield f"{year:04}{month:02}"
+        if month:
+            yield f"{year:04}{month:02}"
         yield f"{year:04}"
     if day:
         yield f"m{month:02}d{day:02}"
 
 
+def _render_quarter(year: int, quarter: int) -> Iterator[str]:
+    yield f"{year:04}q{quarter}"
+    yield f"q{quarter}"
+    yield f"{year:04}"
+
+
+def is_kept(match: re.Match[str]) -> bool:
+    """Whether a match of `PATTERN` is a quarter or a year of an era, of which the words are looked for too."""
+    groups = match.groupdict()
+    return bool(groups["e11"] and not groups["m11"]) or any(groups[name] for name in ("q9", "q10", "q12", "q13"))
+
+
 def _number(text: str) -> int:
     if not text:
         return 0
+    if text == "元":
+        return 1  # the first year of an era
     return int(text) if text.isascii() else parse_numeral(text) or 0

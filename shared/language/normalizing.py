@@ -20,7 +20,30 @@ _INVISIBLE = (
 )
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _QUOTES = "\u2018\u2019\u02bc\u2032\uff07"
+# Letters that Unicode does not take apart, as they are written where a keyboard lacks them.
+_LETTERS = {
+    "ł": "l",
+    "Ł": "L",
+    "ø": "o",
+    "Ø": "O",
+    "đ": "d",
+    "Đ": "D",
+    "ı": "i",
+    "ħ": "h",
+    "Ħ": "H",
+    "ð": "d",
+    "Ð": "D",
+    "æ": "ae",
+    "Æ": "Ae",
+    "œ": "oe",
+    "Œ": "Oe",
+    "ß": "ss",
+    "ẞ": "SS",
+    "þ": "th",
+    "Þ": "Th",
+}
 _CHARACTERS: dict[int, str] = {
+    **{ord(letter): plain for letter, plain in _LETTERS.items()},
     **RADICALS,
     **dict.fromkeys(map(ord, _INVISIBLE), ""),
     **dict.fromkeys(map(ord, _DASHES), "-"),
@@ -35,7 +58,7 @@ def normalize(text: str) -> str:
     """``text`` with one form for all characters that mean the same; case is kept."""
     if text.isascii():
         return text
-    text = unicodedata.normalize("NFKC", text.translate(_CHARACTERS))
+    text = unicodedata.normalize("NFKC", text.translate(_CHARACTERS)).replace("\u2044", "/")
     if _HAN.search(text):
         text = text.translate(_load_simplified())
     decomposed = unicodedata.normalize("NFD", text)

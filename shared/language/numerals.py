@@ -15,6 +15,7 @@ _UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1_000, "仟": 1_0
 _GROUPS = {"万": 10_000, "亿": 100_000_000}
 CHARACTERS = "".join(DIGITS) + "".join(_UNITS) + "".join(_GROUPS)
 _MAX_CHARACTERS = 24
+_INDIAN = re.compile(r"\d{1,2}(?:,\d\d){1,6},\d{3}(?:\.\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,'\u00a0 ]\d{3})+(?:\.\d+)?")
 _CONTINENTAL = re.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 
@@ -46,6 +47,11 @@ def parse_numeral(text: str) -> int | None:
     return total + thousands + group + digit
 
 
+def read_digits(text: str) -> str:
+    """The digits of the fraction of a numeral: 二五 of 三点二五."""
+    return "".join(str(DIGITS[character]) for character in text)
+
+
 def scale(number: str, unit: str) -> str:
     """A decimal times 万 or 亿, as `canonicalize` writes it."""
     whole, _, fraction = number.partition(".")
@@ -60,7 +66,7 @@ def canonicalize(number: str) -> str:
 
     ``1,280.50`` and ``1.280,50`` become ``1280.5``; what may be read both ways, as ``1.280``, is read as a decimal.
     """
-    if _THOUSANDS.fullmatch(number):
+    if _THOUSANDS.fullmatch(number) or _INDIAN.fullmatch(number):
         number = re.sub(r"[,'\u00a0 ]", "", number)
     elif _CONTINENTAL.fullmatch(number) and ("," in number or number.count(".") > 1):
         number = number.replace(".", "").replace(",", ".")

@@ -25,7 +25,10 @@ _UNITS = _split(
     """
     e am pm t z utc gmt usd eur gbp cny rmb jpy chf hkd usdt kr zł kč r kg g mg t km m cm mm m² l ml h min s kw
     kwh mw w v a c f °c px gb mb kb tb pcs pc st hrs 年 月 日 年月 年月日 月日 时 分 秒 时分 时分秒 年月日时分
-    年月日时分秒 点 上午 下午 元 万 万元 亿 亿元 美元 个 件 台 次 人 天 小时 分钟 周 号 季 岁 折 jan feb mar apr
+    年月日时分秒 点 上午 下午 千克 公斤 克 毫克 吨 升 毫升 米 厘米 毫米 千米 公里 平方米 立方米 平米 亩 度 瓦 千瓦 伏 安
+    分钟 秒钟 块 万人 亿人 件套 页 层 楼 名 位 辆 只 箱 包 瓶 kpa mpa bar nm rpm hp wh mah ghz mhz khz hz db dpi mbps
+    gbps mg µg μg ml cl dl cm³ m³ cm² mm² ft in lb oz tage jahre stunden minuten days day years year hours minutes
+    months weeks 元 万 万元 亿 亿元 美元 个 件 台 次 人 天 小时 分钟 周 号 季 岁 折 jan feb mar apr
     may jun jul aug sep sept oct nov dec january february march april june july august september october
     november december mär märz mai okt dez janvier février mars avril juin juillet août septembre octobre
     """
@@ -36,6 +39,25 @@ _NO_VALUES = _split(
     no true false 是 否 x ✓ √
     """
 )
+_TICKS = _split(
+    """
+    yes no y n true false x o ✓ ✔ √ ✗ ✘ × ☑ ☐ ☒ ● ○ ◯ ◎ △ ■ □ ★ ☆ ✅ ❌ - – — 是 否 有 无 支持 不支持 ja nein oui non
+    sí si nej nee да нет あり なし はい いいえ 예 아니오
+    """
+)
+_DAY_NAMES = _split(
+    """
+    monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun montag dienstag mittwoch
+    donnerstag freitag samstag sonntag lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves
+    viernes sábado domingo 星期一 星期二 星期三 星期四 星期五 星期六 星期日 星期天 周一 周二 周三 周四 周五 周六 周日
+    月曜日 火曜日 水曜日 木曜日 金曜日 土曜日 日曜日 january february march april may june july august september
+    october november december januar februar märz mai juni juli oktober dezember 一月 二月 三月 四月 五月 六月 七月
+    八月 九月 十月 十一月 十二月
+    """
+)
+# A unit, a share or a range: what stays of a figure without its digits.
+_DIGITS_AND_SPACES = re.compile(r"[\d.,\s]+")
+_DIGITS = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
 
 
 @lru_cache(maxsize=4096)
@@ -50,6 +72,41 @@ def is_figure(text: str) -> bool:
 def is_no_value(text: str) -> bool:
     """Whether ``text`` fills a cell in place of a value, or ticks it, so that it cannot be a label."""
     return text.casefold() in _NO_VALUES
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is an address of mail or the web."""
+    return "@" in text or "://" in text
+
+
+def is_day_name(text: str) -> bool:
+    """Whether ``text`` names a day of the week or a month."""
+    return text.casefold().rstrip(".") in _DAY_NAMES
+
+
+def is_tick(text: str) -> bool:
+    """Whether ``text`` says whether something is so, as the cells of a comparison do."""
+    return text.casefold() in _TICKS
+
+
+def find_mark(text: str) -> str:
+    """What a figure is written with besides digits, if that makes it a share, a range or an amount in a unit."""
+    if len(text) > _LONGEST_FIGURE:
+        return ""
+    mark = _DIGITS_AND_SPACES.sub("", text)
+    return mark if any(map(str.isalpha, mark)) or mark[-1:] in "%‰℃°" or _is_range(text, mark) else ""
+
+
+def _is_range(text: str, mark: str) -> bool:
+    return mark in ("-", "–", "~", "～", "<", ">", "≤", "≥", "+") and len(_DIGITS.findall(text)) == (
+        2 if mark in "-–~～" else 1
+    )
+
+
+def is_rising(labels: list[str]) -> bool:
+    """Whether the first numbers of all labels rise, as those of classes and steps do."""
+    numbers = [float(match.group()) for label in labels if (match := _DIGITS.search(label))]
+    return len(numbers) == len(labels) > 1 and all(before < after for before, after in pairwise(numbers))
 
 
 def is_year(text: str) -> bool:

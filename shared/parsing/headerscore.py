@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from shared.parsing.figures import is_date, is_figure, is_no_value, is_series, is_time, is_year
+from shared.parsing.figures import (
+    find_mark,
+    is_address,
+    is_date,
+    is_day_name,
+    is_figure,
+    is_no_value,
+    is_rising,
+    is_series,
+    is_tick,
+    is_time,
+    is_year,
+)
 from shared.parsing.labels import is_label_form, is_label_word
 from shared.parsing.tableline import count_own_cells
 
@@ -49,11 +61,15 @@ def _word_score(label: str, values: list[str]) -> float:
     score = 2.0 if is_label_word(label) else 1.5 if is_label_form(label) else 0.0
     if not values:
         return score
-    if label.casefold() in {value.casefold() for value in values}:
+    if label.casefold() in {value.casefold() for value in values} or (
+        is_day_name(label) and _most(map(is_day_name, values))
+    ):
         return -3.0
     figures = sum(map(is_figure, values)) / len(values)
     if figures >= 0.8:
         return score + 2.0
+    if sum(map(is_tick, values)) >= 0.8 * len(values):
+        return score + 1.0
     return score + _shape_score(label, values)
 
 
@@ -63,7 +79,7 @@ def _shape_score(label: str, values: list[str]) -> float:
     digits = sum(any(map(str.isdigit, value)) for value in values) / len(values)
     if any(map(str.isdigit, label)):
         score -= 1.5 if digits >= 0.5 else 0.0
-    elif digits >= 0.8 or sum("@" in value or "://" in value for value in values) >= 0.8 * len(values):
+    elif not is_address(label) and (digits >= 0.8 or sum(map(is_address, values)) >= 0.8 * len(values)):
         score += 1.5
     if sum(map(len, values)) >= max(20, 3 * len(label)) * len(values) or len(label) > 60 > max(map(len, values)):
         score += 1.0
@@ -89,9 +105,19 @@ def _figure_score(figures: list[int], labels: list[str], values: list[list[str]]
         if share <= 0.2:
             return 1.5 * len(figures)
         return -2.0 * len(figures) if alike else 2.0 * len(figures) if kinds else 0.7 * len(figures)
+    if _is_scale(names, below):
+        return 1.0 * len(figures)
     if len(names) == 1 and is_year(names[0]) and below and not _most(map(is_year, below)):
         return 0.5
     return -2.0 * len(figures)
+
+
+def _is_scale(names: list[str], below: list[str]) -> bool:
+    """Whether figures are the steps of a scale (25 %, 50 %; 0-1 kg, 1-5 kg), which the values below are not."""
+    marks = {find_mark(name) for name in names}
+    return (
+        "" not in marks and is_rising(names) and bool(below) and not _most(find_mark(value) in marks for value in below)
+    )
 
 
 def _most(answers: Iterable[bool]) -> bool:
@@ -104,6 +130,8 @@ def _form_score(labels: list[str], values: list[list[str]]) -> float:
     forms = [place for place, column in enumerate(values) if is_form_column([labels[place], *column])]
     others = [place for place, label in enumerate(labels) if label and place not in forms and values[place]]
     if not forms or all(is_label_word(labels[place]) or is_year(labels[place]) for place in others):
+        return 0.0
+    if forms == [0] and is_series([labels[place] for place in others]):
         return 0.0
     return -2.0 - 2.0 * len(forms)
 

@@ -14,7 +14,7 @@ _WORDS = _split(
     """
     account action active activity actual address age agent amount answer area article asset assignee author
     average balance barcode batch begin birthday bill board body brand branch budget building buyer campaign
-    capacity capital carrier case category cause cell channel charge city class client close closed code colour
+    capacity capital carrier case category cause cell channel charge city class client close code colour
     color column comment company condition contact content contract cost count country course created creator
     credit criterion currency customer date datum day deadline debit definition delivery department deposit
     description desc destination detail details device director discount district division document dose
@@ -49,11 +49,24 @@ _WORDS = _split(
     quantidade descrição descricao data endereço fornecedor produto categoria naam achternaam stad prijs aantal
     omschrijving afdeling klant leverancier adres plaats имя фамилия город страна цена количество описание дата
     адрес телефон товар код отдел должность сумма
+    abbreviation acronym alias attribute characteristic command comparison dosage effect explanation feature formula
+    function ingredient keyword mode option parameter permission port property protocol remedy requirement risk
+    severity shortcut solution specification stands symbol symptom synonym template term threshold translation
+    troubleshooting abkürzung bedeutung ursache wirkung abhilfe fehler eigenschaft funktion merkmal zutat signification
+    cause effet remède fonction propriété ingrédient significado causa efecto función propiedad significato funzione
+    cognome indirizzo imię nazwisko miasto cena ilość opis adres numer jméno příjmení město popis množství név város
+    leírás mennyiség isim soyad şehir fiyat adet açıklama tarih tên họ tuổi địa chỉ giá số namn stad pris antal
+    beskrivning navn etternavn nimi kaupunki hinta määrä όνομα πόλη τιμή הערות שם עיר מחיר
+    الاسم المدينة العنوان الهاتف السعر الكمية التاريخ الوصف القسم العمر
+    วันที่ ที่อยู่
     """
 )
 # Chinese, Japanese and Korean labels are compounds without spaces: a whole word, or how a compound ends.
 _EAST_ASIAN = _split(
     """
+    नाम शहर पता मूल्य संख्या ชื่อ เมือง ราคา จำนวน วันที่ ที่อยู่
+    缩写 全称 简称 星期 参数 属性 特性 习性 花期 保质期 有效期 工期 学期 含义 用途 用法 用量 成分 配料 症状 措施
+    现象 方法 步骤 功能 作用 条件 对象 范围 命令 字段 术语 释义 定义 缺省值 默认值 单词 风险 影响
     序号 编号 编码 名称 姓名 性别 年龄 电话 手机 邮箱 地址 城市 省份 地区 区域 大区 国家 门店 部门 职位 岗位
     职务 工号 学号 班级 单位 公司 客户 供应商 联系人 负责人 经办人 数量 单价 价格 金额 合计 总计 小计 成本 利润
     收入 支出 销量 库存 面积 重量 体积 长度 宽度 高度 规格 型号 品牌 颜色 尺寸 类别 类型 分类 状态 日期 时间
@@ -167,7 +180,10 @@ def is_label_word(text: str) -> bool:
     if bare in _EAST_ASIAN or (len(bare) <= 10 and bare.endswith(_EAST_ASIAN_ENDS) and not bare.isascii()):
         return len(bare) > 1
     words = words_of(bare)
-    return 0 < len(words) <= 6 and any(word in _WORDS for word in words) and not any(map(str.isdigit, words))
+    if not 0 < len(words) <= 6 or any(map(str.isdigit, words)):
+        return False
+    # "Order no" is a label, "no power" is not.
+    return any(word in _WORDS and (word != "no" or place) for place, word in enumerate(words))
 
 
 def is_label_form(text: str) -> bool:

@@ -135,7 +135,7 @@ class _Reading:
             [row.text for row in found] + [cell for row in found for line in row.grid or () for cell in line]
         )
         after += [Paragraph(note, []) for note in find_notes(page.entries, text)]
-        return make_sheet(number, found), after
+        return make_sheet(number, found, page.area / page.width if page.width else 0.0), after
 
     def _arranged(self, page: Page, values: list[Segment]) -> list[Row]:
         """The rows of a page; those of ruled tables, and the values in them, as one row each."""

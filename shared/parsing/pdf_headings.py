@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from shared.domain.models import Block, BlockKind, Location
 from shared.parsing.outline import Outline
+from shared.parsing.pdf_continued import Continued
 from shared.parsing.pdf_tables import Table
-from shared.parsing.table import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,20 +38,24 @@ class Headings:
         self._outline = Outline()
         self._marks: dict[tuple[int, str], int] = {(mark.page, _key(mark.title)): mark.level for mark in bookmarks}
         self._sizes: Counter[float] = Counter()
+        self._tables = Continued()
 
     def blocks(self, page: int, parts: Sequence[Paragraph | Table]) -> Iterator[Block]:
         """The blocks of ``parts``, which are on ``page``."""
         self._count(parts)
         levels = self._levels(page, parts)
+        self._tables.start_page(parts)
         for part, level in zip(parts, levels, strict=True):
             if isinstance(part, Table):
                 location = Location(page=page, headings=self._outline.path)
-                yield from (row.block(location) for row in render(part.grid, header_rows=part.header_rows))
+                yield from (row.block(location) for row in self._tables.render(part))
             elif level:
                 block = self._outline.heading(level, part.text)
                 yield replace(block, location=replace(block.location, page=page))
             else:
                 yield Block(part.text, Location(page=page, headings=self._outline.path), kind=part.kind)
+        if parts and isinstance(parts[-1], Table):
+            self._tables.end_page(parts[-1])
 
     def _count(self, parts: Sequence[Paragraph | Table]) -> None:
         for part in parts:

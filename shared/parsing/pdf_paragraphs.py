@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from shared.domain.models import BlockKind
+from shared.parsing.figures import is_figure
 from shared.parsing.pdf_layout import runs_on
 from shared.parsing.pdf_words import BROKEN
 from shared.parsing.prose import columns, join_all, starts_item
@@ -31,6 +32,8 @@ _SAME_SIZE: Final = 0.12
 # A block this wide, as a share of the page's text, holds running text.
 _WIDE_BLOCK: Final = 0.6
 _RUNNING: Final = 0.3
+# Points between the edges of cells of one column.
+_ALIGNED: Final = 1.5
 _HYPHENS: Final = ("-", BROKEN, "‐")
 _CONNECTIVES: Final = frozenset({"and", "or", "und", "oder", "bzw.", "et", "ou", "y", "o", "e", "en", "of"})
 _PREFIXES: Final = frozenset({"well", "self", "ex", "all", "half", "cross", "e", "x"})
@@ -134,6 +137,8 @@ class _Judge:
         text = second.text
         if _CUT_WORD.search(first.text):
             return not _ITEM.match(text)
+        if _are_cells(first, second):
+            return False
         if starts_item(text) or _ITEM.match(text):
             return False
         if runs_on(first.text, text) and not second.bold and second.left - first.left < _INDENT * second.size:
@@ -144,6 +149,19 @@ class _Judge:
         if not is_item and second.left - max(first.left, self._edge) > _INDENT * second.size:
             return False
         return not self._has_room(first, second)
+
+
+def _are_cells(first: Row, second: Row) -> bool:
+    """Whether two lines have gaps at the same places, as the rows of a table have."""
+    if len(first.segments) != len(second.segments) or len(first.segments) < 2:
+        return False
+    pairs = zip(first.segments[1:], second.segments[1:], strict=True)
+    return all(
+        abs(one.left - other.left) < _ALIGNED
+        # Justified text ends at the same place too.
+        or (abs(one.right - other.right) < _ALIGNED and is_figure(one.text) and is_figure(other.text))
+        for one, other in pairs
+    )
 
 
 def split_text(text: str, hyphenated: Set[str]) -> Iterator[Paragraph]:

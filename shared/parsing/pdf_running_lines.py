@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -12,6 +13,8 @@ from shared.parsing.pdf_layout import Row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.parsing.pdf_layout import Segment
+
 # Pages before and after one that are compared with it; left and right pages may differ.
 REACH: Final = 2
 _DEEPEST: Final = 4
@@ -20,6 +23,9 @@ _SAME_PLACE: Final = 4.0
 _APART: Final = 1.8
 # A page that repeats more of what stands between header and footer is a form that was filled in again.
 _FORM: Final = 0.3
+# Words with a number that counts the pages are the title of a page ("Lesson 2") unless they stand at its very edge.
+_MARGIN: Final = 0.1
+_LARGER: Final = 1.1
 _MOST_KEYS: Final = 2_000
 _DIGITS: Final = re.compile("[0-9]+")
 _NUMBER_ONLY: Final = re.compile(
@@ -36,20 +42,24 @@ class Sheet(Struct):
 
     Attributes:
         index: texts of segments by their height on the page, in steps of `_SAME_PLACE`.
+        height: of the page, in points; 0 where it is not known.
+        size: the usual size of its font.
     """
 
     number: int
     rows: list[Row]
     index: dict[int, list[str]]
+    height: float = 0.0
+    size: float = 0.0
 
 
-def make_sheet(number: int, rows: list[Row]) -> Sheet:
-    """The page ``number`` with its ``rows``."""
+def make_sheet(number: int, rows: list[Row], height: float = 0.0) -> Sheet:
+    """The page ``number``, ``height`` points high, with its ``rows``."""
     index: dict[int, list[str]] = {}
     for row in rows:
         for part in row.segments if row.grid is None else ():
             index.setdefault(round(part.middle / _SAME_PLACE), []).append(part.text)
-    return Sheet(number, rows, index)
+    return Sheet(number, rows, index, height, median([row.size for row in rows]) if rows else 0.0)
 
 
 class RunningLines:
@@ -84,6 +94,7 @@ class RunningLines:
                 index: counts
                 for index, part in enumerate(row.segments)
                 if (counts := _repeats(part.text, part.middle, page, others)) is not None
+                and not (counts and _is_title(part, page))
             }
             if not hits:
                 break
@@ -99,7 +110,8 @@ class RunningLines:
 
     def _is_form(self, page: Sheet, marked: dict[int, dict[int, bool]], others: Sequence[Sheet]) -> bool:
         inner = [part for place, row in enumerate(page.rows) if place not in marked for part in row.segments]
-        same = sum(1 for part in inner if _repeats(part.text, part.middle, page, others) is not None)
+        # Text that only counts with the pages is no label of a form.
+        same = sum(1 for part in inner if _repeats(part.text, part.middle, page, others) is False)
         return same >= 2 and same > _FORM * len(inner)
 
     def _stays(self, hits: dict[int, bool], index: int, text: str) -> bool:
@@ -113,6 +125,14 @@ class RunningLines:
         if len(self._seen) < _MOST_KEYS:
             self._seen.add(key)
         return True
+
+
+def _is_title(part: Segment, page: Sheet) -> bool:
+    """Whether text that counts with the pages is more than their number, and stands where or as a title does."""
+    if _NUMBER_ONLY.fullmatch(part.text):
+        return False
+    is_inner = _MARGIN * page.height < part.middle < (1 - _MARGIN) * page.height
+    return is_inner or part.size > _LARGER * page.size
 
 
 def _repeats(text: str, middle: float, page: Sheet, others: Sequence[Sheet]) -> bool | None:

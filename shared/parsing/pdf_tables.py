@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from shared.parsing.figures import is_figure
+from shared.parsing.header import find_header
 from shared.parsing.pdf_layout import compose
 from shared.parsing.pdf_rules import find_grids
 from shared.parsing.pdf_words import Word
+from shared.parsing.tableline import Across, Down, Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +31,16 @@ _Cells = list[list[str]]
 
 
 class Table(Struct):
-    """Cells of a table from top to bottom; ``header_rows`` is None where the layout does not tell."""
+    """Cells of a table from top to bottom.
+
+    Attributes:
+        header_rows: None where the layout does not tell.
+        places: left and right edge of each column, or of the whole where it is ruled.
+    """
 
     grid: list[list[str]]
     header_rows: int | None = None
+    places: list[tuple[float, float]] = []
 
 
 def take_tables(
@@ -54,8 +63,24 @@ def take_tables(
         at = next(place for place, word in enumerate(words) if id(word) in known)
         words[:] = [*words[:at], frame, *(word for word in words[at:] if id(word) not in known)]
         values[:] = [part for part in values if part not in typed]
-        found[id(frame)] = [[join(_printed(cell)) for cell in row] for row in sorted_]
+        found[id(frame)] = _print_cells(sorted_, join)
     return found
+
+
+def _print_cells(rows: list[list[list[Word]]], join: Callable[[list[str]], str]) -> _Cells:
+    """The text of each cell; what a merged cell repeats is marked, so that the header is found as in other formats."""
+    printed: _Cells = []
+    for number, row in enumerate(rows):
+        texts: list[str] = []
+        for place, cell in enumerate(row):
+            if cell and place and cell is row[place - 1]:
+                texts.append(Across(texts[-1]))
+            elif cell and number and cell is rows[number - 1][place]:
+                texts.append(Down(printed[-1][place]))
+            else:
+                texts.append(join(_printed(cell)))
+        printed.append(texts)
+    return printed
 
 
 def _printed(words: list[Word]) -> list[str]:
@@ -75,7 +100,7 @@ def split_tables(rows: Sequence[Row]) -> Iterator[list[Row] | Table]:
             if text:
                 yield text
                 text = []
-            yield Table(grid)
+            yield Table(grid, places=[(rows[index].left, rows[index].right)])
             index += 1
             continue
         end = _end(rows, index)
@@ -128,9 +153,7 @@ def _is_part(rows: Sequence[Row], start: int, index: int) -> bool:
 def _table(rows: Sequence[Row]) -> Table | None:
     columns = _columns(rows)
     marked = rows[0].bold and not any(row.bold for row in rows[1:])
-    if len(columns) < (2 if marked else _FEWEST_COLUMNS) or len(rows) < (
-        2 if marked and len(columns) > 2 else _FEWEST_ROWS
-    ):
+    if len(columns) < 2 or len(rows) < (2 if marked and len(columns) > 2 else _FEWEST_ROWS):
         return None
     grid: list[list[str]] = []
     for row in rows:
@@ -140,7 +163,17 @@ def _table(rows: Sequence[Row]) -> Table | None:
         grid.append(cells)
     if median(len(cell) for row in grid for cell in row if cell) > _LONGEST_CELL / 2:
         return None
-    return Table(_merge(rows, grid), 1 if marked else None)
+    if not marked and len(columns) < _FEWEST_COLUMNS and not _has_header(grid):
+        return None
+    return Table(_merge(rows, grid), 1 if marked else None, columns)
+
+
+def _has_header(grid: _Cells) -> bool:
+    """Whether two columns are a table and no lines with a gap: figures, with a row above them that is a header."""
+    if not all(is_figure(cells[1]) for cells in grid[1:]):
+        return False
+    header = find_header([Line(number, cells) for number, cells in enumerate(grid, 1)], is_new=False)
+    return header is not None and header.start == 0
 
 
 def _columns(rows: Sequence[Row]) -> list[tuple[float, float]]:

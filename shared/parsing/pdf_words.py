@@ -28,6 +28,8 @@ _SHADOW: Final = 0.3
 # Characters of glyph numbers in a row that are text, not a symbol of a formula.
 _LONG_RUN: Final = 8
 _MOST_COPIES: Final = 16
+# In sizes of the font: narrower gaps are spaces, those between the cells of a narrow table may be little more.
+_CELL_GAP: Final = 0.6
 
 
 class Word(Struct):
@@ -191,5 +193,6 @@ def drop_unreadable(words: list[Word]) -> list[Word]:
 def has_cells(words: list[Word]) -> bool:
     """Whether a line has a gap that may part two cells."""
     return any(
-        first.line == second.line and second.left - first.right > first.size for first, second in pairwise(words)
+        first.line == second.line and second.left - first.right > _CELL_GAP * first.size
+        for first, second in pairwise(words)
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # A row is known by its first fields where no label says that a field identifies it.
 _KEY_FIELDS, _MOST_KEY_FIELDS = 2, 3
 _LONGEST_KEYS_CHARACTERS = 300
+# A longer text merged over columns is a remark, which its first column holds, not a value of each.
+_LONGEST_REPEATED = 60
 # More empty cells in a row are written as one.
 _MOST_EMPTY_CELLS = 24
 
@@ -80,12 +82,22 @@ class Layout:
             return
         fields: dict[int, str] = {}
         for place, cell in enumerate(cells):
-            if cell and not isinstance(cell, Across):
-                label = self.labels[place] if place < len(self.labels) else ""
+            label = self.labels[place] if place < len(self.labels) else ""
+            if cell and (not isinstance(cell, Across) or self._has_own_value(cells, place, label)):
                 fields[place] = f"{label}: {cell}" if label else str(cell)
         if self._unused:
             self._unused.difference_update(fields)
         yield Row(line.number, "; ".join(fields.values()), self.columns, self._key_fields(fields))
+
+    def _has_own_value(self, cells: Sequence[str], place: int, label: str) -> bool:
+        """Whether a cell merged over columns counts for the one at ``place`` too, which has a label of its own.
+
+        One merged from the first column on names the row, such as a total.
+        """
+        cell = cells[place]
+        if not label or label == self.labels[place - 1] or len(cell) > _LONGEST_REPEATED:
+            return False
+        return not all(isinstance(before, Across) and before == cell for before in cells[1 : place + 1])
 
     def _key_fields(self, fields: dict[int, str]) -> str:
         keys = [fields[place] for place in self._keys if place in fields]

@@ -299,6 +299,34 @@ def test_running_headers_stand_once_and_page_numbers_never(tmp_path: Path, pages
     assert text.count("is read on this page") == pages
 
 
+def test_text_that_counts_like_the_pages_is_kept_below_a_header(tmp_path: Path) -> None:
+    def page(number: int) -> Callable[[Canvas], object]:
+        def draw(canvas: Canvas) -> None:
+            canvas.drawString(60, 810, "Rules of the harbour")
+            lines_at(60, 740, [f"Rule {line} of part {number}." for line in range(4)])(canvas)
+
+        return draw
+
+    text = "\n".join(texts_of(tmp_path, drawn(*map(page, range(1, 5)))))
+    assert (text.count("Rules of the harbour"), text.count("of part")) == (1, 16)
+
+
+@pytest.mark.parametrize(("size", "height"), [(11, 740), (20, 800)])
+def test_titles_with_the_number_of_the_page_are_no_header(tmp_path: Path, size: int, height: int) -> None:
+    def page(number: int) -> Callable[[Canvas], object]:
+        def draw(canvas: Canvas) -> None:
+            canvas.setFont("Helvetica", size)
+            canvas.drawString(60, height, f"Lesson {number}")
+            lines_at(
+                60, 600, [f"This is about the {word} of the boat." for word in ("keel", "mast", "oars")[number - 1 :]]
+            )(canvas)
+
+        return draw
+
+    found = texts_of(tmp_path, drawn(*map(page, (1, 2, 3))))
+    assert {"Lesson 1", "Lesson 2", "Lesson 3"} <= set(found)
+
+
 def test_forms_with_the_same_labels_on_each_page_keep_them(tmp_path: Path) -> None:
     page = [lines_at(60, 800, ["Invoice", f"Customer: {name}", "Total: 40.00"]) for name in ("Ana", "Ben")]
     assert texts_of(tmp_path, drawn(*page)) == [

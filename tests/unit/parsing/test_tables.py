@@ -41,6 +41,15 @@ def rows(text: str) -> list[str]:
         pytest.param("姓名,部门\n欧阳兰,质检\n贾思远,采购", "姓名: 贾思远; 部门: 采购", id="chinese"),
         pytest.param("order_id,ship_to\nfirst,Ulm\nsecond,Graz", "order_id: second; ship_to: Graz", id="identifiers"),
         pytest.param(",2024,2025\nUlm,1,2\nGraz,3,4", "Graz; 2024: 3; 2025: 4", id="no label over the first column"),
+        pytest.param("缩写,全称\nRTO,恢复时间\nRPO,恢复点", "缩写: RPO; 全称: 恢复点", id="terms"),
+        pytest.param(
+            "参数,N-1,N-2\n重量,2千克,3千克\n续航,3小时,5小时", "参数: 重量; N-1: 2千克; N-2: 3千克", id="units"
+        ),
+        pytest.param("feature,basic,pro\nchat,no,yes\nlogin,yes,yes", "feature: chat; basic: no; pro: yes", id="ticks"),
+        pytest.param("功能,标准版,旗舰版\n聊天,×,✓\n审批,✓,✓", "功能: 聊天; 标准版: ×; 旗舰版: ✓", id="marks of ticks"),
+        pytest.param("Model,36,37,38\nAlpine,3,0,2\nCity,4,4,0", "Model: Alpine; 36: 3; 37: 0; 38: 2", id="sizes"),
+        pytest.param("Load,25%,50%\nPump A,7,9\nPump B,8,4", "Load: Pump A; 25%: 7; 50%: 9", id="shares"),
+        pytest.param("Zone,0-1 kg,1-5 kg\nEast,4.90,8\nWest,5,9", "Zone: East; 0-1 kg: 4.90; 1-5 kg: 8", id="ranges"),
     ],
 )
 def test_the_header_is_the_one_a_person_would_find(table: str, expected: str) -> None:
@@ -55,6 +64,11 @@ def test_the_header_is_the_one_a_person_would_find(table: str, expected: str) ->
         "张三,北京,工程师\n李四,上海,设计师\n王五,广州,会计",
         "1,pump\n2,valve\n3,seal",
         "Bern,n/a\nBari,12\nLille,7",
+        "a@x.org,Urs\nb@x.org,Aldo\nc@x.org,Marie",
+        "Monday,shut\nTuesday,open\nFriday,open",
+        "No power,plug loose\nLeak,seal old",
+        "Bern,5%,7%\nBari,6%,9%\nLille,7%,2%",
+        "Bern,yes,no\nBari,no,no\nLille,yes,yes",
     ],
 )
 def test_no_row_becomes_a_header_where_there_is_none(table: str) -> None:
@@ -111,6 +125,24 @@ def test_a_cell_merged_over_rows_counts_for_each_and_one_over_columns_once() -> 
     assert [row.text for row in render(table)] == [
         *("Area: East; Town: Ulm; Sales: 12", "Area: East; Town: Graz; Sales: 9", "Area: all; Sales: 21"),
     ]
+
+
+def test_a_value_merged_over_columns_counts_for_each_label_it_covers() -> None:
+    table = [
+        ["Time", "Mon", "Tue", "Wed"],
+        ["08:00", "Assembly", Across("Assembly"), "Art"],
+        ["09:00", "Maths", "Bio", "Gym"],
+    ]
+    assert [row.text for row in render(table)] == [
+        "Time: 08:00; Mon: Assembly; Tue: Assembly; Wed: Art",
+        "Time: 09:00; Mon: Maths; Tue: Bio; Wed: Gym",
+    ]
+
+
+def test_a_long_remark_merged_over_columns_stands_once() -> None:
+    remark = "Delivered later, because the lorry had to wait at the closed border for two days"
+    table = [["Order", "Sent", "Came"], ["A1", "3 May", "5 May"], ["A2", remark, Across(remark)]]
+    assert [row.text for row in render(table)][1] == f"Order: A2; Sent: {remark}"
 
 
 def test_a_row_knows_its_labels_and_what_identifies_it() -> None:

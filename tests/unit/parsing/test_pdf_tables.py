@@ -1,0 +1,79 @@
+"""Tables of a PDF: those that go on on the next page, narrow ones, headers of two rows, and columns without rules."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from reportlab.lib import colors
+from reportlab.platypus import PageBreak, SimpleDocTemplate, Table
+
+from shared.parsing import pdf
+from shared.parsing.limits import Limits
+from tests.unit.parsing.files import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_GRID: tuple[object, ...] = ("GRID", (0, 0), (-1, -1), 0.5, colors.black)
+_BODY = [[f"C-{number}", f"Part {number}", f"{number}.50"] for number in range(60)]
+_LABELS = ["Code", "Name", "Price"]
+
+
+def texts_of(folder: Path, *parts: Any) -> list[str]:
+    stream = io.BytesIO()
+    SimpleDocTemplate(stream).build(list(parts))
+    return read(folder, stream.getvalue())
+
+
+def read(folder: Path, content: bytes) -> list[str]:
+    return [block.text for block in pdf.parse(write(folder, "a.pdf", content), Limits()).blocks]
+
+
+@pytest.mark.parametrize("style", [[_GRID], []])
+@pytest.mark.parametrize("repeated", [0, 1])
+def test_each_row_of_a_table_over_several_pages_has_its_labels(
+    tmp_path: Path, style: list[tuple[object, ...]], repeated: int
+) -> None:
+    table = Table([_LABELS, *_BODY], colWidths=90, style=style, repeatRows=repeated)
+    assert texts_of(tmp_path, table) == [f"Code: {code}; Name: {name}; Price: {price}" for code, name, price in _BODY]
+
+
+def test_a_table_with_a_header_of_its_own_on_the_next_page_is_another_one(tmp_path: Path) -> None:
+    towns = [["Town", "River", "Depth"], ["Ulm", "Danube", "3"], ["Bonn", "Rhine", "5"]]
+    tables = [Table(rows, colWidths=90, style=[_GRID]) for rows in ([_LABELS, *_BODY[:5]], towns)]
+    found = texts_of(tmp_path, tables[0], PageBreak(), tables[1])
+    assert found[-2:] == ["Town: Ulm; River: Danube; Depth: 3", "Town: Bonn; River: Rhine; Depth: 5"]
+
+
+def test_a_table_with_other_columns_on_the_next_page_gets_no_labels_of_the_first(tmp_path: Path) -> None:
+    tables = [Table(rows, colWidths=width, style=[_GRID]) for rows, width in (([_LABELS, *_BODY[:5]], 90), (_BODY, 60))]
+    assert texts_of(tmp_path, tables[0], PageBreak(), tables[1])[5] == "C-0 | Part 0 | 0.50"
+
+
+def test_rules_part_cells_that_are_hardly_apart(tmp_path: Path) -> None:
+    rows = [["Code", "Bolt", "Size"], ["AB1", "M612", "1210"], ["AB2", "M816", "1445"]]
+    assert texts_of(tmp_path, Table(rows, style=[_GRID, ("FONTSIZE", (0, 0), (-1, -1), 12)])) == [
+        "Code: AB1; Bolt: M612; Size: 1210",
+        "Code: AB2; Bolt: M816; Size: 1445",
+    ]
+
+
+def test_merged_labels_above_labels_become_part_of_them(tmp_path: Path) -> None:
+    rows = [["Site", "2025", "", "2026", ""], ["", "Units", "EUR", "Units", "EUR"], ["Ulm", *"1234"], ["Graz", *"5678"]]
+    merged = [("SPAN", (1, 0), (2, 0)), ("SPAN", (3, 0), (4, 0)), ("SPAN", (0, 0), (0, 1))]
+    assert texts_of(tmp_path, Table(rows, style=[_GRID, *merged])) == [
+        "Site: Ulm; 2025 Units: 1; 2025 EUR: 2; 2026 Units: 3; 2026 EUR: 4",
+        "Site: Graz; 2025 Units: 5; 2025 EUR: 6; 2026 Units: 7; 2026 EUR: 8",
+    ]
+
+
+def test_two_columns_without_rules_are_a_table_where_figures_have_a_label(tmp_path: Path) -> None:
+    rows = [["Part", "Torque"], ["M6", "9"], ["M8", "22"], ["M10", "44"]]
+    assert texts_of(tmp_path, Table(rows, colWidths=100)) == [f"Part: {one}; Torque: {two}" for one, two in rows[1:]]
+
+
+def test_lines_with_a_gap_at_the_same_place_stay_lines(tmp_path: Path) -> None:
+    rows = [["goes up", "with the tide"], ["goes down", "with the moon"], ["stays there", "without wind"]]
+    assert texts_of(tmp_path, Table(rows, colWidths=150)) == [" ".join(row) for row in rows]
