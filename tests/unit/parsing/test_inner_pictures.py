@@ -298,6 +298,16 @@ def test_drawings_that_come_with_a_picture_need_no_warning(tmp_path: Path) -> No
     assert sentence.startswith("Pictures inside the document that were left out: 1 (emf).")
 
 
+def test_pictures_of_flat_files_are_left_out_with_advice(tmp_path: Path) -> None:
+    drawn = "<draw:frame><draw:image><office:binary-data>iVBORw0KGgo=</office:binary-data></draw:image></draw:frame>"
+    body = f"<office:body><office:text><text:p>text{drawn}</text:p></office:text></office:body>"
+    content = f"<?xml version='1.0'?><office:document {ODF}>{body}</office:document>".encode()
+    assert read(tmp_path, "a.fodt", content) == ["text"]
+    (sentence,) = warnings(tmp_path, "a.fodt", content)
+    assert sentence.endswith("left out: 1 (flat). Save the file as odt or odp to have them read.")
+    assert warnings(tmp_path, "a.fodt", content, Limits(ocr="off")) == []
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -101,6 +101,14 @@ def test_large_pictures_on_pages_with_text_are_read_on_request(tmp_path: Path) -
     assert found[0].width / found[0].height == pytest.approx(300 / 400, rel=0.02)
 
 
+@pytest.mark.parametrize(("size", "count"), [((430, 90), 1), ((150, 140), 1), ((140, 130), 0), ((500, 30), 0)])
+def test_a_picture_of_25_square_centimetres_is_large(tmp_path: Path, size: tuple[int, int], count: int) -> None:
+    image = ImageReader(draw_page(["error 4711"], (860, 180)))
+    page = on_both(text(PROSE, PROSE), lambda canvas: canvas.drawImage(image, 50, 100, *size))
+    found = blocks_of(tmp_path, "a.pdf", pdf(page), Limits(ocr="all"))
+    assert sum(block.picture is not None for block in found) == count
+
+
 def test_blank_pages_are_not_sent(tmp_path: Path) -> None:
     found = blocks_of(tmp_path, "a.pdf", pdf(picture(WHOLE), lambda _: None, picture(WHOLE)))
     assert [block.location.page for block in found] == [1, 3]
