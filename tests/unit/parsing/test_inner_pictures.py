@@ -230,6 +230,11 @@ def test_titles_of_slides_are_no_text_of_pictures(tmp_path: Path) -> None:
     assert read(tmp_path, "a.pptx", content, Limits(ocr="off")) == expected[:2]
 
 
+def test_pictures_around_a_heading_are_all_read(tmp_path: Path) -> None:
+    page = html(f"<img src='{data(LARGE)}'><h1>heading</h1><img src='{data(OTHER, 'jpeg')}'>")
+    assert read(tmp_path, "a.html", page, Limits(ocr="auto")) == ["heading", (640, 480), (800, 300)]
+
+
 def test_a_document_of_icons_only_is_empty(tmp_path: Path) -> None:
     for mode in ("off", "auto", "all"):
         with pytest.raises(DocumentError) as caught:
