@@ -84,10 +84,20 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     if body is None:
         return ParsedDocument("", iter(()))
     blocks = _Walk(Outline(), own, warnings, whole=False).blocks(body)
-    first = next((block for block in blocks if not block.picture or limits.ocr == "all"), None)
-    whole = _Walk(Outline(), own, warnings, whole=True).blocks(body) if first is None else chain((first,), blocks)
+    begun = _begin(blocks, limits)
+    whole = chain(begun, blocks) if begun else _Walk(Outline(), own, warnings, whole=True).blocks(body)
     name = " ".join(title.text().split()) if title else ""
     return ParsedDocument(name, pictures.unpack(whole, is_whole=True), warnings=warnings)
+
+
+def _begin(blocks: Iterator[Block], limits: Limits) -> list[Block]:
+    """The blocks up to the first one that is sure to be read; none where there is no such block."""
+    begun: list[Block] = []
+    for block in blocks:
+        begun.append(block)
+        if not block.picture or limits.ocr == "all":
+            return begun
+    return []
 
 
 def read(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shared.parsing.limits import Limits
 
 # A picture is read if it is shown on so many square centimetres, about 5 by 5. Smaller ones are icons and logos.
-_LEAST_AREA: Final = 25.0
+LEAST_AREA: Final = 25.0
 # Text in fewer pixels cannot be read however large they are shown.
 _LEAST_PIXELS: Final = 20_000
 _LEAST_SIDE: Final = 48
@@ -89,7 +89,7 @@ class InnerPictures:
             area: square centimetres on which it is shown; 0 where that is not known.
             chunks: gives its bytes when they are needed.
         """
-        if not 0 < area < _LEAST_AREA:
+        if not 0 < area < LEAST_AREA:
             yield Block("", picture=Unread(b"", name, 0, 0, kind=find_kind(name), area=area, chunks=chunks))
 
     def unpack(self, blocks: Iterator[Block], *, is_whole: bool = False) -> Iterator[Block]:
@@ -195,7 +195,7 @@ def _measure(text: str) -> float:
 def _is_large(width: int, height: int, unread: Unread) -> bool:
     if width * height < _LEAST_PIXELS or min(width, height) < _LEAST_SIDE:
         return False
-    return unread.area > 0 or width * height * _CM["px"] ** 2 >= _LEAST_AREA
+    return unread.area > 0 or width * height * _CM["px"] ** 2 >= LEAST_AREA
 
 
 def _gather(chunks: Iterable[bytes]) -> io.BytesIO:

@@ -103,7 +103,7 @@ class Reader:
     def _open(self, event: Event) -> None:
         name, given = event.name, event.attributes
         if name in _SKIPPED or self._is_hidden(name, given):
-            self._skipping = 1
+            self._skip(name)
         elif name in _PARAGRAPHS or name in _DESCRIPTIONS:
             self._begin_paragraph(event)
         elif name == "s" and self._texts:
@@ -122,6 +122,11 @@ class Reader:
             self._show(name, given)
         else:
             self.define(event)
+
+    def _skip(self, name: str) -> None:
+        self._skipping = 1
+        if name == "binary-data" and self._pictures is not None:
+            self._pictures.leave_out()
 
     def _show(self, name: str, given: dict[str, str]) -> None:
         """A frame, or a picture in it, which stands after the paragraph."""

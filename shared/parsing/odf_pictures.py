@@ -44,6 +44,10 @@ class OdfPictures:
         self._has_picture = True
         yield from self._pictures.find(href, self._area, partial(self._source.chunks, href))
 
+    def leave_out(self) -> None:
+        """Count a picture of a flat file, which would stand in memory whole."""
+        self._pictures.leave_out("flat", "Save the file as odt or odp to have them read.")
+
     def unpack(self, blocks: Iterator[Block]) -> Iterator[Block]:
         """``blocks`` of the whole file with their pictures, as of `InnerPictures.unpack`; then the file is closed."""
         with closing(self._source):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from shared.domain.models import Block, Location
+from shared.parsing.inner_pictures import LEAST_AREA
 from shared.parsing.pdf_images import SCAN_CHARACTERS, count_characters
 from shared.parsing.pictures import allow_seconds
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 _COVERED: Final = 0.5
 # Of the characters of a page, where the rest is in fonts that do not tell them.
 _READABLE: Final = 0.5
-# A picture on a page with text is read if it covers this share of it; smaller ones are logos and icons.
+# A picture on a page with text is read if it covers this share of it, or as much as in other documents.
 _LARGE: Final = 0.08
+_LARGE_AREA: Final = LEAST_AREA * (72 / 2.54) ** 2
 _MOST_PICTURES: Final = 20
 
 
@@ -84,7 +86,8 @@ def is_scan(words: Sequence[Word], read: Sequence[Word], images: Sequence[Rectan
 
 def find_large(images: Sequence[Rectangle], area: float) -> list[Rectangle]:
     """The pictures that may hold text worth reading, from the top of the page."""
-    large = sorted((image for image in images if _area(image) >= _LARGE * area), key=lambda image: -image[3])
+    least = min(_LARGE * area, _LARGE_AREA)
+    large = sorted((image for image in images if _area(image) >= least), key=lambda image: -image[3])
     return large[:_MOST_PICTURES]
 
 

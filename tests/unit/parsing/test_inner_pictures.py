@@ -230,6 +230,11 @@ def test_titles_of_slides_are_no_text_of_pictures(tmp_path: Path) -> None:
     assert read(tmp_path, "a.pptx", content, Limits(ocr="off")) == expected[:2]
 
 
+def test_pictures_around_a_heading_are_all_read(tmp_path: Path) -> None:
+    page = html(f"<img src='{data(LARGE)}'><h1>heading</h1><img src='{data(OTHER, 'jpeg')}'>")
+    assert read(tmp_path, "a.html", page, Limits(ocr="auto")) == ["heading", (640, 480), (800, 300)]
+
+
 def test_a_document_of_icons_only_is_empty(tmp_path: Path) -> None:
     for mode in ("off", "auto", "all"):
         with pytest.raises(DocumentError) as caught:
@@ -296,6 +301,16 @@ def test_drawings_that_come_with_a_picture_need_no_warning(tmp_path: Path) -> No
     assert warnings(tmp_path, "a.odt", odf(both, {"a.svg": b"<svg/>", "a.png": LARGE})) == []
     (sentence,) = warnings(tmp_path, "b.odt", odf(f"<text:p>text{frame('Pictures/a.emf')}</text:p>", {"a.emf": b"emf"}))
     assert sentence.startswith("Pictures inside the document that were left out: 1 (emf).")
+
+
+def test_pictures_of_flat_files_are_left_out_with_advice(tmp_path: Path) -> None:
+    drawn = "<draw:frame><draw:image><office:binary-data>iVBORw0KGgo=</office:binary-data></draw:image></draw:frame>"
+    body = f"<office:body><office:text><text:p>text{drawn}</text:p></office:text></office:body>"
+    content = f"<?xml version='1.0'?><office:document {ODF}>{body}</office:document>".encode()
+    assert read(tmp_path, "a.fodt", content) == ["text"]
+    (sentence,) = warnings(tmp_path, "a.fodt", content)
+    assert sentence.endswith("left out: 1 (flat). Save the file as odt or odp to have them read.")
+    assert warnings(tmp_path, "a.fodt", content, Limits(ocr="off")) == []
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from shared.domain.errors import DocumentError
-from shared.parsing import Limits, parse, parse_bounded
+from shared.parsing import Limits, parse, parse_bounded, pdf_file
 from shared.parsing.pictures import MAX_PIXELS
+from shared.parsing.pool import shared_pool
 from shared.runtime.retrying import Deadline
 from tests.scans import draw_page, save, save_pdf
 from tests.unit.parsing.files import write
@@ -98,6 +99,14 @@ def test_large_pictures_on_pages_with_text_are_read_on_request(tmp_path: Path) -
     found = [block.picture for block in blocks_of(tmp_path, "a.pdf", content, Limits(ocr="all")) if block.picture]
     assert [picture.is_page for picture in found] == [False]
     assert found[0].width / found[0].height == pytest.approx(300 / 400, rel=0.02)
+
+
+@pytest.mark.parametrize(("size", "count"), [((430, 90), 1), ((150, 140), 1), ((140, 130), 0), ((500, 30), 0)])
+def test_a_picture_of_25_square_centimetres_is_large(tmp_path: Path, size: tuple[int, int], count: int) -> None:
+    image = ImageReader(draw_page(["error 4711"], (860, 180)))
+    page = on_both(text(PROSE, PROSE), lambda canvas: canvas.drawImage(image, 50, 100, *size))
+    found = blocks_of(tmp_path, "a.pdf", pdf(page), Limits(ocr="all"))
+    assert sum(block.picture is not None for block in found) == count
 
 
 def test_blank_pages_are_not_sent(tmp_path: Path) -> None:
@@ -266,3 +275,58 @@ def test_pictures_in_an_archive_are_read_with_its_other_files(tmp_path: Path) ->
         ("b.png", False),
         ("", True),
     ]
+
+
+def test_pictures_of_earlier_pages_are_not_kept(tmp_path: Path) -> None:
+    """pdfium keeps them until a file is closed; all of them would be more than a new process may use."""
+    shared_pool().close()
+    pages = 150
+    noise = save(Image.frombytes("L", (1_024, 1_024), random.Random(3).randbytes(1 << 20)), "JPEG", quality=90)
+    kids = " ".join(f"{3 * number + 4} 0 R" for number in range(pages))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Count {pages}/Kids[{kids}]>>".encode(),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    for number in range(pages):
+        first = 3 * number + 4
+        drawn = f"BT /F 12 Tf 50 700 Td (Report {number} of the pump) Tj ET q 300 0 0 300 50 50 cm /I Do Q".encode()
+        resources = f"/Resources<</Font<</F 3 0 R>>/XObject<</I {first + 2} 0 R>>>>"
+        page = f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]{resources}/Contents {first + 1} 0 R>>"
+        image = f"<</Subtype/Image/Width 1024/Height 1024/Filter/DCTDecode/Length {len(noise)}>>".encode()
+        objects += [page.encode(), pdf_stream(f"<</Length {len(drawn)}>>".encode(), drawn), pdf_stream(image, noise)]
+    found = blocks_of(tmp_path, "a.pdf", assemble_pdf(objects), Limits(max_memory_bytes=136 << 20))
+    assert [block.location.page for block in found] == list(range(1, pages + 1))
+
+
+def test_a_file_that_is_opened_again_reads_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [text(PROSE, PROSE, f"page {number}") for number in range(4)]
+    content = pdf(*pages, picture(WHOLE), form_field, picture(WHOLE))
+    path = write(tmp_path, "a.pdf", content)
+    before = list(parse(path, "a.pdf", AUTO).blocks)
+    assert any("Valve 4711" in block.text for block in before)
+    monkeypatch.setattr(pdf_file, "_MOST_KEPT_BYTES", -(1 << 40))
+    assert list(parse(path, "a.pdf", AUTO).blocks) == before
+
+
+def form_field(canvas: Canvas) -> None:
+    canvas.drawString(50, 700, "Part")
+    canvas.acroForm.textfield(value="Valve 4711", x=120, y=690, width=200, name="part")
+
+
+def pdf_stream(dictionary: bytes, content: bytes) -> bytes:
+    return dictionary + b"\nstream\n" + content + b"\nendstream"
+
+
+def assemble_pdf(objects: list[bytes]) -> bytes:
+    """A PDF with these objects, of which the first is the catalog."""
+    parts = [b"%PDF-1.4\n"]
+    places: list[int] = []
+    size = len(parts[0])
+    for number, content in enumerate(objects, start=1):
+        places.append(size)
+        parts.append(b"%d 0 obj\n%s\nendobj\n" % (number, content))
+        size += len(parts[-1])
+    entries = b"".join(b"%010d 00000 n \n" % place for place in places)
+    trailer = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, size)
+    return b"".join([*parts, b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1), entries, trailer])
