@@ -20,7 +20,7 @@ from shared.ingestion import reconciling
 from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
-from shared.ingestion.events import Action, ObjectEvent, Unknown
+from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
 from shared.ingestion.indexing import Attempt, Parse, Pipeline
 from shared.ingestion.locks import DocumentLocks
 from shared.ingestion.results import Outcome, Report, Result, add
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 # An object that changes more often than this while it is indexed is left to the next event.
 _MOST_ROUNDS = 5
 _NO_TENANTS = Tenancy()
+_ALL_KEYS = Span()
 
 
 class Ingestion:
@@ -109,10 +110,10 @@ class Ingestion:
         match event:
             case Unknown(reason):
                 raise RequestError("unknown_event", f"Nothing can be done with this event: {reason}.")
-            case Action(dry_run=dry_run, seconds=seconds, selection=selection):
+            case Action(dry_run=dry_run, seconds=seconds, selection=selection, span=span):
                 if selection:
                     return [self.retry(selection, deadline, dry_run=dry_run, seconds=seconds)]
-                return [self.reconcile(deadline, dry_run=dry_run, seconds=seconds)]
+                return [self.reconcile(deadline, dry_run=dry_run, seconds=seconds, span=span)]
             case ObjectEvent(named):
                 if found := settled.get(document_of(named)):
                     if isinstance(found, PlatformError):
@@ -214,20 +215,30 @@ class Ingestion:
                 return total, None
         raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
 
-    def reconcile(self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None) -> Report:
-        """Compare the whole listing with the whole registry, and repair both ways, several documents at once.
+    def reconcile(
+        self,
+        deadline: Deadline,
+        *,
+        dry_run: bool = False,
+        seconds: float | None = None,
+        span: Span = _ALL_KEYS,
+    ) -> Report:
+        """Compare listing and registry by ranges of keys, and repair both ways, several documents at once.
 
-        With ``seconds`` no document is begun after so long: what is left is counted, and the next run goes on there.
-        Without, all must be done by the deadline. Documents that another process works on are left to it while it is
-        alive, and looked at again.
+        With ``seconds`` no document is begun after so long: what is left is counted, and the next run continues there.
+        Without, all must be done by the deadline, else the next run continues too. Documents that another process works
+        on are left to it while it is alive, and looked at again.
+
+        Args:
+            span: a range of keys; the chunks of documents are only verified for all keys.
 
         Raises:
-            RequestError: ``too_many_deletions``: a larger share of the index than allowed would go.
-            TransientError: the listing or the registry could not be read whole, so nothing was done;
-                ``reconcile_unfinished``: the deadline came first.
+            RequestError: ``too_many_deletions``: a larger share of the range than allowed would go.
+            TransientError: a part of the listing or the registry could not be read whole, so that nothing was done
+                about that part; ``reconcile_unfinished``: the deadline came first.
         """
         converge = partial(self.converge, yields=True)
-        return reconciling.reconcile(self._pipeline, converge, deadline, dry_run=dry_run, seconds=seconds)
+        return reconciling.reconcile(self._pipeline, converge, span, deadline, dry_run=dry_run, seconds=seconds)
 
     def retry(
         self, selection: Selection, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None
