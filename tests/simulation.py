@@ -466,7 +466,7 @@ class Simulation:
         self.has_parts = drawn.random() < _PARTED
         _set_whole()
         if self.has_parts:
-            _set_parts(drawn.choice((1, 2)), -1.0, drawn.choice((0, 1)))
+            _set_parts(drawn.choice((1, 2)), -1.0, drawn.choice((1, 2)))
         self._asked = drawn
         # From so many documents on, an invocation converges them together.
         batch._LEAST_DOCUMENTS = self.random.choice((1, 2, 4))
@@ -790,7 +790,8 @@ class Simulation:
         if self.lost:
             self.trace.append("reconcile")
             clock.sleep(_DAY)  # no claim is left, and no document is waiting to be tried again
-            for prefix in self.prefixes * (1 + self.has_parts):
+            # One that remembers a single document finds what only chunks tell of in turns.
+            for prefix in self.prefixes * (5 if self.has_parts else 1):
                 world.ingestion(prefix=prefix).reconcile(calm())
         for problem in world.problems():
             self.violate(problem)

@@ -122,6 +122,12 @@ class _Keys:
             if len(self._kept) < _MAX_REMEMBERED:
                 self._kept.append(key)
 
+    def take(self, keys: Sequence[ObjectKey]) -> bool:
+        """Add as many keys as can be remembered; returns whether these are all."""
+        fitting = keys[: max(0, _MAX_REMEMBERED - len(self._kept))]
+        self.add(fitting)
+        return len(fitting) == len(keys)
+
     @property
     def is_complete(self) -> bool:
         """Whether all are remembered."""
@@ -172,6 +178,7 @@ class _Run:
         self._progress = pipeline.store.progress.read(self._scope, deadline) or Progress()
         self._saved = clock.monotonic()
         self._stale, self._orphaned = _Keys(), _Keys()
+        self._is_counted = False
         cursor = self._progress.cursor
         self.interrupted = cursor if cursor and 0 <= clock.time() - cursor.saved < _MAX_CURSOR_SECONDS else None
 
@@ -191,7 +198,8 @@ class _Run:
         self._stale, self._orphaned = _Keys(), _Keys()
         is_whole = cursor == Cursor(after=self._span.after)
         verified = None
-        if cursor.phase is Phase.COUNT:
+        self._is_counted = cursor.phase is Phase.COUNT
+        if self._is_counted:
             cursor = self._count(cursor)
             if is_whole:
                 verified = self._verify(cursor)
@@ -243,10 +251,12 @@ class _Run:
         different = {key.document_id for key in (*self._stale.kept, *self._orphaned.kept)}
         for first, last in ((start, min(until, IDS)), (0, max(0, until - IDS))):
             for found in verify(self._pipeline, first, last, cursor.known, self._deadline):
-                self._stale.add(key for key in found.damaged if key.document_id not in different)
-                self._orphaned.add(key for key in found.strays if key.document_id not in different)
+                damaged = [key for key in found.damaged if key.document_id not in different]
+                strays = [key for key in found.strays if key.document_id not in different]
+                if not (self._stale.take(damaged) and self._orphaned.take(strays)):
+                    return reached  # the next run verifies this range again
                 reached = found.end
-                if not self._is_remembered or clock.monotonic() - began > _MAX_VERIFY_SECONDS:
+                if clock.monotonic() - began > _MAX_VERIFY_SECONDS:
                     return reached
         return None if share >= 1 else reached
 
@@ -292,12 +302,14 @@ class _Run:
         until = self._span.until
         if cursor.phase is Phase.INDEX:
             for found in compare(self._pipeline, Span(cursor.after, until), self._deadline):
-                self._stale.add(found.stale)
+                if not self._is_counted:
+                    self._stale.add(found.stale)
                 yield from _divide(Phase.INDEX, found.stale, found.end, is_last=found.end == until)
         if cursor.orphaned:
             after = cursor.after if cursor.phase is Phase.REMOVE else self._span.after
             for found in compare(self._pipeline, Span(after, until), self._deadline):
-                self._orphaned.add(found.orphaned)
+                if not self._is_counted:
+                    self._orphaned.add(found.orphaned)
                 yield from _divide(Phase.REMOVE, found.orphaned, found.end, is_last=found.end == until)
 
     def _repair(self, cursor: Cursor, repairs: Repairs, batches: Iterable[_Batch]) -> tuple[Cursor, int]:
@@ -380,6 +392,8 @@ def _add_repairs(report: Report, repairs: Repairs, left: int) -> Report:
 def _join(first: Report, second: Report) -> Report:
     """The report of two runs, one after the other."""
     one, other = first.counts, second.counts
+    # What failed in the first is not tried again at once.
+    unfinished = tuple(sorted({*first.unfinished, *second.unfinished}))
     return replace(
         second,
         stale=tuple(sorted({*first.stale, *second.stale})[:MOST_NAMES]),
@@ -390,8 +404,9 @@ def _join(first: Report, second: Report) -> Report:
             one.orphaned + other.orphaned,
             one.results + other.results,
             one.failures + other.failures,
-            other.unfinished,
+            max(one.unfinished, other.unfinished, len(unfinished)),
         ),
+        unfinished=unfinished[:MOST_NAMES],
         usage=first.usage + second.usage,
     )
 

@@ -64,7 +64,7 @@ def join_listing(
         last = page[-1].key.key if page else ""
         if len(waiting) > _MAX_WAITING:
             for at, state in enumerate(waiting):
-                if _awaits_sidecar(state, last, known):
+                if _awaits_sidecar(state, last, known) and state.key.key < page[0].key.key:
                     waiting[at] = add_sidecar(state, find(ObjectKey(state.key.bucket, state.key.key + SIDECAR)))
                     known.add(state.key.key)
         ends = (at for at, state in enumerate(waiting) if _awaits_sidecar(state, last, known))
