@@ -318,7 +318,7 @@ SAFEGUARDS = (
         "a reconcile that was continued begins again at the first key",
         "what changed before the cursor waits for the next timer, and success is reported",
         _RECONCILING,
-        "    return first if seconds is not None else _join(first, run.complete(Cursor(after=span.after)))\n",
+        "    return first if seconds is not None else join_reports(first, run.complete(Cursor(after=span.after)))\n",
         "    return first\n",
         (f"{_RECONCILES}test_what_changed_before_the_cursor_is_repaired_by_the_same_run",),
     ),

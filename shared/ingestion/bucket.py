@@ -1,4 +1,7 @@
-"""Objects of the bucket: their present state, their content, their listing. The one file that imports the OSS SDK."""
+"""Objects of the bucket: their present state, their content, their listing.
+
+Longer than 300 lines because only this file imports the OSS SDK.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from shared.domain.errors import PlatformError, RequestError, TransientError
 from shared.domain.models import DocumentState
 from shared.domain.tenants import Tenancy
-from shared.ingestion import reconciling
+from shared.ingestion import reconciling, retrying
 from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
@@ -46,8 +46,7 @@ log = logging.getLogger(__name__)
 
 # An object that changes more often than this while it is indexed is left to the next event.
 _MOST_ROUNDS = 5
-_NO_TENANTS = Tenancy()
-_ALL_KEYS = Span()
+_NO_TENANTS, _ALL_KEYS = Tenancy(), Span()
 
 
 class Ingestion:
@@ -216,26 +215,17 @@ class Ingestion:
         raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
 
     def reconcile(
-        self,
-        deadline: Deadline,
-        *,
-        dry_run: bool = False,
-        seconds: float | None = None,
-        span: Span = _ALL_KEYS,
+        self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None, span: Span = _ALL_KEYS
     ) -> Report:
-        """Compare listing and registry by ranges of keys, and repair both ways, several documents at once.
-
-        With ``seconds`` no document is begun after so long: what is left is counted, and the next run continues there.
-        Without, all must be done by the deadline, else the next run continues too. Documents that another process works
-        on are left to it while it is alive, and looked at again.
+        """Compare bucket and index and repair both ways; the next run continues where this one is interrupted.
 
         Args:
+            seconds: begin no document after so long; all must be done by the deadline where it is not given.
             span: a range of keys; the chunks of documents are only verified for all keys.
 
         Raises:
             RequestError: ``too_many_deletions``: a larger share of the range than allowed would go.
-            TransientError: a part of the listing or the registry could not be read whole, so that nothing was done
-                about that part; ``reconcile_unfinished``: the deadline came first.
+            TransientError: a part could not be read, or ``reconcile_unfinished``: the deadline came first.
         """
         converge = partial(self.converge, yields=True)
         return reconciling.reconcile(self._pipeline, converge, span, deadline, dry_run=dry_run, seconds=seconds)
@@ -249,7 +239,7 @@ class Ingestion:
             TransientError: the registry could not be read; ``reconcile_unfinished``: the deadline came first.
         """
         converge = partial(self.converge, yields=True, force=True)
-        return reconciling.retry(self._pipeline, converge, selection, deadline, dry_run=dry_run, seconds=seconds)
+        return retrying.retry(self._pipeline, converge, selection, deadline, dry_run=dry_run, seconds=seconds)
 
     def _converge_to(
         self,

@@ -1,4 +1,4 @@
-"""Many documents at once: all that differ between bucket and index, or those that an operator wants tried again.
+"""All documents that differ between bucket and index.
 
 A reconcile counts first what differs, so that a wrong listing removes nothing, and then repairs: first it indexes, so
 that a renamed object keeps its vectors, then it removes. It goes by ranges of keys, in memory that does not depend on
@@ -12,34 +12,27 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.domain.errors import RequestError, TransientError
-from shared.domain.models import DocumentState
+from shared.domain.errors import RequestError
 from shared.ingestion.comparing import IDS, compare, verify
 from shared.ingestion.events import Span
-from shared.ingestion.repairing import Repairs
-from shared.ingestion.results import MOST_NAMES, Counts, Report
-from shared.parsing import PARSER_REVISION
+from shared.ingestion.key_list import KeyList
+from shared.ingestion.repairing import make_repairs, make_unfinished
+from shared.ingestion.results import Counts, Report, join_reports
 from shared.runtime import clock
-from shared.runtime.retrying import Deadline
 from shared.store.client import split
-from shared.store.expressions import select_bucket
 from shared.store.progress import Cursor, Phase, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shared.domain.models import Document, ObjectKey
-    from shared.ingestion.events import Selection
+    from shared.domain.models import ObjectKey
     from shared.ingestion.pipeline import Pipeline
-    from shared.ingestion.repairing import Converge
+    from shared.ingestion.repairing import Converge, Repairs
+    from shared.runtime.retrying import Deadline
 
 _SHOWN_NAMES = 20
-# Up to so many documents are remembered from counting to repairing; more are found again, part by part.
-_MAX_REMEMBERED = 10_000
 _KEYS_PER_BATCH = 500
 _SAVE_SECONDS = 5.0
-# Kept of the time of an invocation for saving how far it has come.
-_RESERVED_SECONDS = 5.0
 # An older cursor is not continued: what it counted no longer says much.
 _MAX_CURSOR_SECONDS = 86_400.0
 # The chunks of so many documents are verified in any case, and for so long at most.
@@ -60,88 +53,7 @@ def reconcile(
         return run.complete(Cursor(after=span.after))
     first = run.complete(run.interrupted)
     # What was compared before the interruption may have changed since.
-    return first if seconds is not None else _join(first, run.complete(Cursor(after=span.after)))
-
-
-def retry(
-    pipeline: Pipeline,
-    converge: Converge,
-    selection: Selection,
-    deadline: Deadline,
-    *,
-    dry_run: bool,
-    seconds: float | None,
-) -> Report:
-    """Try the documents again that an operator has chosen; see `Ingestion.retry`."""
-    started = clock.time() if selection.before is None else selection.before
-    state = DocumentState(selection.state) if selection.state else None
-    bucket = pipeline.bucket
-    condition = select_bucket(bucket.name, selection.prefix or bucket.prefix, state)
-    repairs = _make_repairs(pipeline, converge, deadline, seconds)
-    chosen, known = _Keys(), 0
-    for part in pipeline.store.spans.read(condition, "", "", deadline):
-        records = [
-            record for record in part.documents if bucket.owns(bucket.key(record.key)) and record.updated < started
-        ]
-        known += len(records)
-        keys = [bucket.key(record.key) for record in records if is_selected(record, selection)]
-        chosen.add(keys)
-        if not dry_run:
-            repairs.run(keys)
-    if repairs.left and seconds is None:
-        raise _unfinished(repairs.left, chosen.total)
-    report = Report(known, chosen.names, (), counts=Counts(stale=chosen.total), before=started)
-    return _add_repairs(report, repairs, repairs.left)
-
-
-def is_selected(record: Document, selection: Selection) -> bool:
-    """Whether an operator's choice includes a document.
-
-    Documents that are indexed are only read again on request, and only where older parsing code read them; one that is
-    named by its id is read again in any case.
-    """
-    if selection.id not in ("", record.id):
-        return False
-    if selection.code and (record.failure is None or record.failure.code != selection.code):
-        return False
-    if record.state is DocumentState.INDEXED:
-        return selection.reread and (bool(selection.id) or record.parser_revision < PARSER_REVISION)
-    return record.state in (DocumentState.PENDING, DocumentState.FAILED)
-
-
-class _Keys:
-    """Keys in the order of their names: their number, and as many of them as are remembered."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._kept: list[ObjectKey] = []
-
-    def add(self, keys: Iterable[ObjectKey]) -> None:
-        for key in keys:
-            self.total += 1
-            if len(self._kept) < _MAX_REMEMBERED:
-                self._kept.append(key)
-
-    def take(self, keys: Sequence[ObjectKey]) -> bool:
-        """Add as many keys as can be remembered; returns whether these are all."""
-        fitting = keys[: max(0, _MAX_REMEMBERED - len(self._kept))]
-        self.add(fitting)
-        return len(fitting) == len(keys)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all are remembered."""
-        return self.total == len(self._kept)
-
-    @property
-    def kept(self) -> list[ObjectKey]:
-        """Those that are remembered."""
-        return sorted(self._kept, key=lambda key: key.key)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The first names, for an answer."""
-        return tuple(key.key for key in self.kept[:MOST_NAMES])
+    return first if seconds is not None else join_reports(first, run.complete(Cursor(after=span.after)))
 
 
 class _Batch(Struct, frozen=True):
@@ -177,7 +89,7 @@ class _Run:
         self._scope = "\n".join((bucket.name, bucket.prefix, bucket.suffix, span.after, span.until))
         self._progress = pipeline.store.progress.read(self._scope, deadline) or Progress()
         self._saved = clock.monotonic()
-        self._stale, self._orphaned = _Keys(), _Keys()
+        self._stale, self._orphaned = KeyList(), KeyList()
         self._is_counted = False
         cursor = self._progress.cursor
         self.interrupted = cursor if cursor and 0 <= clock.time() - cursor.saved < _MAX_CURSOR_SECONDS else None
@@ -195,7 +107,7 @@ class _Run:
             RequestError: ``too_many_deletions``.
             TransientError: ``reconcile_unfinished``, or something could not be read.
         """
-        self._stale, self._orphaned = _Keys(), _Keys()
+        self._stale, self._orphaned = KeyList(), KeyList()
         is_whole = cursor == Cursor(after=self._span.after)
         verified = None
         self._is_counted = cursor.phase is Phase.COUNT
@@ -204,16 +116,16 @@ class _Run:
             if is_whole:
                 verified = self._verify(cursor)
             cursor = self._begin_repairs(cursor)
-        repairs = _make_repairs(self._pipeline, self._converge, self._deadline, self._seconds)
+        repairs = make_repairs(self._pipeline, self._converge, self._deadline, self._seconds)
         is_known = is_whole and self._is_remembered
         cursor, left = self._repair(cursor, repairs, self._list_known() if is_known else self._find(cursor))
         if left:
             self._save(cursor)
             if self._seconds is None:
-                raise _unfinished(left, cursor.stale + cursor.orphaned)
+                raise make_unfinished(left, cursor.stale + cursor.orphaned)
         else:
             self._finish(verified)
-        return _add_repairs(self._report(cursor), repairs, left)
+        return repairs.add_to(self._report(cursor), left)
 
     @property
     def _is_remembered(self) -> bool:
@@ -364,56 +276,12 @@ class _Run:
         return Report(cursor.listed, self._stale.names, self._orphaned.names, counts=counts)
 
 
-def _make_repairs(pipeline: Pipeline, converge: Converge, deadline: Deadline, seconds: float | None) -> Repairs:
-    begin_by = deadline.minus(_RESERVED_SECONDS) if seconds is None else Deadline.after(seconds)
-    return Repairs(converge, pipeline.settings.sync_concurrency, deadline, begin_by)
-
-
 def _divide(phase: Phase, keys: Sequence[ObjectKey], end: str, *, is_last: bool) -> Iterator[_Batch]:
     """Batches of a part of a phase, which ends at a key; one without keys where it has none."""
     batches = list(split(keys, _KEYS_PER_BATCH)) or [[]]
     for batch in batches[:-1]:
         yield _Batch(phase, batch, batch[-1].key, is_last=False)
     yield _Batch(phase, batches[-1], end, is_last)
-
-
-def _add_repairs(report: Report, repairs: Repairs, left: int) -> Report:
-    counts = replace(report.counts, results=repairs.done, failures=repairs.refused, unfinished=repairs.failed)
-    return replace(
-        report,
-        results=repairs.results,
-        unfinished=repairs.unfinished,
-        counts=counts,
-        left=left,
-        usage=repairs.usage,
-    )
-
-
-def _join(first: Report, second: Report) -> Report:
-    """The report of two runs, one after the other."""
-    one, other = first.counts, second.counts
-    # What failed in the first is not tried again at once.
-    unfinished = tuple(sorted({*first.unfinished, *second.unfinished}))
-    return replace(
-        second,
-        stale=tuple(sorted({*first.stale, *second.stale})[:MOST_NAMES]),
-        orphaned=tuple(sorted({*first.orphaned, *second.orphaned})[:MOST_NAMES]),
-        results=(*first.results, *second.results)[:MOST_NAMES],
-        counts=Counts(
-            one.stale + other.stale,
-            one.orphaned + other.orphaned,
-            one.results + other.results,
-            one.failures + other.failures,
-            max(one.unfinished, other.unfinished, len(unfinished)),
-        ),
-        unfinished=unfinished[:MOST_NAMES],
-        usage=first.usage + second.usage,
-    )
-
-
-def _unfinished(left: int, total: int) -> TransientError:
-    message = f"{left} of {total} documents are left; the next run goes on there."
-    return TransientError("reconcile_unfinished", message)
 
 
 def _show(names: Sequence[str], total: int) -> str:

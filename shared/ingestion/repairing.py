@@ -7,22 +7,28 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from shared.domain.errors import PlatformError
+from msgspec.structs import replace
+
+from shared.domain.errors import PlatformError, TransientError
 from shared.domain.models import Usage
 from shared.ingestion.claiming import ClaimedError
 from shared.ingestion.results import MOST_NAMES, Result
 from shared.runtime import clock
+from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.domain.models import ObjectKey
-    from shared.runtime.retrying import Deadline
+    from shared.ingestion.pipeline import Pipeline
+    from shared.ingestion.results import Report
 
     Converge = Callable[[ObjectKey, Deadline], Result]
 
 log = logging.getLogger(__name__)
 
+# Kept of the time of an invocation for saving how far it has come.
+_RESERVED_SECONDS = 5.0
 # Between two looks at documents that another process works on.
 _POLL_SECONDS = 2.0
 
@@ -63,10 +69,17 @@ class Repairs:
         """What came of the first documents, those with failures first."""
         return tuple([*self._failures, *self._successes][:MOST_NAMES])
 
-    @property
-    def unfinished(self) -> tuple[str, ...]:
-        """The first keys that could not be converged."""
-        return tuple(self._unfinished)
+    def add_to(self, report: Report, left: int) -> Report:
+        """Say in a report what was done, and how many documents are left."""
+        counts = replace(report.counts, results=self.done, failures=self.refused, unfinished=self.failed)
+        return replace(
+            report,
+            results=self.results,
+            unfinished=tuple(self._unfinished),
+            counts=counts,
+            left=left,
+            usage=self.usage,
+        )
 
     def run(self, keys: Sequence[ObjectKey]) -> int:
         """Converge ``keys``; what another process works on is looked at again until it is free.
@@ -114,3 +127,15 @@ class Repairs:
         if len(kept) < MOST_NAMES:
             kept.append(outcome)
         return True
+
+
+def make_repairs(pipeline: Pipeline, converge: Converge, deadline: Deadline, seconds: float | None) -> Repairs:
+    """Repairs that begin no document after ``seconds``, or shortly before the deadline where there are none."""
+    begin_by = deadline.minus(_RESERVED_SECONDS) if seconds is None else Deadline.after(seconds)
+    return Repairs(converge, pipeline.settings.sync_concurrency, deadline, begin_by)
+
+
+def make_unfinished(left: int, total: int) -> TransientError:
+    """The error of an invocation that was to repair all and could not."""
+    message = f"{left} of {total} documents are left; the next run continues there."
+    return TransientError("reconcile_unfinished", message)

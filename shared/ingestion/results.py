@@ -83,3 +83,26 @@ def add(total: Result, last: Result) -> Result:
     """The last of several results of one object, with the cost of all."""
     failure = last.failure or (total.failure if last.outcome is Outcome.FAILED else None)
     return replace(last, embedded=total.embedded + last.embedded, usage=total.usage + last.usage, failure=failure)
+
+
+def join_reports(first: Report, second: Report) -> Report:
+    """The report of two runs, one after the other."""
+    one, other = first.counts, second.counts
+    # What failed in the first is not tried again at once.
+    unfinished = tuple(sorted({*first.unfinished, *second.unfinished}))
+    counts = Counts(
+        stale=one.stale + other.stale,
+        orphaned=one.orphaned + other.orphaned,
+        results=one.results + other.results,
+        failures=one.failures + other.failures,
+        unfinished=max(one.unfinished, other.unfinished, len(unfinished)),
+    )
+    return replace(
+        second,
+        stale=tuple(sorted({*first.stale, *second.stale})[:MOST_NAMES]),
+        orphaned=tuple(sorted({*first.orphaned, *second.orphaned})[:MOST_NAMES]),
+        results=(*first.results, *second.results)[:MOST_NAMES],
+        unfinished=unfinished[:MOST_NAMES],
+        counts=counts,
+        usage=first.usage + second.usage,
+    )

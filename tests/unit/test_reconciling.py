@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.errors import RequestError, TransientError
 from shared.domain.models import Document, DocumentState, ObjectKey, ObjectState
-from shared.ingestion import comparing, reconciling
+from shared.ingestion import comparing, key_list, reconciling
 from shared.ingestion.converging import Ingestion
 from shared.ingestion.events import Action, Span
 from shared.ingestion.results import Report
@@ -38,7 +38,7 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for module, name, value in (
             (comparing, "_DOCUMENTS_PER_PART", 2),
             (reconciling, "_KEYS_PER_BATCH", 2),
-            (reconciling, "_MAX_REMEMBERED", 1),
+            (key_list, "MAX_REMEMBERED", 1),
             (reconciling, "_SAVE_SECONDS", -1.0),
             (spans, "MAX_RECORDS", 3),
         ):
@@ -250,7 +250,7 @@ def test_an_empty_range_does_nothing(world: World, after: str, until: str) -> No
 def test_an_answer_names_the_first_hundred_and_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((comparing, "_DOCUMENTS_PER_PART"), (spans, "MAX_RECORDS")):
         monkeypatch.setattr(module, name, 100)
-    monkeypatch.setattr(reconciling, "_MAX_REMEMBERED", 10_000)
+    monkeypatch.setattr(key_list, "MAX_REMEMBERED", 10_000)
     monkeypatch.setattr("shared.ingestion.bucket._KEYS_PER_PAGE", 100)
     world = World()
     names = [f"{number:03}.txt" for number in range(130)]
@@ -270,7 +270,7 @@ def test_an_answer_names_the_first_hundred_and_counts_all(monkeypatch: pytest.Mo
 def test_chunks_are_verified_by_turns_until_each_document_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     reconcile(world)
     monkeypatch.setattr(reconciling, "_MIN_VERIFIED", 2)
-    monkeypatch.setattr(reconciling, "_MAX_REMEMBERED", 10_000)
+    monkeypatch.setattr(key_list, "MAX_REMEMBERED", 10_000)
     chunks = world.store.chunks
     ids = {name: [row["id"] for row in world.rows(name)] for name in NAMES}
     for name in NAMES:
@@ -288,7 +288,7 @@ def test_chunks_are_verified_by_turns_until_each_document_was(world: World, monk
 def test_without_a_run_for_days_more_is_verified_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     reconcile(world)
     monkeypatch.setattr(reconciling, "_MIN_VERIFIED", 1)
-    monkeypatch.setattr(reconciling, "_MAX_REMEMBERED", 10_000)
+    monkeypatch.setattr(key_list, "MAX_REMEMBERED", 10_000)
     reconcile(world)
     for name in NAMES:
         world.store.chunks.delete([world.rows(name)[0]["id"]], calm())
