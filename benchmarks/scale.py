@@ -1,7 +1,7 @@
 """How a reconcile grows with the number of documents: time and memory where nothing has changed.
 
 A real Milvus with small vectors, and a made-up listing in OSS' protocol. Each size has collections of its own, and each
-measurement a process of its own, whose memory is compared with that before the reconcile.
+measurement a process of its own: its memory is compared with that before the reconcile.
 
     python -m benchmarks.scale --documents 10000 30000 100000
 """

@@ -149,7 +149,7 @@ class _Run:
         return cursor
 
     def _verify(self, cursor: Cursor) -> int | None:
-        """Compare chunks with records, of the documents whose turn it is; only while little else is to be done.
+        """Compare chunks with records, by turns; only while little else is to be done.
 
         Returns:
             Where the next run begins; ``None`` where nothing or everything was verified.
@@ -173,7 +173,7 @@ class _Run:
         return None if share >= 1 else reached
 
     def _choose_share(self, known: int) -> float:
-        """The share of documents whose chunks are verified now, so that each is within the days that are set."""
+        """The share of documents to verify now, so that each is verified within the days that are set."""
         since = clock.time() - self._progress.verified_at if self._progress.verified_at else _FIRST_VERIFY_SECONDS
         days = self._pipeline.settings.verify_days
         return max(_MIN_VERIFIED / max(known, 1), since / (days * _DAY_SECONDS))
