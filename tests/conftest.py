@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 RUN = f"test_{uuid.uuid4().hex[:8]}"
 
 
+# Of a part of the local stack; it only ends what hangs.
+_START_SECONDS = 240
+
+
 @dataclass(frozen=True)
 class DashScope:
     """The emulator and its control routes."""
@@ -92,7 +96,7 @@ def dashscope(dashscope_process: DashScope) -> Iterator[DashScope]:
 def process(name: str, arguments: Sequence[str]) -> Iterator[str]:
     """A part of the local stack in a process of its own; gives its address."""
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    running = processes.start(name, f"local.{name}", arguments, os.environ, folder / "log", 60)
+    running = processes.start(name, f"local.{name}", arguments, os.environ, folder / "log", _START_SECONDS)
     try:
         yield running.address
     finally:

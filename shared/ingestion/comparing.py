@@ -92,7 +92,7 @@ def verify(pipeline: Pipeline, start: int, end: int, known: int, deadline: Deadl
     """
     bucket, store = pipeline.bucket, pipeline.store
     condition = select_bucket(bucket.name, bucket.prefix)
-    rows = max(known, store.chunks.count(condition, deadline))
+    rows = max(known, store.chunks.count(deadline, condition))
     step = max(1, IDS * _CHUNKS_PER_RANGE // max(rows, _CHUNKS_PER_RANGE))
     for first in range(start, end, step):
         last = min(first + step, end)
