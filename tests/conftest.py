@@ -120,7 +120,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 # Files that take a minute and more, longest first: side by side with others, they are not to begin last.
-_LONG = ("packaging", "simulation", "integrations", "demo", "preflight", "readme", "page", "crashes", "scans")
+_LONG = (
+    *("crashes", "demo", "memory", "packaging", "linear_time", "survival", "integrations", "simulation"),
+    *("docs", "isolation", "record_simulation", "preflight", "page", "scans"),
+)
 
 
 @pytest.hookimpl(trylast=True)

@@ -342,6 +342,7 @@ class FakeStore(Store):
         super().__init__(MilvusSettings(uri="http://fake"), SPACE, FakeMilvusClient(index, wire or Wire()))
         self._is_ready = True
         self.chunks._has_keywords = False
+        self.chunks._index_kind = "HNSW"
 
 
 class FakeMilvusClient(Client):
