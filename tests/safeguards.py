@@ -650,7 +650,7 @@ SAFEGUARDS = (
         (f"{_ISOLATION}test_a_limit_smaller_than_before_counts_for_the_next_file",),
     ),
     Safeguard(
-        "a parser process whose memory grew is replaced",
+        "a parser process that holds much memory is replaced",
         "what earlier files left in memory makes a good file fail as too complex",
         "shared/parsing/isolation.py",
         "is_spent=has_grown)",
