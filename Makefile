@@ -10,7 +10,7 @@ COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-coldstart bench-load bench-security package openapi docs preflight deploy ask sync lock clean
+.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-scale bench-coldstart bench-load bench-security package openapi docs preflight deploy ask sync lock clean
 
 ##@ Run
 demo: $(VENV)/ready  ## The whole system on this machine, with sample documents; QUOTA=1 with DashScope's quota
@@ -62,6 +62,9 @@ bench-quality: $(VENV)/ready  ## Judged questions; DATA=DIR [QUERIES=DIR] [LOCAL
 
 bench-reading: $(VENV)/ready  ## Documents of every format; PARTS="extraction" PEERS="markitdown kreuzberg docling" SEED=1
 	@$(RUN) -m benchmarks.reading $(if $(PARTS),--parts $(PARTS)) --seed $(or $(SEED),1) $(if $(PEERS),--peers $(PEERS))
+
+bench-scale: $(VENV)/ready  ## A reconcile by number of documents; DOCUMENTS="10000 30000"
+	@$(RUN) -m benchmarks.scale $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
 bench-coldstart: package  ## How long the packaged functions take to start
 	@$(RUN) -m benchmarks.coldstart

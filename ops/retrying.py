@@ -41,27 +41,29 @@ def retry(ingest: Function, environ: Mapping[str, str], console: Console, **sele
 def _show(report: Mapping[str, Any], console: Console) -> int:
     for key in report["stale"]:
         console.print(key, markup=False)
-    console.print(f"{len(report['stale'])} of {report['listed']} documents would be tried again")
+    chosen = report["counts"]["stale"]
+    if chosen > len(report["stale"]):
+        console.print(f"and {chosen - len(report['stale'])} more")
+    console.print(f"{chosen} of {report['listed']} documents would be tried again")
     return 0
 
 
 def _run(ingest: Function, event: dict[str, Any], environ: Mapping[str, str], console: Console) -> int:
     """Call the function until no document is left; the number of those that failed again."""
-    tried = failed = 0
+    tried, failed = 0, 0
     while True:
         report = _call(ingest, {**event, "seconds": _ROUND_SECONDS}, environ)
         event["before"] = report["before"]  # records written since are of documents that were tried
-        tried += len(report["results"]) + len(report["unfinished"])
-        failed += len(report["unfinished"])
+        tried += report["counts"]["results"] + report["counts"]["unfinished"]
+        failed += report["counts"]["failures"] + report["counts"]["unfinished"]
         for result in report["results"]:
             if result["failure"]:
-                failed += 1
                 console.print(f"  {result['key']}: {result['failure']['message']}", markup=False)
         for key in report["unfinished"]:
             console.print(f"  {key}: failed for now; GET /documents?state=pending has the reason", markup=False)
         if not report["left"]:
             console.print(f"{tried} documents tried again, {failed} of them failed")
-            return failed
+            return int(failed)
 
 
 def _call(ingest: Function, event: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Bring a whole bucket into the index by calling the ingest function until nothing is left.
 
-Each call compares the bucket with the index and works for a while on what differs, several documents at once; the next
-call continues. A sync may be stopped and started again at any time, and costs nothing twice.
+The first call counts what differs between bucket and index; each further one works on that for a while, several
+documents at once, from where the one before has stopped. A sync may be stopped and started again at any time, and costs
+nothing twice.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ops.invoking import InvocationError, invoke
+from shared.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 
     from ops.deployment import Function
 
-# How often the bar moves; each round compares bucket and index again.
+# How often the bar moves.
 _ROUND_SECONDS = 20
+# Exit status after Ctrl-C.
+_INTERRUPTED = 130
 _COLUMNS = (TextColumn("Syncing"), BarColumn(), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
+_FIGURES = (TextColumn("{task.fields[pace]}"), TextColumn("{task.fields[cost]}"))
 
 
 def sync(ingest: Function, environ: Mapping[str, str], console: Console) -> int:
@@ -30,51 +35,84 @@ def sync(ingest: Function, environ: Mapping[str, str], console: Console) -> int:
     Documents that cannot be indexed are named with their reason, and are no failure of the sync.
     """
     try:
-        with Progress(*_COLUMNS, TimeRemainingColumn(), console=console) as progress:
-            spent = _rounds(ingest, environ, progress)
+        with Progress(*_COLUMNS, TimeRemainingColumn(), *_FIGURES, console=console) as progress:
+            spent = _sync(ingest, environ, progress)
     except InvocationError as error:
         console.print(f"[red]{error}[/red]")
         return 1
-    console.print(f"Bucket and index are the same. Cost: {spent['tokens']} tokens, CNY {spent['cost_cny']:.4f}.")
+    except KeyboardInterrupt:
+        console.print("Stopped. What is done stays done; sync again to continue.")
+        return _INTERRUPTED
+    console.print(f"Bucket and index are the same. Cost: {spent.tokens} tokens, CNY {spent.cost:.4f}.")
     return 0
 
 
 def would_do(ingest: Function, environ: Mapping[str, str], console: Console) -> int:
-    """Say what a sync would do."""
+    """Say what a sync would do: the numbers, and the first names."""
     try:
         report = _reconcile(ingest, environ, dry_run=True)
     except InvocationError as error:
         console.print(f"[red]{error}[/red]")
         return 1
-    for verb, keys in (("index", report["stale"]), ("remove", report["orphaned"])):
+    index, remove = report["counts"]["stale"], report["counts"]["orphaned"]
+    for verb, keys, total in (("index", report["stale"], index), ("remove", report["orphaned"], remove)):
         for key in keys:
             console.print(f"{verb} {key}", markup=False)
-    index, remove = len(report["stale"]), len(report["orphaned"])
+        if total > len(keys):
+            console.print(f"{verb} {total - len(keys)} more")
     console.print(f"{report['listed']} in the bucket, {index} to index, {remove} to remove")
     return 0
 
 
-def _rounds(ingest: Function, environ: Mapping[str, str], progress: Progress) -> dict[str, float]:
-    """Call the function until nothing is left; returns what that cost.
+def _sync(ingest: Function, environ: Mapping[str, str], progress: Progress) -> _Spent:
+    """Call the function until it finds nothing to do; returns what that cost.
 
     Raises:
         InvocationError: also ``stuck``: a whole round brought no document forward.
     """
-    spent = {"tokens": 0, "cost_cny": 0.0}
-    total = _reconcile(ingest, environ, seconds=0)["left"]
-    task = progress.add_task("sync", total=total)
-    left = total
-    while left:
-        report = _reconcile(ingest, environ, seconds=_ROUND_SECONDS)
-        for line in _failures(report):
-            progress.console.print(line, markup=False)
-        # Documents that another process works on are left too; it will finish them.
-        if not report["results"] and report["unfinished"]:
-            raise InvocationError("stuck", _what_keeps(report))
-        spent = {name: value + report["usage"][name] for name, value in spent.items()}
-        left = report["left"] + len(report["unfinished"])
-        progress.update(task, total=max(total, left), completed=max(total, left) - left)
+    spent = _Spent(progress)
+    # A round ends where an earlier run was interrupted, so that only a new count says that nothing is left.
+    while left := _reconcile(ingest, environ, seconds=0)["left"]:
+        spent.show(left)
+        while left:
+            report = _reconcile(ingest, environ, seconds=_ROUND_SECONDS)
+            for line in _failures(report):
+                progress.console.print(line, markup=False)
+            # Documents that another process works on are left too; it will finish them.
+            if not report["counts"]["results"] and report["counts"]["unfinished"]:
+                raise InvocationError("stuck", _explain_stuck(report))
+            left = report["left"]
+            spent.add(report)
     return spent
+
+
+class _Spent:
+    """What a sync has done and spent so far, on the bar of its progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.tokens = self.done = 0
+        self.cost = 0.0
+        self._progress = progress
+        self._began = clock.monotonic()
+        self._task = progress.add_task("sync", total=None, pace="", cost="")
+
+    def add(self, report: Mapping[str, Any]) -> None:
+        """Add what a round has done."""
+        self.tokens += report["usage"]["tokens"]
+        self.cost += report["usage"]["cost_cny"]
+        self.done += report["counts"]["results"]
+        self.show(report["left"] + report["counts"]["unfinished"])
+
+    def show(self, left: int) -> None:
+        """Show how far it has come, where so many documents are left."""
+        pace = self.done / max(clock.monotonic() - self._began, 1e-3)
+        self._progress.update(
+            self._task,
+            total=self.done + left,
+            completed=self.done,
+            pace=f"{pace:.1f} documents/s" if self.done else "",
+            cost=f"CNY {self.cost:.4f}",
+        )
 
 
 def _reconcile(ingest: Function, environ: Mapping[str, str], **options: Any) -> dict[str, Any]:
@@ -83,13 +121,15 @@ def _reconcile(ingest: Function, environ: Mapping[str, str], **options: Any) -> 
 
 
 def _failures(report: Mapping[str, Any]) -> Iterator[str]:
-    for result in report["results"]:
-        if result["failure"]:
-            yield f"  {result['key']}: {result['failure']['message']}"
+    shown = [result for result in report["results"] if result["failure"]]
+    for result in shown:
+        yield f"  {result['key']}: {result['failure']['message']}"
+    if (more := report["counts"]["failures"] - len(shown)) > 0:
+        yield f"  {more} more could not be indexed; GET /documents?state=failed lists them"
 
 
-def _what_keeps(report: Mapping[str, Any]) -> str:
-    waiting = len(report["unfinished"]) + report["left"]
+def _explain_stuck(report: Mapping[str, Any]) -> str:
+    waiting = report["counts"]["unfinished"] + report["left"]
     return (
         f"{waiting} documents wait for something that has not passed yet: GET /documents?state=pending says for what. "
         "Fix it and sync again; what is done stays done."

@@ -52,6 +52,7 @@ _META = "x-oss-meta-"
 _STATES_REMEMBERED = 8
 # So much quota that no call ever waits for its turn.
 _NO_QUOTA = 10**15
+_NO_LIMIT = 10**9
 
 
 class Wire:
@@ -341,6 +342,7 @@ class FakeStore(Store):
         super().__init__(MilvusSettings(uri="http://fake"), SPACE, FakeMilvusClient(index, wire or Wire()))
         self._is_ready = True
         self.chunks._has_keywords = False
+        self.chunks._index_kind = "HNSW"
 
 
 class FakeMilvusClient(Client):
@@ -367,6 +369,8 @@ class FakeMilvusClient(Client):
 
     def _on_query(self, name: str, **options: Any) -> list[dict[str, Any]]:
         lag = self._lag(options.get("consistency_level", ""))
+        if options["output_fields"] == ["count(*)"]:
+            return [{"count(*)": len(self._index.query(name, options["filter"], ["id"], _NO_LIMIT, lag))}]
         return self._index.query(name, options["filter"], options["output_fields"], options["limit"], lag)
 
     def _on_search(self, name: str, **options: Any) -> list[list[dict[str, Any]]]:

@@ -87,6 +87,8 @@ _EMBEDDING, _STORE, _INGESTION = (
 )
 _INDEXING, _USE_CASE = "shared/ingestion/indexing.py", "shared/ingestion/converging.py"
 _RECONCILING, _CLAIMING = "shared/ingestion/reconciling.py", "shared/ingestion/claiming.py"
+_COMPARING = "shared/ingestion/comparing.py"
+_RECONCILES = "tests/unit/test_reconciling.py::"
 
 SAFEGUARDS = (
     # -- convergence
@@ -300,17 +302,33 @@ SAFEGUARDS = (
         "share of deletions",
         "a wrong listing empties the index",
         _RECONCILING,
-        "if len(report.orphaned) > pipeline.settings.max_deleted_share * total:",
+        "if orphaned > self._pipeline.settings.max_deleted_share * total:",
         "if False:",
         (f"{_INGESTION}test_reconcile_stops_before_it_deletes_too_much[lite]",),
     ),
     Safeguard(
         "the index is counted too",
         "chunks without a record are never found",
-        _RECONCILING,
-        "names = {id_: found.key for id_, found in held.items()}",
-        "names: dict[str, str] = {}",
+        _COMPARING,
+        "strays = [bucket.key(found.key) for id_, found in held.items() if id_ not in records]",
+        "strays: list[ObjectKey] = []",
         (f"{_SIMULATION}test_a_reconcile_sees_chunks_that_no_record_tells_of",),
+    ),
+    Safeguard(
+        "a reconcile that was continued begins again at the first key",
+        "what changed before the cursor waits for the next timer, and success is reported",
+        _RECONCILING,
+        "    return first if seconds is not None else join_reports(first, run.complete(Cursor(after=span.after)))\n",
+        "    return first\n",
+        (f"{_RECONCILES}test_what_changed_before_the_cursor_is_repaired_by_the_same_run",),
+    ),
+    Safeguard(
+        "share of deletions of a run that continues",
+        "a bucket that is emptied between two invocations empties the index",
+        _RECONCILING,
+        "                self._check_deletions(cursor.removed + len(batch.keys), cursor.known)\n",
+        "",
+        (f"{_RECONCILES}test_a_bucket_that_is_emptied_while_a_run_is_interrupted_removes_no_more_than_is_allowed",),
     ),
     # -- claims and retries
     Safeguard(
@@ -383,9 +401,9 @@ SAFEGUARDS = (
     Safeguard(
         "internal errors are retried after a delay",
         "each reconcile reads a document again that makes a parser fail",
-        _RECONCILING,
-        "    if is_delayed(record):\n",
-        "    if False:\n",
+        _COMPARING,
+        "return is_delayed(record) or is_finished(record)",
+        "return is_finished(record)",
         (f"{_HISTORIES}test_an_internal_error_condemns_no_document_and_is_retried_after_a_growing_delay",),
     ),
     Safeguard(
@@ -399,9 +417,9 @@ SAFEGUARDS = (
     Safeguard(
         "only own keys are removed",
         "two deployments on one bucket delete each other's documents",
-        _RECONCILING,
-        "if bucket.owns(key := bucket.key(name))}",
-        "if (key := bucket.key(name))}",
+        _COMPARING,
+        "if bucket.owns(key := bucket.key(record.key))}",
+        "if (key := bucket.key(record.key))}",
         (f"{_INGESTION}test_two_deployments_on_one_bucket_leave_each_others_documents_alone[lite]",),
     ),
     Safeguard(
@@ -632,7 +650,7 @@ SAFEGUARDS = (
         (f"{_ISOLATION}test_a_limit_smaller_than_before_counts_for_the_next_file",),
     ),
     Safeguard(
-        "a parser process whose memory grew is replaced",
+        "a parser process that holds much memory is replaced",
         "what earlier files left in memory makes a good file fail as too complex",
         "shared/parsing/isolation.py",
         "is_spent=has_grown)",

@@ -53,14 +53,15 @@ from benchmarks.report import at_least, at_most, report
 from shared import parsing
 from shared.domain.errors import ConfigurationError, InternalError, PlatformError, TransientError
 from shared.domain.models import DocumentState, ObjectKey
-from shared.ingestion import batch, chunking, claiming, indexing
+from shared.ingestion import batch, bucket, chunking, claiming, comparing, indexing, key_list, reconciling, standing
 from shared.ingestion.bucket import SIDECAR, document_of
 from shared.ingestion.converging import Ingestion, Report
-from shared.ingestion.events import Action, ObjectEvent, Unknown
+from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
 from shared.runtime import clock
 from shared.runtime.clock import ManualClock, use
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
+from shared.store import spans
 from shared.store.expressions import select_document
 from tests.fakes import (
     BUCKET,
@@ -95,6 +96,19 @@ _START = 1_800_000_000.0  # of the simulated clock
 REPETITIONS = 3
 _SETTINGS = IngestionSettings(chunk_tokens=CHUNK_TOKENS, sync_concurrency=1, batch_concurrency=1, max_deleted_share=1.0)
 _MOST_PROCESSES = 4
+# The share of histories in which reconciles go by parts of few documents.
+_PARTED = 0.3
+_WHOLE = {
+    (module, name): getattr(module, name)
+    for module, name in (
+        (bucket, "_KEYS_PER_PAGE"),
+        (comparing, "_DOCUMENTS_PER_PART"),
+        (reconciling, "_KEYS_PER_BATCH"),
+        (spans, "MAX_RECORDS"),
+        (reconciling, "_SAVE_SECONDS"),
+        (key_list, "MAX_REMEMBERED"),
+    )
+}
 _SHOWN = 5
 PROFILE = FakeEmbedder(Model()).profile
 
@@ -399,8 +413,10 @@ class Process(Wire):
         outcome = "acknowledged"
         try:
             for result in self.ingestion.handle(self.delivery.events, Moment(0, self.patience)):
-                if isinstance(result, Report) and result.unfinished:
+                if isinstance(result, Report) and (result.unfinished or result.left):
                     outcome = "left something to the next reconcile"
+                elif isinstance(result, Report) and self._simulation.has_parts and outcome == "acknowledged":
+                    outcome = "compared part by part"
         except Killed:
             outcome = "killed"
         except PlatformError as error:
@@ -444,6 +460,14 @@ class Simulation:
         self.names = [f"{self.random.choice(self.prefixes)}{name}" for name in names]
         self.world.keys += self.names
         self.chances = self._draw_chances()
+        # Some reconciles go by parts of one document and keep their cursor after each; these verify chunks only when
+        # nothing else is to be done, and what they have passed may change before they end.
+        drawn = Random(f"parts of {seed}")
+        self.has_parts = drawn.random() < _PARTED
+        _set_whole()
+        if self.has_parts:
+            _set_parts(drawn.choice((1, 2)), -1.0, drawn.choice((1, 2)))
+        self._asked = drawn
         # From so many documents on, an invocation converges them together.
         batch._LEAST_DOCUMENTS = self.random.choice((1, 2, 4))
         self.trace: list[str] = []
@@ -538,7 +562,7 @@ class Simulation:
                 self._check_acknowledged(process)
             elif outcome.startswith("left"):
                 self.lost = True
-            else:
+            elif not outcome.startswith("compared"):
                 self._repeat(process.delivery)
             if not process.dead and not process.patience.over:
                 self.idle.append(process)
@@ -600,10 +624,18 @@ class Simulation:
             return
         copies = 1 + (self.random.random() < self.chances.doubled)
         self.pending += [Delivery((event,))] * copies
-        if self.random.random() < 0.05:
-            self.pending += [Delivery((Action("reconcile"),))] * self.random.randint(1, 2)
+        if self.random.random() < 0.05 or (self.has_parts and self._asked.random() < 0.4):
+            times = self.random.randint(1, 2)
+            self.pending += [Delivery((self._draw_reconcile(),))] * times
         if self.random.random() < 0.05:
             self.pending.append(Delivery((Unknown("poison"), event)))
+
+    def _draw_reconcile(self) -> Action:
+        """A reconcile; of those by parts, some are of a range of keys, and some only count."""
+        if not self.has_parts:
+            return Action("reconcile")
+        span = self._asked.choice((Span(), Span(), Span(until=self.names[0]), Span(after=self.names[0])))
+        return Action("reconcile", seconds=self._asked.choice((None, None, 0)), span=span)
 
     def _deliver(self) -> None:
         """One of the pending events arrives, whichever; sometimes with others, sometimes a copy comes ages later."""
@@ -746,9 +778,18 @@ class Simulation:
 
     def _check_acknowledged(self, process: Process) -> None:
         for name, before in process.found.items():
+            if self._is_delayed(process, name):
+                continue
             if before.alone and before.asked_at == self.changes[name] and not self._lost_one(name):
                 for problem in self.world.wrong(name):
                     self.violate(f"{process.name} acknowledged, but {name}: {problem}")
+
+    def _is_delayed(self, process: Process, name: str) -> bool:
+        """Whether a reconcile leaves a document alone because an internal error has stopped it a moment ago."""
+        if not any(isinstance(event, Action) for event in process.delivery.events):
+            return False
+        record = self.world.store.registry.read(self.world.key(name).document_id, calm())
+        return record is not None and standing.is_delayed(record)
 
     def _lost_one(self, name: str) -> bool:
         return any(name in names for _, names, _ in self.late)
@@ -758,7 +799,8 @@ class Simulation:
         if self.lost:
             self.trace.append("reconcile")
             clock.sleep(_DAY)  # no claim is left, and no document is waiting to be tried again
-            for prefix in self.prefixes:
+            # One that remembers a single document finds what only chunks tell of in turns.
+            for prefix in self.prefixes * (5 if self.has_parts else 1):
                 world.ingestion(prefix=prefix).reconcile(calm())
         for problem in world.problems():
             self.violate(problem)
@@ -842,6 +884,19 @@ class Gates(Wire):
             self._stopped.release()
 
 
+def _set_parts(documents: int, save_seconds: float, remembered: int) -> None:
+    """Let a reconcile go by parts of so many documents, and set how often it keeps its cursor."""
+    values = (documents, documents, documents, documents + 1, save_seconds, remembered)
+    for (module, name), value in zip(_WHOLE, values, strict=True):
+        setattr(module, name, value)
+
+
+def _set_whole() -> None:
+    """Let a reconcile go by parts of the usual size."""
+    for (module, name), value in _WHOLE.items():
+        setattr(module, name, value)
+
+
 def _named(delivery: Delivery) -> str:
     names = [event.key.key if isinstance(event, ObjectEvent) else type(event).__name__ for event in delivery.events]
     return f"{', '.join(names)}{f' (repeated {delivery.repeated})' if delivery.repeated else ''}"
@@ -868,6 +923,7 @@ def small_steps() -> Iterator[None]:
             yield
     finally:
         indexing._WINDOW, batch._LEAST_DOCUMENTS = before
+        _set_whole()
         logging.getLogger("shared").setLevel(level)
 
 

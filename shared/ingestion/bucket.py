@@ -1,4 +1,7 @@
-"""Objects of the bucket: their present state, their content, their listing. The one file that imports the OSS SDK."""
+"""Objects of the bucket: their present state, their content, their listing.
+
+Longer than 300 lines because only this file imports the OSS SDK.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,15 @@ from shared.ingestion import lookup
 from shared.ingestion.oss_credentials import CredentialsProvider
 from shared.ingestion.oss_errors import ChangedError, translate
 from shared.ingestion.oss_errors import MissingError as _MissingError
-from shared.ingestion.sidecar import SIDECAR, add_metadata, add_sidecar, check_size, document_of, read_headers
+from shared.ingestion.sidecar import (
+    SIDECAR,
+    add_metadata,
+    add_sidecar,
+    check_size,
+    document_of,
+    join_listing,
+    read_headers,
+)
 from shared.runtime import retrying, tracing
 from shared.runtime.retrying import Deadline, RetryPolicy
 
@@ -53,6 +64,11 @@ class Bucket:
     def prefix(self) -> str:
         """What the keys of all documents begin with."""
         return self._settings.prefix
+
+    @property
+    def suffix(self) -> str:
+        """What the keys of all documents end with."""
+        return self._settings.suffix
 
     def key(self, name: str) -> ObjectKey:
         """The object called ``name`` in this bucket."""
@@ -183,9 +199,26 @@ class Bucket:
         Raises:
             TransientError, ConfigurationError: a page is missing, and so the listing is not whole.
         """
-        objects = {state.key: state for page in self._pages(deadline) for state in page}
-        sidecars = {document_of(key): state for key, state in objects.items() if document_of(key) != key}
-        return [add_sidecar(state, sidecars.get(key)) for key, state in objects.items() if self.owns(key)]
+        return [state for page in self.walk(deadline) for state in page]
+
+    def walk(self, deadline: Deadline, after: str = "", until: str = "") -> Iterator[list[ObjectState]]:
+        """The documents in the order of their keys, page by page; a sidecar only makes its document look newer.
+
+        Args:
+            after: only documents with greater keys.
+            until: only documents with keys up to this one; all for an empty one.
+
+        Raises:
+            TransientError, ConfigurationError: a page is missing, and so the listing is not whole.
+        """
+        for page in join_listing(self._pages(deadline, after), partial(self._find, deadline=deadline)):
+            yield [state for state in page if self.owns(state.key) and (not until or state.key.key <= until)]
+            if until and page and page[-1].key.key > until:
+                return
+
+    def _find(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
+        """What a listing says of one object."""
+        return self._list_after(key.key, "", 1, deadline)[0].get(key.key)
 
     def list_documents(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
         """The documents page by page, without what their sidecars say.
@@ -195,13 +228,14 @@ class Bucket:
         """
         return ([state for state in page if self.owns(state.key)] for page in self._pages(deadline))
 
-    def _pages(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
+    def _pages(self, deadline: Deadline, after: str = "") -> Iterator[list[ObjectState]]:
         token: str | None = None
         while True:
             request = self._sdk.ListObjectsV2Request(
                 bucket=self._settings.bucket,
                 prefix=self._settings.prefix,
                 max_keys=_KEYS_PER_PAGE,
+                start_after=after or None if token is None else None,
                 continuation_token=token,
                 encoding_type="url",
             )

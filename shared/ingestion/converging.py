@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from shared.domain.errors import PlatformError, RequestError, TransientError
 from shared.domain.models import DocumentState
 from shared.domain.tenants import Tenancy
-from shared.ingestion import reconciling
+from shared.ingestion import reconciling, retrying
 from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
-from shared.ingestion.events import Action, ObjectEvent, Unknown
+from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
 from shared.ingestion.indexing import Attempt, Parse, Pipeline
 from shared.ingestion.locks import DocumentLocks
 from shared.ingestion.results import Outcome, Report, Result, add
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 # An object that changes more often than this while it is indexed is left to the next event.
 _MOST_ROUNDS = 5
-_NO_TENANTS = Tenancy()
+_NO_TENANTS, _ALL_KEYS = Tenancy(), Span()
 
 
 class Ingestion:
@@ -109,10 +109,10 @@ class Ingestion:
         match event:
             case Unknown(reason):
                 raise RequestError("unknown_event", f"Nothing can be done with this event: {reason}.")
-            case Action(dry_run=dry_run, seconds=seconds, selection=selection):
+            case Action(dry_run=dry_run, seconds=seconds, selection=selection, span=span):
                 if selection:
                     return [self.retry(selection, deadline, dry_run=dry_run, seconds=seconds)]
-                return [self.reconcile(deadline, dry_run=dry_run, seconds=seconds)]
+                return [self.reconcile(deadline, dry_run=dry_run, seconds=seconds, span=span)]
             case ObjectEvent(named):
                 if found := settled.get(document_of(named)):
                     if isinstance(found, PlatformError):
@@ -214,20 +214,21 @@ class Ingestion:
                 return total, None
         raise TransientError("object_changing", "The object keeps changing; it will be looked at again.")
 
-    def reconcile(self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None) -> Report:
-        """Compare the whole listing with the whole registry, and repair both ways, several documents at once.
+    def reconcile(
+        self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None, span: Span = _ALL_KEYS
+    ) -> Report:
+        """Compare bucket and index and repair both ways; the next run continues where this one is interrupted.
 
-        With ``seconds`` no document is begun after so long: what is left is counted, and the next run goes on there.
-        Without, all must be done by the deadline. Documents that another process works on are left to it while it is
-        alive, and looked at again.
+        Args:
+            seconds: begin no document after so long; all must be done by the deadline where it is not given.
+            span: a range of keys; the chunks of documents are only verified for all keys.
 
         Raises:
-            RequestError: ``too_many_deletions``: a larger share of the index than allowed would go.
-            TransientError: the listing or the registry could not be read whole, so nothing was done;
-                ``reconcile_unfinished``: the deadline came first.
+            RequestError: ``too_many_deletions``: a larger share of the range than allowed would go.
+            TransientError: a part could not be read, or ``reconcile_unfinished``: the deadline came first.
         """
         converge = partial(self.converge, yields=True)
-        return reconciling.reconcile(self._pipeline, converge, deadline, dry_run=dry_run, seconds=seconds)
+        return reconciling.reconcile(self._pipeline, converge, span, deadline, dry_run=dry_run, seconds=seconds)
 
     def retry(
         self, selection: Selection, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None
@@ -238,7 +239,7 @@ class Ingestion:
             TransientError: the registry could not be read; ``reconcile_unfinished``: the deadline came first.
         """
         converge = partial(self.converge, yields=True, force=True)
-        return reconciling.retry(self._pipeline, converge, selection, deadline, dry_run=dry_run, seconds=seconds)
+        return retrying.retry(self._pipeline, converge, selection, deadline, dry_run=dry_run, seconds=seconds)
 
     def _converge_to(
         self,

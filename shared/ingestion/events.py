@@ -3,7 +3,7 @@
 OSS trigger            {"events": [record, ...]}, event names without "oss:"
 OSS by EventBridge     a CloudEvent with one such record as "data", alone or in a list (items may be JSON text)
 timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
-operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30}
+operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30, "after"?: KEY, "until"?: KEY}
                        {"action": "retry", "state"?, "code"?, "prefix"?, "id"?, "reread"?: true, "dry_run"?, "seconds"?}
 """
 
@@ -54,6 +54,18 @@ class Selection(Struct, frozen=True):
     before: float | None = None
 
 
+class Span(Struct, frozen=True):
+    """A range of keys, in the order of their UTF-8 bytes.
+
+    Attributes:
+        after: only greater keys.
+        until: only keys up to this one; empty for no limit.
+    """
+
+    after: str = ""
+    until: str = ""
+
+
 class Action(Struct, frozen=True):
     """A timer or an operator asks for something.
 
@@ -61,12 +73,14 @@ class Action(Struct, frozen=True):
         name: one of `ACTIONS`.
         dry_run: only report what would be done.
         seconds: begin nothing new after so long, and say what is left; without it, go on until all is done.
+        span: the keys that a reconcile looks at.
     """
 
     name: str
     dry_run: bool = False
     seconds: float | None = None
     selection: Selection | None = None
+    span: Span = Span()
 
 
 class Unknown(Struct, frozen=True):
@@ -81,13 +95,18 @@ Event = ObjectEvent | Action | Unknown
 _Text = Annotated[str, msgspec.Meta(max_length=_MAX_CHARACTERS)]
 
 
-class _Reconcile(Struct, forbid_unknown_fields=True):
+class _Asked(Struct, forbid_unknown_fields=True):
     action: str
     dry_run: bool = False
     seconds: Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)] | None = None
 
 
-class _Retry(_Reconcile):
+class _Reconcile(_Asked):
+    after: _Text = ""
+    until: _Text = ""
+
+
+class _Retry(_Asked):
     state: Literal["", "pending", "failed", "indexed"] = ""
     code: _Text = ""
     prefix: _Text = ""
@@ -157,7 +176,7 @@ def _action(content: dict[str, Any]) -> Event:
     try:
         if content["action"] == "reconcile":
             asked = msgspec.convert(content, _Reconcile)
-            return Action(asked.action, asked.dry_run, asked.seconds)
+            return Action(asked.action, asked.dry_run, asked.seconds, span=Span(asked.after, asked.until))
         chosen = msgspec.convert(content, _Retry)
     except msgspec.ValidationError as error:
         return Unknown(f"{error}"[:200])

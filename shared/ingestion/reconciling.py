@@ -1,185 +1,290 @@
-"""Many documents at once: all that differ between bucket and index, or those that an operator wants tried again."""
+"""All documents that differ between bucket and index.
+
+A reconcile counts first what differs, so that a wrong listing removes nothing, and then repairs: first it indexes, so
+that a renamed object keeps its vectors, then it removes. It goes by ranges of keys, in memory that does not depend on
+the number of documents, and keeps a cursor from which the next invocation continues.
+"""
 
 from __future__ import annotations
 
-import contextvars
-import logging
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.domain.errors import PlatformError, RequestError, TransientError
-from shared.domain.models import DocumentState, Usage
-from shared.ingestion.claiming import ClaimedError
-from shared.ingestion.results import Report, Result
-from shared.ingestion.standing import is_delayed, is_finished, is_same_object
-from shared.parsing import PARSER_REVISION
+from shared.domain.errors import RequestError
+from shared.ingestion.comparing import IDS, compare, verify
+from shared.ingestion.events import Span
+from shared.ingestion.key_list import KeyList
+from shared.ingestion.repairing import make_repairs, make_unfinished
+from shared.ingestion.results import Counts, Report, join_reports
 from shared.runtime import clock
-from shared.runtime.retrying import Deadline
-from shared.store.expressions import select_bucket
-from shared.store.fingerprints import EMPTY_FINGERPRINT
+from shared.store.client import split
+from shared.store.progress import Cursor, Phase, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from shared.domain.models import Document, ObjectKey, ObjectState
-    from shared.ingestion.events import Selection
-    from shared.ingestion.indexing import Pipeline
-    from shared.store.chunks import DocumentFingerprint
-
-    Converge = Callable[[ObjectKey, Deadline], Result]
-
-log = logging.getLogger(__name__)
+    from shared.domain.models import ObjectKey
+    from shared.ingestion.pipeline import Pipeline
+    from shared.ingestion.repairing import Converge, Repairs
+    from shared.runtime.retrying import Deadline
 
 _SHOWN_NAMES = 20
-# Between two looks at documents that another process works on.
-_POLL_SECONDS = 2.0
+_KEYS_PER_BATCH = 500
+_SAVE_SECONDS = 5.0
+# An older cursor is not continued: what it counted no longer says much.
+_MAX_CURSOR_SECONDS = 86_400.0
+# The chunks of so many documents are verified in any case, and for so long at most.
+_MIN_VERIFIED = 10_000
+_MAX_VERIFY_SECONDS = 120.0
+_DAY_SECONDS = 86_400.0
+_FIRST_VERIFY_SECONDS = 3_600.0
 
 
 def reconcile(
-    pipeline: Pipeline, converge: Converge, deadline: Deadline, *, dry_run: bool, seconds: float | None
+    pipeline: Pipeline, converge: Converge, span: Span, deadline: Deadline, *, dry_run: bool, seconds: float | None
 ) -> Report:
-    """Compare the whole listing with the whole registry, and repair both ways; see `Ingestion.reconcile`."""
-    report, keys, total = _compare(pipeline, deadline)
+    """Compare listing and registry, and repair both ways; see `Ingestion.reconcile`."""
     if dry_run:
-        return report
-    _check_deletions(pipeline, report, total)
-    return _repair(pipeline, converge, report, keys, deadline, seconds)
+        return _Run(pipeline, converge, span, deadline, None).count()
+    run = _Run(pipeline, converge, span, deadline, seconds)
+    if run.interrupted is None:
+        return run.complete(Cursor(after=span.after))
+    first = run.complete(run.interrupted)
+    # What was compared before the interruption may have changed since.
+    return first if seconds is not None else join_reports(first, run.complete(Cursor(after=span.after)))
 
 
-def retry(
-    pipeline: Pipeline,
-    converge: Converge,
-    selection: Selection,
-    deadline: Deadline,
-    *,
-    dry_run: bool,
-    seconds: float | None,
-) -> Report:
-    """Try the documents again that an operator has chosen; see `Ingestion.retry`."""
-    started = clock.time() if selection.before is None else selection.before
-    state = DocumentState(selection.state) if selection.state else None
-    bucket = pipeline.bucket
-    condition = select_bucket(bucket.name, selection.prefix or bucket.prefix, state)
-    known = [
-        record
-        for record in pipeline.store.registry.read_all(condition, deadline)
-        if bucket.owns(bucket.key(record.key)) and record.updated < started
-    ]
-    keys = [bucket.key(record.key) for record in known if is_selected(record, selection)]
-    report = Report(len(known), _names(keys), (), before=started)
-    return report if dry_run else _repair(pipeline, converge, report, keys, deadline, seconds)
+class _Batch(Struct, frozen=True):
+    """Documents of one phase.
 
-
-def is_selected(record: Document, selection: Selection) -> bool:
-    """Whether an operator's choice includes a document.
-
-    Documents that are indexed are only read again on request, and only where older parsing code read them; one that is
-    named by its id is read again in any case.
+    Attributes:
+        end: the phase is done up to this key then.
+        is_last: whether the phase is done then.
     """
-    if selection.id not in ("", record.id):
-        return False
-    if selection.code and (record.failure is None or record.failure.code != selection.code):
-        return False
-    if record.state is DocumentState.INDEXED:
-        return selection.reread and (bool(selection.id) or record.parser_revision < PARSER_REVISION)
-    return record.state in (DocumentState.PENDING, DocumentState.FAILED)
+
+    phase: Phase
+    keys: Sequence[ObjectKey]
+    end: str
+    is_last: bool
 
 
-def _compare(pipeline: Pipeline, deadline: Deadline) -> tuple[Report, list[ObjectKey], int]:
-    """What differs, the keys to repair, and the number of documents in the index.
+class _Run:
+    """One invocation's part in a reconcile.
 
-    Only keys of this deployment's prefix and suffix count: others in the same bucket and collection are another's.
+    Attributes:
+        interrupted: the cursor of an earlier run that was interrupted.
     """
-    bucket, store = pipeline.bucket, pipeline.store
-    listed = {state.key.document_id: state for state in bucket.documents(deadline)}
-    records = store.registry.read_all(select_bucket(bucket.name, bucket.prefix), deadline)
-    known = {record.id: record for record in records}
-    held = store.chunks.read_fingerprints(bucket.name, deadline, bucket.prefix)
-    stale = [
-        state.key
-        for id_, state in listed.items()
-        if not _is_settled(known.get(id_), state, held.get(id_), pipeline.tenancy.rule)
-    ]
-    # A process that died after a removal may leave chunks without a record.
-    names = {id_: found.key for id_, found in held.items()}
-    names |= {id_: record.key for id_, record in known.items()}
-    own = {id_: key for id_, name in names.items() if bucket.owns(key := bucket.key(name))}
-    orphaned = [key for id_, key in own.items() if id_ not in listed]
-    report = Report(len(listed), _names(stale), _names(orphaned))
-    # New ones first: a renamed object keeps its vectors while the index holds them under the previous name.
-    return report, [*stale, *orphaned], len(own)
 
+    def __init__(
+        self, pipeline: Pipeline, converge: Converge, span: Span, deadline: Deadline, seconds: float | None
+    ) -> None:
+        self._pipeline = pipeline
+        self._converge = converge
+        self._span = span
+        self._deadline = deadline
+        self._seconds = seconds
+        bucket = pipeline.bucket
+        self._scope = "\n".join((bucket.name, bucket.prefix, bucket.suffix, span.after, span.until))
+        self._progress = pipeline.store.progress.read(self._scope, deadline) or Progress()
+        self._saved = clock.monotonic()
+        self._stale, self._orphaned = KeyList(), KeyList()
+        self._is_counted = False
+        cursor = self._progress.cursor
+        self.interrupted = cursor if cursor and 0 <= clock.time() - cursor.saved < _MAX_CURSOR_SECONDS else None
 
-def _is_settled(record: Document | None, state: ObjectState, found: DocumentFingerprint | None, rule: str) -> bool:
-    """Whether a listing and the fingerprint of a document's chunks give no reason to look at it."""
-    if record is None or record.tenant_from != rule or not is_same_object(record, state):
-        return False
-    if is_delayed(record):
-        return True
-    return is_finished(record) and record.fingerprint == (found.fingerprint if found else EMPTY_FINGERPRINT)
+    def count(self) -> Report:
+        """Only say what differs."""
+        cursor = self._count(Cursor(after=self._span.after), keeps=False)
+        self._verify(cursor)
+        return self._report(cursor)
 
+    def complete(self, cursor: Cursor) -> Report:
+        """Continue at a cursor, to the end or until the time is over.
 
-def _check_deletions(pipeline: Pipeline, report: Report, total: int) -> None:
-    if len(report.orphaned) > pipeline.settings.max_deleted_share * total:
-        raise RequestError(
-            "too_many_deletions",
-            f"{len(report.orphaned)} of {total} documents would be removed, more than RECONCILE_MAX_DELETED_SHARE "
-            f"allows: {_show(report.orphaned)}. Raise the share if that is right; "
-            '{"action": "reconcile", "dry_run": true} lists everything that would be done.',
-        )
+        Raises:
+            RequestError: ``too_many_deletions``.
+            TransientError: ``reconcile_unfinished``, or something could not be read.
+        """
+        self._stale, self._orphaned = KeyList(), KeyList()
+        is_whole = cursor == Cursor(after=self._span.after)
+        verified = None
+        self._is_counted = cursor.phase is Phase.COUNT
+        if self._is_counted:
+            cursor = self._count(cursor)
+            if is_whole:
+                verified = self._verify(cursor)
+            cursor = self._begin_repairs(cursor)
+        repairs = make_repairs(self._pipeline, self._converge, self._deadline, self._seconds)
+        is_known = is_whole and self._is_remembered
+        cursor, left = self._repair(cursor, repairs, self._list_known() if is_known else self._find(cursor))
+        if left:
+            self._save(cursor)
+            if self._seconds is None:
+                raise make_unfinished(left, cursor.stale + cursor.orphaned)
+        else:
+            self._finish(verified)
+        return repairs.add_to(self._report(cursor), left)
 
+    @property
+    def _is_remembered(self) -> bool:
+        return self._stale.is_complete and self._orphaned.is_complete
 
-def _repair(
-    pipeline: Pipeline,
-    converge: Converge,
-    report: Report,
-    keys: Sequence[ObjectKey],
-    deadline: Deadline,
-    seconds: float | None,
-) -> Report:
-    """Converge ``keys``, several at once; what another process works on is looked at again until it is free."""
-    begin_by = deadline if seconds is None else Deadline.after(seconds)
-    outcomes: dict[ObjectKey, Result | PlatformError | None] = dict.fromkeys(keys)
-    waiting = list(keys)
+    def _count(self, cursor: Cursor, *, keeps: bool = True) -> Cursor:
+        """Count what differs from the cursor on; ``keeps``: save how far it has come."""
+        for found in compare(self._pipeline, Span(cursor.after, self._span.until), self._deadline):
+            self._stale.add(found.stale)
+            self._orphaned.add(found.orphaned)
+            cursor = replace(
+                cursor,
+                after=found.end,
+                listed=cursor.listed + found.listed,
+                known=cursor.known + found.known,
+                stale=cursor.stale + len(found.stale),
+                orphaned=cursor.orphaned + len(found.orphaned),
+            )
+            if keeps and found.end != self._span.until:
+                self._save_when_due(cursor)
+        return cursor
 
-    def attempt(key: ObjectKey) -> Result | PlatformError | None:
-        if begin_by.remaining() <= 0:
+    def _verify(self, cursor: Cursor) -> int | None:
+        """Compare chunks with records, by turns; only while little else is to be done.
+
+        Returns:
+            Where the next run begins; ``None`` where nothing or everything was verified.
+        """
+        if self._span != Span() or not self._is_remembered:
             return None
-        try:
-            return converge(key, deadline)
-        except PlatformError as error:
-            log.warning("repair_failed", extra={"key": key.key, "code": error.code, "reason": error.message})
-            return error
+        share = self._choose_share(cursor.known)
+        start = 0 if share >= 1 else self._progress.verified % IDS
+        size = min(IDS, int(IDS * share))
+        until, began, reached = start + size, clock.monotonic(), start
+        different = {key.document_id for key in (*self._stale.kept, *self._orphaned.kept)}
+        for first, last in ((start, min(until, IDS)), (0, max(0, until - IDS))):
+            for found in verify(self._pipeline, first, last, cursor.known, self._deadline):
+                damaged = [key for key in found.damaged if key.document_id not in different]
+                strays = [key for key in found.strays if key.document_id not in different]
+                if not (self._stale.take(damaged) and self._orphaned.take(strays)):
+                    return reached  # the next run verifies this range again
+                reached = found.end
+                if clock.monotonic() - began > _MAX_VERIFY_SECONDS:
+                    return reached
+        return None if share >= 1 else reached
 
-    with ThreadPoolExecutor(pipeline.settings.sync_concurrency, thread_name_prefix="sync") as pool:
-        while waiting:
-            contexts = [contextvars.copy_context() for _ in waiting]  # the event's log fields, trace and credentials
-            found = pool.map(lambda context, key: context.run(attempt, key), contexts, waiting)
-            outcomes |= zip(waiting, found, strict=True)
-            waiting = [key for key in waiting if isinstance(outcomes[key], ClaimedError)]
-            if not waiting or begin_by.remaining() <= 0:
-                break
-            clock.sleep(_POLL_SECONDS)
-    return _summarize(report, outcomes, is_bounded=seconds is not None)
+    def _choose_share(self, known: int) -> float:
+        """The share of documents to verify now, so that each is verified within the days that are set."""
+        since = clock.time() - self._progress.verified_at if self._progress.verified_at else _FIRST_VERIFY_SECONDS
+        days = self._pipeline.settings.verify_days
+        return max(_MIN_VERIFIED / max(known, 1), since / (days * _DAY_SECONDS))
+
+    def _begin_repairs(self, cursor: Cursor) -> Cursor:
+        """The cursor at the beginning of the repairs, unless too much would be removed."""
+        strays = max(0, self._orphaned.total - cursor.orphaned)
+        cursor = replace(
+            cursor,
+            phase=Phase.INDEX,
+            after=self._span.after,
+            known=cursor.known + strays,
+            stale=max(cursor.stale, self._stale.total),
+            orphaned=cursor.orphaned + strays,
+        )
+        self._check_deletions(cursor.orphaned, cursor.known)
+        if cursor.stale + cursor.orphaned:
+            self._save_when_due(cursor)
+        return cursor
+
+    def _check_deletions(self, orphaned: int, total: int) -> None:
+        if orphaned > self._pipeline.settings.max_deleted_share * total:
+            self._finish(None)
+            raise RequestError(
+                "too_many_deletions",
+                f"{orphaned} of {total} documents would be removed, more than RECONCILE_MAX_DELETED_SHARE "
+                f"allows: {_show(self._orphaned.names, orphaned)}. Raise the share if that is right; "
+                '{"action": "reconcile", "dry_run": true} lists what would be done.',
+            )
+
+    def _list_known(self) -> Iterator[_Batch]:
+        """What was counted, as it is remembered."""
+        yield from _divide(Phase.INDEX, self._stale.kept, "", is_last=True)
+        yield from _divide(Phase.REMOVE, self._orphaned.kept, "", is_last=True)
+
+    def _find(self, cursor: Cursor) -> Iterator[_Batch]:
+        """What differs from the cursor on, found part by part."""
+        until = self._span.until
+        if cursor.phase is Phase.INDEX:
+            for found in compare(self._pipeline, Span(cursor.after, until), self._deadline):
+                if not self._is_counted:
+                    self._stale.add(found.stale)
+                yield from _divide(Phase.INDEX, found.stale, found.end, is_last=found.end == until)
+        if cursor.orphaned:
+            after = cursor.after if cursor.phase is Phase.REMOVE else self._span.after
+            for found in compare(self._pipeline, Span(after, until), self._deadline):
+                if not self._is_counted:
+                    self._orphaned.add(found.orphaned)
+                yield from _divide(Phase.REMOVE, found.orphaned, found.end, is_last=found.end == until)
+
+    def _repair(self, cursor: Cursor, repairs: Repairs, batches: Iterable[_Batch]) -> tuple[Cursor, int]:
+        """Repair batch by batch; returns how far it has come, and how many documents are left."""
+        if not cursor.stale + cursor.orphaned:
+            return cursor, 0
+        for batch in batches:
+            if repairs.is_over:
+                return cursor, max(1, cursor.stale + cursor.orphaned - cursor.indexed - cursor.removed)
+            if batch.phase is Phase.REMOVE:
+                self._check_deletions(cursor.removed + len(batch.keys), cursor.known)
+                if self._progress.cursor:  # a process that dies may have removed them
+                    self._save(replace(cursor, removed=cursor.removed + len(batch.keys)))
+            tried = repairs.run(batch.keys)
+            if batch.phase is Phase.INDEX:
+                cursor = replace(cursor, indexed=cursor.indexed + tried)
+            else:
+                cursor = replace(cursor, removed=cursor.removed + tried)
+            if not repairs.left:
+                cursor = self._advance(cursor, batch)
+                self._save_when_due(cursor)
+        return cursor, repairs.left
+
+    def _advance(self, cursor: Cursor, batch: _Batch) -> Cursor:
+        if not batch.is_last:
+            return replace(cursor, phase=batch.phase, after=batch.end)
+        return replace(cursor, phase=Phase.REMOVE, after=self._span.after)
+
+    def _save_when_due(self, cursor: Cursor) -> None:
+        if clock.monotonic() - self._saved >= _SAVE_SECONDS:
+            self._save(cursor)
+
+    def _save(self, cursor: Cursor) -> None:
+        self._write(replace(self._progress, cursor=replace(cursor, saved=clock.time())))
+        self._saved = clock.monotonic()
+
+    def _finish(self, verified: int | None) -> None:
+        """Keep no cursor any more, and where the next run begins to verify chunks."""
+        progress = replace(self._progress, cursor=None)
+        if verified is not None:
+            progress = replace(progress, verified=verified, verified_at=clock.time())
+        if progress != self._progress:
+            self._write(progress)
+
+    def _write(self, progress: Progress) -> None:
+        self._pipeline.store.progress.write(self._scope, progress, self._deadline)
+        self._progress = progress
+
+    def _report(self, cursor: Cursor) -> Report:
+        stale, orphaned = max(cursor.stale, self._stale.total), max(cursor.orphaned, self._orphaned.total)
+        counts = Counts(stale=stale, orphaned=orphaned)
+        return Report(cursor.listed, self._stale.names, self._orphaned.names, counts=counts)
 
 
-def _summarize(report: Report, outcomes: dict[ObjectKey, Result | PlatformError | None], *, is_bounded: bool) -> Report:
-    done = tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Result))
-    left = [key for key, outcome in outcomes.items() if outcome is None or isinstance(outcome, ClaimedError)]
-    failed = [key.key for key, outcome in outcomes.items() if isinstance(outcome, PlatformError) and key not in left]
-    if left and not is_bounded:
-        message = f"{len(left)} of {len(outcomes)} documents are left; the next run goes on there."
-        raise TransientError("reconcile_unfinished", message)
-    usage = sum((result.usage for result in done), Usage())
-    return replace(report, results=done, unfinished=tuple(failed), left=len(left), usage=usage)
+def _divide(phase: Phase, keys: Sequence[ObjectKey], end: str, *, is_last: bool) -> Iterator[_Batch]:
+    """Batches of a part of a phase, which ends at a key; one without keys where it has none."""
+    batches = list(split(keys, _KEYS_PER_BATCH)) or [[]]
+    for batch in batches[:-1]:
+        yield _Batch(phase, batch, batch[-1].key, is_last=False)
+    yield _Batch(phase, batches[-1], end, is_last)
 
 
-def _show(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return ", ".join(names[:_SHOWN_NAMES]) + more
-
-
-def _names(keys: Iterable[ObjectKey]) -> tuple[str, ...]:
-    return tuple(sorted(key.key for key in keys))
+def _show(names: Sequence[str], total: int) -> str:
+    shown = names[:_SHOWN_NAMES]
+    more = f" and {total - len(shown)} more" if total > len(shown) else ""
+    return ", ".join(shown) + more

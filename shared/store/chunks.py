@@ -169,11 +169,14 @@ class ChunkCollection:
         """Return the vectors of the chunks that exist, by id, read Strong."""
         return self._vectors.submit(ids, deadline) if ids else {}
 
-    def read_fingerprints(self, bucket: str, deadline: Deadline, prefix: str = "") -> dict[str, DocumentFingerprint]:
-        """Return the fingerprint of each document of a bucket with a key prefix, by document id, read Strong."""
+    def read_fingerprints(
+        self, bucket: str, deadline: Deadline, prefix: str = "", within: str = ""
+    ) -> dict[str, DocumentFingerprint]:
+        """Return the fingerprint of each document of a bucket, by id, read Strong; ``within``: a further condition."""
         fields = [*_POSITION_FIELDS, "document_id", "key"]
         found: dict[str, tuple[str, FingerprintBuilder]] = {}
-        for row in self._client.iterate(self.name, select_bucket(bucket, prefix), fields, deadline):
+        condition = all_of(select_bucket(bucket, prefix), within)
+        for row in self._client.iterate(self.name, condition, fields, deadline):
             _, builder = found.setdefault(row["document_id"], (row["key"], FingerprintBuilder()))
             builder.add(row["id"], ChunkPosition(row["ordinal"], row["start"], row["row_digest"]))
         return {id_: DocumentFingerprint(key, builder.fingerprint) for id_, (key, builder) in found.items()}
@@ -203,9 +206,9 @@ class ChunkCollection:
         options = {"metric_type": "BM25", "params": {}}
         return self._search("lexical", " ".join(tokens), options, limit, condition, deadline, brief=brief)
 
-    def count(self, deadline: Deadline) -> int:
-        """Return the number of all chunks."""
-        return self._client.count(self.name, "", deadline)
+    def count(self, deadline: Deadline, condition: str = "") -> int:
+        """Return the number of all chunks, or of those that ``condition`` selects."""
+        return self._client.count(self.name, condition, deadline)
 
     def read_index_kind(self, deadline: Deadline) -> str:
         """Return the kind of index that the vectors have, such as ``HNSW``; it is asked for once."""

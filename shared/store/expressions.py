@@ -27,7 +27,7 @@ from unicodedata import normalize
 from shared.domain import metadata
 from shared.domain.errors import RequestError
 from shared.domain.models import DocumentState
-from shared.store.schema import VERSIONS_BUCKET
+from shared.store.schema import INTERNAL_BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,7 +114,7 @@ def select_documents(tenants: frozenset[str] | None, state: DocumentState | None
     return all_of(
         select_tenants(tenants),
         equals("state", state.value) if state else f"not ({deleted})",
-        f"not ({equals('bucket', VERSIONS_BUCKET)})" if state is DocumentState.DELETED else "",
+        f"not ({among('bucket', INTERNAL_BUCKETS)})" if state is DocumentState.DELETED else "",
         compile_filter({"prefix": {"key": prefix}}) if prefix else "",
     )
 
@@ -122,6 +122,32 @@ def select_documents(tenants: frozenset[str] | None, state: DocumentState | None
 def select_after(key: str, bucket: str) -> str:
     """Select the records that come after a key and bucket, in the order of both."""
     return f"(key > {quote(key)} or ({equals('key', key)} and bucket > {quote(bucket)}))"
+
+
+def select_keys(after: str, until: str) -> str:
+    """Select keys greater than ``after`` and up to ``until``, empty for no limit; where these hold characters that an
+    expression may not, some more.
+    """
+    return all_of(_select_greater(after), _select_at_most(until))
+
+
+def _select_greater(key: str) -> str:
+    unsafe = _UNSAFE.search(key)
+    if unsafe:
+        return f"key >= {quote(key[: unsafe.start()])}"
+    return f"key > {quote(key)}" if key else ""
+
+
+def _select_at_most(key: str) -> str:
+    unsafe = _UNSAFE.search(key)
+    if unsafe:
+        return f"key <= {quote(key[: unsafe.start()] + _LAST_CHARACTER)}"
+    return select_up_to(key) if key else ""
+
+
+def select_id_range(field: str, start: str, end: str) -> str:
+    """Select the ids of a field from ``start`` to before ``end``, in hexadecimal digits; "g" is after all of them."""
+    return f"{field} >= {quote(start)} and {field} < {quote(end)}"
 
 
 def select_up_to(key: str) -> str:

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from shared.domain.models import Document, digest
 from shared.store.client import split
-from shared.store.expressions import all_of, among, equals, select_after, select_up_to
+from shared.store.expressions import all_of, among, differs, equals, select_after, select_up_to
 from shared.store.joining import CallJoiner
-from shared.store.schema import cut, cut_bytes
+from shared.store.schema import PROGRESS_BUCKET, cut, cut_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,14 +95,14 @@ class DocumentRegistry:
         if not condition:
             return self._reads.submit([document_id], deadline)
         rows = self._client.query(self.name, all_of(equals("id", document_id), condition), ["record"], deadline)
-        return _read_document(rows[0]) if rows else None
+        return read_document(rows[0]) if rows else None
 
     def read_many(self, ids: Sequence[str], deadline: Deadline, consistency: str = "Strong") -> dict[str, Document]:
         """Return the records of several documents, by id."""
         found: dict[str, Document] = {}
         for batch in split(ids, _IDS_PER_CALL):
             rows = self._client.query(self.name, among("id", batch), ["record"], deadline, consistency)
-            found.update((document.id, document) for document in map(_read_document, rows))
+            found.update((document.id, document) for document in map(read_document, rows))
         return found
 
     def read_keys(self, bucket: str, keys: Sequence[str], deadline: Deadline) -> list[Document]:
@@ -111,7 +111,7 @@ class DocumentRegistry:
         for batch in split(keys, _IDS_PER_CALL):
             condition = all_of(equals("bucket", bucket), among("key", batch))
             rows += self._client.query(self.name, condition, ["record"], deadline)
-        return list(map(_read_document, rows))
+        return list(map(read_document, rows))
 
     def find_content(self, content: str, tenant: str, deadline: Deadline) -> list[str]:
         """Return the ids of a few documents of a tenant with a content that `identify_content` names, read Strong."""
@@ -119,8 +119,10 @@ class DocumentRegistry:
 
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""
-        rows = self._client.iterate(self.name, condition, ["id", "record"], deadline)
-        return sorted(map(_read_document, rows), key=lambda document: (document.key, document.bucket))
+        rows = self._client.iterate(
+            self.name, all_of(condition, differs("bucket", PROGRESS_BUCKET)), ["id", "record"], deadline
+        )
+        return sorted(map(read_document, rows), key=lambda document: (document.key, document.bucket))
 
     def read_page(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> DocumentPage:
         """Return up to ``limit`` of the records that ``condition`` selects, in the order of key and bucket.
@@ -137,7 +139,7 @@ class DocumentRegistry:
 
     def _write_all(self, parts: Sequence[Sequence[Document]], deadline: Deadline) -> list[None]:
         for batch in split(list(chain.from_iterable(parts)), _RECORDS_PER_WRITE):
-            self._client.call("upsert", deadline, self.name, list(map(_make_row, batch)))
+            self._client.call("upsert", deadline, self.name, list(map(make_row, batch)))
         return [None] * len(parts)
 
     def _delete_all(self, parts: Sequence[Sequence[str]], deadline: Deadline) -> list[None]:
@@ -213,7 +215,8 @@ def _place(row: dict[str, Any]) -> tuple[str, str]:
     return row["key"], row["bucket"]
 
 
-def _make_row(document: Document) -> dict[str, Any]:
+def make_row(document: Document) -> dict[str, Any]:
+    """The row of a record."""
     return {
         "id": document.id,
         "bucket": cut(document.bucket, "bucket"),
@@ -259,5 +262,6 @@ def _fit_warnings(warnings: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _read_document(row: dict[str, Any]) -> Document:
+def read_document(row: dict[str, Any]) -> Document:
+    """The record that a row holds."""
     return msgspec.convert(row["record"], Document)

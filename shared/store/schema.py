@@ -25,6 +25,9 @@ LAYOUT = 7
 MAX_TEXT_BYTES = 65_535
 # The bucket name of registry records that only mark versions of records sent as events; no listing shows them.
 VERSIONS_BUCKET = "(record versions)"
+# That of rows that say how far a reconcile has come.
+PROGRESS_BUCKET = "(reconcile progress)"
+INTERNAL_BUCKETS = (VERSIONS_BUCKET, PROGRESS_BUCKET)
 # A JSON field holds at most 65,536 bytes. https://milvus.io/docs/limitations.md
 MAX_JSON_BYTES = 65_536
 MAX_BYTES = {

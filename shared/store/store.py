@@ -9,8 +9,10 @@ from shared.domain.errors import ConfigurationError, PlatformError
 from shared.store.chunks import ChunkCollection
 from shared.store.client import Client
 from shared.store.page_texts import PageTexts
+from shared.store.progress import ProgressNotes
 from shared.store.registry import DocumentRegistry
 from shared.store.schema import describe_chunks, describe_documents, explain_mismatch
+from shared.store.spans import RegistrySpans
 from shared.store.vector_index import VECTOR_INDEXES
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class Store:
     Attributes:
         chunks: rows of chunks.
         registry: records of documents.
+        spans: the registry in parts of bounded size.
+        progress: how far reconciles have come.
         page_texts: what models have read on pages.
     """
 
@@ -37,6 +41,8 @@ class Store:
         self._client = client or Client(settings)
         self.chunks = ChunkCollection(self._client, settings.collection + space.suffix, space.dimension)
         self.registry = DocumentRegistry(self._client, f"{settings.collection}_documents{space.suffix}")
+        self.spans = RegistrySpans(self._client, self.registry.name)
+        self.progress = ProgressNotes(self._client, self.registry.name)
         self.page_texts = PageTexts(self._client, f"{settings.collection}_page_texts")
         self._is_ready = False
 

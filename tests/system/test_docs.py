@@ -54,6 +54,8 @@ NOT_RUN = {
     "s ingest logs --tail": ACCOUNT,
     "ALIBABA_CLOUD_ACCESS_KEY_ID=... ALIBABA_CLOUD_ACCESS_KEY_SECRET=... make sync": ACCOUNT,
     's ingest invoke -e \'{"action": "reconcile", "dry_run": true}\'': ACCOUNT,
+    's ingest invoke --invocation-type async -e \'{"action": "reconcile", "until": "m"}\'': ACCOUNT,
+    's ingest invoke --invocation-type async -e \'{"action": "reconcile", "after": "m"}\'': ACCOUNT,
     **dict.fromkeys(("make demo", "make test", "make test-fast", "make bench"), ITSELF),
     **dict.fromkeys(("make preflight ENV=dev", "make deploy ENV=dev"), ACCOUNT),
 }

@@ -13,7 +13,7 @@ from shared.domain.errors import DocumentError
 from shared.domain.models import Chunk, Document, DocumentState, Failure, Location, ObjectKey, ObjectState
 from shared.ingestion.rows import RowMaker
 from shared.ingestion.sidecar import check_size
-from shared.store.registry import _make_row as make_record_row
+from shared.store.registry import make_row as make_record_row
 from shared.store.rows import ChunkRow, check_row, make_row
 from shared.store.schema import MAX_BYTES, MAX_JSON_BYTES
 from tests.profile import examples

@@ -35,6 +35,11 @@ class IngestionSettings(Struct, frozen=True, kw_only=True):
         Meta(ge=0, le=1),
         Setting("RECONCILE_MAX_DELETED_SHARE", "A reconcile that would remove a larger share of the index stops."),
     ] = 0.2
+    verify_days: Annotated[
+        int,
+        Meta(ge=1, le=365),
+        Setting("RECONCILE_VERIFY_DAYS", "Days within which reconciles verify the chunks of every document."),
+    ] = 7
 
 
 class RecordSettings(Struct, frozen=True, kw_only=True):
