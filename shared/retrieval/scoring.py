@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from shared.language.analysis import is_dense
+from shared.language.scripts import find_script
 from shared.retrieval.coverage import CoveredHits, Shares
 from shared.retrieval.evidence import Comparison, Evidence
 
@@ -66,7 +66,7 @@ def weigh_evidence(
     background, cosines = _find_background(dense), {hit.id: hit.score for hit in dense}
     lowest = dense[-1].score if dense else 0.0
     common = _choose_comparison(tokens, dense, covered)
-    script = is_dense(query)
+    script = find_script(query)
 
     def weigh(hit: SearchHit, lead: float) -> Evidence:
         shares = covered.shares.get(hit.id, _NO_SHARES)
@@ -74,8 +74,7 @@ def weigh_evidence(
         if background is not None:
             similarity = max(0.0, (cosines.get(hit.id, lowest) - background) / (1 - background))
         coverage = (shares.whole + shares.line) / 2
-        is_foreign = common is Comparison.BOTH and coverage < _OWN_COVERAGE and is_dense(hit.text) != script
-        compared = Comparison.FOREIGN if is_foreign else common
+        compared = _compare_scripts(common, script, find_script(hit.text), coverage)
         if background is None and compared is Comparison.FOREIGN:
             lead = 0.0  # neither words nor meaning tell two chunks apart
         return Evidence(coverage, similarity, lead, compared)
@@ -90,6 +89,16 @@ def _choose_comparison(tokens: Sequence[str], dense: Sequence[SearchHit], covere
     if not tokens:
         return Comparison.MEANING
     return Comparison.FOREIGN if _is_foreign(tokens, covered) else Comparison.BOTH
+
+
+def _compare_scripts(common: Comparison, query: str, hit: str, coverage: float) -> Comparison:
+    """What was compared of a query and one hit, by their scripts.
+
+    Texts in one script without spaces are in one language: that their words differ says that the hit is no answer.
+    """
+    if common is Comparison.BOTH and coverage < _OWN_COVERAGE and bool(hit) != bool(query):
+        return Comparison.FOREIGN
+    return Comparison.BOTH if common is Comparison.FOREIGN and query and query == hit else common
 
 
 def _find_background(dense: Sequence[SearchHit]) -> float | None:

@@ -261,6 +261,23 @@ def test_warnings_mode_and_reranking_are_explained_in_words(visit: Visit) -> Non
     expect(visit.status).to_have_text(re.compile(r"by meaning$"))
 
 
+def test_hits_fade_below_the_threshold_of_the_answer_and_reranked_ones_do_not(visit: Visit) -> None:
+    changed: dict[str, Any] = {"threshold": 2.0, "reranked": False}
+
+    def change(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), **changed})
+
+    visit.page.route("**/search", change)
+    visit.searched(q=FILTER)
+    weak, every = visit.page.locator("#results .chunk.weak"), visit.page.locator("#results .chunk")
+    expect(weak).to_have_count(every.count())
+    for other in ({"threshold": 0.0}, {"threshold": 2.0, "reranked": True}):
+        changed.update(other)
+        visit.page.reload()
+        expect(every.first).to_be_visible()
+        expect(weak).to_have_count(0)
+
+
 # --- Filters and the address -------------------------------------------------------------------------------------
 
 

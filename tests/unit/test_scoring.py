@@ -79,6 +79,34 @@ def test_a_query_in_another_language_is_judged_by_meaning() -> None:
     assert max(BUILT_IN.estimate(other) for other in others) < 0.2
 
 
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("邵伯温曾写过什么著作？", "路德的书广为流传，很早就传到了法国、英格兰和意大利。"),
+        ("소백온은 어떤 책을 썼습니까?", "루터의 저서는 널리 퍼져 프랑스와 이탈리아에 전해졌다."),
+        ("ใครเป็นคนสร้างสะพานแห่งนี้", "ร้านอาหารเปิดทุกวันยกเว้นวันจันทร์"),
+    ],
+)
+def test_a_query_with_other_words_in_the_script_of_the_documents_is_not_in_another_language(
+    query: str, text: str
+) -> None:
+    best = weigh(query, [text], cosine=0.4, language=text)[0]
+    assert best.compared is Comparison.BOTH
+    assert BUILT_IN.estimate(best) < BUILT_IN.answerable
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("港はいつ閉まりますか", "冬季港口关闭，渡轮中午出发。"),
+        ("港口什么时候关闭？", "항구는 겨울에 문을 닫는다."),
+        ("Wann schließt der Hafen im Winter?", "The harbour is closed from November on."),
+    ],
+)
+def test_a_query_in_another_script_or_with_spaces_may_be_in_another_language(query: str, text: str) -> None:
+    assert weigh(query, [text], language=text)[0].compared is Comparison.FOREIGN
+
+
 def test_words_of_courtesy_change_no_score() -> None:
     text = "The warranty of the pump is three years."
     plain, polite = (

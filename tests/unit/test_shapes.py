@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from functions.embed.shapes import OpenAIRequest
@@ -12,7 +13,7 @@ from shared.store.registry import Place
 
 
 def ask(text_type: TextType | None = None, input_type: str | None = None) -> TextType:
-    return OpenAIRequest("text", "model", text_type=text_type, input_type=input_type).read_text_type()
+    return OpenAIRequest(msgspec.Raw(b'"text"'), "model", text_type=text_type, input_type=input_type).read_text_type()
 
 
 @pytest.mark.parametrize("name", ["query", "Query", "search_query", "retrieval.query", "RETRIEVAL_QUERY"])
