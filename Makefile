@@ -20,8 +20,8 @@ help:  ## This list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*##/ { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ##@ Test
-test: $(VENV)/ready check  ## Everything, in random order; WORKERS=2
-	@$(RUN) -m pytest -n $(or $(WORKERS),2) --no-loadscope-reorder
+test: $(VENV)/ready check  ## Everything, in random order; WORKERS=3, because many tests wait
+	@$(RUN) -m pytest -n $(or $(WORKERS),3) --no-loadscope-reorder
 
 test-fast: $(VENV)/ready  ## What needs no server, browser or network: at most a minute
 	@TEST_PROFILE=fast $(RUN) -m pytest -n $(or $(WORKERS),2) --no-loadscope-reorder tests/unit

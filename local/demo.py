@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 _SHOWN_HITS = 3
+# Of the first call.
+_TRIES = 3
 
 console = Console(highlight=False)
 
@@ -138,7 +140,11 @@ def _try_embedding(running: Stack) -> None:
     Raises:
         StartError: DashScope refuses; the message says why.
     """
-    answer = requests.post(f"{running.url}/embed", json={"texts": ["hello"]}, headers=key_of(running), timeout=90)
+    for _ in range(_TRIES):
+        answer = requests.post(f"{running.url}/embed", json={"texts": ["hello"]}, headers=key_of(running), timeout=90)
+        if answer.status_code not in (429, 503):  # such as an instance that still starts on a slow machine
+            break
+        time.sleep(_POLL_SECONDS * 2)
     if answer.status_code != 200:
         raise StartError(answer.json()["error"]["message"])
 

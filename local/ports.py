@@ -4,27 +4,48 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import secrets
 import socket
+import sys
+from collections import deque
 from pathlib import Path
 
 _PORTS = range(10_000, 32_000)
 _TRIES = 100
 _LISTENING = "0A"  # the state in /proc/net/tcp, man 5 proc
 _SHOWN_CHARACTERS = 80
+# Older ones are used by now, or never will be.
+_MOST_RESERVATIONS = 200
+_reservations: deque[int] = deque()
 
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nothing listens on at the moment.
 
-    It is chosen at random below the range that the system takes ports of connections from, so that neither a connection
-    nor another process that looks for a port at the same time takes it before it is used.
+    It is chosen at random below the range that the system takes ports of connections from, and reserved among all
+    processes that call this, so that none of them and no connection takes it before it is used.
     """
     for port in (*(_PORTS.start + secrets.randbelow(len(_PORTS)) for _ in range(_TRIES)), 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _reserve(port)
             return int(probe.getsockname()[1])
     raise OSError("no port of 127.0.0.1 is free")
+
+
+def _reserve(port: int) -> None:
+    """Reserve a port by a name that only one process can hold, and that ends with the process.
+
+    Raises:
+        OSError: another process has reserved it.
+    """
+    if sys.platform == "linux" and port:  # abstract addresses: man 7 unix
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as name:
+            name.bind(f"\0semantic-search-port-{port}")
+            _reservations.append(name.detach())
+        while len(_reservations) > _MOST_RESERVATIONS:
+            os.close(_reservations.popleft())
 
 
 def is_taken(port: int) -> bool:

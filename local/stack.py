@@ -31,6 +31,8 @@ _BUCKET = "local-documents"
 _KEY = "sk-local"
 # The fast local model's own size; a larger one would only be padded with zeros.
 _DIMENSION = "512"
+# For each part; one that cannot start ends before.
+_START_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Stack:
             f"{self.url}/2023-03-30/functions/{name}/invocations",
             data=msgspec.json.encode(event),
             headers={"X-Fc-Invocation-Type": "Async"},
-            timeout=10,
+            timeout=60,
         )
         answer.raise_for_status()
         return answer.headers["x-fc-request-id"]
@@ -151,18 +153,18 @@ def _start_parts(plan: Plan, ports: Ports, supervisor: Supervisor) -> str:
     if plan.local_milvus:
         # Vectors of different models must never meet, and locally they share one name.
         folder = plan.data / f"milvus-{plan.model if plan.local_dashscope else 'dashscope'}"
-        supervisor.start(Part("milvus", ("--data", str(folder), "--port", str(ports.milvus)), 60, folder))
+        supervisor.start(Part("milvus", ("--data", str(folder), "--port", str(ports.milvus)), _START_SECONDS, folder))
     if plan.local_dashscope:
         options = ("--port", str(ports.dashscope), "--model", plan.model, "--api-key", _KEY)
         quota = ("--documented-quota",) if plan.quota else ()
-        supervisor.start(Part("dashscope", (*options, *quota, *plan.dashscope_options), 60))
+        supervisor.start(Part("dashscope", (*options, *quota, *plan.dashscope_options), _START_SECONDS))
     where = ("--deployment", str(plan.deployment), "--root", str(PROJECT), "--data", str(plan.data))
-    url = supervisor.start(Part("gateway", (*where, "--port", str(ports.gateway)), 120, plan.data / "logs"))
+    url = supervisor.start(Part("gateway", (*where, "--port", str(ports.gateway)), _START_SECONDS, plan.data / "logs"))
     if plan.local_oss:
         _create(plan.bucket, "BUCKET")
-        notify = requests.get(f"{url}/gateway/notifications", timeout=10).text
+        notify = requests.get(f"{url}/gateway/notifications", timeout=60).text
         serve = ("--port", str(ports.oss), "--bucket", _BUCKET, "--root", str(plan.bucket), "--notify", notify)
-        supervisor.start(Part("oss", serve, 60))
+        supervisor.start(Part("oss", serve, _START_SECONDS))
     return url
 
 

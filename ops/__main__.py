@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ops.deployment import Deployment
+    from ops.explaining import Explanation
+    from ops.status import Status
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,6 +44,9 @@ def _execute(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
         "roles": lambda: _roles(asked.deployment, environ, commands=asked.commands),
         "preflight": lambda: _preflight(asked.deployment, environ, asked.env),
         "ask": lambda: _ask(asked.question, environ),
+        "status": lambda: _status(environ, as_json=asked.as_json),
+        "explain": lambda: _explain(asked, environ),
+        "keys": lambda: _keys(asked.hash, tuple(asked.tenant)),
         "estimate": lambda: _estimate(asked, environ),
         "sync": lambda: _sync(environ, dry_run=asked.dry_run),
         "retry": lambda: _retry(asked, environ),
@@ -69,6 +74,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("deployment", nargs="?", type=Path, default=Path("s.yaml"))
     ask = commands.add_parser("ask", help="ask the deployment a question; an empty bucket gets the samples first")
     ask.add_argument("question")
+    status = commands.add_parser("status", help="say how the index stands: documents by state, failures with advice")
+    explain = commands.add_parser("explain", help="say all about one document, and why it is found or not")
+    explain.add_argument("key", help="its name in the bucket")
+    explain.add_argument("--query", default="", help="say where this query finds it")
+    keys = commands.add_parser("keys", help="make an API key, and the entry of API_KEYS that holds its hash")
+    keys.add_argument("--tenant", action="append", default=[], help="bind it to this tenant; may be repeated")
+    keys.add_argument("--hash", action="store_true", help="make the entry of a key that is read from standard input")
+    for command in (status, explain):
+        command.add_argument("--json", action="store_true", dest="as_json", help="for programs")
     _add_estimate(commands.add_parser("estimate", help="say what indexing costs and takes, before anything is billed"))
     sync = commands.add_parser("sync", help="bring everything in the bucket into the index, with progress")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
@@ -146,6 +160,57 @@ def _ask(question: str, environ: Mapping[str, str]) -> int:
     path = Path("s.yaml")
     say = functools.partial(print, flush=True)
     return ask(question, load(path, environ), environment(path, environ), path.resolve().with_name("samples"), say)
+
+
+def _status(environ: Mapping[str, str], *, as_json: bool) -> int:
+    from ops.remote_search import find_search
+    from ops.status import read_status
+
+    path = Path("s.yaml")
+    return _show(lambda: read_status(find_search(load(path, environ), environment(path, environ))), as_json=as_json)
+
+
+def _explain(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from ops.explaining import explain
+    from ops.remote_search import find_search
+
+    path = Path("s.yaml")
+    deployment, complete = load(path, environ), environment(path, environ)
+    return _show(
+        lambda: explain(
+            asked.key, asked.query, find_search(deployment, complete), deployment.functions["ingest"], complete
+        ),
+        as_json=asked.as_json,
+    )
+
+
+def _keys(is_given: bool, tenants: tuple[str, ...]) -> int:
+    from ops.keys import hash_key, make_key
+
+    try:
+        made = hash_key(sys.stdin.readline().strip(), tenants) if is_given else make_key(tenants)
+    except ValueError as error:
+        print(error)
+        return 1
+    if not is_given:
+        print(f"Key, for who calls (it is not shown again): {made.key}")
+    print(f"Entry, for API_KEYS or API_KEYS_FILE: {made.entry}")
+    return 0
+
+
+def _show(read: Callable[[], Status | Explanation], *, as_json: bool) -> int:
+    """Print what was read, or why it was not."""
+    from ops.invoking import InvocationError
+    from ops.remote_search import AskError
+
+    logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
+    try:
+        found = read()
+    except (AskError, InvocationError) as error:
+        print(error)
+        return 1
+    print(json.dumps(found.to_json(), ensure_ascii=False, indent=2) if as_json else "\n".join(found.describe()))
+    return 0
 
 
 def _estimate(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:

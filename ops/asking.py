@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import requests
-
-from ops.invoking import InvocationError, describe
+from ops.invoking import InvocationError
+from ops.remote_search import AskError, Search, find_search
 from shared.domain.errors import PlatformError
 from shared.ingestion.bucket import Bucket
 from shared.runtime.retrying import Deadline
@@ -20,44 +18,9 @@ if TYPE_CHECKING:
 
     from ops.deployment import Deployment
 
-_CALL_SECONDS: Final = 60
 _BUCKET_SECONDS: Final = 300.0
 _INDEX_SECONDS: Final = 300.0
 _POLL_SECONDS: Final = 2.0
-
-
-class AskError(Exception):
-    """There is no answer; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """The search function of a deployment.
-
-    Attributes:
-        address: where it answers.
-        key: an API key; empty where none is needed.
-    """
-
-    address: str
-    key: str
-
-    def get(self, path: str, **parameters: str) -> Any:
-        """What it answers.
-
-        Raises:
-            AskError: it does not answer, or refuses.
-        """
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        url = f"{self.address.rstrip('/')}{path}"
-        try:
-            answer = requests.get(url, params=parameters, headers=headers, timeout=_CALL_SECONDS)
-            content = answer.json()
-        except (requests.RequestException, ValueError) as error:
-            raise AskError(f"{url} does not answer: {error}") from None
-        if not answer.ok:
-            raise AskError(f"{url} refuses: {content['error']['message']} ({content['error']['code']})")
-        return content
 
 
 def ask(
@@ -76,7 +39,7 @@ def ask(
         say: takes each line.
     """
     try:
-        search = _find_search(deployment, environ)
+        search = find_search(deployment, environ)
         uploaded = _fill_empty_bucket(deployment, environ, samples, say)
         if uploaded:
             _wait_until_indexed(search, uploaded, say)
@@ -87,17 +50,6 @@ def ask(
         return 1
     say(f"Asked at {search.address}")
     return 0
-
-
-def _find_search(deployment: Deployment, environ: Mapping[str, str]) -> Search:
-    keys = [entry.partition("@")[0].strip() for entry in environ.get("API_KEYS", "").split(",")]
-    key = environ.get("API_KEY") or next((key for key in keys if key and not key.lower().startswith("sha256:")), "")
-    if not key and environ.get("API_KEYS", ""):
-        raise AskError("API_KEYS holds hashes only: set API_KEY to a key for this one call.")
-    address = environ.get("SEARCH_URL") or describe(deployment.functions["search"], environ).address
-    if not address:
-        raise AskError("The search function has no HTTP trigger: deploy it first, or name its address in SEARCH_URL.")
-    return Search(address, key)
 
 
 def _fill_empty_bucket(

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ops import checks, roles
+from ops.estimation.sizing import estimate_memory, recommend_index
 from shared.domain.errors import ConfigurationError, PlatformError
 from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
@@ -22,12 +23,13 @@ from shared.runtime.retrying import Deadline
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings
 from shared.store.schema import Space
 from shared.store.store import Store
+from shared.store.vector_index import VECTOR_INDEXES
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from ops.deployment import Deployment
-    from shared.runtime.settings import BucketSettings, DashScopeSettings
+    from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings
 
 _PATIENCE_SECONDS = 20.0
 _KINDS: dict[str, type[Any]] = {
@@ -168,8 +170,31 @@ def _milvus(settings: SearchSettings) -> Iterator[tuple[Verdict, str]]:
                 f"the collection {name!r} was made before the server could search by words: ingest into another "
                 "MILVUS_COLLECTION to have it",
             )
+        yield from _check_size(store, settings.milvus, space.dimension, until)
     else:
         yield Verdict.OK, f"the collection {name!r} does not exist yet: ingest makes it when it starts"
+    if not store.server_has_index(settings.milvus.index, until):
+        version = ".".join(map(str, VECTOR_INDEXES[settings.milvus.index].since))
+        yield Verdict.PROBLEM, f"MILVUS_INDEX={settings.milvus.index} needs Milvus {version} or later"
+
+
+def _check_size(
+    store: Store, settings: MilvusSettings, dimension: int, until: Deadline
+) -> Iterator[tuple[Verdict, str]]:
+    """Say how much memory the chunks take, and whether another index fits their number better."""
+    rows, kind = store.chunks.count(until), store.chunks.read_index_kind(until)
+    wanted = recommend_index(rows)
+    memory = estimate_memory(rows, dimension)
+    known = f", about {memory[kind]:.1f} GB of memory" if kind in memory else ""
+    yield Verdict.OK, f"it holds {rows} chunks with the index {kind}{known}"
+    if kind == "HNSW" != wanted:
+        yield Verdict.WARNING, f"for so many chunks {wanted} takes about {memory[wanted]:.1f} GB (docs/operate.md)"
+    if kind != settings.index:
+        yield (
+            Verdict.WARNING,
+            f"MILVUS_INDEX={settings.index} is for new collections, and this one has {kind}: choose another "
+            "MILVUS_COLLECTION, or leave MILVUS_INDEX as it was",
+        )
 
 
 def _bucket(settings: BucketSettings) -> Iterator[tuple[Verdict, str]]:

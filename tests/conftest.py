@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 RUN = f"test_{uuid.uuid4().hex[:8]}"
 
 
+# Of a part of the local stack; it only ends what hangs.
+_START_SECONDS = 240
+
+
 @dataclass(frozen=True)
 class DashScope:
     """The emulator and its control routes."""
@@ -92,7 +96,7 @@ def dashscope(dashscope_process: DashScope) -> Iterator[DashScope]:
 def process(name: str, arguments: Sequence[str]) -> Iterator[str]:
     """A part of the local stack in a process of its own; gives its address."""
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    running = processes.start(name, f"local.{name}", arguments, os.environ, folder / "log", 60)
+    running = processes.start(name, f"local.{name}", arguments, os.environ, folder / "log", _START_SECONDS)
     try:
         yield running.address
     finally:
@@ -116,7 +120,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 # Files that take a minute and more, longest first: side by side with others, they are not to begin last.
-_LONG = ("packaging", "simulation", "integrations", "demo", "preflight", "readme", "page", "crashes", "scans")
+_LONG = (
+    *("crashes", "demo", "memory", "packaging", "linear_time", "survival", "integrations", "simulation"),
+    *("docs", "isolation", "record_simulation", "preflight", "page", "scans"),
+)
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.estimation import prices
+from ops.estimation.sizing import estimate_memory
 from shared.domain.catalog import VISION_MODELS, estimate_page
 
 if TYPE_CHECKING:
@@ -150,20 +151,11 @@ def estimate(content: Content, terms: Terms, searches: int) -> Estimate:
         ocr_cny=content.pages.times(estimate_page(VISION_MODELS["qwen-vl-ocr"])),
         cny_batch=cny.times(prices.BATCH_SHARE),
         hours=seconds / 3600,
-        milvus_gb=_memory(content.chunks.value, terms.dimension),
+        milvus_gb=estimate_memory(content.chunks.value, terms.dimension),
         compute_cny=prices.CNY_PER_CU * _ingest_units(terms.ingest, seconds, content.documents),
         searches=searches,
         monthly_cny=searches * _cny_per_search(terms),
     )
-
-
-def _memory(rows: float, dimension: int) -> dict[str, float]:
-    raw = rows * dimension * prices.BYTES_PER_DIMENSION / 1e9
-    return {
-        "HNSW": raw + rows * prices.HNSW_LINK_BYTES / 1e9,
-        "IVF_RABITQ": raw * prices.RABITQ_SHARE,
-        "DISKANN": raw * prices.DISKANN_SHARE,
-    }
 
 
 def _ingest_units(ingest: Function, seconds: float, documents: int) -> float:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _READ_BYTES = 65_536
+# When its time is over, for so long an answer may still be read, as far as it has arrived: while this process was
+# frozen, or waited for a processor. It is paid for.
+_ARRIVED_SECONDS, _LOOK_SECONDS = 1.0, 0.05
 # Seconds without traffic before the first probe, seconds between two, and probes without an answer that end it.
 _KEEPALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 # The file of certificates to trust, by the variables of requests, curl and OpenSSL.
@@ -67,17 +70,27 @@ class _BoundedAdapter(HTTPAdapter):
 
 
 def _read(response: requests.Response, ends: float | None) -> Iterator[bytes]:
+    is_late = False
     try:
         while piece := response.raw.read1(_READ_BYTES, decode_content=True):
-            if ends and clock.monotonic() > ends:
-                raise requests.ReadTimeout("the answer was not complete in time")
             yield piece
+            if ends and clock.monotonic() > ends:
+                if is_late:
+                    raise requests.ReadTimeout("the answer was not complete in time")
+                ends, is_late = clock.monotonic() + _ARRIVED_SECONDS, True
+                _stop_waiting(response)
     except requests.RequestException:
         response.close()
         raise
     except Exception as error:
         response.close()
         raise requests.exceptions.ChunkedEncodingError(str(error)) from error
+
+
+def _stop_waiting(response: requests.Response) -> None:
+    """Let the next reads give what has arrived, or fail."""
+    if (connection := response.raw.connection) and connection.sock:  # neither where all has been read
+        connection.sock.settimeout(_LOOK_SECONDS)
 
 
 def bounded_session(address: str, connections: int, *, bound_streams: bool = False) -> requests.Session:

@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# From the first byte of a request to its last, and between two bytes.
+# From the first byte of a request to its last, and between two bytes; the same for what is read and dropped.
 _REQUEST_SECONDS = 30.0
 _SILENT_SECONDS = 10.0
 # To take an answer; a client that does not read would hold a thread.
 _SEND_SECONDS = 60.0
-_LINGER_SECONDS = 10.0
 _LINGER_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 32 * 1024
-_READ_BYTES = 64 * 1024
+# Each read waits for the interpreter, which busy threads hold for milliseconds each: so few large ones.
+_READ_BYTES = 256 * 1024
 # Bodies of all connections together: received, waiting for a thread, and being worked on.
 _HELD_BYTES = 24 * 1024 * 1024
 # A body up to this size never waits: all connections together may have 13 MB of such.
@@ -127,10 +127,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self._checked = now
         for connection in [one for one in self._receiving if force or one.deadline <= now]:
-            if force or connection.to_drain or not connection.ends:
-                self._drop(connection)
-            elif connection in self._waiting:
+            if connection in self._waiting and not force:
                 self._refuse(connection, RequestError("busy", _BUSY, status=503))
+            elif not force and _has_arrived(connection):  # this process is late, not the client
+                self._read(connection, connection.sock)
+            elif force or connection.to_drain or not connection.ends:
+                self._drop(connection)
             else:
                 self._refuse(connection, RequestError("request_too_slow", _TOO_SLOW, status=408))
 
@@ -172,7 +174,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _linger(self, connection: Connection) -> None:
         """Close for sending, and read what still comes: a connection closed over unread bytes loses the answer."""
-        connection.reset(_LINGER_SECONDS)
+        connection.reset(_SILENT_SECONDS)
         connection.to_drain = _LINGER_BYTES
         try:
             connection.sock.shutdown(socket.SHUT_WR)
@@ -228,6 +230,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not data:
             self._drop(connection)
         elif connection.to_drain:
+            connection.touch()
             connection.to_drain -= len(data)
             if connection.to_drain <= 0:
                 self._drop(connection)
@@ -328,6 +331,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 def _application(wsgi: Callable[..., Any]) -> Application | None:
     found: Application | None = getattr(wsgi, "extensions", {}).get("application")
     return found
+
+
+def _has_arrived(connection: Connection) -> bool:
+    """Whether bytes wait to be read."""
+    try:
+        return bool(connection.sock.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False
 
 
 def _split_head(connection: Connection) -> bytes | None:

@@ -80,7 +80,7 @@ class Client:
         with self._loading:
             log.warning("collection_loading", extra={"collection": name})
             try:
-                self._call("load_collection", deadline, name, seconds=_CREATE_SECONDS)
+                self.load_collection(name, deadline)
             except PlatformError as error:
                 raise _NotLoadedError(f"loading it failed ({error.code})") from None
 
@@ -120,16 +120,22 @@ class Client:
 
     def create_collection(self, name: str, schema: CollectionSchema, deadline: Deadline) -> None:
         """Create, index and load a collection; finish the work where an earlier try was interrupted."""
-        if self.call("has_collection", deadline, name):
-            self.call("create_index", deadline, name, build_index(schema), seconds=_CREATE_SECONDS)
-            self.call("load_collection", deadline, name, seconds=_CREATE_SECONDS)
-            return
-        # A collection without a partition key accepts no number of partitions.
-        parted = {"num_partitions": schema.partitions} if schema.partitions else {}
-        self.call(
-            "create_collection", deadline, name, seconds=_CREATE_SECONDS, schema=build_schema(schema),
-            index_params=build_index(schema), consistency_level="Bounded", **parted,
-        )  # fmt: skip
+        if not self.call("has_collection", deadline, name):
+            # A collection without a partition key accepts no number of partitions.
+            options: dict[str, Any] = {"num_partitions": schema.partitions} if schema.partitions else {}
+            if schema.is_mapped:
+                options["properties"] = {"mmap.enabled": "true"}
+            self.call(
+                "create_collection", deadline, name, seconds=_CREATE_SECONDS, schema=build_schema(schema),
+                consistency_level="Bounded", num_shards=schema.shards, **options,
+            )  # fmt: skip
+        self.call("create_index", deadline, name, build_index(schema), seconds=_CREATE_SECONDS)
+        self.load_collection(name, deadline)
+
+    def load_collection(self, name: str, deadline: Deadline) -> None:
+        """Load a collection into the memory of so many query nodes as the settings say."""
+        replicas = self._settings.replicas
+        self._call("load_collection", deadline, name, seconds=_CREATE_SECONDS, replica_number=replicas)
 
     def _try_once(self, method: str, seconds: float, *arguments: Any, **options: Any) -> Any:
         import grpc

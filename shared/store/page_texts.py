@@ -102,7 +102,7 @@ class PageTexts:
     def _create(self, deadline: Deadline) -> None:
         if self._client.call("has_collection", deadline, self.name):
             try:
-                self._client.call("load_collection", deadline, self.name)
+                self._client.load_collection(self.name, deadline)
             except PlatformError:  # it has no index yet, as its making was interrupted
                 self._client.create_collection(self.name, _SCHEMA, deadline)
             return
@@ -111,7 +111,7 @@ class PageTexts:
         except PlatformError:
             if not self._client.call("has_collection", deadline, self.name):  # else another instance was faster
                 raise
-            self._client.call("load_collection", deadline, self.name)
+            self._client.load_collection(self.name, deadline)
 
 
 _SCHEMA = CollectionSchema(

@@ -8,12 +8,16 @@ document registry, one row per document.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
 from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
+from shared.store.vector_index import VECTOR_INDEXES
+
+if TYPE_CHECKING:
+    from shared.runtime.settings import MilvusSettings
 
 # Raised when the shape of the collections changes, so that old and new rows never mix.
 LAYOUT = 7
@@ -39,8 +43,6 @@ MAX_BYTES = {
     "sheet": 1_024,
     "state": 16,
 }
-# Partitions that a server of 2.5 or later spreads the tenants over; a search within one tenant reads one of them.
-_PARTITIONS = 16
 _NAME = re.compile(r"\A__(\w+)__(\d+)__(\d+)")
 
 
@@ -80,21 +82,26 @@ class CollectionSchema(Struct, frozen=True):
 
     Attributes:
         indexes: index parameters by field.
+        shards: number of parts that writes are spread over.
         bm25: the text field and the sparse field that Milvus fills from it, or ``None``.
         partitions: number of partitions, where a field is the partition key; else 0.
+        is_mapped: whether its data stays on the server's disk and is read from there (mmap).
     """
 
     fields: tuple[FieldSchema, ...]
     indexes: dict[str, dict[str, Any]]
     bm25: tuple[str, str] | None = None
     partitions: int = 0
+    shards: int = 1
+    is_mapped: bool = False
 
 
-def describe_chunks(dimension: int, *, with_keywords: bool) -> CollectionSchema:
+def describe_chunks(dimension: int, settings: MilvusSettings, *, with_keywords: bool) -> CollectionSchema:
     """Describe the collection of chunks.
 
     Args:
         dimension: of the vectors.
+        settings: how the server is to keep it.
         with_keywords: whether the server has BM25 (2.5 or later).
     """
     fields = [
@@ -110,15 +117,21 @@ def describe_chunks(dimension: int, *, with_keywords: bool) -> CollectionSchema:
         FieldSchema("vector", "FLOAT_VECTOR", dimension=dimension),
     ]
     indexes: dict[str, dict[str, Any]] = {
-        "vector": {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}},
+        "vector": {
+            "index_type": settings.index,
+            "metric_type": "COSINE",
+            "params": dict(VECTOR_INDEXES[settings.index].build),
+        },
         "document_id": {"index_type": "INVERTED" if with_keywords else "Trie"},
     }
     if not with_keywords:
-        return CollectionSchema(tuple(fields), indexes)
+        return CollectionSchema(tuple(fields), indexes, shards=settings.shards, is_mapped=settings.mmap)
     # The words are analysed before they are written: each Milvus splits them alike, and ranks alike.
     fields += [_text("words", analyzer={"tokenizer": "whitespace"}), FieldSchema("lexical", "SPARSE_FLOAT_VECTOR")]
     indexes["lexical"] = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
-    return CollectionSchema(tuple(fields), indexes, ("words", "lexical"), _PARTITIONS)
+    return CollectionSchema(
+        tuple(fields), indexes, ("words", "lexical"), settings.partitions, settings.shards, settings.mmap
+    )
 
 
 def describe_documents(*, with_keywords: bool) -> CollectionSchema:

@@ -11,6 +11,7 @@ from shared.store.client import Client
 from shared.store.page_texts import PageTexts
 from shared.store.registry import DocumentRegistry
 from shared.store.schema import describe_chunks, describe_documents, explain_mismatch
+from shared.store.vector_index import VECTOR_INDEXES
 
 if TYPE_CHECKING:
     from shared.runtime.retrying import Deadline
@@ -32,6 +33,7 @@ class Store:
     def __init__(self, settings: MilvusSettings, space: Space, client: Client | None = None) -> None:
         self._space = space
         self._alias = settings.collection
+        self._settings = settings
         self._client = client or Client(settings)
         self.chunks = ChunkCollection(self._client, settings.collection + space.suffix, space.dimension)
         self.registry = DocumentRegistry(self._client, f"{settings.collection}_documents{space.suffix}")
@@ -67,7 +69,7 @@ class Store:
             return
         with_keywords = self.server_has_keywords(deadline)
         self._client.create_collection(self.registry.name, describe_documents(with_keywords=with_keywords), deadline)
-        schema = describe_chunks(self._space.dimension, with_keywords=with_keywords)
+        schema = describe_chunks(self._space.dimension, self._settings, with_keywords=with_keywords)
         self._client.create_collection(self.chunks.name, schema, deadline)
         try:
             self._client.call("create_alias", deadline, self.chunks.name, self._alias)
@@ -85,12 +87,19 @@ class Store:
 
     def server_has_keywords(self, deadline: Deadline) -> bool:
         """Return whether the server can search by words; a collection made on one that cannot never will."""
-        number = re.search(r"(\d+)\.(\d+)", self.read_server_version(deadline))
-        return number is None or tuple(map(int, number.groups())) >= _KEYWORD_VERSION
+        return self._is_at_least(_KEYWORD_VERSION, deadline)
+
+    def server_has_index(self, kind: str, deadline: Deadline) -> bool:
+        """Return whether the server has a kind of index of vectors."""
+        return self._is_at_least(VECTOR_INDEXES[kind].since, deadline)
 
     def has_keywords(self, deadline: Deadline) -> bool:
         """Return whether the collection can be searched by words (BM25); an old server cannot."""
         return self.chunks.has_keywords(deadline)
+
+    def _is_at_least(self, version: tuple[int, int], deadline: Deadline) -> bool:
+        number = re.search(r"(\d+)\.(\d+)", self.read_server_version(deadline))
+        return number is None or tuple(map(int, number.groups())) >= version
 
     def _read_alias(self, deadline: Deadline) -> str | None:
         aliases = {

@@ -7,6 +7,7 @@ import gzip
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -240,6 +241,25 @@ def test_a_body_over_the_limit_is_refused_and_the_client_sees_it(server: Server,
         answer = requests.post(f"{server.url}/echo", data, headers=KEY, timeout=60)
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
     assert requests.post(f"{server.url}/echo", b"x" * LIMIT, headers=KEY, timeout=60).json()["bytes"] == LIMIT
+
+
+def test_a_client_is_not_refused_because_the_function_was_frozen(server: Server) -> None:
+    (worker,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    size, piece = LIMIT + 1, 50_000
+    with closing(server.connect()) as slow, closing(server.connect()) as refused:
+        slow.sendall(HALF)
+        refused.sendall(HEAD + f"Content-Length: {size}\r\n\r\n".encode() + b"x" * piece)
+        assert refused.recv(4).startswith(b"HTTP")
+        os.kill(int(worker), signal.SIGSTOP)
+        try:
+            slow.sendall(b"x" * 999)
+            refused.sendall(b"x" * piece)
+            time.sleep(11)  # longer than a client may be silent
+        finally:
+            os.kill(int(worker), signal.SIGCONT)
+        refused.sendall(b"x" * (size - 2 * piece))
+        assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert b'"body_too_large"' in receive(refused)
 
 
 def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_not(server: Server) -> None:

@@ -91,7 +91,7 @@ def test_a_collection_that_is_not_there_is_said_so(fresh_milvus: MilvusSettings)
 def test_a_preparation_that_broke_off_is_finished_by_the_next(fresh_milvus: MilvusSettings, name: str) -> None:
     broken_off, store = Store(fresh_milvus, SPACE), Store(fresh_milvus, SPACE)
     with_keywords = broken_off.server_has_keywords(soon())
-    schema = build_schema(describe_chunks(SPACE.dimension, with_keywords=with_keywords))
+    schema = build_schema(describe_chunks(SPACE.dimension, fresh_milvus, with_keywords=with_keywords))
     broken_off._client.call(
         "create_collection", soon(), broken_off.chunks.name, schema=schema
     )  # neither indexed nor loaded
@@ -99,6 +99,22 @@ def test_a_preparation_that_broke_off_is_finished_by_the_next(fresh_milvus: Milv
     written = chunk_rows(name, ["One.", "Two."])
     write(store, written)
     assert store.chunks.search_dense(written[1].vector, 1, "", soon())[0].text == "Two."
+
+
+@pytest.mark.parametrize("index", ["AUTOINDEX", "DISKANN"])
+def test_a_collection_is_made_and_searched_with_the_index_of_the_settings(
+    fresh_milvus: MilvusSettings, name: str, index: str
+) -> None:
+    chosen = replace(fresh_milvus, index=index, shards=2)
+    store = Store(chosen, SPACE)
+    store.prepare(soon())
+    written = chunk_rows(name, ["One.", "Two."])
+    write(store, written)
+    # Another setting later, as search may have, finds the same chunks.
+    for settings in (chosen, fresh_milvus):
+        again = Store(settings, SPACE)
+        assert again.chunks.read_index_kind(soon()) == index
+        assert again.chunks.search_dense(written[1].vector, 1, "", soon())[0].text == "Two."
 
 
 def test_a_collection_that_was_dropped_is_said_so_and_not_asked_for_again(fresh_milvus: MilvusSettings) -> None:

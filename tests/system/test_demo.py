@@ -54,7 +54,8 @@ def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path) -> None:
     bucket.mkdir()
     (bucket / "stays.txt").write_text("It stays.", "utf-8")
     (bucket / "goes.txt").write_text("It goes.", "utf-8")
-    assert demo(tmp_path, BUCKET=str(bucket))[0] == 0
+    status, output = demo(tmp_path, BUCKET=str(bucket))
+    assert status == 0, output
     (bucket / "goes.txt").unlink()
     (bucket / "comes.txt").write_text("It comes.", "utf-8")
     status, output = demo(tmp_path, BUCKET=str(bucket))

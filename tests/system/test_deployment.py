@@ -257,16 +257,17 @@ def test_each_function_gets_only_the_variables_it_needs() -> None:
         *("PYTHONPATH", "LOG_LEVEL", "DASHSCOPE_API_KEY", "DASHSCOPE_NETWORK", "DASHSCOPE_BASE_URL"),
         *("DASHSCOPE_WORKSPACE", "DASHSCOPE_REGION", "EMBEDDING_MODEL", "EMBEDDING_DIMENSION"),
         *("QUOTA_SHARE", "QUOTA_REQUESTS_PER_SECOND", "QUOTA_TOKENS_PER_MINUTE", "MAX_COST_CNY"),
-        *("MILVUS_URI", "MILVUS_TOKEN", "MILVUS_DATABASE", "MILVUS_COLLECTION"),
+        *("MILVUS_URI", "MILVUS_TOKEN", "MILVUS_DATABASE", "MILVUS_COLLECTION", "MILVUS_REPLICAS"),
     }
+    creation = {"MILVUS_INDEX", "MILVUS_SHARDS", "MILVUS_PARTITIONS", "MILVUS_MMAP"}
     bucket = {"OSS_BUCKET", "OSS_PREFIX", "OSS_SUFFIX", "OSS_REGION", "OSS_ENDPOINT", "RECONCILE_MAX_DELETED_SHARE"}
     access = {"API_KEYS", "API_KEYS_FILE", "ALLOW_ANONYMOUS", "CORS_ORIGINS", "PUBLIC_DOMAIN"}
     ocr = {"OCR", "OCR_MODEL", "OCR_MAX_PAGES", "IMAGE_DESCRIPTION_MODEL"}
     answers = {"ANSWER_MODEL", "ANSWER_TIMEOUT", "ANSWER_MAX_TOKENS"}
     functions = load(DEPLOYMENT, {}).functions
     assert {name: set(function.environment_variables) for name, function in functions.items()} == {
-        "embed": common | access | {"RECORD_COLLECTIONS", "TENANT_FROM"},
-        "ingest": common | bucket | ocr | {"TENANT_FROM"},
+        "embed": common | access | creation | {"RECORD_COLLECTIONS", "TENANT_FROM"},
+        "ingest": common | bucket | ocr | creation | {"TENANT_FROM"},
         "search": common | access | answers | {"RERANK_DEFAULT", "SCORE_CALIBRATION"},
     }
 

@@ -249,6 +249,7 @@ def test_a_deployment_that_can_work_is_told_so_and_what_the_look_cost(preflight:
         ({"DASHSCOPE_API_KEY": "sk-wrong"}, "DashScope", "Check DASHSCOPE_API_KEY"),
         ({"DASHSCOPE_BASE_URL": "http://127.0.0.1:1/api/v1"}, "DashScope", "DASHSCOPE_NETWORK=public"),
         ({"MILVUS_URI": "http://127.0.0.1:1"}, "Milvus", "is MILVUS_URI right?"),
+        ({"MILVUS_INDEX": "FLAT"}, "settings of ingest", "MILVUS_INDEX must be one of HNSW, AUTOINDEX"),
         ({"OSS_BUCKET": "no-such-bucket"}, "bucket", "OSS_BUCKET names no bucket"),
         ({"API_KEYS": ""}, "settings of search", "API_KEYS holds no key"),
         ({"EMBEDDING_DIMENSION": "500"}, "settings of ingest", "EMBEDDING_DIMENSION must be one of"),
@@ -276,6 +277,19 @@ def test_a_collection_of_another_size_is_a_problem(preflight: Callable[..., Any]
     status, lines = preflight(MILVUS_COLLECTION=name)
     assert status == 1
     assert "holds vectors of text_embedding_v4 with 256 dimensions" in about(lines, "Milvus")
+
+
+def test_another_index_than_the_collection_has_is_a_warning(
+    preflight: Callable[..., Any], lite_milvus: MilvusSettings
+) -> None:
+    from msgspec.structs import replace
+
+    name = f"preflight_{uuid.uuid4().hex[:8]}"
+    Store(replace(lite_milvus, collection=name), Space("text-embedding-v4", 512)).prepare(Deadline.after(60))
+    status, lines = preflight(MILVUS_COLLECTION=name, MILVUS_INDEX="AUTOINDEX")
+    assert status == 0, lines
+    assert "it holds 0 chunks with the index HNSW, about 0.0 GB" in about(lines, "Milvus")
+    assert "MILVUS_INDEX=AUTOINDEX is for new collections, and this one has HNSW" in about(lines, "Milvus")
 
 
 def test_a_setting_that_s_yaml_does_not_pass_is_a_warning(preflight: Callable[..., Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -131,3 +133,31 @@ def test_a_question_is_asked_and_an_empty_bucket_gets_the_samples(filled: Stack)
 def test_without_an_answer_it_says_why(filled: Stack, environ: dict[str, str], says: str) -> None:
     status, output = run(filled, "ask", QUESTION, **environ)
     assert (status, says in output, "Traceback" in output) == (1, True, False), output
+
+
+def test_the_status_counts_documents_and_says_what_to_do_about_failures(filled: Stack) -> None:
+    sync(filled)
+    status, output = run(filled, "status", SEARCH_URL=filled.url)
+    assert status == 0, output
+    indexed = len(documents(filled)) - 1  # another test adds some
+    assert f"{indexed} indexed, 0 pending, 1 failed" in output
+    assert "failed, broken_file: 1 (broken.pdf)\n  Save it again and upload it again." in output
+    status, output = run(filled, "status", "--json", SEARCH_URL=filled.url)
+    found = json.loads(output)
+    assert (status, found["documents"]["indexed"], found["failures"][0]["keys"]) == (0, indexed, ["broken.pdf"])
+    status, output = run(filled, "status", SEARCH_URL="http://127.0.0.1:1")
+    assert (status, "does not answer" in output, "Traceback" in output) == (1, True, False), output
+
+
+def test_a_document_is_explained_with_its_place_for_a_query(filled: Stack) -> None:
+    sync(filled)
+    status, output = run(filled, "explain", "7.txt", "--query", "number 7", SEARCH_URL=filled.url)
+    assert status == 0, output
+    assert "index: indexed, 1 chunks" in output
+    assert "so: It is in the index as the bucket holds it." in output
+    assert re.search(r"query: place \d+, score \d\.\d\d \(", output), output
+    status, output = run(filled, "explain", "broken.pdf", SEARCH_URL=filled.url)
+    assert (status, "Save it again and upload it again." in output) == (0, True), output
+    status, output = run(filled, "explain", "brokn.pdf", "--json", SEARCH_URL=filled.url)
+    found = json.loads(output)
+    assert (status, found["record"], found["similar"]) == (0, None, ["broken.pdf"])

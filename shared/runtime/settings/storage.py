@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -23,6 +23,24 @@ class MilvusSettings(Struct, frozen=True, kw_only=True):
         Setting("MILVUS_COLLECTION", "Name in front of the collections: letters, digits and underscores."),
     ] = "search"
     timeout: Annotated[float, Meta(gt=0, le=300), Setting("MILVUS_TIMEOUT", "Seconds one call may take.")] = 10.0
+    index: Annotated[
+        Literal["HNSW", "AUTOINDEX", "DISKANN", "IVF_RABITQ"],
+        Setting("MILVUS_INDEX", "Index of the vectors, of a new collection: HNSW, AUTOINDEX, DISKANN or IVF_RABITQ."),
+    ] = "HNSW"
+    shards: Annotated[
+        int, Meta(ge=1, le=16), Setting("MILVUS_SHARDS", "Parts that writes are spread over, of a new collection.")
+    ] = 1
+    partitions: Annotated[
+        int,
+        Meta(ge=1, le=1_024),
+        Setting("MILVUS_PARTITIONS", "Partitions that tenants are spread over, of a new collection (2.5 or later)."),
+    ] = 16
+    mmap: Annotated[
+        bool, Setting("MILVUS_MMAP", "true keeps the data of a new collection on the server's disk (2.4 or later).")
+    ] = False
+    replicas: Annotated[
+        int, Meta(ge=1, le=16), Setting("MILVUS_REPLICAS", "Query nodes that each hold all data, when it is loaded.")
+    ] = 1
 
     def __post_init__(self) -> None:
         if not self.uri.startswith(("http://", "https://", "tcp://")):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 
 import pytest
 
+from local import ports
 from local.ports import describe_holder, free_port, is_taken
 
 
@@ -31,3 +33,15 @@ def test_a_port_that_is_free_has_no_holder() -> None:
     port = free_port()
     assert not is_taken(port)
     assert describe_holder(port) == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that end with their process")
+def test_no_two_get_the_same_port_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = free_port()
+    few = range(first, first + 4)
+    monkeypatch.setattr(ports, "_PORTS", few)
+    ours = [free_port() for _ in range(10)]
+    assert len(set(ours)) == len(ours)
+    ask = f"from local import ports; ports._PORTS = range({few.start}, {few.stop}); print(ports.free_port())"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) not in few
