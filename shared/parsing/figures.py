@@ -57,7 +57,7 @@ _DAY_NAMES = _split(
 )
 # A unit, a share or a range: what stays of a figure without its digits.
 _DIGITS_AND_SPACES = re.compile(r"[\d.,\s]+")
-_DIGITS = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
+_DIGITS = re.compile(r"(?:\A-)?\d{1,12}(?:\.\d{1,6})?")
 
 
 @lru_cache(maxsize=4096)

@@ -61,8 +61,9 @@ _BUILT_IN = {
     57: 'yyyy"年"m"月"',
     58: 'm"月"d"日"',
 }
+# Chinese Excel takes an exclamation mark for a backslash: 0!.0,"万".
 _TOKEN = re.compile(
-    r'"([^"]*)"?|\\(.)|[_*].|\[([^\]]{0,255})\]|(General|AM/PM|A/P|上午/下午|y+|m+|d+|h+|s+|a{3,4}|e+(?![+-])|g+|b+|\.0+(?=[^#0?]*$)|E[+-]?0*)'
+    r'"([^"]*)"?|(?:\\|!(?=[.,%/0#?]))(.)|[_*].|\[([^\]]{0,255})\]|(General|AM/PM|A/P|上午/下午|y+|m+|d+|h+|s+|a{3,4}|e+(?![+-])|g+|b+|\.0+(?=[^#0?]*$)|E[+-]?0*)'
     r"|([0#?.,%/@])|(.)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -102,7 +103,7 @@ def compile_code(code: str) -> list[Section]:
 def _split_sections(code: str) -> list[str]:
     """The sections of a code: positive; negative; zero; text."""
     parts = [""]
-    for match in re.finditer(r'"[^"]*"?|\\.|\[[^\]]*\]?|.', code, re.DOTALL):
+    for match in re.finditer(r'"[^"]*"?|[\\!].|\[[^\]]*\]?|.', code, re.DOTALL):
         if match[0] == ";":
             parts.append("")
         else:

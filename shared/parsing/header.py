@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from shared.parsing.figures import is_date, is_figure, is_year
+from shared.parsing.figures import is_date, is_figure, is_tick, is_year
 from shared.parsing.headerscore import ROWS_BELOW, score_header
 from shared.parsing.labels import is_label_word
 from shared.parsing.tableline import Across, Down, Header, Line, count_own_cells
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # How far down the header is sought.
 _ROWS_SOUGHT = 40
 _DEEPEST_HEADER = 4
+_DASHES = ("-", "–", "—")
 _ENOUGH, _PLAIN = 1.5, 3.0
 _LONGEST_LABEL_CHARACTERS = 300
 
@@ -75,6 +76,9 @@ def _depth(lines: Sequence[Line], start: int) -> int:
     depth = 1
     while depth < _DEEPEST_HEADER and start + depth + 1 < len(lines):
         above, below = lines[start + depth - 1].cells, lines[start + depth].cells
+        # A row that says yes or no is no label; a dash may stand for none.
+        if any(is_tick(cell) for cell in below if cell not in _DASHES):
+            break
         if not goes_on(above, below) and not (depth == 1 and _is_unmerged_group(lines, start)):
             break
         depth += 1

@@ -132,7 +132,10 @@ def _form_score(labels: list[str], values: list[list[str]]) -> float:
     if not forms or all(is_label_word(labels[place]) or is_year(labels[place]) for place in others):
         return 0.0
     if forms == [0] and is_series([labels[place] for place in others]):
-        return 0.0
+        rows = zip(*(values[place] for place in others), strict=False)
+        # Where the rows below count on as well, none of them labels the others.
+        if not any(is_series(list(row)) for row in rows):
+            return 0.0
     return -2.0 - 2.0 * len(forms)
 
 

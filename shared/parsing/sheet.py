@@ -235,7 +235,7 @@ class _Reader:
         if not text and kind != "str" and formula:
             # No program has computed the cell yet: its formula is all there is.
             return f"={formula}"
-        return text
+        return show_text(text, style.code) if text and "@" in style.code else text
 
     def _formula(self) -> str:
         text = " ".join("".join(self._texts.get("f", ())).split())

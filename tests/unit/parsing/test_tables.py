@@ -67,6 +67,8 @@ def test_the_header_is_the_one_a_person_would_find(table: str, expected: str) ->
         "a@x.org,Urs\nb@x.org,Aldo\nc@x.org,Marie",
         "Monday,shut\nTuesday,open\nFriday,open",
         "No power,plug loose\nLeak,seal old",
+        "Bern,100%,-120%,130%\nBari,1,2,3\nLille,4,5,9",
+        "Link one,1,2,3\nLink two,4,5,6\nLink three,7,8,9",
         "Bern,5%,7%\nBari,6%,9%\nLille,7%,2%",
         "Bern,yes,no\nBari,no,no\nLille,yes,yes",
     ],
@@ -136,6 +138,15 @@ def test_a_value_merged_over_columns_counts_for_each_label_it_covers() -> None:
     assert [row.text for row in render(table)] == [
         "Time: 08:00; Mon: Assembly; Tue: Assembly; Wed: Art",
         "Time: 09:00; Mon: Maths; Tue: Bio; Wed: Gym",
+    ]
+
+
+def test_a_row_of_ticks_is_no_part_of_a_merged_header() -> None:
+    groups = ["", "Home", Across("Home"), "Work", Across("Work")]
+    body = [["Chat", "yes", Across("yes"), "no", "yes"], ["Mail", "no", "yes", "yes", "yes"]]
+    assert [row.text for row in render([groups, ["", "A", "B", "A", "B"], *body])] == [
+        "Chat; Home A: yes; Home B: yes; Work A: no; Work B: yes",
+        "Mail; Home A: no; Home B: yes; Work A: yes; Work B: yes",
     ]
 
 

@@ -61,6 +61,12 @@ def test_cells_are_read_as_they_show(tmp_path: Path) -> None:
     ]
 
 
+def test_the_format_of_a_text_adds_to_it(tmp_path: Path) -> None:
+    book = workbook(["Item", "Value"], ["Order", "SO-7"], ["Bolt", 12])
+    book.active["B2"].number_format = '"Ref. "@'
+    assert texts(write(tmp_path, "a.xlsx", saved(book.save)))[0] == "Item: Order; Value: Ref. SO-7"
+
+
 def test_a_bold_row_is_a_header_whatever_its_words(tmp_path: Path) -> None:
     book = workbook(["Blick", "Wabe"], ["Traum", "Baum"], ["Schaum", "Raum"])
     for cell in book.active[1]:
