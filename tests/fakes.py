@@ -56,7 +56,18 @@ _NO_LIMIT = 10**9
 
 
 class Wire:
-    """Carries calls from one process to the remote parts; this one does nothing else."""
+    """Carries calls from one process to the remote parts; this one does nothing else.
+
+    Attributes:
+        listed: what the listing that is carried is of: a prefix, and the name after which it begins.
+    """
+
+    listed: tuple[str, str] = ("", "")
+
+    def lists(self, name: str) -> bool:
+        """Whether the listing that is carried is to show an object of this name."""
+        prefix, after = self.listed
+        return name.startswith(prefix) and name > after
 
     def carry(self, call: str, apply: Callable[[], Result]) -> Result:
         """Let ``apply`` happen at the other end, and bring back its answer."""
@@ -135,6 +146,7 @@ class _OssClient:
         self._wire.carry(f"oss.put {request.key}", lambda: self._objects.put(request.key, request.body))
 
     def list_objects_v2(self, request: Any) -> Any:
+        self._wire.listed = request.prefix or "", request.continuation_token or request.start_after or ""
         return self._wire.carry("oss.list", lambda: self._list(request))
 
     def _head(self, key: str) -> Any:

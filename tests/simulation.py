@@ -711,7 +711,7 @@ class Simulation:
         """A process's call, at its turn: it happens, or something happens to it."""
         self.steps += 1
         for name, before in process.found.items():
-            if call in (f"oss.head {name}", "oss.list"):
+            if call == f"oss.head {name}" or (call == "oss.list" and process.lists(name)):
                 before.asked_at = self.changes[name]
         drawn, chances = self.random.random(), self.chances
         for chance, fate in ((chances.crash, self._kill), (chances.fail, self._fail), (chances.hang, self._hang)):

@@ -82,13 +82,13 @@ class Bucket:
         is_document = not key.key.endswith("/") and key.key.endswith(settings.suffix)
         return is_inside and is_document and document_of(key) == key
 
-    def state(self, key: ObjectKey, deadline: Deadline, *, has_sidecar: bool = True) -> ObjectState | None:
+    def state(self, key: ObjectKey, deadline: Deadline, *, listed: ObjectState | None = None) -> ObjectState | None:
         """What the bucket holds under ``key`` now; ``None`` when it holds nothing.
 
         Its metadata is that of its ``x-oss-meta-`` headers and of its sidecar, which wins where both name the same.
 
         Args:
-            has_sidecar: whether there may be a sidecar; a listing tells.
+            listed: what a listing showed; while the object is the same, it says whether there is a sidecar.
 
         Raises:
             TransientError, ConfigurationError: OSS cannot be asked.
@@ -100,7 +100,8 @@ class Bucket:
             return None
         state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
         state = replace(state, metadata=read_headers(answer.metadata or {}))
-        return check_size(self._add_sidecar(state, deadline) if has_sidecar else state)
+        has_none = listed is not None and listed.etag == state.etag and not listed.sidecar_etag
+        return check_size(state if has_none else self._add_sidecar(state, deadline))
 
     def fetch(self, listed: ObjectState, deadline: Deadline) -> tuple[ObjectState | None, bytes | None]:
         """As `state` for a small object that a listing shows, together with its content if it is still the same.
@@ -108,17 +109,17 @@ class Bucket:
         Raises:
             TransientError, ConfigurationError: OSS cannot be asked.
         """
-        key, has_sidecar = listed.key, bool(listed.sidecar_etag)
+        key = listed.key
         request = self._sdk.GetObjectRequest(bucket=key.bucket, key=key.key)
         try:
             state, content = self._call(partial(self._read, request, listed.size + 1, deadline), deadline)
         except _MissingError:
             return None, None
         except DocumentError:  # its record will say why it cannot be read
-            return self.state(key, deadline, has_sidecar=has_sidecar), None
+            return self.state(key, deadline, listed=listed), None
         if (state.etag, len(content)) != (listed.etag, listed.size):
-            return self.state(key, deadline, has_sidecar=has_sidecar), None
-        return check_size(self._add_sidecar(state, deadline) if has_sidecar else state), content
+            return self.state(key, deadline, listed=listed), None
+        return check_size(self._add_sidecar(state, deadline) if listed.sidecar_etag else state), content
 
     def look_up(self, keys: Iterable[ObjectKey], deadline: Deadline) -> dict[ObjectKey, ObjectState | None]:
         """What listings say of documents that lie close together; ``None`` where the bucket holds nothing.

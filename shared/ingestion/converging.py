@@ -167,7 +167,7 @@ class Ingestion:
             if is_new:
                 state, content = self._bucket.fetch(listed, deadline)
             else:
-                state, content = self._bucket.state(key, deadline, has_sidecar=bool(listed.sidecar_etag)), None
+                state, content = self._bucket.state(key, deadline, listed=listed), None
             return self._settle(key, state, deadline, is_batched=True, content=content)
 
     def _settle(

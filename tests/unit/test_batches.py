@@ -194,3 +194,24 @@ def test_a_batch_holds_only_the_documents_that_no_thread_holds() -> None:
         assert held == ["a", "c"]
         assert len(locks) == 3
     assert len(locks) == 0
+
+
+def test_new_content_is_never_indexed_without_the_sidecar_that_came_before_it() -> None:
+    world, versions = World(), set[str]()
+    for name in NAMES:
+        world.put(name, text(name, "A"))
+
+    def change() -> None:
+        world.put("b.txt.metadata.json", b'{"team": "harbour"}')
+        world.put("b.txt", text("b.txt", "AB"))
+
+    class Watching(After):
+        def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
+            answer = super().carry(call, apply)
+            record = world.store.registry.read(world.key("b.txt").document_id, calm())
+            versions.update({record.version} if record else ())
+            return answer
+
+    deliver(world, wire=Watching("oss.list", change))
+    assert len(versions) == 1
+    assert world.problems() == []
