@@ -13,7 +13,7 @@ from shared.parsing.drawing import ParagraphText
 from shared.parsing.grid import Cell, Grid
 from shared.parsing.inner_pictures import measure_drawn_area
 from shared.parsing.numbering import is_on
-from shared.parsing.paragraph import describe
+from shared.parsing.paragraph_graphics import describe
 from shared.parsing.visible import select_visible
 
 if TYPE_CHECKING:

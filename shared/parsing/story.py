@@ -18,8 +18,9 @@ from shared.parsing.diagram import read_diagram
 from shared.parsing.equation import STARTS, Equation
 from shared.parsing.layout import TableCell, TableRow, lay_out
 from shared.parsing.numbering import is_on
-from shared.parsing.paragraph import Paragraph, Runs
+from shared.parsing.paragraph import Paragraph
 from shared.parsing.refusing import refuse
+from shared.parsing.runs import Runs
 from shared.parsing.visible import select_visible
 
 if TYPE_CHECKING:
