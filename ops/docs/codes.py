@@ -15,7 +15,7 @@ NEVER_SEEN: Final = frozenset({"object_changed"})
 # Modules that only events lead to; whatever fails there is answered to Function Compute with 404.
 _EVENT_MODULES: Final = frozenset(
     {
-        *("bucket", "claiming", "converging", "indexing", "locks", "oss_errors", "reconciling"),
+        *("bucket", "claiming", "converging", "indexing", "locks", "oss_errors", "reconciling", "repairing"),
         *("batch", "writing", "isolation", "pool"),
     }
 )

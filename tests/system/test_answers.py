@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)  # only ends what hangs
 FEE = "The harbour fee for a sailing boat is 12 euro a night. Showers cost extra."
 FILES = {
     "acme/fees.md": f"# Fees\n\n{FEE}\n\n# Showers\n\nA shower takes a coin of one euro.\n",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 PATIENCE_SECONDS = 240
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)  # only ends what hangs
 WIDE, NARROW = {"width": 1100, "height": 900}, {"width": 320, "height": 700}
 # As root there is no sandbox to be had; the rest keeps a browser from calling home.
 FLAGS = (
@@ -157,7 +158,7 @@ class Visit:
 @contextmanager
 def visiting(browser: Browser, url: str, **options: Any) -> Iterator[Visit]:
     context: BrowserContext = browser.new_context(**{"locale": "en-US", "viewport": WIDE, **options})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
     visit = Visit(context.new_page(), url)
     yield visit
     context.close()
