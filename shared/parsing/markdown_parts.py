@@ -1,7 +1,7 @@
 """A Markdown file of any size in parts that can be parsed one after another.
 
-A part ends before a heading or a paragraph, not inside a fence, a comment or a list. Where a fence or a table is longer
-than a part may be, its opening lines are repeated at the top of the next part.
+A part ends before a heading or a paragraph, not inside a fence, a comment or a list. Where a fence, a comment or a table
+is longer than a part may be, its opening lines are repeated at the top of the next part.
 """
 
 from __future__ import annotations
@@ -105,6 +105,8 @@ class _State:
 
     def repeated(self) -> list[str]:
         """The lines that open the next part, because what they open goes on there."""
+        if self._comment:
+            return ["<!--"]
         return [self._fence_line] if self._fence else list(self._table)
 
     def follow(self, line: str) -> str:

@@ -134,6 +134,12 @@ def test_a_file_of_many_parts_loses_and_repeats_nothing(tmp_path: Path) -> None:
     assert [line.strip() for line in lines] == [f"line{number}" for number in range(30_000)]
 
 
+@pytest.mark.parametrize("line", ["A note to editors.\n", "note "])
+def test_a_comment_longer_than_a_part_stays_hidden(tmp_path: Path, line: str) -> None:
+    hidden = line * (300_000 // len(line))
+    assert texts(write(tmp_path, "a.md", f"Before.\n\n<!--\n{hidden}\n-->\n\nAfter.")) == ["Before.", "After."]
+
+
 def test_a_picture_of_megabytes_in_one_line_is_left_out(tmp_path: Path) -> None:
     picture = "QUJD" * 1_000_000
     assert texts(write(tmp_path, "a.md", f"![Map](data:image/png;base64,{picture})\n\nend ![x][y]\n\n[y]: data:image/png;base64,{picture}\n")) == ["Map", "end x"]  # fmt: skip
