@@ -1,6 +1,6 @@
 """A Markdown file of any size in parts that can be parsed one after another.
 
-A part ends before a heading or a paragraph, not inside a fence, a comment or a list. Where a fence, a comment or a table
+A part ends before a heading or a paragraph, not inside a fence, a comment or a list. Where a fence, comment or table
 is longer than a part may be, its opening lines are repeated at the top of the next part.
 """
 
