@@ -6,11 +6,20 @@ Examples of hypothesis are the same in every run, so that no result depends on c
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, TypeVar
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Item = TypeVar("Item")
 
 _FAST = "fast"
 _FEW = 20
+# Of so many cases the fast profile tries one.
+_SAMPLED = 10
 
 settings.register_profile("full", derandomize=True, database=None, deadline=None)
 settings.register_profile(_FAST, settings.get_profile("full"), max_examples=_FEW)
@@ -28,4 +37,13 @@ def examples(full: int) -> int:
 
 def histories(full: int) -> int:
     """The number of simulated histories to try instead of ``full``; ``SIMULATION_SEEDS`` in the environment sets it."""
-    return int(os.environ.get("SIMULATION_SEEDS") or (full // 10 if profile() == _FAST else full))
+    return int(os.environ.get("SIMULATION_SEEDS") or (full // 40 if profile() == _FAST else full))
+
+
+def sample(cases: Iterable[Item]) -> list[Item]:
+    """All cases, or with the fast profile some of them, for tests that measure time."""
+    return list(cases)[_SAMPLED // 2 :: _SAMPLED] if profile() == _FAST else list(cases)
+
+
+# For tests of seconds: of large files, and of what is ended by a limit of time or memory.
+slow = pytest.mark.skipif(profile() == _FAST, reason="takes seconds; make test runs it")

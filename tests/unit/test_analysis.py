@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shared.language import numerals
 from shared.language.analysis import analyze, analyze_query, join_tokens
+from tests.profile import slow
 
 PAIRS = [
     # numbers
@@ -102,6 +103,7 @@ def test_joined_tokens_fit_and_are_not_cut(text: str, size: int) -> None:
     assert joined.split() == analyze(text)[: len(joined.split())]
 
 
+@slow
 @pytest.mark.parametrize(
     "unit",
     [

@@ -15,6 +15,7 @@ from shared.runtime import clock
 from shared.runtime.clock import ManualClock
 from shared.runtime.retrying import Deadline
 from tests.fakes import Wire
+from tests.profile import slow
 from tests.simulation import CallCounter, Killed, World, calm, simulated, text
 from tests.unit.test_simulation import WAYS, Fault
 
@@ -167,6 +168,7 @@ def test_metadata_that_changes_within_the_second_of_an_upload_is_seen() -> None:
     assert world.problems() == []
 
 
+@slow
 @pytest.mark.parametrize("how", WAYS)
 def test_whichever_call_of_a_batch_fails_the_next_delivery_ends_exactly(how: str) -> None:
     def prepared() -> World:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.domain.models import Block, BlockKind, Chunk, Location
 from shared.embedding import tokens
 from shared.ingestion.chunking import chunk
-from tests.profile import examples
+from tests.profile import examples, slow
 
 ENGLISH = "The harbour master keeps a list of ships. Each ship has a number"
 CHINESE = "港务长有一份船只名单，每条船都有编号"
@@ -90,6 +90,7 @@ def test_an_unchanged_chunk_keeps_its_id_and_equal_ones_differ() -> None:
     assert next(chunk([Block("Same.")], "another document", "profile", 100)).id != one.id
 
 
+@slow
 @pytest.mark.parametrize("chinese", [False, True])
 def test_an_inserted_sentence_changes_few_chunks(chinese: bool) -> None:
     sentences = prose(2_000, chinese=chinese)
@@ -132,6 +133,7 @@ def test_a_row_that_fits_is_never_cut() -> None:
     assert all(c.location.columns == ("sku", "name", "note") for c in chunks)
 
 
+@slow
 def test_an_inserted_row_changes_few_chunks() -> None:
     table = rows(5_000)
     known = {c.id for c in cut(table, 384)}

@@ -11,6 +11,7 @@ from shared.domain.models import Block, BlockKind, ParsedDocument
 from shared.parsing import Limits, parse_bounded
 from shared.parsing.docx import parse
 from shared.runtime.retrying import Deadline
+from tests.profile import slow
 from tests.unit.parsing.files import WORD, docx_of, write, zipped
 
 if TYPE_CHECKING:
@@ -462,6 +463,7 @@ class TestParts:
         assert [block.text for block in blocks] == ["before", *expected, "after"]
         assert document.warnings == []
 
+    @slow
     def test_a_large_embedded_document_is_read_by_a_parser_process(self, tmp_path: Path) -> None:
         parts = {"word/_rels/document.xml.rels": relations(("aFChunk", "c.txt")), "word/c.txt": "A line.\n\n" * 300_000}
         path = write(tmp_path, "a.docx", word(p("before"), '<w:altChunk r:id="r1"/>', **parts))

@@ -8,6 +8,7 @@ import pytest
 
 from shared.parsing.detection import detect
 from shared.parsing.encoding import clean
+from tests.profile import slow
 from tests.unit.parsing.files import texts, write
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def test_a_file_is_read_in_the_encoding_it_was_written_in(tmp_path: Path, encodi
     assert texts(write(tmp_path, "a.txt", sentence.encode(encoding))) == [sentence]
 
 
+@slow
 def test_gb18030_behind_a_megabyte_of_ascii_is_found(tmp_path: Path) -> None:
     path = write(tmp_path, "a.txt", b"plain ascii line\n\n" * 70_000 + "关于安全生产工作的通知".encode("gb18030"))
     assert texts(path)[-1] == "关于安全生产工作的通知"

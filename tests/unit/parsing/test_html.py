@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.models import BlockKind
 from shared.parsing import Limits, html, parse
+from tests.profile import slow
 from tests.unit.parsing.files import texts, write
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def test_code_keeps_its_lines_and_line_numbers_are_left_out(tmp_path: Path) -> N
     assert read(tmp_path, body) == ["def f():\n    pass\n\nx < 1"]
 
 
+@slow
 def test_merged_cells_of_a_hostile_page_are_bounded_and_reported(tmp_path: Path) -> None:
     body = "<table>" + "<tr><td rowspan=60000 colspan=1000>x<td>y" * 2_000 + "</table>"
     document = html.parse(write(tmp_path, "a.html", body), Limits())

@@ -26,6 +26,7 @@ from shared.domain.errors import DocumentError, InternalError, TransientError
 from shared.parsing import Limits, parse, parse_bounded
 from shared.parsing.pool import Pool, shared_pool, size
 from shared.runtime.retrying import Deadline
+from tests.profile import slow
 from tests.unit.parsing import misbehaving
 from tests.unit.parsing.files import WORD, docx_of, pdf_of, write, xlsx_of, zipped
 
@@ -175,6 +176,7 @@ def reader(folder: Path) -> str:
     return [block.text for block in ordered(folder, "nothing").blocks][-1]
 
 
+@slow
 @pytest.mark.parametrize("name", EVIL)
 def test_an_evil_file_has_one_typed_outcome_in_bounded_time(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, name, EVIL[name]())
@@ -194,6 +196,7 @@ def test_apart_a_file_reads_as_it_does_here(sample: Path) -> None:
 # -- what ends a process, and what it means for the document ----------------------------------------------------------
 
 
+@slow
 @pytest.mark.parametrize("moment", ["", "late "], ids=["at once", "while read"])
 @pytest.mark.parametrize(
     ("order", "expected"),
@@ -326,6 +329,7 @@ def test_a_process_that_died_while_idle_is_replaced(tmp_path: Path) -> None:
     assert reader(tmp_path)
 
 
+@slow
 def test_cpu_time_is_counted_for_each_file(tmp_path: Path) -> None:
     """The kernel counts it for the life of a process, which has used more than one file may after some files."""
     pids = {block.text for _ in range(4) for block in ordered(tmp_path, "burn", Limits(max_seconds=2)).blocks}
@@ -356,6 +360,7 @@ def test_a_document_waits_for_a_free_process_until_its_deadline(tmp_path: Path) 
     pool.drop(taken)
 
 
+@slow
 def test_many_documents_at_once_are_all_read(tmp_path: Path) -> None:
     paths = [write(tmp_path, f"{number}.txt", f"text {number}\n\n" * 20_000) for number in range(8)]
 
@@ -453,6 +458,7 @@ def test_a_record_that_unfolds_is_read_within_the_bounds_or_refused(tmp_path: Pa
     assert characters <= max(Limits().min_characters, Limits().characters_per_byte * path.stat().st_size)
 
 
+@slow
 def test_large_text_streams_in_constant_memory(tmp_path: Path) -> None:
     """Neither side holds the file: the process waits where its blocks are not taken."""
     path = write(tmp_path, "a.txt", ("A sentence of a paragraph. " * 8 + "\n\n") * 200_000)

@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.models import BlockKind
 from shared.parsing import Limits, parse
+from tests.profile import slow
 from tests.unit.parsing.files import texts, write
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def test_html_is_read_as_html(tmp_path: Path) -> None:
     assert texts(write(tmp_path, "a.md", source)) == ["P: Port; V: 8443", "More", "The rest"]
 
 
+@slow
 def test_a_file_of_many_parts_loses_and_repeats_nothing(tmp_path: Path) -> None:
     rows = "".join(f"| row{number} | {number} |\n" for number in range(30_000))
     code = "".join(f"    line{number}\n" for number in range(30_000))

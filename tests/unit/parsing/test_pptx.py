@@ -12,6 +12,7 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
 from shared.parsing import Limits, parse
+from tests.profile import slow
 from tests.unit.parsing.files import saved, texts, write, zipped
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def test_files_of_the_family_are_presentations_whatever_their_parts_are_called(t
     assert texts(write(tmp_path, name, stream.getvalue())) == ["text"]
 
 
+@slow
 def test_a_chart_of_too_many_points_is_cut_and_says_so(tmp_path: Path) -> None:
     from shared.domain.models import Location
     from shared.parsing.archive import Archive

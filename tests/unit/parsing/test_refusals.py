@@ -13,6 +13,7 @@ import pytest
 
 from shared.domain.errors import DocumentError
 from shared.parsing import Limits, parse
+from tests.profile import slow
 from tests.unit.parsing.files import (
     WORD,
     container_of,
@@ -137,6 +138,7 @@ def test_too_many_pages_are_refused_before_any_is_read(tmp_path: Path) -> None:
     assert caught.value.code == "too_many_pages"
 
 
+@slow
 def test_a_docx_that_unpacks_to_a_gigabyte_is_refused_at_once(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with (
@@ -254,6 +256,7 @@ def test_a_quotation_that_never_ends_is_read_as_text(tmp_path: Path, rows: int) 
     assert len(document.warnings) == 1
 
 
+@slow
 def test_a_50_mb_line_comes_in_bounded_pieces_that_lose_nothing(tmp_path: Path) -> None:
     sentence = "这是没有换行的一句话。"
     count = 50_000_000 // len(sentence.encode())

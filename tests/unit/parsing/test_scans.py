@@ -20,6 +20,7 @@ from shared.parsing import Limits, parse, parse_bounded, pdf_file
 from shared.parsing.pictures import MAX_PIXELS
 from shared.parsing.pool import shared_pool
 from shared.runtime.retrying import Deadline
+from tests.profile import slow
 from tests.scans import draw_page, save, save_pdf
 from tests.unit.parsing.files import write
 
@@ -211,6 +212,7 @@ def test_a_photograph_is_turned_as_it_was_held(tmp_path: Path) -> None:
     assert (block.picture.width, block.picture.height) == (600, 800)
 
 
+@slow
 def test_large_pictures_are_reduced_within_the_memory_of_a_parser(tmp_path: Path) -> None:
     large = Image.new("L", (12_000, 9_000), 255)
     ImageDraw.Draw(large).rectangle((1_000, 1_000, 9_000, 2_000), fill=0)
@@ -277,6 +279,7 @@ def test_pictures_in_an_archive_are_read_with_its_other_files(tmp_path: Path) ->
     ]
 
 
+@slow
 def test_pictures_of_earlier_pages_are_not_kept(tmp_path: Path) -> None:
     """pdfium keeps them until a file is closed; all of them would be more than a new process may use."""
     shared_pool().close()
