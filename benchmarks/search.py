@@ -10,6 +10,7 @@ fusion of both sides included: the total less its remote calls, of which both si
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import itertools
 import json
@@ -129,9 +130,15 @@ class Client:
 
 def main() -> int:
     """Measure each scene and report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description="Time of searches of our own.")
+    parser.add_argument(
+        "--chunks", type=int, nargs="*", choices=[scene.chunks for scene in _SCENES], help="only scenes of so many"
+    )
+    chosen = parser.parse_args().chunks
+    scenes = [scene for scene in _SCENES if not chosen or scene.chunks in chosen]
     console = Console(stderr=True)
     with console.status("Starting ...") as status:
-        figures = [figure for scene in _SCENES for figure in _measured(scene, status.update)]
+        figures = [figure for scene in scenes for figure in _measured(scene, status.update)]
     return report("search", figures)
 
 
