@@ -34,6 +34,7 @@ _QUIET_SECONDS = 0.3
 # A signal may reach one of the engine's own threads; Python acts on it once the main thread wakes.
 _LOOK_SECONDS = 0.2
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # as a real server
+_LEAST_PING_MILLISECONDS = 5_000
 
 _WRITES = frozenset(
     {
@@ -170,6 +171,9 @@ def serve(data: Path, host: str, port: int) -> None:
             ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
+            # As a real server; by default gRPC ends the connection of a client that pings twice within five minutes.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", _LEAST_PING_MILLISECONDS),
         ],
     )
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(servicer, server)
