@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from shared.language.analysis import is_dense
 
@@ -22,7 +23,12 @@ _OTHERS = {
 
 def find_script(text: str) -> str:
     """The name of the script, ``han`` for Chinese and ``kana`` for Japanese; empty for texts with spaces."""
-    beginning = text[:_LOOKED_AT]
+    return _find_script(text[:_LOOKED_AT])
+
+
+# Queries find the same chunks again.
+@lru_cache(maxsize=4_096)
+def _find_script(beginning: str) -> str:
     if not is_dense(beginning):
         return ""
     kana, han = len(_KANA.findall(beginning)), len(_HAN.findall(beginning))

@@ -73,7 +73,8 @@ def weigh_coverage(tokens: Sequence[str], hits: Sequence[SearchHit]) -> CoveredH
     """Weight the scores of ``hits``, which have words, by how their lines cover the tokens of a query."""
     if not hits or not tokens:
         return CoveredHits(tuple(hits))
-    matches = [_match(tokens, hit.words) for hit in hits]
+    padded = {token: f" {token} " for token in tokens}
+    matches = [_match(padded, hit.words) for hit in hits]
     weights = _weigh(tokens, matches)
     total = sum(weights.values())
     scored = []
@@ -145,20 +146,23 @@ def _sum_overlapping(held: frozenset[str], pairs: Sequence[_Pair], weights: Mapp
     return total
 
 
-def _match(tokens: Sequence[str], words: str) -> _Match:
+def _match(padded: Mapping[str, str], words: str) -> _Match:
+    """Find tokens, which are given with the spaces around them."""
     context, *lines = words.split("\n")
-    in_context = _find(tokens, context)
-    rest = [token for token in tokens if token not in in_context]
-    found = [(_find(rest, line), line) for line in lines]
-    beginnings = (
-        _find(held, " ".join(line.split(" ", _LEADING_TOKENS)[:_LEADING_TOKENS])) for held, line in found if held
-    )
-    return _Match(in_context, tuple(held for held, _ in found if held), tuple(beginnings))
+    # Most tokens are nowhere in a hit, so that few are looked for line by line.
+    held = _find(padded, words.replace("\n", " "), padded)
+    in_context = _find(held, context, padded)
+    rest = held - in_context
+    found = [(some, line) for line in lines if (some := _find(rest, line, padded))] if rest else []
+    beginnings = [
+        _find(some, " ".join(line.split(" ", _LEADING_TOKENS)[:_LEADING_TOKENS]), padded) for some, line in found
+    ]
+    return _Match(in_context, tuple([some for some, _ in found]), tuple(beginnings))
 
 
-def _find(tokens: Iterable[str], line: str) -> frozenset[str]:
-    padded = f" {line} "
-    return frozenset(token for token in tokens if f" {token} " in padded)
+def _find(tokens: Iterable[str], line: str, padded: Mapping[str, str]) -> frozenset[str]:
+    line = f" {line} "
+    return frozenset([token for token in tokens if padded[token] in line])
 
 
 def _weigh(tokens: Sequence[str], matches: Sequence[_Match]) -> dict[str, float]:
@@ -171,4 +175,4 @@ def _weigh(tokens: Sequence[str], matches: Sequence[_Match]) -> dict[str, float]
 
 
 def _sum(tokens: Iterable[str], weights: Mapping[str, float]) -> float:
-    return sum(weights[token] for token in tokens)
+    return sum([weights[token] for token in tokens])

@@ -18,6 +18,7 @@ from shared.domain.errors import PlatformError, RequestError
 from shared.language.analysis import analyze_query
 from shared.retrieval.calibration import BUILT_IN, Calibration
 from shared.retrieval.corrector import Corrector
+from shared.retrieval.coverage import weigh_coverage
 from shared.retrieval.facets import count_facets
 from shared.retrieval.fusion import DEPTH
 from shared.retrieval.highlighting import Highlighter
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from shared.domain.models import SearchHit
     from shared.embedding.embedder import Embedder
     from shared.embedding.reranker import Reranker
+    from shared.retrieval.coverage import CoveredHits
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
 
@@ -181,7 +183,7 @@ class Retrieval:
             if words:
                 words.exception()  # wait: no request ends while a thread still works for it
         if words:
-            ranking.lexical = words.result()
+            ranking.lexical, ranking.covered = words.result()
 
     def _embed_query(self, ranking: Ranking) -> bool:
         """Embed the query; if that fails a hybrid search becomes one by words, with a warning.
@@ -203,9 +205,14 @@ class Retrieval:
         ranking.vector = embedding.dense
         return True
 
-    def _start_keywords(self, ranking: Ranking) -> Future[list[SearchHit]]:
+    def _start_keywords(self, ranking: Ranking) -> Future[tuple[list[SearchHit], CoveredHits]]:
         context = contextvars.copy_context()  # what log lines of the request contain
-        return self._pool.submit(lambda: context.run(self._search_keywords, ranking, DEPTH, brief=False))
+        return self._pool.submit(lambda: context.run(self._search_and_weigh, ranking))
+
+    def _search_and_weigh(self, ranking: Ranking) -> tuple[list[SearchHit], CoveredHits]:
+        """Search by words and compare the hits with the query, while the query is still being embedded."""
+        hits = self._search_keywords(ranking, DEPTH, brief=False)
+        return hits, weigh_coverage(ranking.tokens, hits[:DEPTH])
 
     def _find_deeper(self, ranking: Ranking) -> None:
         """Find what follows the best of each side, in brief."""
