@@ -11,9 +11,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import requests
 from msgspec import Struct
 
+from ops.remote_search import AskError, Search
 from shared.retrieval.calibration import BUILT_IN, Calibration, Weights
 from shared.retrieval.evidence import Comparison, Evidence
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _MODES = {"hybrid": Comparison.BOTH, "keyword": Comparison.WORDS, "dense": Comparison.MEANING}
 _FIELDS = ("coverage", "similarity", "lead")
-_TIMEOUT_SECONDS = 60
 # Answers and non-answers that a fit needs of each kind of comparison; with fewer the built-in weights stay.
 _LEAST = 20
 _STEPS, _FOLDS = 40, 5
@@ -55,10 +54,11 @@ class Sample(Struct, frozen=True):
 
 def calibrate(path: Path, url: str, version: str, console: Console) -> int:
     """Fit and print a calibration; the exit status is 1 where it cannot be fitted."""
+    search = Search(url, os.environ.get("API_KEY", ""))
     try:
         queries = read_queries(path)
-        samples = [sample for query in queries for sample in ask(query, url)]
-    except (CalibrationError, requests.RequestException) as error:
+        samples = [sample for query in queries for sample in ask(query, search)]
+    except (CalibrationError, AskError) as error:
         console.print(f"Nothing was fitted: {error}", markup=False)
         return 1
     found = fit(samples, version)
@@ -90,16 +90,17 @@ def read_queries(path: Path) -> list[JudgedQuery]:
     return found
 
 
-def ask(query: JudgedQuery, url: str) -> Iterable[Sample]:
+def ask(query: JudgedQuery, search: Search) -> Iterable[Sample]:
     """The samples of one query, in each mode, with its documents and without.
 
     Raises:
-        CalibrationError: the search refuses or does not return evidence.
+        AskError: the search does not answer, or refuses.
+        CalibrationError: it does not return evidence.
     """
     for mode in _MODES:
-        yield from _ask(query, url, {"mode": mode})
+        yield from _ask(query, search, {"mode": mode})
         if query.documents:
-            yield from _ask(query, url, {"mode": mode, "filter": {"not": {"in": {"key": list(query.documents)}}}})
+            yield from _ask(query, search, {"mode": mode, "filter": {"not": {"in": {"key": list(query.documents)}}}})
 
 
 def fit(samples: Sequence[Sample], version: str) -> Calibration:
@@ -162,23 +163,14 @@ def compute_auroc(scores: Sequence[float], labels: Sequence[bool]) -> float:
     return wins / (positives * below) if positives and below else float("nan")
 
 
-def _ask(query: JudgedQuery, url: str, options: dict[str, Any]) -> Iterable[Sample]:
-    key = os.environ.get("API_KEY", "")
+def _ask(query: JudgedQuery, search: Search, options: dict[str, Any]) -> Iterable[Sample]:
     body = {"query": query.query, "top_k": 1, "explain": True, "rerank": False, **options}
-    response = requests.post(
-        f"{url.rstrip('/')}/search",
-        json=body,
-        headers={"x-api-key": key} if key else {},
-        timeout=_TIMEOUT_SECONDS,
-    )
-    if response.status_code != requests.codes.ok:
-        raise CalibrationError(f"{url} answered {response.status_code}: {response.text[:300]}")
-    answer = response.json()
+    answer = search.post("/search", body)
     if answer["mode"] != options["mode"]:
         return
     for hit in answer["hits"]:
         if "evidence" not in hit:
-            raise CalibrationError(f"{url} runs a release that returns no evidence")
+            raise CalibrationError(f"{search.address} runs a release that returns no evidence")
         evidence = msgspec.convert(hit["evidence"], Evidence)
         yield Sample(evidence, hit["document"]["key"] in query.documents)
 

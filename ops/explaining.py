@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.advice import find_advice
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _BUCKET_SECONDS: Final = 30.0
 _MOST_HITS: Final = 100
+# Keys among which similar ones are looked for.
+_MOST_KEYS: Final = 10_000
 _SHOWN_CHUNKS: Final = 5
 _SHOWN_CHARACTERS: Final = 80
 
@@ -130,7 +133,7 @@ def explain(key: str, query: str, search: Search, ingest: Function, environ: Map
     record = next((one for one in search.list_documents(prefix=key) if one["key"] == key), None)
     found = _look_at_object(key, ingest, environ)
     if record is None:
-        known = [one["key"] for one in search.list_documents()] if not found.etag else []
+        known = [one["key"] for one in islice(search.list_documents(), _MOST_KEYS)] if not found.etag else []
         return Explanation(key, found, None, similar=tuple(difflib.get_close_matches(key, known, 3)))
     listed = search.get(f"/documents/{record['id']}/chunks", limit=str(_SHOWN_CHUNKS))["chunks"]
     chunks = tuple((_name_place(chunk["location"]), _shorten(chunk["text"])) for chunk in listed)

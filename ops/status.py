@@ -80,14 +80,23 @@ def read_status(search: Search) -> Status:
         AskError: it does not answer, or refuses.
     """
     counts = {state: int(search.get("/documents", state=state, limit="1")["total"]) for state in _STATES}
-    pending = list(search.list_documents(state="pending")) if counts["pending"] else []
-    failed = search.list_documents(state="failed") if counts["failed"] else ()
-    oldest = min(pending, key=lambda document: float(document["updated"]), default=None)
+    oldest: dict[str, Any] | None = None
+
+    def list_retried() -> Iterator[dict[str, Any]]:
+        """The pending documents that failed before; the oldest of all is noted."""
+        nonlocal oldest
+        for document in search.list_documents(state="pending"):
+            if oldest is None or document["updated"] < oldest["updated"]:
+                oldest = document
+            if document["failure"]:
+                yield document
+
+    retried = _count(list_retried())
     health = search.get("/healthz")
     return Status(
         documents=counts,
-        failures=_count(failed),
-        retried=_count(document for document in pending if document["failure"]),
+        failures=_count(search.list_documents(state="failed")),
+        retried=retried,
         oldest_pending_seconds=round(max(0.0, time.time() - oldest["updated"]), 1) if oldest else 0.0,
         pending_key=oldest["key"] if oldest else "",
         model=str(health["embedding"]["model"]),

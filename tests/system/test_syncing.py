@@ -18,6 +18,7 @@ from local.stack import PROJECT, Plan, Ports, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 DOCUMENTS = 60
 
@@ -161,3 +162,14 @@ def test_a_document_is_explained_with_its_place_for_a_query(filled: Stack) -> No
     status, output = run(filled, "explain", "brokn.pdf", "--json", SEARCH_URL=filled.url)
     found = json.loads(output)
     assert (status, found["record"], found["similar"]) == (0, None, ["broken.pdf"])
+
+
+def test_scores_are_fitted_to_judged_queries(filled: Stack, tmp_path: Path) -> None:
+    sync(filled)
+    judged = [{"query": f"the report numbered {number}", "documents": [f"{number}.txt"]} for number in range(5)]
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text("\n".join(map(json.dumps, judged)), "utf-8")
+    status, output = run(filled, "calibrate", str(queries), "--url", filled.url)
+    assert (status, "5 queries" in output, "SCORE_CALIBRATION='{" in output) == (0, True, True), output
+    status, output = run(filled, "calibrate", str(queries), "--url", "http://127.0.0.1:1")
+    assert (status, "does not answer" in output, "Traceback" in output) == (1, True, False), output
