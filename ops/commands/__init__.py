@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 # By what somebody wants to do, in the order in which it is wanted.
 GROUPS: Final = {
-    "Look": ("status", "explain", "ask", "estimate"),
+    "Look": ("status", "explain", "ask", "estimate", "dashboard"),
     "Index": ("sync", "retry"),
-    "Deploy": ("keys", "roles", "check", "preflight", "package", "deploy", "run"),
+    "Deploy": ("infra", "keys", "roles", "check", "preflight", "package", "deploy", "run"),
     "Move": ("export",),
     "Maintain": ("calibrate", "docs", "openapi"),
 }

@@ -1,0 +1,53 @@
+"""Everything a deployment needs, by one template."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.credentials import add_profile
+from ops.template import environment
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+SUMMARY = "create network, Milvus, bucket, logs, queue, roles and alarms; states the price and asks first"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add its arguments."""
+    parser.add_argument("--down", action="store_true", help="delete what was created; lists it and asks first")
+    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    parser.add_argument("--template", action="store_true", help="only print the template (ROS)")
+    parser.add_argument("--terraform", type=Path, metavar="FOLDER", help="only write the same as a Terraform module")
+
+
+def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Create, delete, or print."""
+    from ops.infrastructure import applying, removing, terraform
+    from ops.infrastructure.template import make_template
+
+    path = Path("s.yaml").resolve()
+    complete = environment(path, add_profile(environ))
+    if asked.template:
+        print(json.dumps(make_template(path, complete), indent=2, ensure_ascii=False))
+        return 0
+    if asked.terraform:
+        return terraform.write_module(make_template(path, complete), asked.terraform)
+    file = Path(f".env.{asked.env}" if asked.env else ".env")
+    confirm = functools.partial(_confirm, always=asked.yes)
+    work = removing.remove if asked.down else applying.apply
+    return work(path, complete, file, confirm, functools.partial(print, flush=True))
+
+
+def _confirm(question: str, *, always: bool) -> bool:
+    if always:
+        return True
+    try:
+        return input(f"{question} [yes/no] ").strip().lower() in ("yes", "y")
+    except EOFError:
+        print("There is no terminal to ask at: --yes answers every question.")
+        return False
