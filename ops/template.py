@@ -10,7 +10,9 @@ but empty counts as unset, and the process's environment wins over ``.env``.
 
 from __future__ import annotations
 
+import copy
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -73,7 +75,7 @@ def parse(path: Path) -> dict[str, Any]:
         DeploymentError: the file cannot be read or is not YAML.
     """
     try:
-        document = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
+        document = copy.deepcopy(_parse_text(path.read_text("utf-8")))
     except OSError as error:
         raise DeploymentError(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -81,6 +83,12 @@ def parse(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DeploymentError(f"{path} must be a mapping with edition, name and resources")
     return document
+
+
+@lru_cache(maxsize=8)
+def _parse_text(text: str) -> Any:
+    """The document of a text; one command reads the same files several times."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
 
 
 def render(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ resource "alicloud_milvus_instance" "milvus" {
 }
 
 resource "alicloud_oss_bucket" "bucket" {
-  bucket        = alicloud_oss_bucket.bucket.id
+  bucket        = var.bucket_name
   storage_class = "Standard"
 
   lifecycle {
@@ -55,12 +55,12 @@ resource "alicloud_oss_bucket_public_access_block" "bucket" {
 }
 
 resource "alicloud_log_project" "log_project" {
-  project_name = alicloud_log_project.log_project.id
+  project_name = var.log_project_name
 }
 
 resource "alicloud_log_store" "log_store" {
-  project_name          = alicloud_log_project.log_project.id
-  logstore_name         = alicloud_log_store.log_store.id
+  project_name          = var.log_project_name
+  logstore_name         = var.log_store_name
   retention_period      = 30
   shard_count           = 1
   auto_split            = true
@@ -69,8 +69,8 @@ resource "alicloud_log_store" "log_store" {
 }
 
 resource "alicloud_log_store_index" "log_index" {
-  project    = alicloud_log_project.log_project.id
-  logstore   = alicloud_log_store.log_store.id
+  project    = var.log_project_name
+  logstore   = var.log_store_name
   depends_on = [alicloud_log_store.log_store]
 
   full_text {
@@ -138,7 +138,7 @@ resource "alicloud_log_store_index" "log_index" {
 }
 
 resource "alicloud_message_service_queue" "failure_queue" {
-  queue_name               = alicloud_message_service_queue.failure_queue.id
+  queue_name               = var.failure_queue_name
   message_retention_period = 604800
 }
 
@@ -169,7 +169,7 @@ resource "alicloud_ram_policy" "embed_role" {
         Effect = "Allow"
         Action = ["log:PostLogStoreLogs"]
         Resource = [
-          "acs:log:${var.region}:${var.account}:project/${var.log_project}/logstore/${var.log_store}",
+          "acs:log:${var.region}:${var.account}:project/${var.log_project_name}/logstore/${var.log_store_name}",
         ]
       },
       {
@@ -189,7 +189,7 @@ resource "alicloud_ram_policy" "embed_role" {
       {
         Effect   = "Allow"
         Action   = ["mns:SendMessage"]
-        Resource = ["acs:mns:${var.region}:${var.account}:/queues/${var.failure_queue}/messages"]
+        Resource = ["acs:mns:${var.region}:${var.account}:/queues/${var.failure_queue_name}/messages"]
       },
     ]
   })
@@ -228,7 +228,7 @@ resource "alicloud_ram_policy" "ingest_role" {
         Effect = "Allow"
         Action = ["log:PostLogStoreLogs"]
         Resource = [
-          "acs:log:${var.region}:${var.account}:project/${var.log_project}/logstore/${var.log_store}",
+          "acs:log:${var.region}:${var.account}:project/${var.log_project_name}/logstore/${var.log_store_name}",
         ]
       },
       {
@@ -248,17 +248,17 @@ resource "alicloud_ram_policy" "ingest_role" {
       {
         Effect   = "Allow"
         Action   = ["mns:SendMessage"]
-        Resource = ["acs:mns:${var.region}:${var.account}:/queues/${var.failure_queue}/messages"]
+        Resource = ["acs:mns:${var.region}:${var.account}:/queues/${var.failure_queue_name}/messages"]
       },
       {
         Effect   = "Allow"
         Action   = ["oss:GetObject"]
-        Resource = ["acs:oss:*:${var.account}:${var.bucket}/*"]
+        Resource = ["acs:oss:*:${var.account}:${var.bucket_name}/*"]
       },
       {
         Effect   = "Allow"
         Action   = ["oss:ListObjects"]
-        Resource = ["acs:oss:*:${var.account}:${var.bucket}"]
+        Resource = ["acs:oss:*:${var.account}:${var.bucket_name}"]
       },
     ]
   })
@@ -297,7 +297,7 @@ resource "alicloud_ram_policy" "search_role" {
         Effect = "Allow"
         Action = ["log:PostLogStoreLogs"]
         Resource = [
-          "acs:log:${var.region}:${var.account}:project/${var.log_project}/logstore/${var.log_store}",
+          "acs:log:${var.region}:${var.account}:project/${var.log_project_name}/logstore/${var.log_store_name}",
         ]
       },
       {
@@ -366,7 +366,7 @@ resource "alicloud_ram_role_policy_attachment" "trigger_role" {
 }
 
 resource "alicloud_log_dashboard" "dashboard" {
-  project_name   = alicloud_log_project.log_project.id
+  project_name   = var.log_project_name
   dashboard_name = "${var.prefix}-dashboard"
   display_name   = var.prefix
   depends_on     = [alicloud_log_store_index.log_index]
@@ -380,7 +380,7 @@ resource "alicloud_log_dashboard" "dashboard" {
       title = "requests"
       type  = "line"
       search = {
-        logstore = alicloud_log_store.log_store.id
+        logstore = var.log_store_name
         topic    = ""
         query    = "message.event: request | SELECT date_trunc('hour', __time__) AS \"time\", count_if(\"message.function\" = 'embed') AS \"embed\", count_if(\"message.function\" = 'ingest') AS \"ingest\", count_if(\"message.function\" = 'search') AS \"search\" FROM log GROUP BY \"time\" ORDER BY \"time\" LIMIT 10000"
         start    = "-604800s"
@@ -401,7 +401,7 @@ resource "alicloud_log_dashboard" "dashboard" {
       title = "errors"
       type  = "line"
       search = {
-        logstore = alicloud_log_store.log_store.id
+        logstore = var.log_store_name
         topic    = ""
         query    = "message.event: request | SELECT date_trunc('hour', __time__) AS \"time\", count_if(\"message.status\" >= 400) AS \"refused (400 and above)\", count_if(\"message.status\" >= 500) AS \"failed (500 and above)\" FROM log GROUP BY \"time\" ORDER BY \"time\" LIMIT 10000"
         start    = "-604800s"
@@ -422,7 +422,7 @@ resource "alicloud_log_dashboard" "dashboard" {
       title = "latency"
       type  = "line"
       search = {
-        logstore = alicloud_log_store.log_store.id
+        logstore = var.log_store_name
         topic    = ""
         query    = "message.event: request | SELECT date_trunc('hour', __time__) AS \"time\", approx_percentile(\"message.milliseconds\", 0.5) AS \"p50\", approx_percentile(\"message.milliseconds\", 0.95) AS \"p95\", approx_percentile(\"message.milliseconds\", 0.99) AS \"p99\" FROM log WHERE \"message.path\" <> '/invoke' GROUP BY \"time\" ORDER BY \"time\" LIMIT 10000"
         start    = "-604800s"
@@ -443,7 +443,7 @@ resource "alicloud_log_dashboard" "dashboard" {
       title = "cost"
       type  = "line"
       search = {
-        logstore = alicloud_log_store.log_store.id
+        logstore = var.log_store_name
         topic    = ""
         query    = "message.event: request | SELECT date_trunc('day', __time__) AS \"day\", sum(if(\"message.function\" = 'embed', \"message.cost_cny\")) AS \"embed\", sum(if(\"message.function\" = 'ingest', \"message.cost_cny\")) AS \"ingest\", sum(if(\"message.function\" = 'search', \"message.cost_cny\")) AS \"search\" FROM log GROUP BY \"day\" ORDER BY \"day\" LIMIT 10000"
         start    = "-604800s"
@@ -464,7 +464,7 @@ resource "alicloud_log_dashboard" "dashboard" {
       title = "queue"
       type  = "line"
       search = {
-        logstore = alicloud_log_store.log_store.id
+        logstore = var.log_store_name
         topic    = ""
         query    = "message.event: request | SELECT date_trunc('hour', __time__) AS \"time\", max(\"message.event_age_seconds\") AS \"oldest\", approx_percentile(\"message.event_age_seconds\", 0.5) AS \"typical\" FROM log WHERE \"message.path\" = '/invoke' GROUP BY \"time\" ORDER BY \"time\" LIMIT 10000"
         start    = "-604800s"
@@ -485,7 +485,7 @@ resource "alicloud_log_dashboard" "dashboard" {
       title = "failures"
       type  = "column"
       search = {
-        logstore = alicloud_log_store.log_store.id
+        logstore = var.log_store_name
         topic    = ""
         query    = "message.event: request_failed or message.event: event_failed or message.event: document_failed or message.event: batch_failed or message.event: repair_failed | SELECT \"message.code\" AS \"code\", count(*) AS \"failures\" FROM log GROUP BY \"code\" ORDER BY \"failures\" DESC LIMIT 10000"
         start    = "-604800s"
@@ -506,7 +506,7 @@ resource "alicloud_log_dashboard" "dashboard" {
 }
 
 resource "alicloud_sls_alert" "errors_alert" {
-  project_name = alicloud_log_project.log_project.id
+  project_name = var.log_project_name
   alert_name   = "${var.prefix}-errors"
   display_name = "Requests fail"
   description  = "Look up the code in docs/errors.md."
@@ -528,8 +528,8 @@ resource "alicloud_sls_alert" "errors_alert" {
     query_list {
       query          = "message.event: request | SELECT count_if(\"message.status\" >= 500) AS value FROM log"
       store_type     = "log"
-      project        = alicloud_log_project.log_project.id
-      store          = alicloud_log_store.log_store.id
+      project        = var.log_project_name
+      store          = var.log_store_name
       region         = var.region
       time_span_type = "Relative"
       start          = "-15m"
@@ -562,7 +562,7 @@ resource "alicloud_sls_alert" "errors_alert" {
 }
 
 resource "alicloud_sls_alert" "latency_alert" {
-  project_name = alicloud_log_project.log_project.id
+  project_name = var.log_project_name
   alert_name   = "${var.prefix}-latency"
   display_name = "Requests are slow"
   description  = "Compare dashscope_ms and milvus_ms in the lines of the slow requests."
@@ -584,8 +584,8 @@ resource "alicloud_sls_alert" "latency_alert" {
     query_list {
       query          = "message.event: request | SELECT approx_percentile(\"message.milliseconds\", 0.95) AS value FROM log WHERE \"message.path\" <> '/invoke'"
       store_type     = "log"
-      project        = alicloud_log_project.log_project.id
-      store          = alicloud_log_store.log_store.id
+      project        = var.log_project_name
+      store          = var.log_store_name
       region         = var.region
       time_span_type = "Relative"
       start          = "-15m"
@@ -618,7 +618,7 @@ resource "alicloud_sls_alert" "latency_alert" {
 }
 
 resource "alicloud_sls_alert" "cost_alert" {
-  project_name = alicloud_log_project.log_project.id
+  project_name = var.log_project_name
   alert_name   = "${var.prefix}-cost"
   display_name = "Models cost more than usual"
   description  = "Set MAX_COST_CNY, and see which function spends it."
@@ -640,8 +640,8 @@ resource "alicloud_sls_alert" "cost_alert" {
     query_list {
       query          = "message.event: request | SELECT sum(\"message.cost_cny\") AS value FROM log"
       store_type     = "log"
-      project        = alicloud_log_project.log_project.id
-      store          = alicloud_log_store.log_store.id
+      project        = var.log_project_name
+      store          = var.log_store_name
       region         = var.region
       time_span_type = "Relative"
       start          = "-1440m"
@@ -674,7 +674,7 @@ resource "alicloud_sls_alert" "cost_alert" {
 }
 
 resource "alicloud_sls_alert" "queue_alert" {
-  project_name = alicloud_log_project.log_project.id
+  project_name = var.log_project_name
   alert_name   = "${var.prefix}-queue"
   display_name = "Events wait too long"
   description  = "Raise the quota or reservedConcurrency of ingest."
@@ -696,8 +696,8 @@ resource "alicloud_sls_alert" "queue_alert" {
     query_list {
       query          = "message.event: request | SELECT max(\"message.event_age_seconds\") AS value FROM log WHERE \"message.path\" = '/invoke'"
       store_type     = "log"
-      project        = alicloud_log_project.log_project.id
-      store          = alicloud_log_store.log_store.id
+      project        = var.log_project_name
+      store          = var.log_store_name
       region         = var.region
       time_span_type = "Relative"
       start          = "-15m"
@@ -730,7 +730,7 @@ resource "alicloud_sls_alert" "queue_alert" {
 }
 
 resource "alicloud_sls_alert" "internal_errors_alert" {
-  project_name = alicloud_log_project.log_project.id
+  project_name = var.log_project_name
   alert_name   = "${var.prefix}-internal-errors"
   display_name = "Internal errors"
   description  = "Report the trace in the line of the log."
@@ -752,8 +752,8 @@ resource "alicloud_sls_alert" "internal_errors_alert" {
     query_list {
       query          = "message.event: request_crashed or message.event: event_crashed or message.event: document_crashed or message.event: parser_crashed | SELECT count(*) AS value FROM log"
       store_type     = "log"
-      project        = alicloud_log_project.log_project.id
-      store          = alicloud_log_store.log_store.id
+      project        = var.log_project_name
+      store          = var.log_store_name
       region         = var.region
       time_span_type = "Relative"
       start          = "-15m"
@@ -786,7 +786,7 @@ resource "alicloud_sls_alert" "internal_errors_alert" {
 }
 
 resource "alicloud_sls_alert" "startup_alert" {
-  project_name = alicloud_log_project.log_project.id
+  project_name = var.log_project_name
   alert_name   = "${var.prefix}-startup"
   display_name = "A function refuses to start"
   description  = "The line names the setting that is wrong."
@@ -808,8 +808,8 @@ resource "alicloud_sls_alert" "startup_alert" {
     query_list {
       query          = "message.event: startup_refused | SELECT count(*) AS value FROM log"
       store_type     = "log"
-      project        = alicloud_log_project.log_project.id
-      store          = alicloud_log_store.log_store.id
+      project        = var.log_project_name
+      store          = var.log_store_name
       region         = var.region
       time_span_type = "Relative"
       start          = "-15m"

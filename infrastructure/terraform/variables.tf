@@ -17,17 +17,17 @@ variable "prefix" {
   default     = "semantic-search"
 }
 
-variable "bucket" {
+variable "bucket_name" {
   description = "The bucket of the documents"
   type        = string
 }
 
-variable "log_project" {
+variable "log_project_name" {
   description = "The log project; unique in its region"
   type        = string
 }
 
-variable "log_store" {
+variable "log_store_name" {
   description = "The log store"
   type        = string
   default     = "functions"
@@ -39,7 +39,7 @@ variable "zone" {
   default     = "cn-beijing-g"
 }
 
-variable "failure_queue" {
+variable "failure_queue_name" {
   description = "The queue of events that failed for good"
   type        = string
   default     = "semantic-search-failed"

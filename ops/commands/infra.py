@@ -28,15 +28,16 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Create, delete, or print."""
     from ops.infrastructure import applying, removing, terraform
+    from ops.infrastructure.names import load_marked
     from ops.infrastructure.template import make_template
 
     path = Path("s.yaml").resolve()
     complete = environment(path, add_profile(environ))
     if asked.template:
-        print(json.dumps(make_template(path, complete), indent=2, ensure_ascii=False))
+        print(json.dumps(make_template(load_marked(path, complete)), indent=2, ensure_ascii=False))
         return 0
     if asked.terraform:
-        return terraform.write_module(make_template(path, complete), asked.terraform)
+        return terraform.write_module(make_template(load_marked(path, complete)), asked.terraform)
     file = Path(f".env.{asked.env}" if asked.env else ".env")
     confirm = functools.partial(_confirm, always=asked.yes)
     work = removing.remove if asked.down else applying.apply

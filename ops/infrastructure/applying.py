@@ -15,7 +15,7 @@ from ops.credentials import find_region
 from ops.deployment import load
 from ops.infrastructure import settings
 from ops.infrastructure.env_file import add_variables
-from ops.infrastructure.names import read_values
+from ops.infrastructure.names import load_marked, read_values
 from ops.infrastructure.prices import describe_price
 from ops.infrastructure.stacks import StackError, Stacks
 from ops.infrastructure.template import PARTS, PASSWORD, list_parts, make_template
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from ops.deployment import Deployment
     from ops.infrastructure.stacks import Stack
 
 # Their loss is the loss of data, or of what holds data.
 _KEPT: Final = ("Milvus", "Bucket", "Vpc", "VSwitch", "SecurityGroup", "LogProject", "LogStore")
+# The creation failed, so that it holds nothing of use; ROLLBACK_COMPLETE is a change that was undone.
+_NEVER_CREATED: Final = ("CREATE_FAILED", "CREATE_ROLLBACK_COMPLETE", "CREATE_ROLLBACK_FAILED")
+_UNDONE: Final = ("ROLLBACK_COMPLETE", "CHECK_COMPLETE")
 _OUTPUTS: Final = {
     "VpcId": "VPC_ID",
     "VSwitchId": "VSWITCH_ID",
@@ -44,14 +48,20 @@ class Plan(Struct, frozen=True):
 
     Attributes:
         environ: the variables, with a value for each name.
-        name: of the stack.
+        values: of the template's parameters, but for the password.
+        marked: the deployment, with marks instead of those values.
         file: the ``.env`` file that takes what was created.
     """
 
     environ: dict[str, str]
-    name: str
-    path: Path
+    values: dict[str, str]
+    marked: Deployment
     file: Path
+
+    @property
+    def name(self) -> str:
+        """Of the stack."""
+        return self.values["Prefix"]
 
     def template(self, owned: Mapping[str, Any]) -> dict[str, Any]:
         """The template of what does not exist otherwise.
@@ -62,11 +72,7 @@ class Plan(Struct, frozen=True):
         Raises:
             StackError: INFRA_EXISTING names no part.
         """
-        return make_template(self.path, self.environ, find_existing(self, owned))
-
-    def values(self) -> dict[str, str]:
-        """The parameters of the template, but for the password."""
-        return read_values(load(self.path, self.environ))
+        return make_template(self.marked, find_existing(self, owned))
 
 
 def make_plan(path: Path, environ: Mapping[str, str], file: Path, account: str) -> Plan:
@@ -82,7 +88,7 @@ def make_plan(path: Path, environ: Mapping[str, str], file: Path, account: str) 
         raise StackError("A bucket in another region is not created here: make it, and put bucket into INFRA_EXISTING.")
     if not settled["ZONE_ID"]:
         raise StackError(f"Set ZONE_ID: which zones of {settled['REGION']} offer Milvus is not known here.")
-    return Plan(settled, str(load(path, settled).variables["prefix"]), path, file)
+    return Plan(settled, read_values(load(path, settled)), load_marked(path, settled), file)
 
 
 def find_existing(plan: Plan, owned: Mapping[str, Any]) -> set[str]:
@@ -90,7 +96,7 @@ def find_existing(plan: Plan, owned: Mapping[str, Any]) -> set[str]:
     named = {part.strip() for part in plan.environ.get("INFRA_EXISTING", "").split(",")} - {""}
     if unknown := named - set(PARTS):
         raise StackError(f"INFRA_EXISTING names {', '.join(sorted(unknown))}; it may name {', '.join(PARTS)}.")
-    parts = list_parts(plan.path, plan.environ)
+    parts = list_parts(plan.marked)
     held = {parts[name] for name in owned if name in parts}
     given = {part for part, names in _GIVEN.items() if any(plan.environ.get(name) for name in names)}
     if "network" in given - held and not all(plan.environ.get(name) for name in _GIVEN["network"]):
@@ -138,7 +144,7 @@ def _settle_earlier(
         stack = stacks.follow(stack.stack_id, say)
     if stack is None or stack.is_complete:
         return stack
-    if stack.state in ("ROLLBACK_COMPLETE", "CREATE_ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):
+    if stack.state in _NEVER_CREATED:
         say(f"An earlier run failed: {stack.reason or stack.state}")
         if not confirm("Delete what it left and begin again?"):
             raise StackError("Nothing was changed.")
@@ -149,18 +155,20 @@ def _settle_earlier(
         raise StackError(f"It cannot be deleted: {left.reason}. Delete what it names, then run this again.")
     if stack.state.startswith("DELETE"):
         raise StackError(f"It is half deleted ({stack.reason}): run `make infra-down` again.")
-    say(f"The last change failed and was undone ({stack.state}): {stack.reason}")
+    if stack.state not in _UNDONE:
+        raise StackError(f"The stack is {stack.state}: {stack.reason}. Bring it in order in the console of ROS first.")
+    say(f"The last change failed and was undone: {stack.reason}")
     return stack
 
 
 def _create(plan: Plan, stacks: Stacks, confirm: Callable[[str], bool], say: Callable[[str], object]) -> Stack | None:
-    template, values = plan.template({}), plan.values()
+    template, values = plan.template({}), plan.values
     token = plan.environ.get("MILVUS_TOKEN", "")
     password = settings.read_password(token) if token else settings.make_password()
     creates_milvus = "Milvus" in template["Resources"]
     if creates_milvus and not password:
         raise StackError("MILVUS_TOKEN must be root:PASSWORD while there is no Milvus; or empty, to have one made.")
-    values |= {PASSWORD: password} if creates_milvus else {}
+    values = values | ({PASSWORD: password} if creates_milvus else {})
     say(f"In {plan.environ['REGION']}, account {plan.environ['ACCOUNT_ID']}, this would be created:")
     for name, resource in template["Resources"].items():
         say(f"  {name:<22} {resource['Type']}")
@@ -178,7 +186,7 @@ def _update(
     plan: Plan, stacks: Stacks, stack: Stack, confirm: Callable[[str], bool], say: Callable[[str], object]
 ) -> Stack | None:
     owned = stacks.list_resources(stack.stack_id)
-    template, values = plan.template(owned), plan.values()
+    template, values = plan.template(owned), plan.values
     change_set, changes = stacks.compare(stack.stack_id, template, values)
     if not changes:
         say("Everything is as s.yaml wants it.")

@@ -43,13 +43,15 @@ PARAMETERS: Final = (
     Parameter("Account", "ACCOUNT_ID", "account", "1010101010101010", "The number of the account"),
     Parameter(REGION, "REGION", "region", "xx-region", ""),
     Parameter("Prefix", "NAME_PREFIX", "prefix", "prefix-of-names", "The first part of all names"),
-    Parameter("Bucket", "OSS_BUCKET", "bucket", "bucket-of-documents", "The bucket of the documents"),
-    Parameter("LogProject", "LOG_PROJECT", "logProject", "project-of-logs", "The log project; unique in its region"),
-    Parameter("LogStore", "LOG_STORE", "logStore", "store-of-logs", "The log store"),
+    Parameter("BucketName", "OSS_BUCKET", "bucket", "bucket-of-documents", "The bucket of the documents"),
+    Parameter(
+        "LogProjectName", "LOG_PROJECT", "logProject", "project-of-logs", "The log project; unique in its region"
+    ),
+    Parameter("LogStoreName", "LOG_STORE", "logStore", "store-of-logs", "The log store"),
     Parameter("Zone", "ZONE_ID", "zone", "zone-of-milvus", "The zone of the vSwitch and of Milvus"),
 )
 FAILURE_QUEUE: Final = Parameter(
-    "FailureQueue", "FAILURE_QUEUE", "failures", "queue-of-failures", "The queue of events that failed for good"
+    "FailureQueueName", "FAILURE_QUEUE", "failures", "queue-of-failures", "The queue of events that failed for good"
 )
 _SECRETS: Final = ("DASHSCOPE_API_KEY", "MILVUS_TOKEN", "API_KEYS")
 

@@ -26,6 +26,7 @@ _POLL_SECONDS: Final = 5.0
 # Answers that say nothing about the stack; it goes on meanwhile.
 _MOST_FAILURES: Final = 12
 _UNDER_WAY: Final = "_IN_PROGRESS"
+_PASSING: Final = ("not_answered", "Throttling", "ServiceUnavailable", "InternalError")
 _MISSING: Final = ("StackNotFound", "ChangeSetNotFound")
 
 
@@ -168,9 +169,9 @@ class Stacks:
 
         def look() -> Stack | None:
             try:
+                stack = self.read(stack_id)  # before its events, so that those of its end are among them
                 for line in self._new_events(stack_id, seen):
                     say(line)
-                stack = self.read(stack_id)
             except CloudError as error:
                 if error.code in _MISSING:
                     return None
@@ -205,7 +206,7 @@ class Stacks:
                 failures = 0
             except CloudError as error:
                 failures += 1
-                if error.code not in ("not_answered", "Throttling", "ServiceUnavailable") or failures > _MOST_FAILURES:
+                if not error.code.startswith(_PASSING) or failures > _MOST_FAILURES:
                     raise
             else:
                 if not state(found).endswith((_UNDER_WAY, "_PENDING")):

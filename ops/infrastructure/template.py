@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.infrastructure import observation, resources
-from ops.infrastructure.names import FAILURE_QUEUE, PARAMETERS, REGION, load_marked, refer
+from ops.infrastructure.names import FAILURE_QUEUE, PARAMETERS, REGION, refer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
+    from collections.abc import Collection
 
     from ops.deployment import Deployment
     from ops.infrastructure.resources import Resources
@@ -20,15 +19,13 @@ PARTS: Final = ("network", "milvus", "bucket", "logs", "queues", "roles", "dashb
 _PORT: Final = 19_530
 
 
-def make_template(path: Path, environ: Mapping[str, str], existing: Collection[str] = ()) -> dict[str, Any]:
+def make_template(deployment: Deployment, existing: Collection[str] = ()) -> dict[str, Any]:
     """The template of what ``s.yaml`` needs.
 
     Args:
-        path: ``s.yaml``.
-        environ: the variables it is rendered with; the network that exists is in ``VPC_ID`` and ``VSWITCH_ID``.
+        deployment: what `load_marked` returns; it names the network that exists.
         existing: parts that are not created, of `PARTS`.
     """
-    deployment = load_marked(path, environ)
     declared: Resources = {}
     for part in PARTS:
         if part not in existing:
@@ -42,9 +39,8 @@ def make_template(path: Path, environ: Mapping[str, str], existing: Collection[s
     }
 
 
-def list_parts(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def list_parts(deployment: Deployment) -> dict[str, str]:
     """The part that each resource belongs to, by the resource's name."""
-    deployment = load_marked(path, environ)
     return {name: part for part in PARTS for name in _make_part(part, deployment, {})}
 
 

@@ -23,8 +23,8 @@ _HEAD: Final = "# Generated from s.yaml by `python -m ops infra --terraform FOLD
 _DEFAULTS: Final = {
     "region": DEFAULT_REGION,
     "prefix": "semantic-search",
-    "log_store": "functions",
-    "failure_queue": "semantic-search-failed",
+    "log_store_name": "functions",
+    "failure_queue_name": "semantic-search-failed",
     "zone": ZONES[DEFAULT_REGION],
 }
 _SUBSTITUTION: Final = re.compile(r"\$\{([\w:]+)\}")
