@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ops.arguments import make_parser
 from ops.commands import load_command
+from ops.credentials import VARIABLES, add_profile
 from ops.deployment import DeploymentError
 from ops.packaging import PackagingError
 from ops.template import variables
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _environ(asked: argparse.Namespace) -> dict[str, str]:
     """The process's variables over those of the environment's file, and the local stack's address over both.
 
+    The access key is that of the ``aliyun`` profile where no variable names one.
+
     Raises:
         DeploymentError: there is no such file.
     """
@@ -43,8 +46,9 @@ def _environ(asked: argparse.Namespace) -> dict[str, str]:
     environ = {**(variables(file) | {"ENVIRONMENT": name} if name else {}), **os.environ}
     if asked.local:
         address = f"http://127.0.0.1:{environ.get('PORT') or _LOCAL_PORT}"
-        environ |= {"FC_ENDPOINT": address, "SEARCH_URL": address}
-    return environ
+        return environ | {"FC_ENDPOINT": address, "SEARCH_URL": address}
+    has_key = bool(variables(Path(".env")).get(VARIABLES[0]))
+    return environ if has_key else add_profile(environ)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,18 @@ def add_profile(environ: Mapping[str, str]) -> dict[str, str]:
     return {**{name: value for name, value in found.items() if value}, **environ}
 
 
+def name_for_serverless_devs(environ: Mapping[str, str], account: str) -> dict[str, str]:
+    """The access key as the variables that ``s`` reads; nothing where ``s config add`` has kept one.
+
+    Their names: https://docs.serverless-devs.com/user-guide/config/.
+    """
+    kept = Path(environ.get("HOME") or "/nonexistent") / ".s" / "access.yaml"
+    credentials = find_credentials(environ)
+    if credentials is None or credentials.token or kept.is_file():  # it takes no token in this way
+        return {}
+    return {"AccountID": account, "AccessKeyID": credentials.key_id, "AccessKeySecret": credentials.secret}
+
+
 def find_region(environ: Mapping[str, str]) -> str:
     """The region of the current ``aliyun`` profile; empty if there is none."""
     return str(_read_profile(environ).get("region_id") or "")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ops import checks, invoking
+from ops.credentials import name_for_serverless_devs
 from ops.deployment import EventBridgeTrigger, load
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def deploy(path: Path, environ: Mapping[str, str], build: Build, say: Callable[[
         for problem in problems:
             say(f"{path}: {problem}")
         return 1
-    run = _Runner(path.parent, environ, tuple(_secrets(deployment)), say)
+    key = name_for_serverless_devs(environ, deployment.account)
+    run = _Runner(path.parent, {**environ, **key}, (*_secrets(deployment), *list(key.values())[1:]), say)
     packages = build(deployment)
     say(f"Built {len(packages)} packages, zipped {sum(it.zipped for it in packages) / 1e6:.0f} MB")
     if run("s", "plan"):

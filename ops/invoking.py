@@ -103,6 +103,18 @@ def describe(function: Function, environ: Mapping[str, str]) -> State:
     return State(modified, found.last_update_status or "", found.last_update_status_reason or "", address)
 
 
+def check_access(region: str, environ: Mapping[str, str]) -> None:
+    """See whether Function Compute is switched on and the operator may use it.
+
+    Raises:
+        InvocationError: it refuses, or does not answer.
+    """
+    from alibabacloud_fc20230330 import models
+
+    patience, request = _patience(_MARGIN_SECONDS), models.ListFunctionsRequest(limit=1)
+    _ask(lambda client: client.list_functions_with_options(request, {}, patience), region, environ)
+
+
 def read_health(address: str) -> dict[str, Any]:
     """What ``/healthz`` of the function at ``address`` says.
 
@@ -147,6 +159,7 @@ def _client(region: str, environ: Mapping[str, str]) -> Any:
         Config(
             access_key_id=key,
             access_key_secret=secret,
+            security_token=environ.get("ALIBABA_CLOUD_SECURITY_TOKEN") or None,
             region_id=region,
             protocol=protocol or "https",
             endpoint=address,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ops import checks, roles
+from ops import checks
+from ops.account import look_at_account
+from ops.credentials import VARIABLES as _CREDENTIALS
 from ops.estimation.sizing import estimate_memory, recommend_index
+from ops.findings import Finding, Verdict
 from shared.domain.errors import ConfigurationError, PlatformError
 from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
@@ -37,34 +38,10 @@ _KINDS: dict[str, type[Any]] = {
     "ingest": IngestSettings,
     "search": SearchSettings,
 }
-_CREDENTIALS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+# What the commands read besides: the key with which `ask` asks, and another address than the services' own.
+_OPERATORS = ("API_KEY", "ALIBABA_CLOUD_ENDPOINT")
 _ENVIRONMENT = re.compile(r"env\(\s*['\"](\w+)['\"]")
 _LIKENESS = 0.85
-
-
-class Verdict(StrEnum):
-    """How one thing stands."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at.
-
-    Attributes:
-        subject: what, in a word or two.
-        sentence: how it stands, and what to do if it does not stand well.
-    """
-
-    verdict: Verdict
-    subject: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.verdict:<8} {self.subject}: {self.sentence}"
 
 
 def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[str, str]) -> Iterator[Finding]:
@@ -88,7 +65,7 @@ def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[s
             yield from _asked("Milvus", _milvus(served))
     if settings.get("ingest"):
         yield from _asked("bucket", _bucket(settings["ingest"].bucket))
-    yield from _roles(deployment)
+    yield from look_at_account(deployment, environ)
 
 
 def _declared(deployment: Deployment) -> Iterator[Finding]:
@@ -101,7 +78,7 @@ def _declared(deployment: Deployment) -> Iterator[Finding]:
 def _names(deployment: Deployment, environ: Mapping[str, str], file: Mapping[str, str]) -> Iterator[Finding]:
     passed = set(_ENVIRONMENT.findall(str(deployment.written)))
     read = {name for kind in _KINDS.values() for name, _, _ in list_variables(kind)}
-    known = passed | read | set(_CREDENTIALS)
+    known = passed | read | {*_CREDENTIALS, *_OPERATORS}
     for name in sorted(environ.keys() - known):
         like = difflib.get_close_matches(name, known, 1, _LIKENESS)
         if like:
@@ -207,10 +184,3 @@ def _bucket(settings: BucketSettings) -> Iterator[tuple[Verdict, str]]:
         return
     bucket.state(found[0].key, until)
     yield Verdict.OK, f"{where} can be read; the first page of its listing holds {len(found)} documents"
-
-
-def _roles(deployment: Deployment) -> Iterator[Finding]:
-    for role in roles.roles(deployment):
-        command = f"aliyun ram GetRole --RoleName {role.name}"
-        sentence = f"{role.arn} was not looked for: `{command}` shows whether it exists, `python -m ops roles` makes it"
-        yield Finding(Verdict.WARNING, "role", sentence)

@@ -73,6 +73,36 @@ class ControlApi:
     def on_GetCallerIdentity(self, asked: dict[str, str]) -> dict[str, Any]:
         return {"AccountId": ACCOUNT, "Arn": f"acs:ram::{ACCOUNT}:user/tester", "IdentityType": "RAMUser"}
 
+    # --- What a deployment needs; `exists` holds it by kind
+
+    def on_GetRole(self, asked: dict[str, str]) -> dict[str, Any]:
+        trust, _ = self._find("roles", asked["RoleName"], "EntityNotExist.Role")
+        return {"Role": {"RoleName": asked["RoleName"], "AssumeRolePolicyDocument": json.dumps(trust)}}
+
+    def on_GetPolicy(self, asked: dict[str, str]) -> dict[str, Any]:
+        _, policy = self._find("roles", asked["PolicyName"], "EntityNotExist.Policy")
+        return {"Policy": {}, "DefaultPolicyVersion": {"PolicyDocument": json.dumps(policy)}}
+
+    def on_GetQueueAttributes(self, asked: dict[str, str]) -> dict[str, Any]:
+        return {"Data": self._find("queues", asked["QueueName"], "QueueNotExist")}
+
+    def on_DescribeVSwitchAttributes(self, asked: dict[str, str]) -> dict[str, Any]:
+        return {"VpcId": self._find("network", asked["VSwitchId"], "InvalidVSwitchId.NotFound")}
+
+    def on_DescribeSecurityGroupAttribute(self, asked: dict[str, str]) -> dict[str, Any]:
+        return {"VpcId": self._find("network", asked["SecurityGroupId"], "InvalidSecurityGroupId.NotFound")}
+
+    def on_ListFunctions(self, asked: dict[str, str]) -> dict[str, Any]:
+        return {"functions": []}
+
+    def on_GetIndex(self, asked: dict[str, str]) -> dict[str, Any]:
+        return {"keys": self._find("logs", asked["store"], "LogStoreNotExist")}
+
+    def _find(self, kind: str, name: str, code: str) -> Any:
+        if name not in self.exists.get(kind, {}):
+            raise RefusedError(code, f"{name} does not exist", 404)
+        return self.exists[kind][name]
+
     # --- Stacks
 
     def on_ListStacks(self, asked: dict[str, str]) -> dict[str, Any]:
@@ -211,6 +241,18 @@ def serve(api: ControlApi) -> Iterator[ControlApi]:
                 self._send(200, api.answer(self.headers["x-acs-action"], asked))
             except RefusedError as error:
                 self._send(error.status, {"Code": error.code, "Message": str(error), "RequestId": "request"})
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0].strip("/").split("/")
+            of_logs = path[0] == "logstores"
+            try:
+                if of_logs and not self.headers.get("Authorization", "").startswith(f"LOG {KEY}:"):
+                    raise RefusedError("Unauthorized", "The signature is wrong.", 401)
+                action, asked = ("GetIndex", {"store": path[1]}) if of_logs else ("ListFunctions", {})
+                self._send(200, api.answer(action, asked))
+            except RefusedError as error:
+                names = ("errorCode", "errorMessage") if of_logs else ("Code", "Message")
+                self._send(error.status, dict(zip(names, (error.code, str(error)), strict=True)))
 
         def _send(self, status: int, content: dict[str, Any]) -> None:
             raw = json.dumps(content).encode()

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.credentials import add_profile
 from ops.template import environment
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from ops.infrastructure.template import make_template
 
     path = Path("s.yaml").resolve()
-    complete = environment(path, add_profile(environ))
+    complete = environment(path, environ)
     if asked.template:
         print(json.dumps(make_template(load_marked(path, complete)), indent=2, ensure_ascii=False))
         return 0

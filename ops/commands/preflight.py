@@ -24,7 +24,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print a line for each thing that was looked at."""
-    from ops.preflight import Verdict, findings
+    from ops.findings import Verdict
+    from ops.preflight import findings
 
     logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
     file = variables(asked.deployment.parent / ".env") | (variables(Path(f".env.{asked.env}")) if asked.env else {})

@@ -61,6 +61,11 @@ class Deployment(Declared, frozen=True, kw_only=True):
         return str(self.variables.get("recordsEnabled", "")).lower() in ("true", "1")
 
     @property
+    def account(self) -> str:
+        """The number of the account."""
+        return str(self.variables.get("account", ""))
+
+    @property
     def functions(self) -> dict[str, Function]:
         """The functions by the name of their resource."""
         return {name: it.props for name, it in self.resources.items() if isinstance(it, FunctionResource)}
