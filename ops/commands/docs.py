@@ -1,4 +1,4 @@
-"""Tables in docs/ that come from the code."""
+"""Tables in docs/ and files in infrastructure/ that come from the code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-SUMMARY = "bring the tables of settings and errors in docs/ up to date"
+SUMMARY = "bring the tables in docs/ and the files in infrastructure/ up to date"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,8 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Write the tables."""
     del asked, environ
     from ops import docs
+    from ops.infrastructure import files
 
-    for page in docs.write(Path.cwd()):
+    for page in (*docs.write(Path.cwd()), *files.write(Path.cwd())):
         print(f"{page} was brought up to date")
     return 0

@@ -66,7 +66,7 @@ def list_settings() -> dict[str, Variable]:
 
 def list_deployment_variables(root: Path) -> dict[str, str]:
     """The variables that only `s.yaml` and what extends it read, with their defaults."""
-    with _alone(root) as path:
+    with copy_alone(root) as path:
         rendered = template.render(path, {})["vars"]
     found: dict[str, str] = {}
     for file in sorted(root.glob("s*.yaml"), reverse=True):  # s.yaml first
@@ -79,13 +79,13 @@ def list_deployment_variables(root: Path) -> dict[str, str]:
 
 def read_declared(root: Path) -> dict[str, dict[str, str]]:
     """What `s.yaml` passes to each function when no variable is set, by function and variable."""
-    with _alone(root) as path:
+    with copy_alone(root) as path:
         functions = deployment.load(path, {}).functions
     return {name: dict(function.environment_variables) for name, function in functions.items()}
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[Path]:
+def copy_alone(root: Path) -> Iterator[Path]:
     """A copy of `s.yaml` where no .env file is."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(shutil.copy(root / "s.yaml", folder))
