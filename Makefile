@@ -10,7 +10,7 @@ COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-scale bench-coldstart bench-load bench-security package openapi docs preflight deploy ask sync lock clean
+.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-scale bench-coldstart bench-load bench-security package openapi docs infra infra-down preflight deploy ask dashboard sync lock clean
 
 ##@ Run
 demo: $(VENV)/ready  ## The whole system on this machine, with sample documents; QUOTA=1 with DashScope's quota
@@ -74,6 +74,12 @@ package: export TELEMETRY := $(TELEMETRY)
 package: $(VENV)/ready  ## What `s deploy` uploads: build/<function>; TELEMETRY=1 adds OpenTelemetry
 	@$(RUN) -m ops package
 
+infra: $(VENV)/ready  ## Network, Milvus, bucket, logs, queue, roles, alarms; states the price and asks; ENV=dev
+	@$(OPS) infra
+
+infra-down: $(VENV)/ready  ## Delete what `make infra` created, but for the bucket; lists it and asks; ENV=dev
+	@$(OPS) infra --down
+
 preflight: $(VENV)/ready  ## Whether everything a deployment depends on exists and fits; ENV=dev
 	@$(OPS) preflight
 
@@ -86,6 +92,9 @@ ask: $(VENV)/ready  ## The deployment's answer to Q="a question"; an empty bucke
 
 sync: $(VENV)/ready  ## Bring the index of the deployment to the state of its bucket; ENV=dev
 	@$(OPS) sync
+
+dashboard: $(VENV)/ready  ## The charts of the local stack's logs, as one page; LOGS=folder LANGUAGE=zh
+	@$(RUN) -m ops dashboard $(if $(LOGS),--logs "$(LOGS)") $(if $(filter zh,$(LANGUAGE)),--language zh)
 
 ##@ Maintain
 openapi: $(VENV)/ready  ## The description of the HTTP functions, after a change of their types

@@ -43,6 +43,8 @@ NOT_RUN = {
     "--output build/elasticsearch": "is run by test_integrations.py",
     "npm install -g @serverless-devs/s": SYSTEM,
     "s config add -a default": ACCOUNT,
+    "aliyun configure": ACCOUNT,
+    "make infra": ACCOUNT,
     "make deploy": ACCOUNT,
     'make ask Q="How much may a hotel room in Shanghai cost?"': ACCOUNT,
     "OSS_ENDPOINT=https://oss-cn-beijing.aliyuncs.com .venv/bin/python -m ops estimate": ACCOUNT,

@@ -95,7 +95,7 @@ def test_no_page_names_an_unknown_variable(page: Page) -> None:
     known = {*list_settings(), *list_deployment_variables(ROOT), *demo_variables()}
     known |= set(re.findall(r"\"(MILVUS_TEST_[A-Z]+)\"", (ROOT / "tests" / "conftest.py").read_text("utf-8")))
     known |= set(re.findall(r"\"(FC_[A-Z]+)\"", (ROOT / "ops" / "invoking.py").read_text("utf-8")))
-    known |= set(re.findall(r"\"(SEARCH_[A-Z]+)\"", (ROOT / "ops" / "remote_search.py").read_text("utf-8")))
+    known |= set(re.findall(r"\"((?:SEARCH|API)_[A-Z]+)\"", (ROOT / "ops" / "remote_search.py").read_text("utf-8")))
     named = set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", page.text()))
     assert named - known - CONSTANTS == set()
 
