@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-# By what somebody wants to do, in the order in which it is wanted.
+# By what a user wants to do, in the order in which it is wanted.
 GROUPS: Final = {
     "Look": ("status", "explain", "ask", "estimate", "dashboard"),
     "Index": ("sync", "retry"),
     "Deploy": ("infra", "keys", "roles", "check", "preflight", "package", "deploy", "run"),
     "Move": ("export",),
-    "Maintain": ("calibrate", "docs", "openapi"),
+    "Maintain": ("calibrate", "docs", "openapi", "application"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What is made once in the account is looked at through each API, and what is missing is said with its cure."""
+"""What is made once in the account is looked at through each API; what is missing is named with what makes it."""
 
 from __future__ import annotations
 

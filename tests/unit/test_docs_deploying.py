@@ -46,5 +46,5 @@ def test_every_command_of_ops_that_a_page_names_exists() -> None:
 
     known = {name for group in GROUPS.values() for name in group}
     pages = (*README, *DEPLOY, "docs/operate.md", "docs/zh/operate.md")
-    named = {it for page in pages for it in re.findall(r"python -m ops (?:--\w+ )?([a-z]+)", read(page).text())}
+    named = {it for page in pages for it in re.findall(r"python -m ops (?:--env \w+ )?([a-z]+)", read(page).text())}
     assert named - known == set()
