@@ -14,9 +14,7 @@ SUMMARY = "build the package from which `s init` copies this project, in build/a
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
-    parser.add_argument(
-        "--output", type=Path, default=Path("build/application"), help="the folder; it is emptied first"
-    )
+    parser.add_argument("--output", type=Path, default=Path("build/application"), help="the folder; it is replaced")
 
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
