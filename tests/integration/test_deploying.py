@@ -169,3 +169,11 @@ def test_without_serverless_devs_it_says_how_to_install_it(environ: dict[str, st
     status, printed, _ = run(environ | {"PATH": str(tmp_path)})
     assert status == 1
     assert "npm install -g @serverless-devs/s" in printed
+
+
+def test_serverless_devs_gets_the_operators_key_and_it_is_not_printed(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "s").write_text('#!/bin/sh\necho "$AccessKeyID $AccessKeySecret for $AccountID" | tee -a "$CALLS"\n')
+    key = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI-1", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret-of-the-test"}
+    _, printed, calls = run({**environ, **key, "HOME": str(tmp_path)})
+    assert calls[0] == "LTAI-1 secret-of-the-test for 1234567890123456"
+    assert "secret-of-the-test" not in printed

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ops.commands.infra import _confirm
 from ops.infrastructure.applying import apply
 from ops.infrastructure.removing import remove
 from ops.template import environment, variables
@@ -304,3 +310,39 @@ def test_down_that_fails_says_what_holds_it_and_can_be_repeated(run: Runner, api
 def test_down_without_a_stack_is_done(run: Runner) -> None:
     assert run(down=True) == 0
     assert run.printed == "There is no stack semantic-search: nothing to delete."
+
+
+def run_command(folder: Path, api: ControlApi, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command itself, in ``folder``, where there is no terminal, with the key of an ``aliyun`` profile."""
+    (folder / ".aliyun").mkdir(exist_ok=True)
+    key = {"access_key_id": KEY, "access_key_secret": "s"}
+    profile = {"name": "default", "mode": "AK", "region_id": "cn-beijing", **key}
+    (folder / ".aliyun" / "config.json").write_text(json.dumps({"current": "default", "profiles": [profile]}))
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-m", "ops", *arguments],
+        cwd=folder,
+        env={**environ, "ALIBABA_CLOUD_ENDPOINT": api.url},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def test_without_a_terminal_a_question_is_answered_with_no(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert not _confirm("Create it?", always=False)
+    assert "--yes answers every question" in capsys.readouterr().out
+    assert _confirm("Create it?", always=True)
+
+
+def test_the_command_takes_key_and_region_of_the_aliyun_profile(run: Runner, api: ControlApi, tmp_path: Path) -> None:
+    api.looks = 0
+    done = run_command(tmp_path, api, "infra", "--yes")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert run.saved["REGION"] == "cn-beijing"
+    assert run.saved["MILVUS_URI"]
