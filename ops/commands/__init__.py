@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GROUPS: Final = {
     "Look": ("status", "explain", "ask", "estimate"),
     "Index": ("sync", "retry"),
-    "Deploy": ("keys", "roles", "check", "preflight", "package", "deploy", "run"),
+    "Deploy": ("keys", "roles", "check", "preflight", "verify", "package", "deploy", "run"),
     "Move": ("export",),
     "Maintain": ("calibrate", "docs", "openapi"),
 }

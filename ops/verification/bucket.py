@@ -126,7 +126,9 @@ def _list_assumptions(made: TemporaryObjects) -> Iterator[Assumption]:
 
     yield assume("etag", "HEAD, GET and the listing name one ETag, which changes with the content.", _check_etag)
     yield assume("after_write", "What was written or deleted is seen at once, by HEAD and by a listing.", _check_fresh)
-    yield assume("order", "A listing is in the order of the keys' UTF-8 bytes, and every key comes as it is.", _check_order)
+    yield assume(
+        "order", "A listing is in the order of the keys' UTF-8 bytes, and each key comes as it is.", _check_order
+    )
     yield assume("start_after", "start_after begins after a key, whether it exists or not.", _check_start_after)
     yield assume("pages", "Small pages together are the whole listing, each key once.", _check_pages)
     yield assume("if_match", "A read with If-Match of another version is refused with 412.", _check_if_match)

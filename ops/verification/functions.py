@@ -25,7 +25,7 @@ _NO_EVENT: Final = {"action": "verify"}
 _UNSEEN: Final = (
     (
         "retries",
-        "An event that ends with 404 and x-fc-status, or with no answer, is delivered again, and then goes to onFailure.",
+        "An event that ends with 404 and x-fc-status, or with no answer, is delivered again, then goes to onFailure.",
         "it happens inside Function Compute; `s ingest logs` shows x-fc-retry-count",
     ),
     (
@@ -99,7 +99,7 @@ def _list_assumptions(running: RunningFunctions) -> Iterator[Assumption]:
     yield assume("request_id", "Every answer has the header x-fc-request-id.", _check_request_id)
     yield assume("path", "A path of 4,000 bytes arrives; above 4 KB it is refused before the function.", _check_path)
     yield assume("headers", "Headers of 6,000 bytes arrive.", _check_headers)
-    yield assume("strangers", "/invoke over an HTTP trigger is no event, also with x-fc-control-path.", _check_strangers)
+    yield assume("strangers", "/invoke by an HTTP trigger is no event, even with x-fc-control-path.", _check_strangers)
     yield assume("async_header", "X-Fc-Invocation-Type: Async queues a call: 202, without its answer.", _check_async)
     yield assume("errors", "An invocation by the API returns what the function says of its failure.", _check_errors)
     for name, sentence, reason in _UNSEEN:
@@ -158,5 +158,5 @@ def _check_errors(running: RunningFunctions) -> str:
             raise UncheckedError(str(error)) from None
         expect(error.code == "unknown_event", f"the failure is {error.code}")
         return error.code
-    expect(False, "an event that is none succeeds")  # noqa: FBT003 - it ends the check
+    expect(False, "an event that is none succeeds")
     return ""

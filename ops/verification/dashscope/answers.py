@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.verification.assumption import Assumption, expect
@@ -81,7 +82,7 @@ def _check_stream(wire: Wire, model: AnswerModel) -> str:
     reply = _generate(wire, model, _MOST_TOKENS)
     pieces = [piece for piece in _pieces(reply) if piece]
     expect(len(pieces) > 1, f"the answer came in {len(pieces)} event")
-    repeats = all(later.startswith(earlier) for earlier, later in zip(pieces, pieces[1:], strict=False))
+    repeats = all(later.startswith(earlier) for earlier, later in pairwise(pieces))
     expect(not repeats, "each event repeats what was written before")
     expect(_finish(reply) == "stop", f"it ended with {_finish(reply)!r}")
     usage = reply.events[-1].get("usage") or {}

@@ -32,9 +32,7 @@ def list_refusals(wire: Wire) -> Iterator[Assumption]:
         "A refusal is a JSON object with code, message and request_id.",
         partial(_check_error_shape, wire),
     )
-    yield Assumption(
-        "dashscope.request_id", "A success has a request_id too.", partial(_check_request_id, wire)
-    )
+    yield Assumption("dashscope.request_id", "A success has a request_id too.", partial(_check_request_id, wire))
     yield leave_out(
         "dashscope.throttling",
         "A quota that is used up is 429 with a code of Throttling, limit_* or insufficient_quota, and passes.",

@@ -17,13 +17,13 @@ from shared.domain.models import Chunk, Location, digest
 from shared.runtime.retrying import Deadline
 from shared.store.client import Client
 from shared.store.rows import ChunkRow
-from shared.store.schema import Space
 from shared.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.runtime.settings import MilvusSettings
+    from shared.store.schema import Space
 
 _PREFIX: Final = "verify"
 _NAME: Final = re.compile(rf"{_PREFIX}_(\d{{10}})_[0-9a-f]{{8}}(_|$)")
@@ -53,11 +53,14 @@ class Sample:
 class TemporaryCollections:
     """Collections of this run alone, with two clients, as two instances would have."""
 
-    def __init__(self, settings: MilvusSettings, space: Space) -> None:
+    def __init__(
+        self, settings: MilvusSettings, space: Space, make_client: Callable[[MilvusSettings], Client] = Client
+    ) -> None:
         self.name = f"{_PREFIX}_{int(time.time())}_{secrets.token_hex(4)}"
         self.settings = replace(settings, collection=self.name)
         self.space = space
-        self.client, self.other = Client(settings), Client(settings)
+        self.make_client = make_client
+        self.client, self.other = make_client(settings), make_client(settings)
         self.store = Store(self.settings, space, self.client)
 
     @property
@@ -95,10 +98,21 @@ class TemporaryCollections:
         document = document_id(sample.name)
         chunk = Chunk(digest("chunk", sample.name), document, 0, sample.text, Location())
         return ChunkRow(
-            chunk, tuple(vector), "verify", sample.key, sample.title, "txt", 0.0, sample.metadata or {}, "", sample.tenant
+            chunk,
+            tuple(vector),
+            "verify",
+            sample.key,
+            sample.title,
+            "txt",
+            0.0,
+            sample.metadata or {},
+            "",
+            sample.tenant,
         )
 
-    def read(self, condition: str, *fields: str, consistency: str = "Strong", other: bool = False) -> list[dict[str, Any]]:
+    def read(
+        self, condition: str, *fields: str, consistency: str = "Strong", other: bool = False
+    ) -> list[dict[str, Any]]:
         """The rows of chunks that a condition selects, read by one of the two clients."""
         client = self.other if other else self.client
         return client.query(self.chunks, condition, ["id", *fields], self.until, consistency)

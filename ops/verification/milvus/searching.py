@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # In the order of their UTF-8 bytes, in which UTF-16 would put the last before the one in front of it.
 _KEYS: Final = ("order/A", "order/a", "order/z", "order/~", "order/é", "order/中", "order/\ufffd", "order/😀")
 _ODD_KEYS: Final = ('a" or key != "', "50%_off", "back\\slash", "it's", "line 文档 (1)")
+# How late a Bounded search may be; the row about it measures that.
+_LATE_SECONDS: Final = 10.0
 _OWNED: Final = {"sales": {"team": "sales", "year": 2025, "tags": ["urgent", "draft"], "open": True}}
 
 
@@ -198,11 +200,9 @@ def _find_words(made: TemporaryCollections, query: str, key: str, number: int) -
 
 def _wait_for(made: TemporaryCollections, search: Any, number: int) -> Any:
     """Search until so many rows are found, as a Bounded search may be late."""
-    until = made.until
-    hits = search(until)
-    for _ in range(50):
-        if len(hits) >= number:
-            break
+    end = time.monotonic() + _LATE_SECONDS
+    hits = search(made.until)
+    while len(hits) < number and time.monotonic() < end:
         time.sleep(0.1)
-        hits = search(until)
+        hits = search(made.until)
     return hits

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from ops.verification.assumption import Assumption, UncheckedError, expect
 from ops.verification.milvus.collections import Sample, TemporaryCollections, document_id, find_error
 from shared.runtime.settings import Secret
-from shared.store.client import Client
 from shared.store.expressions import among, equals, select_id_prefix
 from shared.store.schema import MAX_JSON_BYTES, MAX_TEXT_BYTES
 from shared.store.store import Store
@@ -192,7 +191,7 @@ def _check_missing(made: TemporaryCollections) -> str:
 def _check_token(made: TemporaryCollections) -> str:
     if not made.settings.token:
         raise UncheckedError("MILVUS_TOKEN is empty: the server asks for none")
-    wrong = Client(replace(made.settings, token=Secret(f"verify:{secrets.token_hex(8)}")))
+    wrong = made.make_client(replace(made.settings, token=Secret(f"verify:{secrets.token_hex(8)}")))
     error = find_error(wrong, "list_collections", made.until)
     if error is None:
         raise UncheckedError("the server lets in any token: its authorization is switched off")
