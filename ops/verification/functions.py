@@ -62,11 +62,14 @@ class RunningFunctions:
     def __init__(self, deployment: Deployment, environ: Mapping[str, str]) -> None:
         self.deployment = deployment
         self.environ = environ
-        self.addresses = {name: self._find(name) for name in ("search", "embed")}
+        self.addresses = {name: address.rstrip("/") for name, address in self._find()}
 
-    def _find(self, name: str) -> str:
-        address = self.environ.get("SEARCH_URL", "") if name == "search" else ""
-        return (address or describe(self.deployment.functions[name], self.environ).address).rstrip("/")
+    def _find(self) -> Iterator[tuple[str, str]]:
+        if address := self.environ.get("SEARCH_URL"):  # of the local stack, which has no other address
+            yield "search", address
+            return
+        for name in ("search", "embed"):
+            yield name, describe(self.deployment.functions[name], self.environ).address
 
     def send(self, name: str, method: str, path: str, **options: Any) -> requests.Response:
         """Send a request to the trigger of a function."""

@@ -43,7 +43,7 @@ class Report:
     def add(self, row: Row) -> None:
         """Note a row, and print it."""
         self.rows.append(row)
-        self.say(self._clean(f"{row.outcome:<12} {row.name}: {row.sentence}"))
+        self.say(f"{row.outcome:<12} {row.name}: {row.sentence}")
         if row.detail:
             self.say(f"{'':<12} {self._clean(row.detail)}")
 

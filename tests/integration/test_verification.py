@@ -59,9 +59,8 @@ def answer_with(exchange: Exchange, content: Any) -> None:
 
 def with_picture(exchange: Exchange) -> None:
     """Answer for the model that reads pictures, except where its task is unknown."""
-    if exchange.path.endswith("multimodal-generation/generation") and b"data:image" in exchange.body:
-        if b"no_such_task" not in exchange.body:
-            answer_with(exchange, PICTURE)
+    if b"data:image" in exchange.body and b"no_such_task" not in exchange.body:
+        answer_with(exchange, PICTURE)
 
 
 @pytest.fixture(scope="module")
