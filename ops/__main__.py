@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from ops.arguments import make_parser
 from ops.commands import load_command
 from ops.deployment import DeploymentError
+from ops.local_stack import read_settings
 from ops.packaging import PackagingError
 from ops.template import variables
 
 if TYPE_CHECKING:
     import argparse
-
-# Where `make demo` listens, unless PORT says otherwise.
-_LOCAL_PORT = "8000"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,10 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _environ(asked: argparse.Namespace) -> dict[str, str]:
-    """The process's variables over those of the environment's file, and the local stack's address over both.
+    """The process's variables over those of the environment's file, and the local stack's settings over both.
 
     Raises:
-        DeploymentError: there is no such file.
+        DeploymentError: there is no such file, or no local stack.
     """
     name = asked.env
     file = Path(f".env.{name}")
@@ -42,8 +40,7 @@ def _environ(asked: argparse.Namespace) -> dict[str, str]:
         raise DeploymentError(f"there is no environment {name}: {file} does not exist")
     environ = {**(variables(file) | {"ENVIRONMENT": name} if name else {}), **os.environ}
     if asked.local:
-        address = f"http://127.0.0.1:{environ.get('PORT') or _LOCAL_PORT}"
-        environ |= {"FC_ENDPOINT": address, "SEARCH_URL": address}
+        environ |= read_settings(environ)
     return environ
 
 

@@ -32,7 +32,7 @@ def make_parser(name: str = "python -m ops") -> argparse.ArgumentParser:
     parser.add_argument(
         "--local",
         action="store_true",
-        help="ask the local stack (make demo, at PORT or 8000) instead of the deployment",
+        help="ask the local stack (make demo; DATA is its folder) instead of the deployment",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS)
     for group in GROUPS.values():

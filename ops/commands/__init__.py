@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 # By what somebody wants to do, in the order in which it is wanted.
 GROUPS: Final = {
     "Look": ("status", "explain", "ask", "estimate"),
-    "Index": ("sync", "retry"),
+    "Index": ("sync", "reconcile", "retry", "delete"),
     "Deploy": ("keys", "roles", "check", "preflight", "verify", "package", "deploy", "run"),
-    "Move": ("export",),
-    "Maintain": ("calibrate", "docs", "openapi"),
+    "Move": ("export", "import"),
+    "Maintain": ("calibrate", "completion", "docs", "openapi"),
 }
+
+# Names that a module cannot have.
+_MODULES: Final = {"import": "import_backup"}
 
 
 class Command(Protocol):
@@ -38,4 +41,4 @@ class Command(Protocol):
 
 def load_command(name: str) -> Command:
     """The module of a command."""
-    return cast("Command", import_module(f"ops.commands.{name}"))
+    return cast("Command", import_module(f"ops.commands.{_MODULES.get(name, name)}"))

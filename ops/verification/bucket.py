@@ -30,6 +30,7 @@ FOLDER: Final = "semantic-search-verify/"
 
 _RUN: Final = re.compile(rf"{FOLDER}(\d{{10}})-[0-9a-f]{{8}}/")
 _ABANDONED_SECONDS: Final = 3_600
+_DELETED_AT_ONCE: Final = 1_000
 _STEP_SECONDS: Final = 60.0
 # In the order of their UTF-8 bytes, in which UTF-16 would put the last before the one in front of it.
 _NAMES: Final = ("A", "a b", "a+b", "a/b", "a//c", "a%2Bb", "b&<>c", "é", "中", "\ufffd", "😀")
@@ -90,14 +91,11 @@ class TemporaryObjects:
         Raises:
             PlatformError: some remain.
         """
-        for name in self._made:
-            self.bucket.remove(name, self.until)
+        self.bucket.delete(sorted(self._made), self.until)
         everything = Bucket(replace(self.settings, prefix=FOLDER))
         for page in everything.list_documents(self.until):
-            for state in page:
-                if _is_abandoned(state.key.key):
-                    everything.remove(state.key.key + SIDECAR, self.until)
-                    everything.remove(state.key.key, self.until)
+            names = [state.key.key for state in page if _is_abandoned(state.key.key)]
+            everything.delete([*names, *(name + SIDECAR for name in names)][:_DELETED_AT_ONCE], self.until)
 
 
 def _is_abandoned(key: str) -> bool:
@@ -172,7 +170,7 @@ def _check_fresh(made: TemporaryObjects) -> str:
         made.put("fresh/a", f"content {number}, {'x' * number}".encode())
         expect(made.find("fresh/a").size == len(f"content {number}, ") + number, f"write {number} was not seen")
         expect(made.list_names(folder="fresh/") == ["a"], f"write {number} is not in the listing")
-    made.bucket.remove(f"{made.prefix}fresh/a", made.until)
+    made.bucket.delete([f"{made.prefix}fresh/a"], made.until)
     gone = made.bucket.state(made.bucket.key(f"{made.prefix}fresh/a"), made.until)
     expect(gone is None and made.list_names(folder="fresh/") == [], "what was deleted is seen")
     return ""
@@ -210,7 +208,7 @@ def _check_if_match(made: TemporaryObjects) -> str:
     expect(made.bucket.read_head(old, 3, made.until) == b"one", "the version itself is not returned")
     made.put("match", b"two")
     expect(_is_refused(made, old), "another version is returned")
-    made.bucket.remove(old.key.key, made.until)
+    made.bucket.delete([old.key.key], made.until)
     expect(_is_refused(made, old), "a deleted object is returned")
     return ""
 
@@ -252,7 +250,7 @@ def _check_sidecar(made: TemporaryObjects) -> str:
 def _check_missing(made: TemporaryObjects) -> str:
     key = made.bucket.key(f"{made.prefix}missing")
     expect(made.bucket.state(key, made.until) is None, "HEAD finds it")
-    made.bucket.remove(key.key, made.until)
+    expect(made.bucket.delete([key.key], made.until) == 1, "deleting it is not confirmed")
     return ""
 
 

@@ -42,7 +42,7 @@ def subject(name: str) -> str:
 
 
 def rows_of(assumptions: Iterable[Assumption], *wanted: str) -> dict[str, Row]:
-    """The rows whose subject is one of those wanted, or all."""
+    """The rows about some subjects, or all."""
     return {it.name: examine(it) for it in assumptions if not wanted or subject(it.name) in wanted}
 
 
@@ -413,7 +413,7 @@ def is_listing(exchange: Exchange) -> bool:
 
 
 def change_listing(pattern: str, change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Exchange], None]:
-    """Change the entries of listings whose address holds a pattern."""
+    """Change the entries of listings with a pattern in their address."""
 
     def after(exchange: Exchange) -> None:
         if is_listing(exchange) and re.search(pattern, exchange.path):

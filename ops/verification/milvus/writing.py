@@ -47,7 +47,7 @@ def list_writing(made: TemporaryCollections) -> Iterator[Assumption]:
     yield assume("id_ranges", "Ranges of ids by their first digit are all rows, each once.", _check_id_ranges)
     yield assume("released", "A collection that was released is loaded again by the next read.", _check_released)
     yield assume("missing", "A call about a missing collection is refused for good.", _check_missing)
-    yield assume("token", "A wrong token is refused, and is told apart from a dead server.", _check_token)
+    yield assume("token", "A wrong token is refused in another way than a dead server answers.", _check_token)
 
 
 def _check_version(made: TemporaryCollections) -> str:
