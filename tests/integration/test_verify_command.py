@@ -200,7 +200,7 @@ def test_an_interrupt_ends_the_checks_and_still_removes_what_was_made(number: si
     assert "It was interrupted" in printed
 
 
-def test_what_could_not_be_removed_is_told() -> None:
+def test_what_could_not_be_removed_is_reported() -> None:
     service = Service(lambda: "", removal=TransientError("milvus_unavailable", "Milvus did not answer."))
     status, report, printed = run_service(service)
     assert status == 1
