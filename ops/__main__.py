@@ -17,15 +17,26 @@ from ops.template import variables
 if TYPE_CHECKING:
     import argparse
 
+_INTERRUPTED = 130
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status is 0 when all is well, 1 when something is wrong, 2 for a wrong command."""
-    asked = make_parser().parse_args(arguments)
+    """Run one command.
+
+    Returns: the exit status: 0 when all is well, 1 when something is wrong, 2 for a wrong command, 130 after Ctrl-C.
+    """
+    asked = make_parser(os.environ.get("CALLED_AS") or "python -m ops").parse_args(arguments)
     try:
         return load_command(asked.command).run(asked, _environ(asked))
     except (DeploymentError, PackagingError) as error:
         print(error)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped.")
+        return _INTERRUPTED
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _environ(asked: argparse.Namespace) -> dict[str, str]:

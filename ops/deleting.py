@@ -29,7 +29,7 @@ def open_bucket(deployment: Deployment, environ: Mapping[str, str]) -> Bucket:
     try:
         return Bucket(read_settings(BucketSettings, {**environ, **declared}))
     except PlatformError as error:
-        raise DeploymentError(f"the settings of the bucket: {error.message}") from None
+        raise DeploymentError(f"the settings of the bucket: {error.message} Here they are of your own key.") from None
 
 
 def preview(bucket: Bucket, prefix: str) -> tuple[int, list[str]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-# By what somebody wants to do, in the order in which it is wanted.
+# By what the operator wants to do, in the order in which it is wanted.
 GROUPS: Final = {
     "Look": ("status", "explain", "ask", "estimate"),
     "Index": ("sync", "reconcile", "retry", "delete"),

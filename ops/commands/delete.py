@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ops.arguments import add_json
-from ops.printing import print_json
+from ops.printing import confirm, print_json
 from ops.project import read_project
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
             print(key)
         print(f"and {count - len(first)} more" if count > len(first) else f"{count} documents")
     is_meant = count and not asked.dry_run
-    if is_meant and not asked.yes and input(f"Delete {count} documents from {bucket.name}? Type yes: ") != "yes":
-        is_meant = False
+    if is_meant and not asked.yes:
+        is_meant = confirm(f"Delete {count} documents from {bucket.name}?")
     deleted = delete(bucket, asked.prefix) if is_meant else 0
     if asked.as_json:
         print_json({"bucket": bucket.name, "found": count, "first": first, "deleted": deleted})
