@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
+    from ops.verification.report import Report
+
 SUMMARY = "whether the services behave as assumed, for CNY 0.2 at most"
 
 _ANSWERS = ("y", "yes")
@@ -47,10 +49,17 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     private = list_secrets(services.list_private(project.environ))
     report = Report(private, functools.partial(print, flush=True))
     status = run(services.list_openings(names, project, spending), report, spending)
-    if asked.json:
-        report.write(asked.json)
-        print(f"{asked.json} is the report for an issue; it holds no keys and no addresses")
-    return status
+    return _write(report, asked.json) or status if asked.json else status
+
+
+def _write(report: Report, path: Path) -> int:
+    try:
+        report.write(path)
+    except OSError as error:
+        print(f"{path} cannot be written: {error.strerror}")
+        return 1
+    print(f"{path} is the report for an issue; it holds no keys and no addresses")
+    return 0
 
 
 def _is_wanted() -> bool:

@@ -255,6 +255,12 @@ def test_the_command_says_what_is_not_set(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.usefixtures("nothing_set")
+def test_a_report_that_cannot_be_written_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--yes", "--services", "oss", "--json", "s.yaml/report.json"]) == 1
+    assert "s.yaml/report.json cannot be written: " in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("nothing_set")
 def test_the_command_begins_only_when_it_may(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--services", "milvus"]) == 2
     printed = capsys.readouterr().out
