@@ -10,7 +10,7 @@ COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-scale bench-coldstart bench-load bench-security package openapi docs infra infra-down preflight deploy ask dashboard sync lock clean
+.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-scale bench-coldstart bench-load bench-security package openapi docs infra infra-down preflight verify deploy ask dashboard sync lock clean
 
 ##@ Run
 demo: $(VENV)/ready  ## The whole system on this machine, with sample documents; QUOTA=1 with DashScope's quota
@@ -82,6 +82,9 @@ infra-down: $(VENV)/ready  ## Delete what `make infra` created, but for the buck
 
 preflight: $(VENV)/ready  ## Whether everything a deployment depends on exists and fits; ENV=dev
 	@$(OPS) preflight
+
+verify: $(VENV)/ready  ## Whether the services behave as assumed, for CNY 0.2 at most; SERVICES=dashscope,milvus,oss,fc YES=1
+	@$(OPS) verify --json build/verify.json $(if $(SERVICES),--services $(SERVICES)) $(if $(YES),--yes)
 
 deploy: export TELEMETRY := $(TELEMETRY)
 deploy: $(VENV)/ready  ## Show the plan, deploy it without asking, and see that it runs; ENV=dev

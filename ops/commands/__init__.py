@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GROUPS: Final = {
     "Look": ("status", "explain", "ask", "estimate", "dashboard"),
     "Index": ("sync", "reconcile", "retry", "delete"),
-    "Deploy": ("infra", "keys", "roles", "check", "preflight", "package", "deploy", "run"),
+    "Deploy": ("infra", "keys", "roles", "check", "preflight", "verify", "package", "deploy", "run"),
     "Move": ("export", "import"),
     "Maintain": ("calibrate", "completion", "docs", "openapi", "application"),
 }

@@ -46,10 +46,15 @@ _CONNECTIONS = 64
 
 
 class Bucket:
-    """The watched bucket: thread-safe, one per process."""
+    """The watched bucket: thread-safe, one per process.
 
-    def __init__(self, settings: BucketSettings) -> None:
+    Args:
+        keys_per_page: of a listing.
+    """
+
+    def __init__(self, settings: BucketSettings, keys_per_page: int = _KEYS_PER_PAGE) -> None:
         self._settings = settings
+        self._keys_per_page = keys_per_page
 
     def warm_up(self) -> None:
         """Import the SDK and make its client now, so that the first event does not wait for it."""
@@ -185,13 +190,18 @@ class Bucket:
         except _MissingError:
             raise ChangedError from None
 
-    def put(self, name: str, content: bytes, deadline: Deadline) -> None:
+    def put(self, name: str, content: bytes, deadline: Deadline, headers: dict[str, str] | None = None) -> None:
         """Store an object, for people who fill a bucket; the functions' role has no permission to write.
+
+        Args:
+            headers: metadata, without ``x-oss-meta-``.
 
         Raises:
             TransientError, ConfigurationError: OSS refuses it.
         """
-        request = self._sdk.PutObjectRequest(bucket=self._settings.bucket, key=name, body=content)
+        request = self._sdk.PutObjectRequest(
+            bucket=self._settings.bucket, key=name, body=content, metadata=headers or {}
+        )
         self._call(lambda: self._client.put_object(request), deadline)
 
     def list_keys(self, prefix: str, deadline: Deadline) -> Iterator[list[str]]:
@@ -262,7 +272,7 @@ class Bucket:
             request = self._sdk.ListObjectsV2Request(
                 bucket=self._settings.bucket,
                 prefix=self._settings.prefix,
-                max_keys=_KEYS_PER_PAGE,
+                max_keys=self._keys_per_page,
                 start_after=after or None if token is None else None,
                 continuation_token=token,
                 encoding_type="url",

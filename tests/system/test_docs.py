@@ -39,6 +39,7 @@ NOT_RUN = {
     "OSS_BUCKET=my-documents OSS_REGION=cn-beijing ALIBABA_CLOUD_ACCESS_KEY_ID=... "
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET=... make demo": ACCOUNT,
     ".venv/bin/python -m ops preflight": ACCOUNT,
+    "make verify": ACCOUNT,
     "MILVUS_URI=http://127.0.0.1:19530 .venv/bin/python -m ops export --format elasticsearch --index documents "
     "--output build/elasticsearch": "is run by test_integrations.py",
     "npm install -g @serverless-devs/s": SYSTEM,
