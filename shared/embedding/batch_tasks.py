@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from shared.domain.errors import ConfigurationError, PlatformError
+from shared.domain.errors import ConfigurationError, PlatformError, TransientError
 from shared.embedding.batch_task import EmbeddingAnswer, FileAnswer, TaskAnswer, TaskPage, read_task
-from shared.embedding.failures import MalformedError, RefusedError, Rejection, UnreachableError, interpret
+from shared.embedding.failures import (
+    MalformedError,
+    RefusedError,
+    Rejection,
+    ThrottledError,
+    UnreachableError,
+    interpret,
+)
 from shared.embedding.multipart import FileForm
 from shared.runtime import retrying, tracing
 from shared.runtime.retrying import RetryPolicy
@@ -36,8 +43,6 @@ MOST_LINES = 50_000
 ENDPOINT = "/v1/embeddings"
 _NATIVE, _COMPATIBLE = "/api/v1", "/compatible-mode/v1"
 _RETRY_POLICY = RetryPolicy(attempts=4, first_delay=0.3, max_delay=5)
-# Creating a task is billed: whether a lost answer created one is looked up, never tried again at once.
-_ONCE = RetryPolicy(attempts=1, first_delay=0, max_delay=0)
 _CONNECT_SECONDS = 3.05
 # Files of hundreds of megabytes take longer than a call.
 _TRANSFER_SECONDS = 600.0
@@ -82,8 +87,8 @@ class BatchTasks:
             hours: within which it must be answered, 24 to 336.
 
         Raises:
-            UnreachableError: whether there is one now must be looked up by `find`.
-            TransientError, ConfigurationError: there is none.
+            ThrottledError, ConfigurationError: there is none.
+            TransientError: whether there is one now must be looked up by `find`.
         """
         asked = {
             "input_file_id": file_id,
@@ -91,7 +96,17 @@ class BatchTasks:
             "completion_window": f"{hours}h",
             "metadata": {"ds_name": name},
         }
-        return read_task(self._call("POST", "/batches", TaskAnswer, deadline, _ONCE, json=asked))
+
+        def send() -> TaskAnswer:
+            try:
+                seconds = deadline.timeout(self._settings.call_timeout)
+                return self._ask("POST", "/batches", TaskAnswer, seconds, json=asked)
+            except TransientError as error:
+                # Whether a lost answer created a task is looked up later, never tried again: a task is billed.
+                error.soon = isinstance(error, ThrottledError)
+                raise
+
+        return read_task(retrying.call(send, _RETRY_POLICY, deadline))
 
     def read(self, task_id: str, deadline: Deadline) -> BatchTask:
         """Ask how a task stands.
@@ -175,13 +190,12 @@ class BatchTasks:
         path: str,
         kind: type[Answer],
         deadline: Deadline,
-        policy: RetryPolicy = _RETRY_POLICY,
         **options: Any,
     ) -> Answer:
         def ask() -> Answer:
             return self._ask(method, path, kind, deadline.timeout(self._settings.call_timeout), **options)
 
-        return retrying.call(ask, policy, deadline)
+        return retrying.call(ask, _RETRY_POLICY, deadline)
 
     def _ask(self, method: str, path: str, kind: type[Answer], seconds: float, **options: Any) -> Answer:
         with _interpret_failures(self._address):

@@ -13,7 +13,7 @@ from shared.domain.models import Document, digest
 from shared.store.client import split
 from shared.store.expressions import all_of, among, differs, equals, select_after, select_up_to
 from shared.store.joining import CallJoiner
-from shared.store.schema import PROGRESS_BUCKET, cut, cut_bytes
+from shared.store.schema import BATCHES_BUCKET, PROGRESS_BUCKET, cut, cut_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -119,9 +119,8 @@ class DocumentRegistry:
 
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""
-        rows = self._client.iterate(
-            self.name, all_of(condition, differs("bucket", PROGRESS_BUCKET)), ["id", "record"], deadline
-        )
+        condition = all_of(condition, differs("bucket", PROGRESS_BUCKET), differs("bucket", BATCHES_BUCKET))
+        rows = self._client.iterate(self.name, condition, ["id", "record"], deadline)
         return sorted(map(read_document, rows), key=lambda document: (document.key, document.bucket))
 
     def read_page(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> DocumentPage:
