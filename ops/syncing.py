@@ -43,7 +43,11 @@ def sync(ingest: Function, environ: Mapping[str, str], console: Console) -> int:
     except KeyboardInterrupt:
         console.print("Stopped. What is done stays done; sync again to continue.")
         return _INTERRUPTED
-    console.print(f"Bucket and index are the same. Cost: {spent.tokens} tokens, CNY {spent.cost:.4f}.")
+    if spent.waiting:
+        console.print(f"{spent.waiting} documents wait for batch tasks: ops backfill shows them.")
+    console.print(
+        f"Bucket and index are {'otherwise ' if spent.waiting else ''}the same. Cost: {spent.tokens} tokens, CNY {spent.cost:.4f}."
+    )
     return 0
 
 
@@ -72,7 +76,7 @@ def _sync(ingest: Function, environ: Mapping[str, str], progress: Progress) -> _
     """
     spent = _Spent(progress)
     # A round ends where an earlier run was interrupted, so that only a new count says that nothing is left.
-    while left := _reconcile(ingest, environ, seconds=0)["left"]:
+    while left := (counted := _reconcile(ingest, environ, seconds=0))["left"]:
         spent.show(left)
         while left:
             report = _reconcile(ingest, environ, seconds=_ROUND_SECONDS)
@@ -83,6 +87,7 @@ def _sync(ingest: Function, environ: Mapping[str, str], progress: Progress) -> _
                 raise InvocationError("stuck", _explain_stuck(report))
             left = report["left"]
             spent.add(report)
+    spent.waiting = counted["counts"]["waiting"]
     return spent
 
 
@@ -90,7 +95,7 @@ class _Spent:
     """What a sync has done and spent so far, on the bar of its progress."""
 
     def __init__(self, progress: Progress) -> None:
-        self.tokens = self.done = 0
+        self.tokens = self.done = self.waiting = 0
         self.cost = 0.0
         self._progress = progress
         self._began = clock.monotonic()

@@ -150,7 +150,8 @@ def describe(report: BackfillReport, notes: Sequence[tuple[BatchNote, str]]) -> 
         )
         for note, status in notes[:MOST_NAMES]
     ]
-    return replace(report, batches=tuple(batches), waiting=len(notes))
+    documents, cost = sum(note.documents for note, _ in notes), sum(note.cost_cny for note, _ in notes)
+    return replace(report, batches=tuple(batches), waiting=len(notes), waiting_documents=documents, waiting_cny=cost)
 
 
 def _is_by_timer(event: Event) -> bool:

@@ -104,6 +104,8 @@ class BackfillReport(Struct, frozen=True):
     Attributes:
         batches: the first tasks that are left.
         waiting: number of tasks that are left.
+        waiting_documents: documents of them.
+        waiting_cny: what they cost, if all succeeds.
         after: of a plan, the key after which the next one continues.
         is_done: of a plan, whether no documents are left to plan.
         is_capped: of a plan, whether the next documents would cost more than allowed.
@@ -117,6 +119,8 @@ class BackfillReport(Struct, frozen=True):
 
     batches: tuple[WaitingBatch, ...] = ()
     waiting: int = 0
+    waiting_documents: int = 0
+    waiting_cny: float = 0.0
     after: str = ""
     is_done: bool = False
     is_capped: bool = False
