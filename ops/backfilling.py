@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ops.invoking import InvocationError, invoke
+from ops.printing import confirm, print_json
 from shared.runtime import clock
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ class Choice:
         max_cost: what the tasks may cost, those that are waiting included, in CNY.
         hours: within which they must be answered.
         waits: whether to wait for their end.
+        as_json: whether to print the result for programs.
     """
 
     is_agreed: bool
     max_cost: float
     hours: int
     waits: bool
+    as_json: bool = False
 
 
 def backfill(
@@ -72,6 +75,7 @@ class _Run:
         self._environ = environ
         self._console = console
         self._choice = choice
+        self._tokens, self._cost = 0, 0.0
 
     def run(self, estimate: Callable[[], bool]) -> int:
         waiting = self._ask("status")
@@ -84,6 +88,12 @@ class _Run:
                 return 1
             is_capped = self._plan(waiting["waiting_cny"])
         is_complete = self._collect() if self._choice.waits else True
+        if self._choice.as_json:
+            left = self._ask("status")
+            print_json(
+                {"waiting": left["waiting"], "waiting_cny": left["waiting_cny"], "is_capped": is_capped}
+                | {"tokens": self._tokens, "cost_cny": self._cost, "is_complete": is_complete}
+            )
         return 1 if is_capped or not is_complete else 0
 
     def _count(self) -> int:
@@ -93,8 +103,7 @@ class _Run:
     def _is_agreed(self) -> bool:
         if self._choice.is_agreed:
             return True
-        answer = self._console.input("Create batch tasks for them, at the price by Batch above? \\[y/N] ")
-        return answer.strip().lower() in ("y", "yes")
+        return confirm("Create batch tasks for them, at the price by Batch above?")
 
     def _plan(self, spent: float) -> bool:
         """Create tasks until no documents are left or the cost is reached; returns whether it is reached."""
@@ -114,15 +123,16 @@ class _Run:
 
     def _collect(self) -> bool:
         """Wait for the tasks; returns whether all of them were of use and no document failed for now."""
-        tokens, cost, failed, problems, shown = 0, 0.0, 0, 0, ""
+        failed, problems, shown = 0, 0, ""
         is_local = "127.0.0.1" in (self._environ.get("FC_ENDPOINT") or "")
         while True:
             report = self._ask("collect", seconds=self._ingest.timeout * _PLAN_SHARE)
-            tokens, cost = tokens + report["usage"]["tokens"], cost + report["usage"]["cost_cny"]
+            self._tokens += report["usage"]["tokens"]
+            self._cost += report["usage"]["cost_cny"]
             failed, problems = report["failed"], problems + bool(report["problem"])
             if report["problem"]:
                 self._console.print(report["problem"], markup=False)
-            line = f"{report['waiting']} tasks left, {tokens} tokens in the index, CNY {cost:.4f}"
+            line = f"{report['waiting']} tasks left, {self._tokens} tokens in the index, CNY {self._cost:.4f}"
             if line != shown:
                 self._console.print(line)
                 shown = line
