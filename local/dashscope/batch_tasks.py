@@ -8,6 +8,7 @@ import tempfile
 import time
 import uuid
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -150,7 +151,7 @@ class BatchTasks:
         with output.open("wb") as done, errors.open("wb") as failed:
             while task.completed + task.failed < limit and task.state != "cancelling":
                 wanted = min(_LINES_AT_ONCE, limit - task.completed - task.failed)
-                some = [line for line, _ in zip(lines, range(wanted), strict=False)]
+                some = list(islice(lines, wanted))
                 for line, answer in zip(some, await self._answer(some, fault), strict=True):
                     is_failed = isinstance(answer, Refusal)
                     (failed if is_failed else done).write(msgspec.json.encode(_describe(line, answer)) + b"\n")

@@ -104,6 +104,12 @@ def test_a_task_that_expires_gives_and_bills_what_was_done(client: openai.OpenAI
     assert dashscope.usage()["batch_rows"] == 2
 
 
+def test_every_line_of_a_long_file_is_answered(client: openai.OpenAI, dashscope: DashScope) -> None:
+    done = finish(client, begin(client, *(line(f"{i}", f"text {i % 7}") for i in range(120))))
+    assert (done.status, len(read(client, done.output_file_id))) == ("completed", 120)
+    assert dashscope.usage()["batch_rows"] == 120
+
+
 def test_a_task_is_cancelled(client: openai.OpenAI, dashscope: DashScope) -> None:
     dashscope.tune(batch_seconds=5)
     task = begin(client, line("a", "text"))
