@@ -54,14 +54,16 @@ class Parts:
 
     def embedder(self, dimension: int) -> Embedder:
         """A client of the DashScope emulator that has no quota to wait for."""
-        return Embedder(
-            DashScopeSettings(
-                api_key=Secret("sk-local"),
-                base_url=self.dashscope,
-                requested_dimension=dimension,
-                requests_per_second=10_000.0,
-                tokens_per_minute=10**10,
-            )
+        return Embedder(self.dashscope_settings(dimension))
+
+    def dashscope_settings(self, dimension: int) -> DashScopeSettings:
+        """Settings of a client of the emulator without a quota."""
+        return DashScopeSettings(
+            api_key=Secret("sk-local"),
+            base_url=self.dashscope,
+            requested_dimension=dimension,
+            requests_per_second=10_000.0,
+            tokens_per_minute=10**10,
         )
 
     def store(self, collection: str, dimension: int) -> Store:
@@ -78,6 +80,10 @@ class Parts:
     def put(self, key: str, content: bytes) -> None:
         """Put an object into the bucket."""
         (self.folder / key).write_bytes(content)
+
+    def remove(self, key: str) -> None:
+        """Remove an object from the bucket."""
+        (self.folder / key).unlink()
 
     def strike(self, rules: Sequence[dict[str, Any]]) -> None:
         """Put fault rules in force at the DashScope emulator; none ends them."""

@@ -158,7 +158,9 @@ def _start_parts(plan: Plan, ports: Ports, supervisor: Supervisor) -> str:
         folder = plan.data / f"milvus-{plan.model if plan.local_dashscope else 'dashscope'}"
         supervisor.start(Part("milvus", ("--data", str(folder), "--port", str(ports.milvus)), _START_SECONDS, folder))
     if plan.local_dashscope:
-        options = ("--port", str(ports.dashscope), "--model", plan.model, "--api-key", _KEY)
+        ingest = _name_of("ingest", plan.environ)
+        events = f"http://127.0.0.1:{ports.gateway}/2023-03-30/functions/{ingest}/invocations"
+        options = ("--port", str(ports.dashscope), "--model", plan.model, "--api-key", _KEY, "--batch-events", events)
         quota = ("--documented-quota",) if plan.quota else ()
         supervisor.start(Part("dashscope", (*options, *quota, *plan.dashscope_options), _START_SECONDS))
     where = ("--deployment", str(plan.deployment), "--root", str(PROJECT), "--data", str(plan.data))

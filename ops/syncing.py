@@ -46,10 +46,19 @@ def sync(ingest: Function, environ: Mapping[str, str], console: Console, *, as_j
         return _INTERRUPTED
     if as_json:
         print_json(
-            {"documents": spent.done, "failures": spent.failures, "tokens": spent.tokens, "cost_cny": spent.cost}
+            {
+                "documents": spent.done,
+                "failures": spent.failures,
+                "tokens": spent.tokens,
+                "cost_cny": spent.cost,
+                "waiting": spent.waiting,
+            }
         )
         return 0
-    console.print(f"Bucket and index are the same. Cost: {spent.tokens} tokens, CNY {spent.cost:.4f}.")
+    if spent.waiting:
+        console.print(f"{spent.waiting} documents wait for batch tasks: ops backfill shows them.")
+    are = "are otherwise the same" if spent.waiting else "are the same"
+    console.print(f"Bucket and index {are}. Cost: {spent.tokens} tokens, CNY {spent.cost:.4f}.")
     return 0
 
 
@@ -61,7 +70,7 @@ def _sync(ingest: Function, environ: Mapping[str, str], progress: Progress) -> _
     """
     spent = _Spent(progress)
     # A round ends where an earlier run was interrupted, so that only a new count says that nothing is left.
-    while left := _reconcile(ingest, environ, seconds=0)["left"]:
+    while left := (counted := _reconcile(ingest, environ, seconds=0))["left"]:
         spent.show(left)
         while left:
             report = _reconcile(ingest, environ, seconds=_ROUND_SECONDS)
@@ -72,6 +81,7 @@ def _sync(ingest: Function, environ: Mapping[str, str], progress: Progress) -> _
                 raise InvocationError("stuck", _explain_stuck(report))
             left = report["left"]
             spent.add(report)
+    spent.waiting = counted["counts"]["waiting"]
     return spent
 
 
@@ -79,7 +89,7 @@ class _Spent:
     """What a sync has done and spent so far, on the bar of its progress."""
 
     def __init__(self, progress: Progress) -> None:
-        self.tokens = self.done = self.failures = 0
+        self.tokens = self.done = self.failures = self.waiting = 0
         self.cost = 0.0
         self._progress = progress
         self._began = clock.monotonic()

@@ -71,7 +71,7 @@ class DashScope:
         """Forget faults, quota, latency and counters."""
         requests.delete(self._control("faults"), timeout=60).raise_for_status()
         requests.delete(self._control("usage"), timeout=60).raise_for_status()
-        self.tune(latency_ms=0, requests_per_second=0, tokens_per_minute=0)
+        self.tune(latency_ms=0, requests_per_second=0, tokens_per_minute=0, batch_seconds=0)
 
     def _control(self, what: str) -> str:
         return f"{self.base_url.removesuffix('/api/v1')}/control/{what}"

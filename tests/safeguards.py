@@ -89,6 +89,7 @@ _INDEXING, _USE_CASE = "shared/ingestion/indexing.py", "shared/ingestion/converg
 _RECONCILING, _CLAIMING = "shared/ingestion/reconciling.py", "shared/ingestion/claiming.py"
 _COMPARING = "shared/ingestion/comparing.py"
 _RECONCILES = "tests/unit/test_reconciling.py::"
+_BACKFILL = "tests/integration/test_backfill.py::"
 
 SAFEGUARDS = (
     # -- convergence
@@ -245,6 +246,38 @@ SAFEGUARDS = (
         " if _confirms(listed, key, seen)}",
         "}",
         (f"{_BATCHES}test_an_object_that_changes_while_its_batch_is_at_work_is_read_again",),
+    ),
+    Safeguard(
+        "documents wait for their batch task",
+        "a reconcile embeds by calls what a task was paid for",
+        _COMPARING,
+        " if not any(note.covers(state) for note in notes)]",
+        "]",
+        (f"{_BACKFILL}test_documents_wait_for_their_task_and_those_that_changed_do_not",),
+    ),
+    Safeguard(
+        "a task that may exist is looked up",
+        "a process that dies while it creates a batch task pays twice",
+        "shared/ingestion/backfill_parts.py",
+        "task = None if is_new else self.tasks.find(note.file_id, deadline)",
+        "task = None",
+        (f"{_BACKFILL}test_a_process_that_dies_while_it_creates_a_task_pays_once[True]",),
+    ),
+    Safeguard(
+        "two plans of the same documents",
+        "two backfills at the same time pay for the same documents",
+        "shared/ingestion/ordering.py",
+        "            self._check_alone(note)\n",
+        "",
+        (f"{_BACKFILL}test_two_that_plan_the_same_documents_pay_once",),
+    ),
+    Safeguard(
+        "vectors of a task are compared",
+        "vectors of another kind spoil the index without an error",
+        "shared/embedding/sources.py",
+        "            self.problem = describe_difference(pairs)\n",
+        "",
+        (f"{_BACKFILL}test_vectors_of_another_kind_are_refused_and_never_written",),
     ),
     Safeguard(
         "a batch confirms what it removed",

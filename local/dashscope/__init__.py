@@ -5,6 +5,8 @@
     POST   /api/v1/services/aigc/text-generation/generation         models of text alone
     POST   /api/v1/services/aigc/multimodal-generation/generation   models that read more than text: a picture by
                                                                     PP-OCR, or text alone
+    POST   /compatible-mode/v1/embeddings                           as OpenAI's interface, without text_type
+    POST, GET, DELETE /compatible-mode/v1/files, /batches           batch tasks at half price, in seconds
     GET    /healthz             which model answers
     GET    /control/usage       what was accepted, refused and billed; DELETE resets the counters
     PUT    /control/faults      a list of rules (see Rule); GET shows them, DELETE removes them

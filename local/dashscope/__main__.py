@@ -40,6 +40,8 @@ def _read_settings(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--requests-per-second", type=float, default=0, help="quota per key and model; 0 is none")
     parser.add_argument("--tokens-per-minute", type=float, default=0, help="quota per key and model; 0 is none")
     parser.add_argument("--documented-quota", action="store_true", help="the documented quota of each model")
+    parser.add_argument("--batch-seconds", type=float, default=2, help="in which a batch task is in progress")
+    parser.add_argument("--batch-events", default="", help="address to which the end of each batch task is announced")
     given = vars(parser.parse_args(arguments))
     keys = given.pop("api_key") or ["sk-local"]
     return Settings(api_keys=tuple(keys), **given)

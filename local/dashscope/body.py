@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from local.dashscope.refusal import Refusal, invalid
+
+Decoded = TypeVar("Decoded")
 
 # Ours: DashScope documents that there is a limit (413), not where.
 BODY_BYTES = 32 * 1024 * 1024
@@ -27,13 +29,29 @@ async def read_body(request: web.Request) -> Body:
     Raises:
         Refusal: it is too large, not JSON, or of another shape.
     """
+    return _decode(await _read(request), Body)
+
+
+async def read_json(request: web.Request) -> dict[str, Any]:
+    """The body of a request to the OpenAI-compatible interface.
+
+    Raises:
+        Refusal: it is too large, or not a JSON object.
+    """
+    return _decode(await _read(request), dict[str, Any])
+
+
+async def _read(request: web.Request) -> bytes:
     try:
-        raw = await request.read()
+        return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         message = f"Exceeded limit on max bytes to request body : {BODY_BYTES}"
         raise Refusal("InvalidParameter", message, status=413) from error
+
+
+def _decode(raw: bytes, kind: type[Decoded]) -> Decoded:
     try:
-        return msgspec.json.decode(raw, type=Body)
+        return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Refusal("InvalidParameter") from error
 

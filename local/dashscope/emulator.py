@@ -8,14 +8,16 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from aiohttp import web
 
 from local.callers import admit_programs
-from local.dashscope import wire
-from local.dashscope.body import BODY_BYTES, read_body
+from local.dashscope import compatible, wire
+from local.dashscope.batch import read_call
+from local.dashscope.batch_tasks import BatchTasks
+from local.dashscope.body import BODY_BYTES, read_body, read_json
 from local.dashscope.embedding import EmbeddingCall, read_embedding_call
 from local.dashscope.encoders import load_encoder
 from local.dashscope.faults import CONTENT_FAULTS, WIRE_FAULTS, Faults, Rule
@@ -32,13 +34,15 @@ from local.dashscope.vocabulary import load_vocabulary
 from shared.domain.catalog import VISION_MODELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from local.dashscope.body import Body
+    from local.dashscope.faults import BatchFault
 
 EMBEDDING_PATH = "/api/v1/services/embeddings/text-embedding/text-embedding"
 RERANK_PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
 GENERATION_PATH = "/api/v1/services/aigc/text-generation/generation"
+COMPATIBLE_EMBEDDING_PATH = f"{compatible.PATH}/embeddings"
 MULTIMODAL_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 
 Call = EmbeddingCall | RerankCall | GenerationCall | VisionCall
@@ -63,6 +67,7 @@ class Emulator:
     async def load(self) -> None:
         """Load model and vocabulary; until then the server must not accept calls."""
         loop = asyncio.get_running_loop()
+        self._batches = BatchTasks(self, self._settings.batch_events)
         self._vocabulary = await loop.run_in_executor(self._counting, load_vocabulary)
         self._encoder = await loop.run_in_executor(self._encoding, load_encoder, self._settings.model)
 
@@ -75,6 +80,8 @@ class Emulator:
                 web.post(RERANK_PATH, self._rerank),
                 web.post(GENERATION_PATH, self._generate),
                 web.post(MULTIMODAL_PATH, self._generate),
+                web.post(COMPATIBLE_EMBEDDING_PATH, self._embed_compatibly),
+                *compatible.CompatibleRoutes(self._batches, self._authorize).list_routes(),
                 web.route("*", "/api/{path:.*}", self._unknown),
                 web.get("/healthz", self._health),
                 web.get("/control/usage", self._show_usage),
@@ -93,9 +100,23 @@ class Emulator:
         self._encoding.shutdown(wait=False, cancel_futures=True)
         self._reading.shutdown(wait=False, cancel_futures=True)
         self._ocr.close()
+        self._batches.close()
 
     async def _embed(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, read_embedding_call)
+
+    async def _embed_compatibly(self, request: web.Request) -> web.StreamResponse:
+        try:
+            key, call = self._authorize(request), read_call(await read_json(request))
+            rule = self._faults.strike_line(call.texts)
+            if rule:
+                await wire.strike(request, rule)
+            answer = await self._work(key, call)
+        except Refusal as refusal:
+            self._usage.rejected[refusal.code] += 1
+            return compatible.refuse(refusal)
+        tokens = answer["usage"]["total_tokens"]
+        return wire.respond_json(compatible.make_answer(answer["output"], tokens, call.model.name))
 
     async def _rerank(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, read_rerank_call)
@@ -169,6 +190,53 @@ class Emulator:
             usage = await loop.run_in_executor(self._counting, call.count, tokens, output, self._vocabulary)
         self._usage.bill(call.rows, usage["total_tokens"])
         return {"output": output, "usage": usage, "request_id": str(uuid.uuid4())}
+
+    @property
+    def batch_seconds(self) -> float:
+        """Seconds in which a batch task is in progress at least."""
+        return self._settings.batch_seconds
+
+    def strike_batch(self) -> BatchFault | None:
+        """What happens to the next batch task by a fault rule."""
+        rule = self._faults.strike_batch()
+        if rule is None:
+            return None
+        self._usage.faults[rule.fault] += 1
+        return cast("BatchFault", rule.fault)
+
+    async def embed_offline(self, calls: Sequence[EmbeddingCall], *, shifted: bool) -> list[dict[str, Any] | Refusal]:
+        """The answers to lines of a batch task, each billed at half price unless it is refused."""
+        loop = asyncio.get_running_loop()
+        counts = await loop.run_in_executor(self._counting, self._count_lines, calls)
+        return await loop.run_in_executor(self._encoding, self._embed_lines, calls, counts, shifted)
+
+    def _count_lines(self, calls: Sequence[EmbeddingCall]) -> list[int | Refusal]:
+        return [self._count_line(call) for call in calls]
+
+    def _count_line(self, call: EmbeddingCall) -> int | Refusal:
+        rule = self._faults.strike_line(call.texts)
+        if rule:
+            self._usage.faults[rule.fault] += 1
+            return Refusal(rule.code, rule.message, status=rule.status)
+        try:
+            return call.bill(self._vocabulary)
+        except Refusal as refusal:
+            return refusal
+
+    def _embed_lines(
+        self, calls: Sequence[EmbeddingCall], counts: Sequence[int | Refusal], shifted: bool
+    ) -> list[dict[str, Any] | Refusal]:
+        return [
+            count if isinstance(count, Refusal) else self._embed_line(call, count, shifted)
+            for call, count in zip(calls, counts, strict=True)
+        ]
+
+    def _embed_line(self, call: EmbeddingCall, tokens: int, shifted: bool) -> dict[str, Any]:
+        output = call.work(self._encoder, self._vocabulary)
+        if shifted:
+            output = {"embeddings": [{**row, "embedding": row["embedding"][::-1]} for row in output["embeddings"]]}
+        self._usage.bill_batch(call.rows, tokens)
+        return compatible.make_answer(output, tokens, call.model.name)
 
     async def _unknown(self, _: web.Request) -> web.Response:
         return wire.refuse(Refusal("InvalidURL"))

@@ -18,8 +18,12 @@ WireFault = Literal["status", "html", "reset", "black_hole"]
 DeliveryFault = Literal["lost_answer", "reset_body", "cut_body", "black_hole_body", "drip", "malformed_json"]
 # ... or in its content.
 ContentFault = Literal["null_output", "missing_rows", "extra_rows", "shuffled_rows", "wrong_dimension", "not_a_number"]
+# Strike a batch task, as a whole.
+BatchFault = Literal["batch_fails", "batch_expires", "batch_differs"]
 WIRE_FAULTS = get_args(WireFault)
 CONTENT_FAULTS = get_args(ContentFault)
+BATCH_FAULTS = get_args(BatchFault)
+_ALL_FAULTS = (*WIRE_FAULTS, *get_args(DeliveryFault), *CONTENT_FAULTS, *BATCH_FAULTS)
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,7 +33,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fault: what happens. ``status`` answers with an error body, ``html`` with a page as a proxy would (502 unless
             ``status`` says otherwise); ``reset`` drops the connection, ``black_hole`` never answers; ``lost_answer``
             does the work, bills it and drops the connection; ``reset_body``, ``cut_body`` and ``black_hole_body``
-            stop half-way through the body; ``drip`` sends a byte every 100 ms; the others spoil the answer.
+            stop half-way through the body; ``drip`` sends a byte every 100 ms; ``batch_fails``
+            refuses the file of a batch task, ``batch_expires`` ends one after half of its lines, ``batch_differs``
+            gives other vectors than ordinary calls; the others spoil the answer. Of a task's lines only ``status``
+            strikes single ones, by ``match``.
         times: strike this many calls, then no more.
         probability: strike each call with this chance, drawn from ``seed``.
         match: apply only to calls with a text that contains this.
@@ -37,7 +44,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         retry_after: seconds to put in a ``Retry-After`` header of ``status`` and ``html``.
     """
 
-    fault: WireFault | DeliveryFault | ContentFault
+    fault: WireFault | DeliveryFault | ContentFault | BatchFault
     times: int | None = None
     probability: float | None = None
     seed: int = 0
@@ -68,8 +75,19 @@ class Faults:
 
     def strike(self, texts: Sequence[str]) -> Rule | None:
         """The first rule that applies to a call with these texts, spent once."""
+        return self._strike([fault for fault in _ALL_FAULTS if fault not in BATCH_FAULTS], texts)
+
+    def strike_line(self, texts: Sequence[str]) -> Rule | None:
+        """The first rule that applies to a line of a batch task, spent once."""
+        return self._strike(("status",), texts)
+
+    def strike_batch(self) -> Rule | None:
+        """The first rule that applies to a batch task, spent once."""
+        return self._strike(BATCH_FAULTS, ("",))
+
+    def _strike(self, faults: Sequence[str], texts: Sequence[str]) -> Rule | None:
         for place, rule in enumerate(self.rules):
-            if self._applies(place, rule, texts):
+            if rule.fault in faults and self._applies(place, rule, texts):
                 return rule
         return None
 

@@ -20,6 +20,8 @@ class Settings:
         requests_per_second: quota per key and model; 0 is none.
         tokens_per_minute: quota per key and model, spent per second; 0 is none.
         documented_quota: whether each model has its documented quota, where the two above are 0.
+        batch_seconds: how long a batch task is in progress at least, in place of hours.
+        batch_events: address to which the end of each batch task is announced, as EventBridge does.
     """
 
     host: str = "127.0.0.1"
@@ -31,6 +33,8 @@ class Settings:
     requests_per_second: float = 0
     tokens_per_minute: float = 0
     documented_quota: bool = False
+    batch_seconds: float = 0.2
+    batch_events: str = ""
 
 
 class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,3 +43,4 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency_ms: float | None = None
     requests_per_second: float | None = None
     tokens_per_minute: float | None = None
+    batch_seconds: float | None = None

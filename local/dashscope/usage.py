@@ -17,6 +17,8 @@ class Usage:
         calls: accepted, and therefore billed.
         rows: texts, documents or pictures billed.
         pictures: pictures billed.
+        batch_rows: texts billed at half price, besides.
+        batch_tokens: tokens billed at half price, besides.
         rejected: refused calls by error code.
         faults: strikes by fault.
         requests: parameters of the last well-formed calls, accepted or not; never their texts.
@@ -26,6 +28,8 @@ class Usage:
     rows: int = 0
     pictures: int = 0
     tokens: int = 0
+    batch_rows: int = 0
+    batch_tokens: int = 0
     max_concurrent: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -36,3 +40,8 @@ class Usage:
         self.calls += 1
         self.rows += rows
         self.tokens += tokens
+
+    def bill_batch(self, rows: int, tokens: int) -> None:
+        """Count an accepted line of a batch task."""
+        self.batch_rows += rows
+        self.batch_tokens += tokens

@@ -9,10 +9,6 @@ from typing import Final
 
 READ: Final = "2026-11"
 
-# Batch calls of Model Studio cost half, and do not count against the quota of ordinary calls:
-# https://help.aliyun.com/zh/model-studio/batch-interfaces-compatible-with-openai
-BATCH_SHARE: Final = 0.5
-
 # Function Compute bills compute units (CU) since 2024-08-27, here in the first tier:
 # https://help.aliyun.com/zh/functioncompute/fc/product-overview/billing-overview
 CNY_PER_CU: Final = 0.00012

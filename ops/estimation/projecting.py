@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ops.estimation import prices
 from ops.estimation.sizing import estimate_memory
-from shared.domain.catalog import VISION_MODELS, estimate_page
+from shared.domain.catalog import BATCH_SHARE, VISION_MODELS, estimate_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -156,7 +156,7 @@ def estimate(content: Content, terms: Terms, searches: int) -> Estimate:
         cny=cny,
         ocr_cny=content.pages.times(page),
         pictures_cny=content.pictures.times(page),
-        cny_batch=cny.times(prices.BATCH_SHARE),
+        cny_batch=cny.times(BATCH_SHARE),
         hours=seconds / 3600,
         milvus_gb=estimate_memory(content.chunks.value, terms.dimension),
         compute_cny=prices.CNY_PER_CU * _ingest_units(terms.ingest, seconds, content.documents),

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+# What a batch task costs of the list price, where it succeeds; such calls do not count against the quota.
+# https://help.aliyun.com/zh/model-studio/batch-interfaces-compatible-with-openai
+BATCH_SHARE = 0.5
+
 
 class EmbeddingModel(Struct, frozen=True):
     """What one text embedding model takes and costs.
@@ -42,6 +46,10 @@ class EmbeddingModel(Struct, frozen=True):
     def takes_dimension(self) -> bool:
         """Whether ``dimension`` may be sent: models of one size ignore it silently."""
         return len(self.dimensions) > 1
+
+    def batch_cost(self, tokens: int) -> float:
+        """Price of ``tokens`` input tokens of a batch task, in CNY."""
+        return BATCH_SHARE * self.cost(tokens)
 
     def cost(self, tokens: int) -> float:
         """Price of ``tokens`` input tokens, in CNY."""

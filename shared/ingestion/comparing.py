@@ -16,12 +16,13 @@ from shared.store.expressions import select_bucket, select_id_range
 from shared.store.fingerprints import EMPTY_FINGERPRINT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shared.domain.models import Document, ObjectKey, ObjectState
     from shared.ingestion.events import Span
     from shared.ingestion.pipeline import Pipeline
     from shared.runtime.retrying import Deadline
+    from shared.store.batch_notes import BatchNote
     from shared.store.chunks import DocumentFingerprint
     from shared.store.spans import Part
 
@@ -42,6 +43,7 @@ class Difference(Struct, frozen=True):
         known: documents in the registry.
         stale: documents that must be indexed, in the order of their keys.
         orphaned: documents that must be removed, in the order of their keys.
+        waiting: documents that must be indexed and wait for a batch task.
     """
 
     end: str
@@ -49,6 +51,7 @@ class Difference(Struct, frozen=True):
     known: int
     stale: list[ObjectKey]
     orphaned: list[ObjectKey]
+    waiting: int = 0
 
 
 class Damage(Struct, frozen=True):
@@ -65,8 +68,13 @@ class Damage(Struct, frozen=True):
     strays: list[ObjectKey]
 
 
-def compare(pipeline: Pipeline, span: Span, deadline: Deadline) -> Iterator[Difference]:
+def compare(
+    pipeline: Pipeline, span: Span, deadline: Deadline, notes: Sequence[BatchNote] = ()
+) -> Iterator[Difference]:
     """Yield what differs by listing and registry, in the order of keys; chunks are not looked at.
+
+    Args:
+        notes: of batch tasks; the documents that wait for them are not stale.
 
     Only keys of this deployment's prefix and suffix count: others in the same bucket and collection are another's.
 
@@ -79,7 +87,7 @@ def compare(pipeline: Pipeline, span: Span, deadline: Deadline) -> Iterator[Diff
         waiting = states
         for part in spans.read(condition, after, end, deadline):
             cut = bisect_right(waiting, part.end, key=_name) if part.end else len(waiting)
-            yield _compare(pipeline, waiting[:cut], part)
+            yield _compare(pipeline, waiting[:cut], part, notes)
             waiting = waiting[cut:]
         after = end
 
@@ -114,16 +122,19 @@ def _divide(pages: Iterable[list[ObjectState]], until: str) -> Iterator[tuple[li
     yield states, until
 
 
-def _compare(pipeline: Pipeline, states: list[ObjectState], part: Part) -> Difference:
+def _compare(pipeline: Pipeline, states: list[ObjectState], part: Part, notes: Sequence[BatchNote]) -> Difference:
     bucket, rule = pipeline.bucket, pipeline.tenancy.rule
     listed = {state.key.document_id for state in states}
     known = {record.id: record for record in part.documents}
     own = {record.id: key for record in part.documents if bucket.owns(key := bucket.key(record.key))}
+    stale = [state for state in states if not _is_settled(known.get(state.key.document_id), state, rule)]
+    due = [state.key for state in stale if not any(note.covers(state) for note in notes)]
     return Difference(
         end=part.end,
         listed=len(states),
         known=len(own),
-        stale=[state.key for state in states if not _is_settled(known.get(state.key.document_id), state, rule)],
+        stale=due,
+        waiting=len(stale) - len(due),
         orphaned=[key for id_, key in own.items() if id_ not in listed],
     )
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from shared.domain.models import Document, Failure, ObjectKey, ObjectState
-    from shared.embedding.embedder import Embedder
+    from shared.embedding.sources import VectorSource
     from shared.ingestion.bucket import Bucket
     from shared.ingestion.events import Event, Selection
     from shared.ingestion.scans import Scans
@@ -54,27 +54,27 @@ class Ingestion:
 
     Args:
         owner: name of this instance, for claims: a process that is started again does not wait for the previous one.
+        locks: those of another ingestion of this process, if there is one.
     """
 
     def __init__(
         self,
         bucket: Bucket,
-        embedder: Embedder,
+        embedder: VectorSource,
         store: Store,
         settings: IngestionSettings,
         tenancy: Tenancy = _NO_TENANTS,
         parse: Parse = parse_bounded,
         scans: Scans | None = None,
         owner: str = "",
+        locks: DocumentLocks | None = None,
     ) -> None:
         name = owner or secrets.token_hex(8)
         self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, name, scans)
-        self._tenancy = tenancy
         self._bucket = bucket
-        self._embedder = embedder
         self._store = store
         # One worker of this process at a time for each document, so that none embeds what another is embedding.
-        self._locks = DocumentLocks()
+        self._locks = locks or DocumentLocks()
         self._batch = BatchConverger(self._pipeline, self._locks, self._begin)
 
     def handle(self, events: Iterable[Event], deadline: Deadline) -> list[Result | Report]:
@@ -285,7 +285,7 @@ class Ingestion:
         That is the version's chunks, or those of the previous one if this one failed permanently.
         """
         described = (record.version, record.model, record.tenant_from)
-        if described != (state.version, self._embedder.profile, self._tenancy.rule):
+        if described != (state.version, self._pipeline.embedder.profile, self._pipeline.tenancy.rule):
             return False
         return is_finished(record) and self._store.chunks.compute_fingerprint(record.id, deadline) == record.fingerprint
 

@@ -2,13 +2,17 @@
 
 OSS trigger            {"events": [record, ...]}, event names without "oss:"
 OSS by EventBridge     a CloudEvent with one such record as "data", alone or in a list (items may be JSON text)
+end of a batch task    a CloudEvent of the type "dashscope:System:BatchTaskFinish"
 timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
 operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30, "after"?: KEY, "until"?: KEY}
+                       {"action": "backfill", "step": "plan" or "collect" or "status", "seconds"?, "after"?: KEY,
+                       "most_cost"?: CNY, "hours"?: 24}
                        {"action": "retry", "state"?, "code"?, "prefix"?, "id"?, "reread"?: true, "dry_run"?, "seconds"?}
 """
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -24,7 +28,9 @@ MOST_SECONDS = 86_400
 # Of a value by which documents are chosen; keys in OSS are shorter.
 _MAX_CHARACTERS = 1_023
 _CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
-ACTIONS = ("reconcile", "retry")
+ACTIONS = ("reconcile", "retry", "backfill")
+# https://help.aliyun.com/zh/model-studio/batch-interfaces-compatible-with-openai
+_BATCH_ENDED = "dashscope:System:BatchTaskFinish"
 
 
 class ObjectEvent(Struct, frozen=True):
@@ -83,6 +89,24 @@ class Action(Struct, frozen=True):
     span: Span = Span()
 
 
+class BackfillRequest(Struct, frozen=True):
+    """An operator, or the end of a batch task, asks for a step of a backfill.
+
+    Attributes:
+        step: ``plan``, ``collect`` or ``status``.
+        seconds: begin nothing new after so long.
+        after: plan documents with greater keys.
+        most_cost: what the tasks of this step may cost, in CNY.
+        hours: within which a task must be answered.
+    """
+
+    step: str = "status"
+    seconds: float | None = None
+    after: str = ""
+    most_cost: float = math.inf
+    hours: int = 24
+
+
 class Unknown(Struct, frozen=True):
     """A record we cannot act on, and why."""
 
@@ -90,6 +114,7 @@ class Unknown(Struct, frozen=True):
 
 
 Event = ObjectEvent | Action | Unknown
+AnyEvent = Event | BackfillRequest
 
 
 _Text = Annotated[str, msgspec.Meta(max_length=_MAX_CHARACTERS)]
@@ -106,6 +131,15 @@ class _Reconcile(_Asked):
     until: _Text = ""
 
 
+class _Backfill(Struct, forbid_unknown_fields=True):
+    action: str
+    step: Literal["plan", "collect", "status"]
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)] | None = None
+    after: _Text = ""
+    most_cost: Annotated[float, msgspec.Meta(ge=0)] = math.inf
+    hours: Annotated[int, msgspec.Meta(ge=24, le=336)] = 24
+
+
 class _Retry(_Asked):
     state: Literal["", "pending", "failed", "indexed"] = ""
     code: _Text = ""
@@ -115,7 +149,7 @@ class _Retry(_Asked):
     before: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
-def parse(raw: bytes) -> tuple[Event, ...]:
+def parse(raw: bytes) -> tuple[AnyEvent, ...]:
     """What the records of an event are about, in order; those that make no sense are `Unknown`.
 
     Raises:
@@ -130,7 +164,7 @@ def parse(raw: bytes) -> tuple[Event, ...]:
     return tuple(event for record in records for event in _events(record))
 
 
-def _events(record: Any) -> tuple[Event, ...]:
+def _events(record: Any) -> tuple[AnyEvent, ...]:
     if isinstance(record, str):
         try:
             record = _json(record.encode("utf-8", "surrogatepass"))
@@ -140,6 +174,8 @@ def _events(record: Any) -> tuple[Event, ...]:
         return (Unknown("a record is not an object"),)
     if isinstance(record.get("events"), list):
         return tuple(map(_object_event, record["events"]))
+    if record.get("type") == _BATCH_ENDED:
+        return (BackfillRequest("collect"),)
     if "specversion" in record:
         return (_object_event(record.get("data")),)
     if "triggerName" in record:
@@ -162,7 +198,7 @@ def _object_event(record: Any) -> Event:
     return ObjectEvent(ObjectKey(bucket, key), name)
 
 
-def _timer(payload: Any) -> Event:
+def _timer(payload: Any) -> AnyEvent:
     try:
         content = _json(payload.encode()) if isinstance(payload, str) else payload
     except RequestError:
@@ -170,13 +206,16 @@ def _timer(payload: Any) -> Event:
     return _action(content) if isinstance(content, dict) else Unknown("the timer's payload names no action")
 
 
-def _action(content: dict[str, Any]) -> Event:
+def _action(content: dict[str, Any]) -> AnyEvent:
     if content.get("action") not in ACTIONS:
         return Unknown(f"there is no such action; there are {', '.join(ACTIONS)}")
     try:
         if content["action"] == "reconcile":
             asked = msgspec.convert(content, _Reconcile)
             return Action(asked.action, asked.dry_run, asked.seconds, span=Span(asked.after, asked.until))
+        if content["action"] == "backfill":
+            step = msgspec.convert(content, _Backfill)
+            return BackfillRequest(step.step, step.seconds, step.after, step.most_cost, step.hours)
         chosen = msgspec.convert(content, _Retry)
     except msgspec.ValidationError as error:
         return Unknown(f"{error}"[:200])

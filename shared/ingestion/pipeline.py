@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shared.domain.models import ParsedDocument
     from shared.domain.tenants import Tenancy
-    from shared.embedding.embedder import Embedder
+    from shared.embedding.sources import VectorSource
     from shared.ingestion.bucket import Bucket
     from shared.ingestion.scans import Scans
     from shared.runtime.retrying import Deadline
@@ -35,7 +35,7 @@ class Pipeline(Struct, frozen=True):
     """
 
     bucket: Bucket
-    embedder: Embedder
+    embedder: VectorSource
     store: Store
     settings: IngestionSettings
     tenancy: Tenancy

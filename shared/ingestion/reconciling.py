@@ -87,6 +87,7 @@ class _Run:
         self._seconds = seconds
         bucket = pipeline.bucket
         self._scope = "\n".join((bucket.name, bucket.prefix, bucket.suffix, span.after, span.until))
+        self._notes = pipeline.store.batches.read("\n".join((bucket.name, bucket.prefix, bucket.suffix)), deadline)
         self._progress = pipeline.store.progress.read(self._scope, deadline) or Progress()
         self._saved = clock.monotonic()
         self._stale, self._orphaned = KeyList(), KeyList()
@@ -133,7 +134,7 @@ class _Run:
 
     def _count(self, cursor: Cursor, *, keeps: bool = True) -> Cursor:
         """Count what differs from the cursor on; ``keeps``: save how far it has come."""
-        for found in compare(self._pipeline, Span(cursor.after, self._span.until), self._deadline):
+        for found in compare(self._pipeline, Span(cursor.after, self._span.until), self._deadline, self._notes):
             self._stale.add(found.stale)
             self._orphaned.add(found.orphaned)
             cursor = replace(
@@ -142,6 +143,7 @@ class _Run:
                 listed=cursor.listed + found.listed,
                 known=cursor.known + found.known,
                 stale=cursor.stale + len(found.stale),
+                waiting=cursor.waiting + found.waiting,
                 orphaned=cursor.orphaned + len(found.orphaned),
             )
             if keeps and found.end != self._span.until:
@@ -213,13 +215,13 @@ class _Run:
         """What differs from the cursor on, found part by part."""
         until = self._span.until
         if cursor.phase is Phase.INDEX:
-            for found in compare(self._pipeline, Span(cursor.after, until), self._deadline):
+            for found in compare(self._pipeline, Span(cursor.after, until), self._deadline, self._notes):
                 if not self._is_counted:
                     self._stale.add(found.stale)
                 yield from _divide(Phase.INDEX, found.stale, found.end, is_last=found.end == until)
         if cursor.orphaned:
             after = cursor.after if cursor.phase is Phase.REMOVE else self._span.after
-            for found in compare(self._pipeline, Span(after, until), self._deadline):
+            for found in compare(self._pipeline, Span(after, until), self._deadline, self._notes):
                 if not self._is_counted:
                     self._orphaned.add(found.orphaned)
                 yield from _divide(Phase.REMOVE, found.orphaned, found.end, is_last=found.end == until)
@@ -272,7 +274,7 @@ class _Run:
 
     def _report(self, cursor: Cursor) -> Report:
         stale, orphaned = max(cursor.stale, self._stale.total), max(cursor.orphaned, self._orphaned.total)
-        counts = Counts(stale=stale, orphaned=orphaned)
+        counts = Counts(stale=stale, orphaned=orphaned, waiting=cursor.waiting)
         return Report(cursor.listed, self._stale.names, self._orphaned.names, counts=counts)
 
 

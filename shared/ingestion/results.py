@@ -43,6 +43,7 @@ class Counts(Struct, frozen=True):
         results: documents about which something was done.
         failures: of these, documents that cannot be indexed as they are.
         unfinished: documents left to the next run because something failed.
+        waiting: documents that wait for a batch task; they are not among the stale ones.
     """
 
     stale: int = 0
@@ -50,6 +51,7 @@ class Counts(Struct, frozen=True):
     results: int = 0
     failures: int = 0
     unfinished: int = 0
+    waiting: int = 0
 
 
 class Report(Struct, frozen=True):
@@ -79,6 +81,57 @@ class Report(Struct, frozen=True):
     before: float = 0
 
 
+class WaitingBatch(Struct, frozen=True):
+    """A batch task that has not ended, or of which documents are left.
+
+    Attributes:
+        id: DashScope's; empty where it is not known whether it was created.
+        state: as DashScope says, such as ``in_progress``; ``starting``; empty where it was not asked.
+        cost_cny: what it costs if all texts succeed.
+    """
+
+    id: str
+    state: str
+    documents: int
+    texts: int
+    tokens: int
+    cost_cny: float
+
+
+class BackfillReport(Struct, frozen=True):
+    """What a step of a backfill found and did.
+
+    Attributes:
+        batches: the first tasks that are left.
+        waiting: number of tasks that are left.
+        waiting_documents: documents of them.
+        waiting_cny: what they cost, if all succeeds.
+        after: of a plan, the key after which the next one continues.
+        is_done: of a plan, whether no documents are left to plan.
+        is_capped: of a plan, whether the next documents would cost more than allowed.
+        ordered_cny: of a plan, what was ordered now, if all succeeds.
+        converged: of a collection, documents that were converged.
+        refused: of these, documents that cannot be indexed as they are.
+        failed: documents that failed for now.
+        usage: what they cost, at the price of the task or of calls.
+        problem: why vectors of a task were not used; the last one.
+    """
+
+    batches: tuple[WaitingBatch, ...] = ()
+    waiting: int = 0
+    waiting_documents: int = 0
+    waiting_cny: float = 0.0
+    after: str = ""
+    is_done: bool = False
+    is_capped: bool = False
+    ordered_cny: float = 0.0
+    converged: int = 0
+    refused: int = 0
+    failed: int = 0
+    usage: Usage = Usage()
+    problem: str = ""
+
+
 def add(total: Result, last: Result) -> Result:
     """The last of several results of one object, with the cost of all."""
     failure = last.failure or (total.failure if last.outcome is Outcome.FAILED else None)
@@ -96,6 +149,7 @@ def join_reports(first: Report, second: Report) -> Report:
         results=one.results + other.results,
         failures=one.failures + other.failures,
         unfinished=max(one.unfinished, other.unfinished, len(unfinished)),
+        waiting=max(one.waiting, other.waiting),
     )
     return replace(
         second,

@@ -36,6 +36,7 @@ class Cursor(Struct, frozen=True):
         listed: documents in the bucket, as far as counted.
         known: documents in the index.
         stale: documents that must be indexed.
+        waiting: documents that wait for a batch task.
         orphaned: documents that must be removed.
         indexed: of the stale ones, those that were tried.
         removed: of the orphaned ones, those that were tried.
@@ -47,6 +48,7 @@ class Cursor(Struct, frozen=True):
     listed: int = 0
     known: int = 0
     stale: int = 0
+    waiting: int = 0
     orphaned: int = 0
     indexed: int = 0
     removed: int = 0

@@ -13,7 +13,7 @@ from shared.domain.models import Document, digest
 from shared.store.client import split
 from shared.store.expressions import all_of, among, differs, equals, select_after, select_up_to
 from shared.store.joining import CallJoiner
-from shared.store.schema import PROGRESS_BUCKET, cut, cut_bytes
+from shared.store.schema import BATCHES_BUCKET, PROGRESS_BUCKET, cut, cut_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -123,7 +123,7 @@ class DocumentRegistry:
 
     def iterate(self, condition: str, deadline: Deadline) -> Iterator[Document]:
         """Yield the records that ``condition`` selects in any number and order, read Strong."""
-        condition = all_of(condition, differs("bucket", PROGRESS_BUCKET))
+        condition = all_of(condition, differs("bucket", PROGRESS_BUCKET), differs("bucket", BATCHES_BUCKET))
         return map(read_document, self._client.iterate(self.name, condition, ["id", "record"], deadline))
 
     def read_page(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> DocumentPage:

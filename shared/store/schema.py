@@ -27,7 +27,9 @@ MAX_TEXT_BYTES = 65_535
 VERSIONS_BUCKET = "(record versions)"
 # That of rows that say how far a reconcile has come.
 PROGRESS_BUCKET = "(reconcile progress)"
-INTERNAL_BUCKETS = (VERSIONS_BUCKET, PROGRESS_BUCKET)
+# That of rows that say which documents wait for a batch task.
+BATCHES_BUCKET = "(batch tasks)"
+INTERNAL_BUCKETS = (VERSIONS_BUCKET, PROGRESS_BUCKET, BATCHES_BUCKET)
 # A JSON field holds at most 65,536 bytes. https://milvus.io/docs/limitations.md
 MAX_JSON_BYTES = 65_536
 MAX_BYTES = {

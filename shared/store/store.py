@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import ConfigurationError, PlatformError
+from shared.store.batch_notes import BatchNotes
 from shared.store.chunks import ChunkCollection
 from shared.store.client import Client
 from shared.store.page_texts import PageTexts
@@ -31,6 +32,7 @@ class Store:
         registry: records of documents.
         spans: the registry in parts of bounded size.
         progress: how far reconciles have come.
+        batches: which documents wait for batch tasks.
         page_texts: what models have read on pages.
     """
 
@@ -43,6 +45,7 @@ class Store:
         self.registry = DocumentRegistry(self._client, f"{settings.collection}_documents{space.suffix}")
         self.spans = RegistrySpans(self._client, self.registry.name)
         self.progress = ProgressNotes(self._client, self.registry.name)
+        self.batches = BatchNotes(self._client, self.registry.name)
         self.page_texts = PageTexts(self._client, f"{settings.collection}_page_texts")
         self._is_ready = False
 

@@ -1,0 +1,161 @@
+"""Documents embedded by batch tasks of Model Studio, at half price and without the quota.
+
+*Plan* reads documents that the index lacks, in the order of their keys, and orders the vectors of their texts: the
+file of a task is uploaded, a note of the range of keys is written, and the task is created. Until it has ended, a
+reconcile leaves these documents alone. *Collect* takes what has come back and converges the documents of the range as
+any other, with these vectors in place of calls: what changed meanwhile, and what failed, is embedded by calls.
+
+A note is written before its task is created, and a task that may exist is looked up before another is created. So a
+process may die anywhere, and nothing is billed twice. Nothing is written to the bucket.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from shared.domain.errors import PlatformError
+from shared.ingestion.collecting import Collector
+from shared.ingestion.events import Action, BackfillRequest, Span
+from shared.ingestion.ordering import Orderer
+from shared.ingestion.results import MOST_NAMES, BackfillReport, WaitingBatch
+from shared.runtime import clock
+from shared.runtime.retrying import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.ingestion.backfill_parts import BackfillParts
+    from shared.ingestion.converging import Ingestion
+    from shared.ingestion.events import Event
+    from shared.ingestion.results import Report, Result
+    from shared.store.batch_notes import BatchNote
+
+log = logging.getLogger(__name__)
+
+# A task that was not seen to be created is looked up after this: until then another process may be creating it.
+_LOOK_UP_SECONDS = 120.0
+_STARTING = "starting"
+# What a timer's reconcile may take of its time for tasks that have ended.
+_TIMER_SHARE = 0.5
+
+
+class Backfill:
+    """Plans batch tasks and collects what they return: thread-safe, one per process.
+
+    Args:
+        ingestion: acts on all other events.
+    """
+
+    def __init__(self, parts: BackfillParts, ingestion: Ingestion) -> None:
+        self._parts = parts
+        self._ingestion = ingestion
+
+    def handle(
+        self, events: Sequence[Event | BackfillRequest], deadline: Deadline
+    ) -> list[Result | Report | BackfillReport]:
+        """Act on every event; a reconcile by a timer collects first what tasks have returned.
+
+        Raises:
+            PlatformError: the first failure, once all have been tried: the invocation must be repeated.
+        """
+        results: list[Result | Report | BackfillReport] = []
+        failure: PlatformError | None = None
+        for request in events:
+            try:
+                if isinstance(request, BackfillRequest):
+                    results.append(self.act(request, deadline))
+            except PlatformError as error:
+                log.warning("event_failed", extra={"code": error.code, "reason": error.message})
+                failure = failure or error
+        others = [event for event in events if not isinstance(event, BackfillRequest)]
+        if any(map(_is_by_timer, others)):
+            self._collect_first(deadline)
+        if others:
+            results += self._ingestion.handle(others, deadline)
+        if failure:
+            raise failure
+        return results
+
+    def act(self, request: BackfillRequest, deadline: Deadline) -> BackfillReport:
+        """Do one step of a backfill.
+
+        Raises:
+            TransientError, ConfigurationError: it cannot be done; what was done before stays.
+        """
+        if request.step == "plan":
+            notes = self._resume(deadline)
+            planned = Orderer(self._parts, request, notes, deadline).order()
+            report = BackfillReport(
+                after=planned.after,
+                is_done=planned.is_done,
+                is_capped=planned.is_capped,
+                ordered_cny=planned.cost_cny,
+            )
+            return describe(report, [(note, "") for note in self._parts.read_notes(deadline)])
+        if request.step == "collect":
+            return self._collect(request.seconds, deadline)
+        return describe(BackfillReport(), [(note, "") for note in self._parts.read_notes(deadline)])
+
+    def _collect_first(self, deadline: Deadline) -> None:
+        try:
+            self._collect(deadline.remaining() * _TIMER_SHARE, deadline)
+        except PlatformError as error:
+            log.warning("backfill_failed", extra={"code": error.code, "reason": error.message})
+
+    def _collect(self, seconds: float | None, deadline: Deadline) -> BackfillReport:
+        """Collect what tasks that have ended returned, as far as the time allows."""
+        until = deadline if seconds is None else Deadline.after(seconds)
+        left: list[tuple[BatchNote, str]] = []
+        total = BackfillReport()
+        for note in self._resume(deadline):
+            if not note.task_id or until.remaining() <= 0:
+                left.append((note, ""))
+                continue
+            collector = Collector(self._parts, deadline, None if seconds is None else max(0.0, until.remaining()))
+            found = collector.collect(note)
+            total = replace(
+                total,
+                converged=total.converged + found.done,
+                refused=total.refused + found.refused,
+                failed=total.failed + found.failed,
+                usage=total.usage + found.usage,
+                problem=found.problem or total.problem,
+            )
+            if not found.is_done:
+                left.append((note, found.status))
+        return describe(total, left)
+
+    def _resume(self, deadline: Deadline) -> list[BatchNote]:
+        """The notes, after the tasks are created that a process has noted and not created."""
+        notes = []
+        for note in self._parts.read_notes(deadline):
+            is_due = not note.task_id and clock.time() - note.saved >= _LOOK_UP_SECONDS
+            notes.append(self._parts.start(note, deadline, is_new=False) if is_due else note)
+        return notes
+
+
+def describe(report: BackfillReport, notes: Sequence[tuple[BatchNote, str]]) -> BackfillReport:
+    """Add to a report the tasks that are left, each with its status where it was asked for."""
+    batches = [
+        WaitingBatch(
+            id=note.task_id,
+            state=status if note.task_id else _STARTING,
+            documents=note.documents,
+            texts=note.texts,
+            tokens=note.tokens,
+            cost_cny=note.cost_cny,
+        )
+        for note, status in notes[:MOST_NAMES]
+    ]
+    documents, cost = sum(note.documents for note, _ in notes), sum(note.cost_cny for note, _ in notes)
+    return replace(report, batches=tuple(batches), waiting=len(notes), waiting_documents=documents, waiting_cny=cost)
+
+
+def _is_by_timer(event: Event) -> bool:
+    """Whether an event asks for a whole reconcile, without an operator who waits."""
+    if not isinstance(event, Action) or event.selection or event.dry_run:
+        return False
+    return event.seconds is None and event.span == Span()
