@@ -11,6 +11,8 @@ function sayAll() {
   $("#language").lang = language === "zh" ? "en" : "zh-CN";
   showTheme();
 }
+// Until its texts are there the page is not shown, so that they move nothing.
+function reveal() { $(".wrap").hidden = false; }
 function showTheme() {
   document.documentElement.dataset.theme = theme;
   const name = say.themes[theme || "auto"];

@@ -135,6 +135,7 @@ function groupCard({ document: about, hits }, answer) {
 }
 // Only what is cut off can be shown whole; how much fits is known once it is laid out.
 function measure() {
+  letScroll();
   for (const card of $$(".chunk")) {
     const text = card.querySelector(".clamped");
     if (text && text.clientHeight) card.querySelector(".more").hidden = !text.querySelector(".lead, .far") && text.scrollHeight <= text.clientHeight + 1;

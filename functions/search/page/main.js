@@ -190,5 +190,7 @@ window.addEventListener("popstate", () => follow());
 window.addEventListener("resize", measure);
 
 speak();
+reveal();
 follow();
+if (document.activeElement === document.body) $("#query").focus({ preventScroll: true });
 call("/healthz").then((answer) => { health = answer; showModel(); showControls(address()); offerAnswer(); }, () => { /* the line stays empty */ });

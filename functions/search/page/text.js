@@ -66,6 +66,10 @@ function render(chunk, className) {
   if (CHINESE.test(chunk.text)) shown.lang = "zh-CN";
   return shown;
 }
+// A table that is wider than the window is scrolled with the keyboard too.
+function letScroll() {
+  for (const table of $$("main .table")) if (table.clientWidth && table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+}
 function linesOf(text) {
   let start = 0;
   return text.split("\n").map((line) => { const place = start; start += line.length + 1; return { text: line, start: place }; });
