@@ -122,5 +122,6 @@ $("#access").addEventListener("submit", (event) => {
 $("#find").addEventListener("submit", (event) => { event.preventDefault(); find($("#part").value.trim()).catch(refuse); });
 async function begin() { tell(""); if (await load()) await countCosts().catch(refuse); }
 speak();
+$("#access").hidden = Boolean(key);
 reveal();
-begin();
+if (key) begin(); else $("#key").focus();
