@@ -80,7 +80,7 @@ class Admin:
         region, account = (request.headers.get(f"x-fc-{name}", "") for name in ("region", "account-id"))
         target = Target(settings.ingest_function, region, account, settings.endpoint)
         invoke_later(target, asked.to_event(), _find_credentials(), deadline())
-        return answer({"queued": True, "request_id": request_id()}, 202)
+        return answer({"queued": True, "request_id": request_id()})
 
     def _check_on(self) -> None:
         if not self._settings.is_on:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.domain.errors import ConfigurationError, TransientError
+from shared.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ def invoke_later(target: Target, event: Any, credentials: Credentials, deadline:
     from shared.runtime.connection import bounded_session
 
     body = msgspec.json.encode(event)
-    headers = sign(target.address, body, credentials, time.time(), secrets.token_hex(16))
+    headers = sign(target.address, body, credentials, clock.time(), secrets.token_hex(16))
     headers |= {"x-fc-invocation-type": "Async"}
     seconds = deadline.timeout(_CALL_SECONDS)
     try:

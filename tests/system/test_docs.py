@@ -92,7 +92,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    environ = {"PATH": os.environ["PATH"], "HOME": str(desk), "ANSWER_MODEL": "qwen3.7-flash"}
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(desk),
+        "ANSWER_MODEL": "qwen3.7-flash",
+        "ADMIN_API_KEYS": "admin",
+    }
     data = tmp_path_factory.mktemp("data")
     plan = Plan(data=data, bucket=desk / "bucket", ports=Ports(0, 0, 0, 0), environ=environ)
     with stack.running(plan) as everything:
