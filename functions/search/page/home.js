@@ -8,7 +8,7 @@ let settling = 0;
 function welcome() {
   found = null;
   show("results", "", message(say.welcome), ...recentSearches(), ...(overview ? [atHome(overview)] : []));
-  if (!overview) loadOverview();
+  if (!overview && !$("#results").hidden) loadOverview();
 }
 async function loadOverview() {
   const mine = overview = { counts: null, newest: [], isWhole: false, examples: [] };

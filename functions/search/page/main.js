@@ -22,6 +22,7 @@ function follow(again = false) {
   if (view === "reader") openDocument(address()); else closeDocument();
   for (const name of ["view", "n", ...Object.values(OF_VIEW).flat()]) wanted.delete(name);
   wanted.sort();
+  if (view === "results" && !query && !overview && redraw.results === welcome) welcome();
   if (String(wanted) === asked && !again) return;
   asked = String(wanted);
   if (query) { search(address()); return; }
