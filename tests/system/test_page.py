@@ -824,7 +824,7 @@ def test_operators_see_what_failed_and_have_it_tried_again(visit: Visit, running
         time.sleep(0.2)
 
 
-# --- By the rules of axe, and without a move ---------------------------------------------------------------------------
+# --- By the rules of axe, and without a move -----------------------------------------------------------------------
 
 SHIFTS = """() => new Promise((done) => {
   let sum = 0;
