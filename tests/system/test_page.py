@@ -751,7 +751,7 @@ def test_a_long_document_is_read_on_in_both_directions(visit: Visit) -> None:
     expect(parts).to_have_count(80)
     visit.page.get_by_role("button", name="Later chunks").click()
     expect(parts).to_have_count(120)
-    expect(visit.status).to_have_text("Chunks 46 to 165 of 200")
+    expect(visit.page.locator("#reader .status")).to_have_text("Chunks 46 to 165 of 200")
     texts = parts.locator(".text").all_inner_texts()
     assert texts == [f"Chunk {i}." for i in range(45, 165)]
 
