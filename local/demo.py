@@ -44,6 +44,7 @@ _POLL_SECONDS = 0.5
 _SHOWN_HITS = 3
 # Of the first call.
 _TRIES = 3
+_ADMIN_KEY = "admin"
 
 console = Console(highlight=False)
 
@@ -104,7 +105,9 @@ def _plan(environ: Mapping[str, str]) -> Plan:
         raise StartError(f"BUCKET must name a folder, and {bucket} is a file.")
     data = Path(environ.get("DATA") or PROJECT / ".local").expanduser().absolute()
     quota = environ.get("QUOTA", "0") not in ("", "0")
-    return Plan(data=data, bucket=bucket, model=model, ports=ports, quota=quota, report=_report)
+    # /admin is on, with a key that is no secret: the demo listens on this machine only.
+    settings = {"ADMIN_API_KEYS": _ADMIN_KEY, **environ}
+    return Plan(data=data, bucket=bucket, model=model, ports=ports, environ=settings, quota=quota, report=_report)
 
 
 def _demonstrate(plan: Plan, running: Stack) -> None:
@@ -182,6 +185,8 @@ def _serve(plan: Plan, running: Stack) -> None:
     """
     console.print("\n[bold green]Serving.[/bold green] Ctrl-C ends.")
     _print_line(f"Page: {running.url}/")
+    if keys := running.environ.get("ADMIN_API_KEYS"):
+        _print_line(f"Operators: {running.url}/admin" + (f", key {keys}" if keys == _ADMIN_KEY else ""))
     _print_line(f"API: {running.url}/search?q=dust+filter")
     if plan.local_oss:
         _print_line(f"Documents: copy files into {plan.bucket}, or delete some")

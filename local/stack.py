@@ -218,6 +218,7 @@ def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
     environ["PYTHONPATH"] = str(PROJECT)
     environ.setdefault("ALLOW_ANONYMOUS", "true")
     environ.setdefault("EMBEDDING_DIMENSION", _DIMENSION)
+    environ["FC_ENDPOINT"] = f"http://127.0.0.1:{ports.gateway}"
     # A folder's owner may delete what he likes; the safeguard is for a listing that is wrong.
     environ.setdefault("RECONCILE_MAX_DELETED_SHARE", "1")
     if plan.local_milvus:

@@ -21,6 +21,7 @@ from functions.embed.shapes import (
     OpenAIModels,
     OpenAIRequest,
 )
+from functions.search.admin_shapes import RetryRequest, RetryResponse, StatusResponse
 from functions.search.answer_shapes import AnswerRequest, AnswerResponse
 from functions.search.dify import RetrievalError, RetrievalRequest, RetrievalResponse
 from functions.search.shapes import (
@@ -89,6 +90,13 @@ FILTER: Final[Codes] = {400: ("invalid_filter",)}
 CHUNK: Final[Codes] = {404: ("chunk_not_found",)}
 PLACE: Final[Codes] = {400: ("invalid_request", "invalid_top_k", "invalid_offset", "invalid_filter")}
 ANSWERS: Final[Codes] = {404: ("answers_off",)}
+ADMIN_OFF: Final[Codes] = {404: ("admin_off",)}
+ADMIN: Final[Codes] = {403: ("admin_only",)}
+RETRY: Final[Codes] = {
+    404: ("retry_off",),
+    502: ("invocation_refused",),
+    503: ("event_not_queued", "deadline_exceeded"),
+}
 DOCUMENT: Final[Codes] = {404: ("document_not_found",)}
 
 # What every path and method can answer that is not in the description.
@@ -160,6 +168,17 @@ OPERATIONS: Final = (
         errors=(GATE, ORIGIN, {413: ("body_too_large",)}),
     ),
     Operation("get", "/", "search", "page", "The page for people.", content="text/html"),
+    Operation(
+        "get", "/admin", "search", "adminPage", "The page for operators.", content="text/html", errors=(ADMIN_OFF,),
+    ),
+    Operation(
+        "get", "/admin/status", "search", "readStatus", "Documents by state, for operators.", StatusResponse,
+        marks=("documents", "can_retry"), errors=(GATE, ADMIN, ADMIN_OFF, MILVUS),
+    ),
+    Operation(
+        "post", "/admin/retry", "search", "retryDocuments", "Queue another attempt for documents, for operators.",
+        RetryResponse, RetryRequest, marks=("queued",), errors=(GATE, ORIGIN, JSON_BODY, ADMIN, ADMIN_OFF, RETRY),
+    ),
     Operation("get", "/healthz", "all", "health", "That the process lives, and with which model.", marks=("status",)),
     Operation("get", "/openapi.json", "embed and search", "describe", "This description."),
 )  # fmt: skip

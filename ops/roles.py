@@ -148,6 +148,7 @@ def _function(function: Function) -> Iterator[dict[str, Any]]:
         yield _allow(_NETWORK, "*")  # these calls know no narrower resource
     yield from _failures(function)
     yield from _bucket(function, account)
+    yield from _retries(function, account)
 
 
 def _failures(function: Function) -> Iterator[dict[str, Any]]:
@@ -166,6 +167,14 @@ def _bucket(function: Function, account: str) -> Iterator[dict[str, Any]]:
     yield _allow("oss:GetObject", f"acs:oss:*:{account}:{bucket}/{prefix}*")
     listing = _allow("oss:ListObjects", f"acs:oss:*:{account}:{bucket}")
     yield {**listing, "Condition": {"StringLike": {"oss:Prefix": [f"{prefix}*"]}}} if prefix else listing
+
+
+def _retries(function: Function, account: str) -> Iterator[dict[str, Any]]:
+    """What /admin needs to have documents tried again; nothing where it is off."""
+    settings = function.environment_variables
+    if settings.get("ADMIN_API_KEYS") and (ingest := settings.get("INGEST_FUNCTION")):
+        name = f"acs:fc:{function.region}:{account}:functions/{ingest}"
+        yield _allow("fc:InvokeFunction", name, f"{name}/*")
 
 
 def _callers(deployment: Deployment) -> Iterator[Role]:

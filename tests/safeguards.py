@@ -872,6 +872,22 @@ SAFEGUARDS = (
         ("tests/integration/test_answering.py::test_what_no_document_holds_is_not_asked_of_the_model",),
     ),
     Safeguard(
+        "only operators call the routes for operators",
+        "the key of a tenant counts the documents of all and has them read and billed again",
+        "functions/search/admin.py",
+        "        if not scope().is_admin:\n",
+        "        if False:\n",
+        ("tests/integration/test_admin.py::test_only_keys_of_operators_may_call",),
+    ),
+    Safeguard(
+        "a key of operators is looked for first",
+        "a service without keys cannot be operated",
+        "shared/runtime/auth.py",
+        "        if key and digest in self._operators:\n            return OPERATOR\n",
+        "",
+        ("tests/integration/test_admin.py::test_a_service_without_keys_asks_operators_for_theirs_all_the_same",),
+    ),
+    Safeguard(
         "similar chunks stay within the tenant",
         "an id tells what another tenant's chunk is like",
         "shared/retrieval/searching.py",

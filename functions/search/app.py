@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from functions.search import answers, dify, mcp, page, similar
+from functions.search import admin, answers, dify, mcp, page, similar
 from functions.search.arguments import convert
 from functions.search.shapes import (
     ChunksRequest,
@@ -58,6 +58,7 @@ retrieval = Retrieval(
     build_or_exit(lambda: read_calibration(settings.calibration)),
 )
 answer_model = settings.answer.model
+operating = admin.Admin(settings.admin, store, settings.dashscope.model_name)
 written = answers.Answers(answers.build(settings, client, retrieval))
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -79,16 +80,17 @@ application = Application(
         "rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default},
         **answers.describe_model(answer_model),
     },
-    authenticator=build_or_exit(settings.access.authenticator),
+    authenticator=build_or_exit(lambda: settings.access.authenticator(settings.admin.keys)),
     prepare=prepare,
     domain=settings.access.domain,
-    open_paths=frozenset({"/", openapi.PATH}),
-    body_limits=dict.fromkeys(("/search", answers.PATH, similar.PATH, dify.PATH, "/mcp"), MAX_BODY_BYTES),
+    open_paths=frozenset({"/", admin.PAGE, openapi.PATH}),
+    body_limits=dict.fromkeys(("/search", answers.PATH, similar.PATH, dify.PATH, admin.RETRY, "/mcp"), MAX_BODY_BYTES),
     origins=settings.access.origins,
 )
 app = application.flask
 written.register(app)
 similar.register(app, retrieval)
+operating.register(app)
 
 
 @app.post("/search")
@@ -118,7 +120,7 @@ def retrieve_for_dify() -> Response:
 def documents() -> Response:
     """The documents' states, in the order of their keys."""
     asked: ListRequest = convert(dict(request.args), ListRequest, from_text=True)
-    condition = select_documents(scope().narrow(asked.tenant).tenants, asked.state, asked.prefix)
+    condition = select_documents(scope().narrow(asked.tenant).tenants, asked.state, asked.prefix, asked.contains)
     after = read_cursor(asked.after)
     until = deadline()
     page = DocumentPage()

@@ -1,4 +1,4 @@
-"""The page for people: one document joined from the files in ``page/``, and the headers under which it is sent."""
+"""The pages for people: each one document joined from files in ``page/``, and the headers under which it is sent."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PART = re.compile(r"@@([\w.]+)@@")
 
 
 @cache
-def read() -> tuple[str, dict[str, str]]:
-    """Return the page and its headers.
+def read(name: str = "page.html") -> tuple[str, dict[str, str]]:
+    """Return a page and its headers.
 
     The Content-Security-Policy lets it run its own script and nothing that a document may contain, and connect to this
     function alone.
     """
-    text = _PART.sub(lambda part: _read_part(part[1]), (_FOLDER / "page.html").read_text("utf-8"))
+    text = _PART.sub(lambda part: _read_part(part[1]), (_FOLDER / name).read_text("utf-8"))
     policy = (
         f"default-src 'none'; script-src {_hash(text, 'script')}; style-src {_hash(text, 'style')}; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -99,6 +99,7 @@ class ListRequest(Struct, frozen=True, forbid_unknown_fields=True):
         DocumentState | None, Meta(description="Only documents in this state; else all but the deleted.")
     ] = None
     prefix: Annotated[str, Meta(description="List only documents with keys that begin like this.")] = ""
+    contains: Annotated[str, Meta(description="List only documents with keys that contain this.")] = ""
     tenant: Annotated[str | None, Meta(description="List the documents of this tenant only.")] = None
     limit: Annotated[int, Meta(ge=1, le=1000, description="Documents wanted.")] = 100
     after: Annotated[str, Meta(description="The value of next in the previous page; empty for the first page.")] = ""

@@ -27,9 +27,11 @@ class Scope(Struct, frozen=True):
 
     Attributes:
         tenants: only documents of these tenants may be seen; ``None`` is everything, documents without a tenant too.
+        is_admin: whether the routes for operators may be called.
     """
 
     tenants: frozenset[str] | None = None
+    is_admin: bool = False
 
     def narrow(self, tenant: str | None) -> Scope:
         """Reduce this scope to one tenant; ``None`` keeps all of it.
@@ -45,6 +47,7 @@ class Scope(Struct, frozen=True):
 
 
 EVERYTHING = Scope()
+OPERATOR = Scope(is_admin=True)
 # Scopes by the SHA-256 of their key.
 Keys = dict[bytes, Scope]
 
@@ -102,11 +105,13 @@ class Authenticator:
     Args:
         entries: keys, as settings hold them.
         more: further keys, which may change while the process lives.
+        operators: keys that open the routes for operators too, as settings hold them.
     """
 
-    def __init__(self, entries: Iterable[str], more: KeySource | None = None) -> None:
+    def __init__(self, entries: Iterable[str], more: KeySource | None = None, operators: Iterable[str] = ()) -> None:
         self._known = read_keys(entries)
         self._more = more
+        self._operators = frozenset(read_keys(operators))
 
     @property
     def is_open(self) -> bool:
@@ -130,13 +135,15 @@ class Authenticator:
 
     def find(self, authorization: str, api_key: str) -> Scope | None:
         """As `authenticate`, with ``None`` for a caller without a valid key."""
-        if self.is_open:
-            return EVERYTHING
         key = api_key or _bearer(authorization)
-        if not key:
-            return None
         # What is looked up is a digest, so that the time taken says nothing about the keys.
         digest = _digest(key)
+        if key and digest in self._operators:
+            return OPERATOR
+        if self.is_open:
+            return EVERYTHING
+        if not key:
+            return None
         return self._known.get(digest) or (self._more.read().get(digest) if self._more else None)
 
 

@@ -108,14 +108,22 @@ def select_tenants(tenants: frozenset[str] | None) -> str:
     return "" if tenants is None else among("tenant", sorted(tenants))
 
 
-def select_documents(tenants: frozenset[str] | None, state: DocumentState | None, prefix: str) -> str:
-    """Select the records of a listing: within ``tenants``, in ``state`` (else all but deleted), with a key prefix."""
+def select_documents(
+    tenants: frozenset[str] | None, state: DocumentState | None, prefix: str, contains: str = ""
+) -> str:
+    """Select the records of a listing: within ``tenants``, in ``state`` (else all but deleted), by parts of the key.
+
+    Args:
+        prefix: what the key begins with.
+        contains: what stands anywhere in the key.
+    """
     deleted = equals("state", DocumentState.DELETED.value)
     return all_of(
         select_tenants(tenants),
         equals("state", state.value) if state else f"not ({deleted})",
         f"not ({among('bucket', INTERNAL_BUCKETS)})" if state is DocumentState.DELETED else "",
         compile_filter({"prefix": {"key": prefix}}) if prefix else "",
+        compile_filter({"substring": {"key": contains}}) if contains else "",
     )
 
 

@@ -117,6 +117,10 @@ class DocumentRegistry:
         """Return the ids of a few documents of a tenant with a content that `identify_content` names, read Strong."""
         return self._contents.submit([(content, tenant)], deadline)
 
+    def count(self, condition: str, deadline: Deadline) -> int:
+        """Count the records that ``condition`` selects."""
+        return self._client.count(self.name, condition, deadline)
+
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""
         return sorted(self.iterate(condition, deadline), key=lambda document: (document.key, document.bucket))
@@ -132,7 +136,7 @@ class DocumentRegistry:
         Args:
             after: the last record of the previous page; documents that come or go between two pages double none.
         """
-        total = self._client.count(self.name, condition, deadline)
+        total = self.count(condition, deadline)
         rows = self._read_places(condition, after, limit + 1, deadline)
         page = rows[:limit]
         found = self.read_many([row["id"] for row in page], deadline, "Bounded")

@@ -262,13 +262,14 @@ def test_each_function_gets_only_the_variables_it_needs() -> None:
     creation = {"MILVUS_INDEX", "MILVUS_SHARDS", "MILVUS_PARTITIONS", "MILVUS_MMAP"}
     bucket = {"OSS_BUCKET", "OSS_PREFIX", "OSS_SUFFIX", "OSS_REGION", "OSS_ENDPOINT", "RECONCILE_MAX_DELETED_SHARE"}
     access = {"API_KEYS", "API_KEYS_FILE", "ALLOW_ANONYMOUS", "CORS_ORIGINS", "PUBLIC_DOMAIN"}
+    admin = {"ADMIN_API_KEYS", "INGEST_FUNCTION", "FC_ENDPOINT"}
     ocr = {"OCR", "OCR_MODEL", "OCR_MAX_PAGES", "IMAGE_DESCRIPTION_MODEL"}
     answers = {"ANSWER_MODEL", "ANSWER_TIMEOUT", "ANSWER_MAX_TOKENS"}
     functions = load(DEPLOYMENT, {}).functions
     assert {name: set(function.environment_variables) for name, function in functions.items()} == {
         "embed": common | access | creation | {"RECORD_COLLECTIONS", "TENANT_FROM"},
         "ingest": common | bucket | ocr | creation | {"TENANT_FROM"},
-        "search": common | access | answers | {"RERANK_DEFAULT", "SCORE_CALIBRATION"},
+        "search": common | access | admin | answers | {"RERANK_DEFAULT", "SCORE_CALIBRATION"},
     }
 
 

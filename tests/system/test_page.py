@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect, sync_playwright
 
 from local import stack
@@ -81,7 +82,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("data"),
         folder,
         ports=Ports(0, 0, 0, 0),
-        environ={"PATH": "/usr/bin:/bin", "HOME": "/tmp"},
+        environ={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "ADMIN_API_KEYS": "operator"},
     )
     with stack.running(plan) as everything:
         samples = {path.name: path.read_bytes() for path in (PROJECT / "samples").glob("*.*")}
@@ -671,3 +672,196 @@ def test_rows_of_a_table_are_shown_as_a_table_with_their_words_marked(visit: Vis
     expect(row).to_be_visible()
     expect(row.locator("mark").first).to_be_visible()
     expect(row.locator("td")).to_have_count(table.locator("th").count())
+
+
+# --- The first view ------------------------------------------------------------------------------------------------
+
+
+def test_the_first_view_shows_what_is_there_and_queries_drawn_from_it(visit: Visit) -> None:
+    visit.open()
+    expect(visit.page.locator(".counts a")).to_have_text(["13 Indexed", "2 Failed"])
+    expect(visit.page.locator(".newest li")).to_have_count(5)
+    example = visit.page.locator(".query").first
+    text = example.inner_text()
+    example.click()
+    expect(visit.chunks.first).to_be_visible()
+    assert visit.address["q"] == [text]
+
+
+def test_a_search_is_offered_again_until_it_is_cleared(visit: Visit) -> None:
+    visit.searched(q="kestrel tower")
+    visit.page.wait_for_function("(localStorage.getItem('recent') || '').includes('kestrel')")
+    visit.open()
+    recent = visit.page.get_by_role("button", name="kestrel tower")
+    recent.click()
+    expect(visit.chunks.first).to_be_visible()
+    visit.open()
+    visit.page.get_by_role("button", name="Clear").click()
+    expect(recent).to_have_count(0)
+
+
+# --- A document ------------------------------------------------------------------------------------------------------
+
+
+def test_a_title_opens_the_document_at_the_hit_and_the_way_back_leads_to_the_results(visit: Visit) -> None:
+    visit.searched(q=FILTER)
+    hit = visit.ids()[0]
+    visit.page.locator("#results h2 a").first.click()
+    here = visit.page.locator("#reader .here")
+    expect(here).to_contain_text("Wipe the housing")
+    expect(here).to_be_in_viewport()
+    expect(here.locator("mark").first).to_be_visible()
+    expect(visit.page.locator("#reader .part")).to_have_count(15)
+    assert visit.address["view"] == ["document"]
+    visit.page.reload()
+    expect(here).to_contain_text("Wipe the housing")
+    visit.page.keyboard.press("Escape")
+    expect(visit.chunks.first).to_be_visible()
+    assert visit.ids()[0] == hit
+
+
+def test_a_long_document_is_read_on_in_both_directions(visit: Visit) -> None:
+    ordinals = range(200)
+
+    def chunks(route: Route) -> None:
+        asked = parse_qs(urlsplit(route.request.url).query)
+        first, limit = int(asked["offset"][0]), int(asked["limit"][0])
+        place: dict[str, Any] = {
+            "start": 0,
+            "end": 1,
+            "page": None,
+            "sheet": None,
+            "row": None,
+            "headings": [],
+            "columns": [],
+        }
+        shown = [
+            {"id": str(i), "text": f"Chunk {i}.", "location": {**place, "ordinal": i}}
+            for i in ordinals[first : first + limit]
+        ]
+        route.fulfill(json={"document_id": "d", "chunks": shown, "total": len(ordinals), "request_id": "r"})
+
+    record = requests.get(f"{visit.url}/documents?state=indexed&limit=1", timeout=30).json()["documents"][0]
+    visit.page.route("**/chunks?*", chunks)
+    visit.open(view="document", id=record["id"], chunk="100")
+    parts = visit.page.locator("#reader .part")
+    expect(parts).to_have_count(40)
+    expect(visit.page.locator("#reader .here")).to_have_text(re.compile(r"Chunk 100\."))
+    visit.page.get_by_role("button", name="Earlier chunks").click()
+    expect(parts).to_have_count(80)
+    visit.page.get_by_role("button", name="Later chunks").click()
+    expect(parts).to_have_count(120)
+    expect(visit.page.locator("#reader .status")).to_have_text("Chunks 46 to 165 of 200")
+    texts = parts.locator(".text").all_inner_texts()
+    assert texts == [f"Chunk {i}." for i in range(45, 165)]
+
+
+def test_text_link_and_citation_of_a_chunk_can_be_copied(browser: Browser, running: Stack) -> None:
+    with visiting(browser, running.url, permissions=["clipboard-read", "clipboard-write"]) as visit:
+        visit.searched(q=FILTER)
+        menu = visit.chunks.first.locator(".copy")
+        menu.locator("summary").click()
+        copied = {}
+        for name in ("Text", "Link", "Citation"):
+            menu.get_by_role("button", name=name).click()
+            expect(menu.locator(".copied")).to_have_text("Copied.")
+            copied[name] = visit.page.evaluate("navigator.clipboard.readText()")
+        assert copied["Text"].startswith("7. Cleaning and care")
+        assert "Aero 3 air monitor: user manual, page 3" in copied["Citation"]
+        assert copied["Citation"].endswith(copied["Link"])
+        visit.page.goto(copied["Link"])
+        expect(visit.page.locator("#reader .here")).to_contain_text("Wipe the housing")
+
+
+def test_documents_are_found_by_a_part_of_their_name_and_put_in_order(visit: Visit) -> None:
+    visit.open(view="documents")
+    titles = visit.page.locator("#documents .card h2")
+    expect(visit.page.locator("#documents .card .state").first).to_have_text("Failed")
+    visit.page.locator("#sort").select_option("name")
+    expect(titles.first).to_have_text("Aero 3 air monitor: user manual")
+    visit.page.locator("#named").fill("MONITOR")
+    expect(titles).to_have_text(["Aero 3 air monitor: user manual"])
+    assert (visit.address["sort"], visit.address["name"]) == (["name"], ["MONITOR"])
+    visit.page.locator("#tab-results").click()
+    assert not {"sort", "name"} & set(visit.address)
+
+
+def test_words_alone_are_offered_while_the_model_is_down(visit: Visit) -> None:
+    answering(visit.page, "**/search", 503, error={"code": "embedding_unavailable", "message": "m", "request_id": "r"})
+    visit.open(q="kestrel", mode="dense")
+    offer = visit.page.get_by_role("button", name="Search by words only")
+    expect(visit.page.get_by_role("alert")).to_contain_text("tried again by itself")
+    visit.page.unroute("**/search")
+    offer.click()
+    expect(visit.chunks).to_have_count(1)
+    assert visit.address["mode"] == ["keyword"]
+
+
+# --- Operators -------------------------------------------------------------------------------------------------------
+
+
+def test_operators_see_what_failed_and_have_it_tried_again(visit: Visit, running: Stack) -> None:
+    def attempts() -> int:
+        known = requests.get(f"{running.url}/documents", params={"contains": "roken"}, timeout=30).json()["documents"]
+        return int(known[0]["attempts"])
+
+    before = attempts()
+    visit.page.goto(f"{visit.url}/admin")
+    visit.page.locator("#key").fill("operator")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator(".tiles dd")).to_have_text(["13", "0", "2"])
+    failure = visit.page.locator(".failure").filter(has_text="broken_file")
+    expect(failure).to_contain_text("Save it again and upload it again.")
+    expect(visit.page.locator(".chart rect")).to_have_count(30)
+    failure.locator("details").first.locator("summary").first.click()
+    failure.locator("li summary").first.click()
+    expect(failure.locator(".facts")).to_contain_text("broken_file")
+    failure.get_by_role("button", name="Try all again: broken_file").click()
+    expect(visit.page.locator("#news")).to_contain_text("Queued")
+    until = time.monotonic() + PATIENCE_SECONDS
+    while attempts() == before:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+# --- By the rules of axe, and without a move -----------------------------------------------------------------------
+
+SHIFTS = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => { for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value; })
+    .observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => setTimeout(() => done(sum), 50));
+})"""
+VIEWS: list[tuple[str, dict[str, str]]] = [
+    (".newest", {}),
+    (".chunk", {"q": FILTER}),
+    ("#documents .card", {"view": "documents"}),
+    ("#reader .here", {"q": FILTER, "view": "document", "chunk": "8"}),
+]
+
+
+def violations(page: Page) -> list[dict[str, Any]]:
+    return list(Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"])
+
+
+@pytest.mark.parametrize(("width", "locale"), [(320, "zh-CN"), (1440, "en-US")])
+def test_no_view_breaks_a_rule_of_axe_or_moves_while_it_opens(
+    browser: Browser, running: Stack, width: int, locale: str
+) -> None:
+    manual = requests.get(f"{running.url}/documents", params={"prefix": "aero"}, timeout=30).json()["documents"][0]
+    with visiting(browser, running.url, viewport={"width": width, "height": 740}, locale=locale) as visit:
+        for shown, parameters in VIEWS:
+            visit.open(**parameters, **({"id": manual["id"]} if "chunk" in parameters else {}))
+            expect(visit.page.locator(shown).first).to_be_visible()
+            assert visit.page.evaluate(SHIFTS) <= 0.05, parameters
+            if width == 320 or shown == ".chunk":
+                assert violations(visit.page) == [], parameters
+            if width == 320 and shown == ".chunk":
+                top = visit.page.locator("#results .card").first.evaluate("card => card.getBoundingClientRect().top")
+                assert top < 400
+        visit.page.goto(f"{visit.url}/admin")
+        visit.page.locator("#key").fill("operator")
+        visit.page.keyboard.press("Enter")
+        expect(visit.page.locator(".chart")).to_be_visible()
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+        assert violations(visit.page) == []

@@ -96,6 +96,12 @@ def test_oss_may_call_ingest_and_nothing_else() -> None:
     assert allowed()["trigger"] == {("fc:InvokeFunction", function), ("fc:InvokeFunction", f"{function}/*")}
 
 
+def test_search_may_call_ingest_only_where_operators_have_keys() -> None:
+    function = "acs:fc:cn-beijing:1234567890123456:functions/semantic-search-ingest"
+    calls = {("fc:InvokeFunction", function), ("fc:InvokeFunction", f"{function}/*")}
+    assert allowed(ADMIN_API_KEYS="key")["search"] - allowed()["search"] == calls
+
+
 def test_the_commands_hold_the_documents_that_are_printed(tmp_path: Path) -> None:
     printed = ops(tmp_path, "roles").stdout
     decoder, documents = json.JSONDecoder(), []

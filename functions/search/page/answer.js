@@ -99,7 +99,7 @@ function cautions() {
   return answered.warnings.map((warning) => make("p", "warning", say.warnings[warning.code] || warning.message));
 }
 function bill() {
-  const { model, usage } = answered, local = !$("#local-model").hidden;
+  const { model, usage } = answered, local = isLocal();
   return make("p", "where", make("span", "", local ? say.answerLocal : say.answerBy(model)), make("span", "", say.billed(usage.tokens, money(usage.cost_cny))));
 }
 // To the hit among the results; one that is not shown there opens below its source.

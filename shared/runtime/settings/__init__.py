@@ -5,6 +5,7 @@ To add a setting, add a field with its `Setting` to its group and run `make docs
 
 from shared.runtime.environment import Secret, list_variables, read_settings
 from shared.runtime.settings.access import AccessSettings, TenantSettings
+from shared.runtime.settings.admin import AdminSettings
 from shared.runtime.settings.content import IngestionSettings, RecordSettings
 from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings, RerankSettings
 from shared.runtime.settings.functions import EmbedSettings, IngestSettings, SearchSettings
@@ -13,6 +14,7 @@ from shared.runtime.settings.storage import BucketSettings, MilvusSettings
 
 __all__ = [
     "AccessSettings",
+    "AdminSettings",
     "AnswerSettings",
     "BucketSettings",
     "DashScopeSettings",

@@ -62,14 +62,17 @@ class AccessSettings(Struct, frozen=True, kw_only=True):
         """Origins of web pages that may call."""
         return read_origins(self.cors_origins)
 
-    def authenticator(self) -> Authenticator:
+    def authenticator(self, operators: tuple[str, ...] = ()) -> Authenticator:
         """What accepts callers.
+
+        Args:
+            operators: entries of the keys of operators.
 
         Raises:
             ConfigurationError: ``invalid_settings``: the file of keys cannot be used.
         """
         try:
-            return Authenticator(self.keys, KeyFile(self.keys_file) if self.keys_file else None)
+            return Authenticator(self.keys, KeyFile(self.keys_file) if self.keys_file else None, operators)
         except ValueError as error:
             raise ConfigurationError("invalid_settings", str(error)) from None
 

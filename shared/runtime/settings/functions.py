@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from shared.runtime.environment import Setting
 from shared.runtime.settings.access import AccessSettings, TenantSettings
+from shared.runtime.settings.admin import AdminSettings
 from shared.runtime.settings.content import IngestionSettings, RecordSettings
 from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings, RerankSettings
 from shared.runtime.settings.ocr import OcrSettings
@@ -50,6 +51,7 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
     dashscope: DashScopeSettings
     milvus: MilvusSettings
     access: AccessSettings
+    admin: AdminSettings
     rerank: RerankSettings
     answer: AnswerSettings
     calibration: Annotated[

@@ -1,0 +1,102 @@
+"""``/admin``: the page for operators and its routes. Only keys of ``ADMIN_API_KEYS`` may call them; off by default."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+
+from functions.search import page
+from shared.domain.errors import ConfigurationError, NotFoundError, RequestError
+from shared.domain.models import DocumentState
+from shared.runtime.credentials import Credentials, read_credentials
+from shared.runtime.environment import Secret
+from shared.runtime.request import deadline, read_body, request_id, scope
+from shared.runtime.responses import answer
+from shared.store.expressions import select_documents
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flask import Flask
+
+    from functions.search.admin_shapes import StatusResponse
+    from shared.runtime.settings import AdminSettings
+    from shared.store.store import Store
+
+PAGE = "/admin"
+RETRY = "/admin/retry"
+_STATES = (DocumentState.INDEXED, DocumentState.PENDING, DocumentState.FAILED)
+
+
+class Admin:
+    """The routes for operators."""
+
+    def __init__(self, settings: AdminSettings, store: Store, model: str) -> None:
+        self._settings = settings
+        self._store = store
+        self._model = model
+
+    def register(self, app: Flask) -> None:
+        """Add the routes."""
+        app.get(PAGE)(self.show)
+        app.get("/admin/status")(self.read_status)
+        app.post(RETRY)(self.retry)
+
+    def show(self) -> Response:
+        """The page, which asks for the key itself."""
+        self._check_on()
+        text, headers = page.read("admin.html")
+        return Response(text, headers=headers, mimetype="text/html")
+
+    def read_status(self) -> Response:
+        """Documents by state, and what the deployment can do."""
+        self._check_operator()
+        until = deadline()
+        counts = dict.fromkeys((state.value for state in _STATES), 0)
+        if self._store.check(until):
+            registry = self._store.registry
+            counts = {state.value: registry.count(select_documents(None, state, ""), until) for state in _STATES}
+        status: StatusResponse = {
+            "documents": counts,
+            "model": self._model,
+            "can_retry": bool(self._settings.ingest_function),
+            "migration": None,
+            "request_id": request_id(),
+        }
+        return answer(status)
+
+    def retry(self) -> Response:
+        """Queue another attempt for the chosen documents."""
+        from functions.search.admin_shapes import RetryRequest
+        from shared.runtime.invoking import Target, invoke_later
+
+        self._check_operator()
+        asked = read_body(RetryRequest)
+        settings = self._settings
+        if not settings.ingest_function:
+            raise NotFoundError("retry_off", "INGEST_FUNCTION is not set, so nothing can be tried again from here.")
+        region, account = (request.headers.get(f"x-fc-{name}", "") for name in ("region", "account-id"))
+        target = Target(settings.ingest_function, region, account, settings.endpoint)
+        invoke_later(target, asked.to_event(), _find_credentials(), deadline())
+        return answer({"queued": True, "request_id": request_id()})
+
+    def _check_on(self) -> None:
+        if not self._settings.is_on:
+            raise NotFoundError("admin_off", "There is no page for operators here: ADMIN_API_KEYS is not set.")
+
+    def _check_operator(self) -> None:
+        self._check_on()
+        if not scope().is_admin:
+            raise RequestError("admin_only", "Only a key of ADMIN_API_KEYS may do this.", status=403)
+
+
+def _find_credentials() -> Credentials:
+    """Those of the invocation, else those the instance was started with."""
+    found = read_credentials(request.headers.get)
+    names: Any = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
+    key_id, secret, token = (os.environ.get(f"ALIBABA_CLOUD_{name}", "") for name in names)
+    if found is None and not (key_id and secret):
+        raise ConfigurationError("invocation_refused", "The search function has no role, so it may call no other one.")
+    return found or Credentials(Secret(key_id), Secret(secret), Secret(token))
