@@ -5,6 +5,7 @@ OSS by EventBridge     a CloudEvent with one such record as "data", alone or in 
 timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
 operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30, "after"?: KEY, "until"?: KEY}
                        {"action": "retry", "state"?, "code"?, "prefix"?, "id"?, "reread"?: true, "dry_run"?, "seconds"?}
+                       {"action": "migrate", "step": "start", "model", "dimension"?, ...}; see `_Migrate`
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ MAX_EVENT_BYTES = 128 * 1024
 MOST_SECONDS = 86_400
 # Of a value by which documents are chosen; keys in OSS are shorter.
 _MAX_CHARACTERS = 1_023
+# Queries that one invocation asks of both collections of a migration.
+_MAX_QUERIES = 50
 _CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
-ACTIONS = ("reconcile", "retry")
+ACTIONS = ("reconcile", "retry", "migrate")
 
 
 class ObjectEvent(Struct, frozen=True):
@@ -66,6 +69,26 @@ class Span(Struct, frozen=True):
     until: str = ""
 
 
+class Step(Struct, frozen=True):
+    """What an operator wants of a migration.
+
+    Attributes:
+        name: ``start``, ``fill``, ``status``, ``check``, ``switch``, ``back``, ``cancel`` or ``finish``.
+        model: the embedding model of the new collection; the present one by default.
+        dimension: of its vectors; the model's default one by default.
+        chunk_tokens: size of its chunks; 0 for that of the present one.
+        reread: read all documents again instead of copying their chunks.
+        queries: to be asked of both collections.
+    """
+
+    name: str
+    model: str = ""
+    dimension: int = 0
+    chunk_tokens: int = 0
+    reread: bool = False
+    queries: tuple[str, ...] = ()
+
+
 class Action(Struct, frozen=True):
     """A timer or an operator asks for something.
 
@@ -74,6 +97,7 @@ class Action(Struct, frozen=True):
         dry_run: only report what would be done.
         seconds: begin nothing new after so long, and say what is left; without it, go on until all is done.
         span: the keys that a reconcile looks at.
+        step: of a migration.
     """
 
     name: str
@@ -81,6 +105,7 @@ class Action(Struct, frozen=True):
     seconds: float | None = None
     selection: Selection | None = None
     span: Span = Span()
+    step: Step | None = None
 
 
 class Unknown(Struct, frozen=True):
@@ -92,6 +117,7 @@ class Unknown(Struct, frozen=True):
 Event = ObjectEvent | Action | Unknown
 
 
+_Query = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
 _Text = Annotated[str, msgspec.Meta(max_length=_MAX_CHARACTERS)]
 
 
@@ -113,6 +139,15 @@ class _Retry(_Asked):
     id: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?$")] = ""
     reread: bool = False
     before: Annotated[float, msgspec.Meta(ge=0)] | None = None
+
+
+class _Migrate(_Asked):
+    step: Literal["start", "fill", "status", "check", "switch", "back", "cancel", "finish"] = "status"
+    model: _Text = ""
+    dimension: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
+    chunk_tokens: Annotated[int, msgspec.Meta(ge=0, le=2_000)] = 0
+    reread: bool = False
+    queries: Annotated[tuple[_Query, ...], msgspec.Meta(max_length=_MAX_QUERIES)] = ()
 
 
 def parse(raw: bytes) -> tuple[Event, ...]:
@@ -177,11 +212,18 @@ def _action(content: dict[str, Any]) -> Event:
         if content["action"] == "reconcile":
             asked = msgspec.convert(content, _Reconcile)
             return Action(asked.action, asked.dry_run, asked.seconds, span=Span(asked.after, asked.until))
+        if content["action"] == "migrate":
+            return _migrate(msgspec.convert(content, _Migrate))
         chosen = msgspec.convert(content, _Retry)
     except msgspec.ValidationError as error:
         return Unknown(f"{error}"[:200])
     selection = Selection(chosen.state, chosen.code, chosen.prefix, chosen.id, chosen.reread, chosen.before)
     return Action(chosen.action, chosen.dry_run, chosen.seconds, selection)
+
+
+def _migrate(asked: _Migrate) -> Action:
+    step = Step(asked.step, asked.model, asked.dimension, asked.chunk_tokens, asked.reread, asked.queries)
+    return Action(asked.action, asked.dry_run, asked.seconds, step=step)
 
 
 def _json(raw: bytes) -> Any:
