@@ -15,6 +15,7 @@ import os
 import shutil
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ops import wheels
@@ -23,7 +24,6 @@ from shared.runtime.revision import REVISION_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from ops.deployment import Deployment, Trigger
 
@@ -57,6 +57,19 @@ def unused(deployment: Deployment) -> dict[str, tuple[str, ...]]:
         for name, function in deployment.functions.items()
         if name in _ONLY_FOR_EVENTS and not any(map(_brings_events, function.triggers))
     }
+
+
+def build_for(deployment: Deployment, environ: Mapping[str, str], functions: Sequence[str] = ()) -> Iterator[Package]:
+    """Build what this deployment needs of ``functions``, in the project that is the present folder.
+
+    Args:
+        environ: ``TELEMETRY=1`` adds OpenTelemetry.
+
+    Raises:
+        PackagingError: as for ``build``.
+    """
+    telemetry = environ.get("TELEMETRY", "") not in ("", "0")
+    return build(Path.cwd(), functions, unused(deployment), telemetry=telemetry)
 
 
 def _brings_events(trigger: Trigger) -> bool:

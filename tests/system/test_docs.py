@@ -104,7 +104,7 @@ def running(desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 @pytest.fixture(scope="module")
 def transcript(running: Stack, desk: Path) -> dict[str, Done]:
     """What every command that can be run here printed, run in the order of the pages."""
-    environ = {"PATH": os.environ["PATH"], "HOME": str(desk)}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(desk), "PORT": running.url.rpartition(":")[2]}
     done: dict[str, Done] = {}
     for command in RUN:
         arguments = ["bash", "-euo", "pipefail", "-c", command.replace(ADDRESS, running.url)]

@@ -1,0 +1,35 @@
+"""Whether what a deployment depends on exists and fits."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.arguments import add_deployment
+from ops.deployment import load
+from ops.template import variables
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+SUMMARY = "ask DashScope, Milvus and the bucket whether they fit"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add its arguments."""
+    add_deployment(parser)
+
+
+def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print a line for each thing that was looked at."""
+    from ops.preflight import Verdict, findings
+
+    logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
+    file = variables(asked.deployment.parent / ".env") | (variables(Path(f".env.{asked.env}")) if asked.env else {})
+    verdicts = set()
+    for finding in findings(load(asked.deployment, environ), {**file, **environ}, file):
+        print(finding, flush=True)
+        verdicts.add(finding.verdict)
+    return 1 if Verdict.PROBLEM in verdicts else 0

@@ -1,0 +1,29 @@
+"""How the index stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ops.arguments import add_json
+from ops.printing import show
+from ops.project import read_project
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+SUMMARY = "how the index stands: documents by state, failures with advice"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add its arguments."""
+    add_json(parser)
+
+
+def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the status."""
+    from ops.remote_search import find_search
+    from ops.status import read_status
+
+    project = read_project(environ)
+    return show(lambda: read_status(find_search(project.deployment, project.environ)), as_json=asked.as_json)

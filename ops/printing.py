@@ -1,0 +1,50 @@
+"""How commands print: for people or for programs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.console import Console
+
+from ops.invoking import InvocationError
+from ops.remote_search import AskError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Printable(Protocol):
+    """What a command has found out."""
+
+    def describe(self) -> Iterator[str]:
+        """The lines that a person reads."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for programs."""
+
+
+def make_console(*, as_json: bool = False) -> Console:
+    """Where progress and tables go: standard output, or standard error where that is left to JSON."""
+    return Console(highlight=False, stderr=as_json)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for programs."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def show(read: Callable[[], Printable], *, as_json: bool) -> int:
+    """Print what was read, or why it was not; returns the exit status."""
+    logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
+    try:
+        found = read()
+    except (AskError, InvocationError) as error:
+        print(error)
+        return 1
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print("\n".join(found.describe()))
+    return 0
