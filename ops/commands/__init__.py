@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # By what somebody wants to do, in the order in which it is wanted.
 GROUPS: Final = {
     "Look": ("status", "explain", "ask", "estimate"),
-    "Index": ("sync", "retry"),
+    "Index": ("sync", "retry", "migrate"),
     "Deploy": ("keys", "roles", "check", "preflight", "package", "deploy", "run"),
     "Move": ("export",),
     "Maintain": ("calibrate", "docs", "openapi"),
