@@ -95,7 +95,9 @@ class RecordCopier:
                 raise failure
             # After the rows: a mark of a higher version would keep them out.
             self._target.registry.write([mark for id_ in different for mark in wanted[id_].marks], deadline)
-            batch.settle({id_: record.key for id_ in different if (record := wanted[id_].document)})
+            names = {id_: record.key for id_ in different if (record := wanted[id_].document)}
+            batch.seen |= batch.look(names)
+            batch.settle(names)
         raise TransientError("object_changing", "A record keeps changing; it will be copied again.")
 
     def _batch(self, store: Store, deadline: Deadline) -> Batch:

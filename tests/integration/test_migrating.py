@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from shared.migration import steps
 from shared.retrieval.current import CurrentRetrieval
 from shared.retrieval.query import Mode, SearchQuery
 from shared.retrieval.searching import Retrieval
@@ -15,10 +18,9 @@ from tests.fakes import SPACE, FakeEmbedder
 from tests.migration_simulation import Instance, MigrationWorld
 
 if TYPE_CHECKING:
-    import pytest
-
     from shared.runtime.settings import MilvusSettings
 
+pytestmark = pytest.mark.every_milvus
 _QUERY = SearchQuery("What is the matter of BBB?", mode=Mode.DENSE)
 
 
@@ -27,6 +29,8 @@ def test_search_follows_a_migration_there_and_back(
 ) -> None:
     monkeypatch.setattr(migration_simulation, "FakeMilvusClient", lambda *_: None)  # a real one is made then
     monkeypatch.setattr(migration_simulation, "SETTINGS", fresh_milvus)
+    monkeypatch.setattr(steps, "_DROP_SECONDS", 0)  # no other process is at work
+    monkeypatch.setattr(steps, "_SETTLE_SECONDS", 0)
     monkeypatch.setattr(migration_simulation, "calm", lambda: Deadline.after(120))
     world = MigrationWorld()
     process: Instance = world.instance()
