@@ -10,9 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from local.last_words import last_words
@@ -28,8 +29,6 @@ __all__ = ["Process", "StartError", "free_port", "start"]
 _ADDRESS = re.compile(r"https?://[^\s,]+")
 _END_SECONDS = 20
 _LOOK_SECONDS = 0.1
-# The kernel ends a child with the thread that started it, so all are started by one that lasts as long as this process.
-_STARTER = ThreadPoolExecutor(1, "starter")
 
 
 class StartError(Exception):
@@ -88,7 +87,12 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):
         log.replace(log.with_suffix(".previous.log"))
-    popen = _STARTER.submit(_open, [sys.executable, "-m", module, *arguments], environ, log).result()
+    opened = _STARTER.submit(partial(_open, [sys.executable, "-m", module, *arguments], environ, log))
+    try:
+        popen = opened.result()
+    except BaseException:  # Ctrl-C before it is known: it ends when it is
+        opened.add_done_callback(_end)
+        raise
     try:
         address = _Output(popen, log, report).await_address(seconds, ending)
     except BaseException:  # Ctrl-C while it starts
@@ -110,6 +114,43 @@ def _open(command: Sequence[str], environ: Mapping[str, str], log: Path) -> subp
             start_new_session=True,  # Ctrl-C is for the parent to pass on, in order
             preexec_fn=partial(end_with, os.getpid()),
         )  # fmt: skip
+
+
+def _end(opened: Future[subprocess.Popen[bytes]]) -> None:
+    if opened.exception() is None:
+        opened.result().kill()
+
+
+class _Starter:
+    """Starts all children in one thread, which lasts as long as this process: the kernel ends a child with its thread.
+
+    An executor's thread is waited for when the process ends: for ever, if a signal interrupted the call that made it.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[tuple[Future[subprocess.Popen[bytes]], Callable[[], subprocess.Popen[bytes]]]]
+        self._waiting = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, open_: Callable[[], subprocess.Popen[bytes]]) -> Future[subprocess.Popen[bytes]]:
+        """Have a child started."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="starter", daemon=True)
+            self._thread.start()
+        opened: Future[subprocess.Popen[bytes]] = Future()
+        self._waiting.put((opened, open_))
+        return opened
+
+    def _run(self) -> None:
+        while True:
+            opened, open_ = self._waiting.get()
+            try:
+                opened.set_result(open_())
+            except BaseException as error:  # noqa: BLE001 - raised again where the child was wanted
+                opened.set_exception(error)
+
+
+_STARTER = _Starter()
 
 
 class _Output:

@@ -21,6 +21,7 @@ from local import ports as machine
 from local.processes import Process, StartError
 from local.recovery import Recovery
 from local.supervising import Part, Supervisor
+from ops.local_stack import remove_settings, write_settings
 from shared.runtime import workspace
 
 if TYPE_CHECKING:
@@ -141,9 +142,11 @@ def running(plan: Plan) -> Iterator[Stack]:
         url = _start_parts(plan, ports, supervisor)
         supervisor.watch()
         recovery.begin()
+        write_settings(plan.data, url, environ, plan.environ)
         yield Stack(url, environ.get("DASHSCOPE_BASE_URL", ""), environ.get("OSS_ENDPOINT", ""), environ, supervisor)
     finally:
         recovery.end()
+        remove_settings(plan.data)
         supervisor.stop()
         workspace.clear_dead()  # what a function left that was killed with its parent
 

@@ -10,31 +10,40 @@ from typing import TYPE_CHECKING
 from ops.arguments import make_parser
 from ops.commands import load_command
 from ops.deployment import DeploymentError
+from ops.local_stack import read_settings
 from ops.packaging import PackagingError
 from ops.template import variables
 
 if TYPE_CHECKING:
     import argparse
 
-# Where `make demo` listens, unless PORT says otherwise.
-_LOCAL_PORT = "8000"
+_INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status is 0 when all is well, 1 when something is wrong, 2 for a wrong command."""
-    asked = make_parser().parse_args(arguments)
+    """Run one command.
+
+    Returns: the exit status: 0 when all is well, 1 when something is wrong, 2 for a wrong command, 130 after Ctrl-C.
+    """
+    asked = make_parser(os.environ.get("CALLED_AS") or "python -m ops").parse_args(arguments)
     try:
         return load_command(asked.command).run(asked, _environ(asked))
     except (DeploymentError, PackagingError) as error:
         print(error)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped.")
+        return _INTERRUPTED
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _environ(asked: argparse.Namespace) -> dict[str, str]:
-    """The process's variables over those of the environment's file, and the local stack's address over both.
+    """The process's variables over those of the environment's file, and the local stack's settings over both.
 
     Raises:
-        DeploymentError: there is no such file.
+        DeploymentError: there is no such file, or no local stack.
     """
     name = asked.env
     file = Path(f".env.{name}")
@@ -42,8 +51,7 @@ def _environ(asked: argparse.Namespace) -> dict[str, str]:
         raise DeploymentError(f"there is no environment {name}: {file} does not exist")
     environ = {**(variables(file) | {"ENVIRONMENT": name} if name else {}), **os.environ}
     if asked.local:
-        address = f"http://127.0.0.1:{environ.get('PORT') or _LOCAL_PORT}"
-        environ |= {"FC_ENDPOINT": address, "SEARCH_URL": address}
+        environ |= read_settings(environ)
     return environ
 
 

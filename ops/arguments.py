@@ -15,7 +15,15 @@ _STATUS: Final = (
 )
 
 
-def make_parser(name: str = "python -m ops") -> argparse.ArgumentParser:
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves the list of commands to the description, which has it by group."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        if action.nargs != argparse.PARSER:
+            super().add_argument(action)
+
+
+def make_parser(name: str) -> argparse.ArgumentParser:
     """Make the parser of the command line.
 
     Args:
@@ -26,15 +34,15 @@ def make_parser(name: str = "python -m ops") -> argparse.ArgumentParser:
         usage=f"{name} [--env ENV] [--local] COMMAND ...",
         description=f"{_TITLE}\n\n{_list_commands()}\n\n`{name} COMMAND --help` says what a command takes.",
         epilog=_STATUS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument("--env", default="", help="which environment: dev reads .env.dev before .env")
     parser.add_argument(
         "--local",
         action="store_true",
-        help="ask the local stack (make demo, at PORT or 8000) instead of the deployment",
+        help="ask the local stack (make demo; DATA is its folder) instead of the deployment",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in GROUPS.values():
         for command in group:
             module = load_command(command)

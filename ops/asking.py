@@ -29,8 +29,8 @@ def ask(
     environ: Mapping[str, str],
     samples: Path,
     say: Callable[[str], object],
-) -> int:
-    """Ask ``question`` and print the best answer and the address; the exit status is 1 where there is none.
+) -> dict[str, Any] | None:
+    """Ask ``question``, say the best answer and the address, and return what search answered; ``None`` without that.
 
     Args:
         environ: ``SEARCH_URL`` names another address than that of the function's trigger, ``API_KEY`` another key than
@@ -43,13 +43,14 @@ def ask(
         uploaded = _fill_empty_bucket(deployment, environ, samples, say)
         if uploaded:
             _wait_until_indexed(search, uploaded, say)
-        for line in _lay_out(search.get("/search", q=question, top_k="3")):
+        answer: dict[str, Any] = search.get("/search", q=question, top_k="3")
+        for line in _lay_out(answer):
             say(line)
     except (AskError, InvocationError, PlatformError) as error:
         say(str(error))
-        return 1
+        return None
     say(f"Asked at {search.address}")
-    return 0
+    return answer
 
 
 def _fill_empty_bucket(

@@ -50,11 +50,20 @@ run() {
     fi
 }
 
+# The operator's command line under a name of its own, for a shell with $VENV/bin in its path.
+add_command() {
+    root=$(cd "$(dirname "$0")/.." && pwd)
+    printf '#!/bin/sh\nPYTHONPATH="%s" CALLED_AS=ossearch exec "%s/bin/python" -P -m ops "$@"\n' \
+        "$root" "$(cd "$VENV" && pwd)" >"$VENV/bin/ossearch"
+    chmod +x "$VENV/bin/ossearch"
+}
+
 rm -rf "$VENV"
 if command -v uv >/dev/null 2>&1; then
     if is_usable; then chosen=$(command -v "$PYTHON"); else chosen=3.11; fi
     run "Creating $VENV with uv" uv venv --seed --python "$chosen" "$VENV"
     run "Installing the locked packages" uv pip install --python "$VENV/bin/python" --require-hashes -r requirements.txt
+    add_command
     exit 0
 fi
 command -v "$PYTHON" >/dev/null 2>&1 || explain "$PYTHON is missing."
@@ -63,3 +72,4 @@ is_usable || explain "$PYTHON is not Python 3.11."
 run "Creating $VENV" "$PYTHON" -m venv "$VENV"
 run "Installing the locked packages (once, one to three minutes)" \
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+add_command

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ops.backup import open_index
 from ops.template import DeploymentError
-from shared.domain.errors import ConfigurationError, PlatformError
+from shared.domain.errors import PlatformError
 from shared.runtime.retrying import Deadline
-from shared.runtime.settings import SearchSettings, read_settings
 from shared.store.expressions import all_of, compile_filter, select_tenants
-from shared.store.schema import Space
-from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -38,7 +36,14 @@ _KEYWORDS: Final = ("document_id", "tenant", "bucket", "key", "format", "sheet")
 _ABSENT: Final = {"page": 0, "row": 0, "sheet": "", "tenant": "", "context": ""}
 
 
-def export(deployment: Deployment, folder: Path, index: str, *, tenant: str = "", prefix: str = "") -> str:
+class Exported(msgspec.Struct, frozen=True):
+    """How much was written: chunks, and the bulk files that hold them."""
+
+    chunks: int
+    files: int
+
+
+def export(deployment: Deployment, folder: Path, index: str, *, tenant: str = "", prefix: str = "") -> Exported:
     """Write ``mapping.json`` and ``bulk-00001.ndjson`` and so on to a new or empty folder.
 
     Args:
@@ -46,14 +51,12 @@ def export(deployment: Deployment, folder: Path, index: str, *, tenant: str = ""
         tenant: only documents of this tenant; empty for all.
         prefix: only documents with keys that begin with this.
 
-    Returns: a sentence that says what was written.
-
     Raises:
         DeploymentError: the settings, the name or the folder cannot be used, or Milvus cannot be read.
     """
     if not _INDEX_NAME.fullmatch(index):
         raise DeploymentError(f"{index!r} is no name of an index: use lower-case letters, digits, '-', '_' and '.'")
-    store, dimension = _open_store(deployment.functions["search"].environment_variables)
+    store, space = open_index(deployment)
     condition = all_of(
         select_tenants(frozenset({tenant}) if tenant else None),
         compile_filter({"prefix": {"key": prefix}}) if prefix else "",
@@ -64,13 +67,13 @@ def export(deployment: Deployment, folder: Path, index: str, *, tenant: str = ""
             raise DeploymentError(f"{folder} is not empty: name another folder")
         until = Deadline.after(_MAX_SECONDS)
         rows = store.chunks.read_rows(condition, until) if store.check(until) else iter(())
-        (folder / "mapping.json").write_bytes(msgspec.json.format(msgspec.json.encode(make_mapping(dimension))))
+        (folder / "mapping.json").write_bytes(msgspec.json.format(msgspec.json.encode(make_mapping(space.dimension))))
         chunks, files = _write_files(folder, index, rows)
     except PlatformError as error:
         raise DeploymentError(f"the index cannot be read: {error.message} ({error.code})") from None
     except OSError as error:
         raise DeploymentError(f"{folder} cannot be written: {error.strerror}") from None
-    return f"{folder}: mapping.json and {files} bulk files with {chunks} chunks"
+    return Exported(chunks, files)
 
 
 def make_mapping(dimension: int) -> dict[str, Any]:
@@ -103,15 +106,6 @@ def make_document(row: Mapping[str, Any]) -> dict[str, Any]:
     names = {"headings": headings.get("titles"), "columns": headings.get("columns")}
     vector = [round(float(number), _DIGITS) for number in row["vector"]]
     return {**document, **{name: value for name, value in names.items() if value}, "vector": vector}
-
-
-def _open_store(declared: Mapping[str, str]) -> tuple[Store, int]:
-    try:
-        settings = read_settings(SearchSettings, declared)
-    except ConfigurationError as error:
-        raise DeploymentError(f"the settings of search: {error.message}") from None
-    dimension = settings.dashscope.dimension
-    return Store(settings.milvus, Space(settings.dashscope.model_name, dimension)), dimension
 
 
 def _write_files(folder: Path, index: str, rows: Iterable[Mapping[str, Any]]) -> tuple[int, int]:

@@ -35,6 +35,14 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def confirm(question: str) -> bool:
+    """Ask whether something is meant; no answer, as without a terminal, means no."""
+    try:
+        return input(f"{question} Type yes: ").strip() == "yes"
+    except EOFError:
+        return False
+
+
 def show(read: Callable[[], Printable], *, as_json: bool) -> int:
     """Print what was read, or why it was not; returns the exit status."""
     logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours

@@ -6,14 +6,13 @@ This is for the rest: to try now, or to read again what is indexed.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ops.invoking import InvocationError, invoke
+from ops.invoking import invoke
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rich.console import Console
+    from collections.abc import Callable, Iterator, Mapping
 
     from ops.deployment import Function
 
@@ -21,49 +20,83 @@ if TYPE_CHECKING:
 _ROUND_SECONDS = 20
 
 
-def retry(ingest: Function, environ: Mapping[str, str], console: Console, **selection: Any) -> int:
-    """Try the chosen documents again; the exit status is 0 if each of them is indexed or removed now.
+@dataclass(frozen=True)
+class Retried:
+    """What came of the documents that were tried again."""
+
+    tried: int
+    failed: int
+
+    def describe(self) -> Iterator[str]:
+        """The lines that a person reads."""
+        yield f"{self.tried} documents tried again, {self.failed} of them failed"
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Documents that would be tried again.
+
+    Attributes:
+        keys: the first of them.
+        listed: documents in the registry.
+    """
+
+    keys: tuple[str, ...]
+    chosen: int
+    listed: int
+
+    def describe(self) -> Iterator[str]:
+        """The lines that a person reads."""
+        yield from self.keys
+        if self.chosen > len(self.keys):
+            yield f"and {self.chosen - len(self.keys)} more"
+        yield f"{self.chosen} of {self.listed} documents would be tried again"
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return asdict(self)
+
+
+def preview(ingest: Function, environ: Mapping[str, str], selection: Mapping[str, Any]) -> Chosen:
+    """Choose documents and leave them alone.
+
+    Raises:
+        InvocationError: Function Compute or the function refuses, or neither answers.
+    """
+    report = _call(ingest, {"action": "retry", **selection, "dry_run": True}, environ)
+    return Chosen(tuple(report["stale"]), report["counts"]["stale"], report["listed"])
+
+
+def retry(
+    ingest: Function, environ: Mapping[str, str], selection: Mapping[str, Any], say: Callable[[str], object]
+) -> Retried:
+    """Try the chosen documents again until none is left.
 
     Args:
-        selection: the fields of the action, such as ``state``, ``code``, ``prefix``, ``id``, ``reread``, ``dry_run``.
+        selection: fields of the action, such as ``state``, ``code``, ``prefix``, ``id``, ``reread``.
+        say: takes a line for each document that failed again.
+
+    Raises:
+        InvocationError: Function Compute or the function refuses, or neither answers.
     """
-    event = {"action": "retry", **{name: value for name, value in selection.items() if value}}
-    try:
-        if event.get("dry_run"):
-            return _show(_call(ingest, event, environ), console)
-        failed = _run(ingest, event, environ, console)
-    except InvocationError as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
-    return 1 if failed else 0
-
-
-def _show(report: Mapping[str, Any], console: Console) -> int:
-    for key in report["stale"]:
-        console.print(key, markup=False)
-    chosen = report["counts"]["stale"]
-    if chosen > len(report["stale"]):
-        console.print(f"and {chosen - len(report['stale'])} more")
-    console.print(f"{chosen} of {report['listed']} documents would be tried again")
-    return 0
-
-
-def _run(ingest: Function, event: dict[str, Any], environ: Mapping[str, str], console: Console) -> int:
-    """Call the function until no document is left; the number of those that failed again."""
+    event = {"action": "retry", **selection, "seconds": _ROUND_SECONDS}
     tried, failed = 0, 0
     while True:
-        report = _call(ingest, {**event, "seconds": _ROUND_SECONDS}, environ)
+        report = _call(ingest, event, environ)
         event["before"] = report["before"]  # records written since are of documents that were tried
         tried += report["counts"]["results"] + report["counts"]["unfinished"]
         failed += report["counts"]["failures"] + report["counts"]["unfinished"]
         for result in report["results"]:
             if result["failure"]:
-                console.print(f"  {result['key']}: {result['failure']['message']}", markup=False)
+                say(f"  {result['key']}: {result['failure']['message']}")
         for key in report["unfinished"]:
-            console.print(f"  {key}: failed for now; GET /documents?state=pending has the reason", markup=False)
+            say(f"  {key}: failed for now; GET /documents?state=pending has the reason")
         if not report["left"]:
-            console.print(f"{tried} documents tried again, {failed} of them failed")
-            return int(failed)
+            return Retried(tried, failed)
 
 
 def _call(ingest: Function, event: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ops.invoking import InvocationError, invoke
+from ops.printing import print_json
 from shared.runtime import clock
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _COLUMNS = (TextColumn("Syncing"), BarColumn(), MofNCompleteColumn(), TextColumn
 _FIGURES = (TextColumn("{task.fields[pace]}"), TextColumn("{task.fields[cost]}"))
 
 
-def sync(ingest: Function, environ: Mapping[str, str], console: Console) -> int:
+def sync(ingest: Function, environ: Mapping[str, str], console: Console, *, as_json: bool = False) -> int:
     """Sync, with progress; the exit status is 0 once index and bucket are the same, 1 if something kept them apart.
 
     Documents that cannot be indexed are named with their reason, and are no failure of the sync.
@@ -43,24 +44,12 @@ def sync(ingest: Function, environ: Mapping[str, str], console: Console) -> int:
     except KeyboardInterrupt:
         console.print("Stopped. What is done stays done; sync again to continue.")
         return _INTERRUPTED
+    if as_json:
+        print_json(
+            {"documents": spent.done, "failures": spent.failures, "tokens": spent.tokens, "cost_cny": spent.cost}
+        )
+        return 0
     console.print(f"Bucket and index are the same. Cost: {spent.tokens} tokens, CNY {spent.cost:.4f}.")
-    return 0
-
-
-def would_do(ingest: Function, environ: Mapping[str, str], console: Console) -> int:
-    """Say what a sync would do: the numbers, and the first names."""
-    try:
-        report = _reconcile(ingest, environ, dry_run=True)
-    except InvocationError as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
-    index, remove = report["counts"]["stale"], report["counts"]["orphaned"]
-    for verb, keys, total in (("index", report["stale"], index), ("remove", report["orphaned"], remove)):
-        for key in keys:
-            console.print(f"{verb} {key}", markup=False)
-        if total > len(keys):
-            console.print(f"{verb} {total - len(keys)} more")
-    console.print(f"{report['listed']} in the bucket, {index} to index, {remove} to remove")
     return 0
 
 
@@ -90,7 +79,7 @@ class _Spent:
     """What a sync has done and spent so far, on the bar of its progress."""
 
     def __init__(self, progress: Progress) -> None:
-        self.tokens = self.done = 0
+        self.tokens = self.done = self.failures = 0
         self.cost = 0.0
         self._progress = progress
         self._began = clock.monotonic()
@@ -101,6 +90,7 @@ class _Spent:
         self.tokens += report["usage"]["tokens"]
         self.cost += report["usage"]["cost_cny"]
         self.done += report["counts"]["results"]
+        self.failures += report["counts"]["failures"]
         self.show(report["left"] + report["counts"]["unfinished"])
 
     def show(self, left: int) -> None:

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-# By what somebody wants to do, in the order in which it is wanted.
+# By what the operator wants to do, in the order in which it is wanted.
 GROUPS: Final = {
     "Look": ("status", "explain", "ask", "estimate"),
-    "Index": ("sync", "retry", "migrate"),
+    "Index": ("sync", "reconcile", "retry", "delete", "migrate"),
     "Deploy": ("keys", "roles", "check", "preflight", "package", "deploy", "run"),
-    "Move": ("export",),
-    "Maintain": ("calibrate", "docs", "openapi"),
+    "Move": ("export", "import"),
+    "Maintain": ("calibrate", "completion", "docs", "openapi"),
 }
+
+# Names that a module cannot have.
+_MODULES: Final = {"import": "import_backup"}
 
 
 class Command(Protocol):
@@ -38,4 +41,4 @@ class Command(Protocol):
 
 def load_command(name: str) -> Command:
     """The module of a command."""
-    return cast("Command", import_module(f"ops.commands.{name}"))
+    return cast("Command", import_module(f"ops.commands.{_MODULES.get(name, name)}"))

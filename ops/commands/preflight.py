@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments import add_deployment
+from ops.arguments import add_deployment, add_json
 from ops.deployment import load
+from ops.printing import print_json
 from ops.template import variables
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ SUMMARY = "ask DashScope, Milvus and the bucket whether they fit"
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
     add_deployment(parser)
+    add_json(parser)
 
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -28,8 +31,11 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
     file = variables(asked.deployment.parent / ".env") | (variables(Path(f".env.{asked.env}")) if asked.env else {})
-    verdicts = set()
+    found = []
     for finding in findings(load(asked.deployment, environ), {**file, **environ}, file):
-        print(finding, flush=True)
-        verdicts.add(finding.verdict)
-    return 1 if Verdict.PROBLEM in verdicts else 0
+        if not asked.as_json:
+            print(finding, flush=True)
+        found.append(finding)
+    if asked.as_json:
+        print_json([asdict(finding) for finding in found])
+    return 1 if any(finding.verdict is Verdict.PROBLEM for finding in found) else 0

@@ -30,7 +30,7 @@ from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from shared.runtime.settings import BucketSettings
@@ -193,6 +193,33 @@ class Bucket:
         """
         request = self._sdk.PutObjectRequest(bucket=self._settings.bucket, key=name, body=content)
         self._call(lambda: self._client.put_object(request), deadline)
+
+    def list_keys(self, prefix: str, deadline: Deadline) -> Iterator[list[str]]:
+        """The names of all objects with a prefix, page by page, in their order.
+
+        Raises:
+            TransientError, ConfigurationError: OSS cannot be asked.
+        """
+        after, is_more = "", True
+        while is_more:
+            page, is_more = self._list_after(prefix, after, _KEYS_PER_PAGE, deadline)
+            yield list(page)
+            after = max(page, key=str.encode, default=after)
+
+    def delete(self, names: Sequence[str], deadline: Deadline) -> int:
+        """Delete up to 1,000 objects, for people who clear a bucket; returns how many.
+
+        Raises:
+            TransientError, ConfigurationError: OSS refuses it.
+        """
+        if not names:
+            return 0
+        objects = [self._sdk.DeleteObject(key=name) for name in names]
+        request = self._sdk.DeleteMultipleObjectsRequest(
+            bucket=self._settings.bucket, objects=objects, encoding_type="url", quiet=False
+        )
+        answer = self._call(partial(self._client.delete_multiple_objects, request), deadline)
+        return len(answer.deleted_objects or ())
 
     def documents(self, deadline: Deadline) -> list[ObjectState]:
         """Every document under the prefix; a sidecar only makes its document look newer.

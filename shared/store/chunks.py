@@ -44,7 +44,7 @@ _HIT_FIELDS = [
     "document_id", "bucket", "key", "title", "metadata", "tenant", "ordinal", "context",
     "text", "start", "end", "page", "sheet", "row", "headings",
 ]  # fmt: skip
-_EXPORTED_FIELDS = ["id", "format", "modified", "vector", *_HIT_FIELDS]
+_EXPORTED_FIELDS = ["id", "row_digest", "format", "modified", "vector", *_HIT_FIELDS]
 _CHUNK_FIELDS = ["id", "document_id", "ordinal", "context", "text", "start", "end", "page", "sheet", "row", "headings"]
 _POSITION_FIELDS = ["id", "ordinal", "start", "row_digest"]
 

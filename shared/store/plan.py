@@ -60,7 +60,8 @@ class PlanNotes:
     def read(self, deadline: Deadline) -> Plan | None:
         """Return the plan, read Strong; ``None`` where no migration ever concerned the collection."""
         rows = self._client.query(self._name, equals("id", _ID), ["record"], deadline)
-        return msgspec.convert(rows[0]["record"][_FIELD], Plan) if rows else None
+        held = rows[0]["record"].get(_FIELD) if rows else None  # a backup that was read back has the row without it
+        return msgspec.convert(held, Plan) if held else None
 
     def write(self, plan: Plan, deadline: Deadline) -> None:
         """Keep a plan."""

@@ -16,7 +16,7 @@ from shared.store.joining import CallJoiner
 from shared.store.schema import PROGRESS_BUCKET, cut, cut_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shared.runtime.retrying import Deadline
     from shared.store.client import Client
@@ -123,10 +123,12 @@ class DocumentRegistry:
 
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""
-        rows = self._client.iterate(
-            self.name, all_of(condition, differs("bucket", PROGRESS_BUCKET)), ["id", "record"], deadline
-        )
-        return sorted(map(read_document, rows), key=lambda document: (document.key, document.bucket))
+        return sorted(self.iterate(condition, deadline), key=lambda document: (document.key, document.bucket))
+
+    def iterate(self, condition: str, deadline: Deadline) -> Iterator[Document]:
+        """Yield the records that ``condition`` selects in any number and order, read Strong."""
+        condition = all_of(condition, differs("bucket", PROGRESS_BUCKET))
+        return map(read_document, self._client.iterate(self.name, condition, ["id", "record"], deadline))
 
     def read_page(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> DocumentPage:
         """Return up to ``limit`` of the records that ``condition`` selects, in the order of key and bucket.

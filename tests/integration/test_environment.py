@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("sh", "rm", "date", "sleep", "tail", "cat", "mkdir", "touch", "printf", "kill")
+TOOLS = ("sh", "rm", "date", "sleep", "tail", "cat", "mkdir", "touch", "printf", "kill", "chmod", "dirname")
 # Writes what it was called with, and creates the environment that it was asked for.
 UV = """#!/bin/sh
 echo "uv $*" >> calls

@@ -91,10 +91,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def running(desk: Path) -> Iterator[Stack]:
     environ = {"PATH": os.environ["PATH"], "HOME": str(desk), "ANSWER_MODEL": "qwen3.7-flash"}
-    data = tmp_path_factory.mktemp("data")
-    plan = Plan(data=data, bucket=desk / "bucket", ports=Ports(0, 0, 0, 0), environ=environ)
+    plan = Plan(data=desk / ".local", bucket=desk / "bucket", ports=Ports(0, 0, 0, 0), environ=environ)
     with stack.running(plan) as everything:
         everything.invoke("ingest", {"action": "reconcile"})
         wait_until_settled(everything, desk)
@@ -104,7 +103,7 @@ def running(desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 @pytest.fixture(scope="module")
 def transcript(running: Stack, desk: Path) -> dict[str, Done]:
     """What every command that can be run here printed, run in the order of the pages."""
-    environ = {"PATH": os.environ["PATH"], "HOME": str(desk), "PORT": running.url.rpartition(":")[2]}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(desk)}
     done: dict[str, Done] = {}
     for command in RUN:
         arguments = ["bash", "-euo", "pipefail", "-c", command.replace(ADDRESS, running.url)]

@@ -7,20 +7,23 @@ import os
 import re
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from pyarrow import parquet
 
 from local import stack
 from local.stack import PROJECT, Plan, Ports, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 DOCUMENTS = 60
+PATIENCE_SECONDS = 120
 
 
 @contextmanager
@@ -31,6 +34,7 @@ def over_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         (folder / f"{number}.txt").write_text(f"The report numbered {number} is about the harbour.", "utf-8")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
     environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    environ["WHERE"] = str(folder)
     plan = Plan(tmp_path_factory.mktemp("data"), folder, model="hash", ports=Ports(0, 0, 0, 0), environ=environ)
     with stack.running(plan) as running:
         yield running
@@ -46,13 +50,20 @@ def sync(running: Stack, *arguments: str, **environ: str) -> tuple[int, str]:
     return run(running, "sync", *arguments, **environ)
 
 
-def run(running: Stack, *arguments: str, **environ: str) -> tuple[int, str]:
+def run(running: Stack, *arguments: str, typed: str = "", **environ: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "ops", *arguments],
+        [sys.executable, "-m", "ops", *arguments], input=typed,
         cwd=PROJECT, env={**running.environ, "FC_ENDPOINT": running.url, "COLUMNS": "300", **environ},
         capture_output=True, text=True, timeout=150, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def documents(running: Stack) -> list[dict[str, str]]:
@@ -173,3 +184,65 @@ def test_scores_are_fitted_to_judged_queries(filled: Stack, tmp_path: Path) -> N
     assert (status, "5 queries" in output, "SCORE_CALIBRATION='{" in output) == (0, True, True), output
     status, output = run(filled, "calibrate", str(queries), "--url", "http://127.0.0.1:1")
     assert (status, "does not answer" in output, "Traceback" in output) == (1, True, False), output
+
+
+def test_a_backup_is_written_and_read_back_into_another_collection(filled: Stack, tmp_path: Path) -> None:
+    sync(filled)
+    status, output = run(filled, "export", "--output", str(tmp_path / "one"), "--json")
+    written = json.loads(output)
+    held = documents(filled)
+    chunks = sum(int(document["chunks"]) for document in held)
+    assert (status, written["chunks"], written["documents"]) == (0, chunks, len(held))
+
+    status, output = run(filled, "import", str(tmp_path / "one"), MILVUS_COLLECTION="copy")
+    assert (status, f"{chunks} chunks" in output) == (0, True), output
+    status, output = run(filled, "import", str(tmp_path / "one"), MILVUS_COLLECTION="copy")
+    assert (status, "add --over" in output) == (1, True), output
+    status, output = run(filled, "import", str(tmp_path / "one"), "--over", MILVUS_COLLECTION="copy")
+    assert status == 0, output
+    status, output = run(filled, "export", "--output", str(tmp_path / "two"), MILVUS_COLLECTION="copy")
+    assert status == 0, output
+    for file in ("chunks.parquet", "documents.parquet"):
+        one, two = (
+            sorted(parquet.read_table(tmp_path / name / file).to_pylist(), key=lambda row: str(row["id"]))
+            for name in ("one", "two")
+        )
+        assert one == two
+
+
+def test_what_is_no_backup_of_this_model_is_refused(filled: Stack, tmp_path: Path) -> None:
+    status, output = run(filled, "import", str(tmp_path), MILVUS_COLLECTION="other")
+    assert (status, "no whole backup" in output) == (1, True), output
+    description = {"model": "text-embedding-v3", "dimension": 512, "layout": 7, "chunks": 0, "documents": 0}
+    (tmp_path / "index.json").write_text(json.dumps(description), "utf-8")
+    status, output = run(filled, "import", str(tmp_path), MILVUS_COLLECTION="other")
+    assert (status, "text-embedding-v3 with 512" in output, "Traceback" in output) == (1, True, False), output
+
+
+def test_documents_are_deleted_below_a_prefix_after_a_confirmation(filled: Stack) -> None:
+    sync(filled)
+    folder = Path(filled.environ["WHERE"])
+    (folder / "old").mkdir()
+    for name in ("old/a.txt", "old/b.txt", "old/b.txt.metadata.json"):
+        (folder / name).write_text("{}" if name.endswith("json") else "To be deleted.", "utf-8")
+    eventually(lambda: {d["key"] for d in documents(filled)} >= {"old/a.txt", "old/b.txt"})
+
+    status, output = run(filled, "delete", "old/", "--dry-run")
+    assert (status, "2 documents" in output, (folder / "old/a.txt").exists()) == (0, True, True), output
+    status, output = run(filled, "delete", "old/", typed="no\n")
+    assert (status, "0 objects" in output, (folder / "old/a.txt").exists()) == (1, True, True), output
+    status, output = run(filled, "delete", "old/", "--yes", "--json")
+    assert (status, json.loads(output)["deleted"]) == (0, 3)
+    eventually(lambda: not {d["key"] for d in documents(filled)} & {"old/a.txt", "old/b.txt"})
+    status, output = run(filled, "delete", "")
+    assert (status, "at least one character" in output) == (1, True), output
+
+
+def test_one_reconcile_of_a_range_says_what_it_found(filled: Stack) -> None:
+    sync(filled)
+    status, output = run(filled, "reconcile", "--after", "1", "--until", "2", "--json")
+    report = json.loads(output)
+    listed = sorted(f"{number}.txt" for number in range(DOCUMENTS) if "1" < f"{number}.txt" <= "2")
+    assert (status, report["listed"], report["counts"]["stale"]) == (0, len(listed), 0)
+    status, output = run(filled, "reconcile", "--in-background")
+    assert (status, "queued as request" in output) == (0, True), output
