@@ -21,7 +21,7 @@ class Query(Struct, frozen=True):
     """A query of the operator's file.
 
     Attributes:
-        relevant: keys of the documents that answer it; empty where nobody has judged that.
+        relevant: keys of the documents that answer it; empty where that was not judged.
     """
 
     text: str
