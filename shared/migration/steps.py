@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 # Every process has read the plans again by then, and requests that began before are over.
 _SETTLE_SECONDS = MAX_AGE_SECONDS + 1
 _DROP_SECONDS = MAX_AGE_SECONDS + 12
-# Chunks whose tokens are counted for an estimate.
+# Chunks of which the tokens are counted for an estimate.
 _SAMPLED = 500
 # Digits count one token each, four times what the size of a chunk takes them for.
 _TOKENS_PER_ESTIMATED = 4

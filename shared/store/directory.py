@@ -89,7 +89,7 @@ class StoreDirectory:
         return self._members
 
     def open(self, space: Space) -> Store:
-        """Return the store of a space, whose collections exist."""
+        """Return the store of a space of which the collections exist."""
         return self._known.setdefault(space, self._make(space)).take_for_ready()
 
     def prepare(self, deadline: Deadline) -> None:
