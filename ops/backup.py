@@ -16,18 +16,20 @@ from ops.template import DeploymentError
 from shared.domain.errors import ConfigurationError, PlatformError
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import SearchSettings, read_settings
+from shared.store.directory import StoreDirectory
 from shared.store.expressions import all_of, compile_filter, select_tenants
 from shared.store.schema import LAYOUT, Space
-from shared.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from ops.deployment import Deployment
+    from shared.store.store import Store
 
 Value = TypeVar("Value")
 _FILE: Final = "index.json"
+_FIND_SECONDS: Final = 60.0
 _MAX_SECONDS: Final = 86_400.0
 _ROWS_PER_WRITE: Final = 1_000
 
@@ -51,14 +53,18 @@ def open_index(deployment: Deployment) -> tuple[Store, Space]:
     """Open the index of a deployment.
 
     Raises:
-        DeploymentError: the settings cannot be used.
+        DeploymentError: the settings cannot be used, or Milvus cannot be asked.
     """
     try:
         settings = read_settings(SearchSettings, deployment.functions["search"].environment_variables)
     except ConfigurationError as error:
         raise DeploymentError(f"the settings of search: {error.message}") from None
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
-    return Store(settings.milvus, space), space
+    try:
+        store = StoreDirectory(settings.milvus, space).find_current(Deadline.after(_FIND_SECONDS))
+    except PlatformError as error:
+        raise DeploymentError(f"the index cannot be opened: {error.message}") from None
+    return store, store.space
 
 
 def write_backup(deployment: Deployment, folder: Path, *, tenant: str = "", prefix: str = "") -> Backup:

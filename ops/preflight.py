@@ -22,6 +22,7 @@ from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings
+from shared.store.directory import StoreDirectory
 from shared.store.schema import Space
 from shared.store.store import Store
 from shared.store.vector_index import VECTOR_INDEXES
@@ -139,6 +140,8 @@ def _milvus(settings: SearchSettings) -> Iterator[tuple[Verdict, str]]:
     if not store.server_has_keywords(until):
         yield Verdict.WARNING, "before 2.5 it cannot search by words: hybrid questions become dense; upgrade it"
     name = settings.milvus.collection
+    store = StoreDirectory(settings.milvus, space).find_current(until)
+    space = store.space
     if store.check(until):
         yield Verdict.OK, f"the collection {name!r} holds vectors of {space.model} with {space.dimension} dimensions"
         if store.server_has_keywords(until) and not store.has_keywords(until):

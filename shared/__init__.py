@@ -4,7 +4,7 @@
     language    analysis of texts and queries into tokens         embedding   texts to vectors (DashScope)
     parsing     files to text                                     store       chunks and registry (Milvus)
     ingestion   an object of the bucket becomes chunks            records     a record of an event becomes a chunk
-    retrieval   a query becomes ranked chunks
+    retrieval   a query becomes ranked chunks                     migration   one collection replaces another, online
 
 How a file becomes a search result: ingestion.events -> ingestion.converging -> ingestion.bucket -> parsing ->
 ingestion.chunking -> embedding -> store; then retrieval -> embedding, store.

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.domain.models import ParsedDocument
     from shared.embedding.parameters import EmbeddingParameters
     from shared.runtime.retrying import Deadline
+    from shared.store.schema import CollectionSchema
 
 Result = TypeVar("Result")
 
@@ -234,14 +235,14 @@ class Model:
         """Rows billed so far."""
         return self.billed.total()
 
-    def answer(self, texts: Sequence[str], dimension: int) -> Answer[tuple[Embedding, ...]]:
+    def answer(self, texts: Sequence[str], dimension: int, model: str = "") -> Answer[tuple[Embedding, ...]]:
         """The answer to a call; a call with a text it refuses is refused whole and costs nothing."""
         self.calls += 1
         if any(REFUSED in text for text in texts):
             message = "Input may hold inappropriate content."
             raise RefusedError("DataInspectionFailed", message, request_id=f"r-{self.calls}")
         self.billed.update(texts)
-        embeddings = tuple(Embedding(vector_of(text, dimension)) for text in texts)
+        embeddings = tuple(Embedding(vector_of(f"{model}{text}", dimension)) for text in texts)
         return Answer(embeddings, sum(1 + len(text) // 4 for text in texts), f"r-{self.calls}")
 
 
@@ -257,7 +258,9 @@ class FakeClient(DashScopeClient):
         self, texts: Sequence[str], parameters: EmbeddingParameters, seconds: float
     ) -> Answer[tuple[Embedding, ...]]:
         size = parameters.dimension
-        return self._wire.carry(f"dashscope.embed {len(texts)}", lambda: self._model.answer(texts, size))
+        # Vectors of the usual model are those of the texts alone.
+        model = "" if self._settings.model_name == SPACE.model else self._settings.model_name
+        return self._wire.carry(f"dashscope.embed {len(texts)}", lambda: self._model.answer(texts, size, model))
 
 
 class _InTurn:
@@ -270,9 +273,9 @@ class _InTurn:
 class FakeEmbedder(Embedder):
     """`Embedder` before a model in memory."""
 
-    def __init__(self, model: Model, wire: Wire | None = None) -> None:
+    def __init__(self, model: Model, wire: Wire | None = None, space: Space = SPACE) -> None:
         settings = DashScopeSettings(
-            api_key=Secret("sk-fake"), requested_dimension=DIMENSION,
+            api_key=Secret("sk-fake"), model_name=space.model, requested_dimension=space.dimension,
             requests_per_second=float(_NO_QUOTA), tokens_per_minute=60 * _NO_QUOTA,
         )  # fmt: skip
         client = FakeClient(settings, model, wire or Wire())
@@ -291,9 +294,16 @@ Rows = dict[str, dict[str, Any]]
 
 
 class Index:
-    """What a Milvus holds, and what it held a few changes ago. ``rows`` of a collection are never changed in place."""
+    """What a Milvus holds, and what it held a few changes ago. ``rows`` of a collection are never changed in place.
+
+    Attributes:
+        names: the collections that were created; those that tests take for granted are not among them.
+        aliases: the collection of each alias.
+    """
 
     def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.aliases: dict[str, str] = {}
         self._collections: dict[str, Rows] = {}
         self._before: deque[dict[str, Rows]] = deque(maxlen=_STATES_REMEMBERED)
 
@@ -306,6 +316,10 @@ class Index:
         # What crosses a border is a copy.
         copies = {row["id"]: msgspec.msgpack.decode(msgspec.msgpack.encode(row)) for row in rows}
         self._replace(name, {**self.rows(name), **copies})
+
+    def drop(self, name: str) -> None:
+        self.names.discard(name)
+        self._replace(name, {})
 
     def delete(self, name: str, ids: Sequence[str]) -> None:
         gone = set(ids)
@@ -367,11 +381,44 @@ class FakeMilvusClient(Client):
 
     def call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         deadline.timeout(self._settings.timeout)
-        name = arguments[0]
+        name = arguments[0] if arguments else ""
         what = "records" if "_documents" in name else "chunks"
         return self._wire.carry(
             f"milvus.{method} {what}", lambda: getattr(self, f"_on_{method}")(*arguments, **options)
         )
+
+    def create_collection(self, name: str, schema: CollectionSchema, deadline: Deadline) -> None:
+        self.call("create_collection", deadline, name)
+
+    def _on_create_collection(self, name: str) -> None:
+        self._index.names.add(name)
+
+    def _on_has_collection(self, name: str) -> bool:
+        return name in self._index.names
+
+    def _on_list_collections(self) -> list[str]:
+        return sorted(self._index.names)
+
+    def _on_drop_collection(self, name: str) -> None:
+        self._index.drop(name)
+
+    def _on_list_aliases(self, name: str) -> dict[str, Any]:
+        return {"aliases": [alias for alias, target in self._index.aliases.items() if target == name]}
+
+    def _on_create_alias(self, name: str, alias: str) -> None:
+        self._index.aliases[alias] = name
+
+    def _on_alter_alias(self, name: str, alias: str) -> None:
+        self._index.aliases[alias] = name
+
+    def _on_get_server_version(self) -> str:
+        return "2.3.5"
+
+    def _on_describe_index(self, _name: str, _field: str) -> dict[str, Any]:
+        return {"index_type": "HNSW"}
+
+    def _on_describe_collection(self, _name: str) -> dict[str, Any]:
+        return {"fields": []}
 
     def _on_upsert(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
         self._index.upsert(name, rows)

@@ -172,11 +172,11 @@ SAFEGUARDS = (
         "write the new before sweeping the old",
         "a document cannot be found while it is replaced",
         _INDEXING,
-        "                for window in self._windows(path):\n",
+        "                for window in self._windows(chunks):\n",
         "                store = self.pipeline.store.chunks\n"
         "                held = store.read_positions(self.state.key.document_id, self.deadline)\n"
         "                store.delete([id_ for id_, _ in held], self.deadline)\n"
-        "                for window in self._windows(path):\n",
+        "                for window in self._windows(chunks):\n",
         (f"{_HISTORIES}test_a_document_stays_readable_while_it_is_replaced",),
     ),
     Safeguard(
@@ -224,8 +224,8 @@ SAFEGUARDS = (
         "deterministic chunk ids",
         "every replay embeds and writes everything again",
         "shared/ingestion/chunking.py",
-        "id_ = digest(document_id, context, text, str(seen[key]), profile)",
-        'id_ = __import__("uuid").uuid4().hex',
+        "return digest(self._document_id, context, text, str(self._seen[key]), self._profile)",
+        'return __import__("uuid").uuid4().hex',
         (
             f"{_SIMULATION}test_without_faults_nothing_is_embedded_but_what_is_needed",
             f"{_HISTORIES}test_a_second_run_in_a_process_equals_the_first_and_that_of_another",
@@ -368,7 +368,7 @@ SAFEGUARDS = (
         "a reconcile leaves what another process works on",
         "two reconciles bill everything twice",
         _USE_CASE,
-        "if is_claimed(record, self._pipeline.owner):",
+        "if is_claimed(record, self.pipeline.owner):",
         "if False:",
         (f"{_HISTORIES}test_a_reconcile_leaves_a_document_alone_while_another_process_works_on_it",),
     ),
@@ -376,9 +376,25 @@ SAFEGUARDS = (
         "an event waits for who works on its document",
         "two instances that get events of one document both embed it, or one gives up the event",
         _USE_CASE,
-        "                    await_end(self._store.registry, key.document_id, self._pipeline.owner, deadline)\n",
+        "                    await_end(self._store.registry, key.document_id, self.pipeline.owner, deadline)\n",
         "                    raise\n",
         (f"{_HISTORIES}test_an_event_waits_while_another_instance_works_on_its_document_and_then_serves_it",),
+    ),
+    Safeguard(
+        "a migration copies chunks instead of reading documents again",
+        "changing the model parses the whole bucket once more",
+        "shared/ingestion/origin.py",
+        "        if record is None or record.version != state.version:\n",
+        "        if True:\n",
+        ("tests/unit/test_migration.py::test_a_migration_parses_nothing_and_bills_each_chunk_once",),
+    ),
+    Safeguard(
+        "a collection is switched to once it is filled",
+        "searches lose documents after a switch",
+        "shared/migration/steps.py",
+        "if is_new and not follower.plan.filled:",
+        "if False:",
+        ("tests/unit/test_migration.py::test_a_switch_needs_a_collection_that_is_filled",),
     ),
     Safeguard(
         "a claim that was lost in a sleep is missed before others' chunks are swept",

@@ -29,7 +29,9 @@ from functions.embed.shapes import (
 )
 from shared.domain.errors import ConfigurationError, RequestError
 from shared.embedding import pooling
+from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
+from shared.embedding.embedders import Embedders
 from shared.embedding.quota import Priority
 from shared.runtime import openapi
 from shared.runtime.memory import MemoryBudget
@@ -46,7 +48,8 @@ if TYPE_CHECKING:
     from shared.embedding.results import EmbeddingResult
     from shared.records.results import WriteResult
     from shared.runtime.retrying import Deadline
-    from shared.store.store import Store
+    from shared.store.directory import StoreDirectory
+    from shared.store.schema import Space
 
 # A request of moderate size uses up the quota for so long at most.
 _MODERATE_SECONDS = 5.0
@@ -58,19 +61,21 @@ _NUMBER_BYTES = 56
 
 settings = read_settings_or_exit(EmbedSettings)
 vectors = MemoryBudget(_VECTOR_BYTES)
-embedder = Embedder(settings.dashscope)
+client = DashScopeClient(settings.dashscope)
+embedder = Embedder(settings.dashscope, client)
+embedders = Embedders(settings.dashscope, client, embedder)
 
 
-def open_collections() -> dict[str, Store]:
+def open_collections() -> dict[str, StoreDirectory]:
     """The collections that records may name; none without a Milvus and a client for it."""
     if settings.milvus is None or find_spec("pymilvus") is None:
         return {}
+    from shared.store.directory import StoreDirectory  # late, as all that only records need: most embed texts only
     from shared.store.schema import Space
-    from shared.store.store import Store  # late, as all that only records need: most who embed send none
 
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     more = {name: replace(settings.milvus, collection=name) for name in settings.records.collections}
-    return {name: Store(milvus, space) for name, milvus in {"": settings.milvus, **more}.items()}
+    return {name: StoreDirectory(milvus, space) for name, milvus in {"": settings.milvus, **more}.items()}
 
 
 collections = open_collections()
@@ -86,11 +91,16 @@ def on_event(raw: bytes, deadline: Deadline) -> WriteResult:
     if not collections:
         hint = "set MILVUS_URI, and RECORDS_ENABLED=true before it is deployed."
         raise ConfigurationError("events_off", f"There is no collection for records: {hint}")
+    from shared.migration.record_writers import RecordWriters
     from shared.records import envelopes
-    from shared.records.writing import RecordWriter
 
-    writer = RecordWriter(embedder, collections, settings.tenants.tenancy())
+    writer = RecordWriters(collections, find_embedder, settings.tenants.tenancy())
     return writer.write(envelopes.parse(raw, settings.records), deadline)
+
+
+def find_embedder(space: Space) -> Embedder:
+    """Find the embedder of a collection's vectors, which a migration may have changed."""
+    return embedders.find(space.model, space.dimension)
 
 
 application = Application(

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from functions.search.admin_shapes import StatusResponse
+    from functions.search.admin_shapes import Migration, StatusResponse
+    from shared.runtime.retrying import Deadline
     from shared.runtime.settings import AdminSettings
+    from shared.store.directory import StoreDirectory
     from shared.store.store import Store
 
 PAGE = "/admin"
@@ -33,10 +35,9 @@ _STATES = (DocumentState.INDEXED, DocumentState.PENDING, DocumentState.FAILED)
 class Admin:
     """The routes for operators."""
 
-    def __init__(self, settings: AdminSettings, store: Store, model: str) -> None:
+    def __init__(self, settings: AdminSettings, stores: StoreDirectory) -> None:
         self._settings = settings
-        self._store = store
-        self._model = model
+        self._stores = stores
 
     def register(self, app: Flask) -> None:
         """Add the routes."""
@@ -55,14 +56,14 @@ class Admin:
         self._check_operator()
         until = deadline()
         counts = dict.fromkeys((state.value for state in _STATES), 0)
-        if self._store.check(until):
-            registry = self._store.registry
-            counts = {state.value: registry.count(select_documents(None, state, ""), until) for state in _STATES}
+        current, *others = (member.store for member in self._stores.find_members(until))
+        if current.check(until):
+            counts = _count(current, until)
         status: StatusResponse = {
             "documents": counts,
-            "model": self._model,
+            "model": current.space.model,
             "can_retry": bool(self._settings.ingest_function),
-            "migration": None,
+            "migration": _describe(others[0], sum(counts.values()), until) if others else None,
             "request_id": request_id(),
         }
         return answer(status)
@@ -90,6 +91,17 @@ class Admin:
         self._check_on()
         if not scope().is_admin:
             raise RequestError("admin_only", "Only a key of ADMIN_API_KEYS may do this.", status=403)
+
+
+def _count(store: Store, until: Deadline) -> dict[str, int]:
+    return {state.value: store.registry.count(select_documents(None, state, ""), until) for state in _STATES}
+
+
+def _describe(other: Store, total: int, until: Deadline) -> Migration:
+    """How far the collection has come that a migration fills."""
+    counts = _count(other, until)
+    done = sum(counts.values()) - counts[DocumentState.PENDING.value]
+    return {"model": other.space.model, "done": done, "total": total}
 
 
 def _find_credentials() -> Credentials:

@@ -28,13 +28,21 @@ class RetryRequest(Struct, frozen=True, forbid_unknown_fields=True):
         return {"action": "retry", **{name: value for name, value in asdict(self).items() if value}}
 
 
+class Migration(TypedDict):
+    """How far a change of the model has come."""
+
+    model: Annotated[str, Meta(description="Of the collection that is being filled.")]
+    done: Annotated[int, Meta(description="Documents that it holds.")]
+    total: Annotated[int, Meta(description="Documents of the collection that answers.")]
+
+
 class StatusResponse(TypedDict):
     """How the deployment stands."""
 
     documents: Annotated[dict[str, int], Meta(description="Their number by state.")]
     model: Annotated[str, Meta(description="That search embeds with.")]
     can_retry: Annotated[bool, Meta(description="Whether POST /admin/retry is answered.")]
-    migration: Annotated[dict[str, Any] | None, Meta(description="A change of the model under way; null without one.")]
+    migration: Annotated[Migration | None, Meta(description="A change of the model under way; null without one.")]
     request_id: str
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shared.domain.catalog import AnswerModel
     from shared.embedding.dashscope import DashScopeClient
     from shared.retrieval.answering import Answering, WrittenAnswer
-    from shared.retrieval.searching import Retrieval
+    from shared.retrieval.current import CurrentRetrieval
     from shared.runtime.settings import SearchSettings
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Answers:
         return dict(self._finish(_begin(answering, asked.to_request()), request_id()))
 
 
-def build(settings: SearchSettings, client: DashScopeClient, retrieval: Retrieval) -> Answering | None:
+def build(settings: SearchSettings, client: DashScopeClient, retrieval: CurrentRetrieval) -> Answering | None:
     """What answers; ``None`` where answers are off: then a cold start does not pay for their modules."""
     model = settings.answer.model
     if model is None:

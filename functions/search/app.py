@@ -24,18 +24,20 @@ from functions.search.shapes import (
 from shared.domain.errors import NotFoundError
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
+from shared.embedding.embedders import Embedders
 from shared.embedding.reranker import Reranker
 from shared.retrieval.calibration import read_calibration
+from shared.retrieval.current import CurrentRetrieval
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
 from shared.runtime.request import deadline, read_body, request_id, scope
 from shared.runtime.responses import answer, answer_error
 from shared.runtime.settings import SearchSettings
 from shared.runtime.web import Application, build_or_exit, read_settings_or_exit
+from shared.store.directory import StoreDirectory
 from shared.store.expressions import select_documents, select_tenants
 from shared.store.registry import DocumentPage
 from shared.store.schema import Space
-from shared.store.store import Store
 
 if TYPE_CHECKING:
     from shared.domain.models import Chunk, Document
@@ -47,18 +49,23 @@ MAX_BODY_BYTES = 256 * 1024
 settings = read_settings_or_exit(SearchSettings)
 client = DashScopeClient(settings.dashscope)
 embedder = Embedder(settings.dashscope, client)
-store = Store(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
+embedders = Embedders(settings.dashscope, client, embedder)
+stores = StoreDirectory(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
 reranker = Reranker(settings.dashscope, settings.rerank, client)
-retrieval = Retrieval(
-    embedder,
-    store,
-    reranker,
-    settings.rerank.documents,
-    settings.rerank.by_default,
-    build_or_exit(lambda: read_calibration(settings.calibration)),
+calibration = build_or_exit(lambda: read_calibration(settings.calibration))
+retrieval = CurrentRetrieval(
+    stores,
+    lambda store: Retrieval(
+        embedders.find(store.space.model, store.space.dimension),
+        store,
+        reranker,
+        settings.rerank.documents,
+        settings.rerank.by_default,
+        calibration,
+    ),
 )
 answer_model = settings.answer.model
-operating = admin.Admin(settings.admin, store, settings.dashscope.model_name)
+operating = admin.Admin(settings.admin, stores)
 written = answers.Answers(answers.build(settings, client, retrieval))
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -66,9 +73,9 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 def prepare(deadline: Deadline) -> None:
     """Refuse to serve a collection of another model; pay for the slow imports before the first question would."""
-    store.warm_up()
+    stores.warm_up()
     with ThreadPoolExecutor(1) as aside:  # one waits for Milvus while the other loads
-        checking = aside.submit(store.check, deadline)
+        checking = aside.submit(lambda: stores.find_current(deadline).check(deadline))
         embedder.warm_up()
         checking.result()
 
@@ -123,7 +130,7 @@ def documents() -> Response:
     condition = select_documents(scope().narrow(asked.tenant).tenants, asked.state, asked.prefix, asked.contains)
     after = read_cursor(asked.after)
     until = deadline()
-    page = DocumentPage()
+    page, store = DocumentPage(), stores.find_current(until)
     if store.check(until):
         page = store.registry.read_page(condition, after, asked.limit, until)
     following = write_cursor(page.last) if page.last else None
@@ -180,7 +187,7 @@ def _found(asked: SearchRequest) -> SearchResponse:
 
 def _document(document_id: str) -> Document:
     until = deadline()
-    known = None
+    known, store = None, stores.find_current(until)
     if _ID.fullmatch(document_id) and store.check(until):
         known = store.registry.read(document_id, until, select_tenants(scope().tenants))
     if known is None:
@@ -189,7 +196,9 @@ def _document(document_id: str) -> Document:
 
 
 def _chunks(document_id: str, asked: ChunksRequest) -> tuple[list[Chunk], int]:
-    return store.chunks.read_range(document_id, asked.offset, asked.limit, select_tenants(scope().tenants), deadline())
+    until = deadline()
+    held = stores.find_current(until).chunks
+    return held.read_range(document_id, asked.offset, asked.limit, select_tenants(scope().tenants), until)
 
 
 # -- what a language model is offered -------------------------------------------------------------------------------

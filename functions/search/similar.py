@@ -13,12 +13,12 @@ from shared.runtime.responses import answer
 if TYPE_CHECKING:
     from flask import Flask, Response
 
-    from shared.retrieval.searching import Retrieval
+    from shared.retrieval.current import CurrentRetrieval
 
 PATH = "/similar"
 
 
-def register(app: Flask, retrieval: Retrieval) -> None:
+def register(app: Flask, retrieval: CurrentRetrieval) -> None:
     """Add the route."""
 
     @app.post(PATH)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # By what the operator wants to do, in the order in which it is wanted.
 GROUPS: Final = {
     "Look": ("status", "explain", "ask", "estimate", "dashboard"),
-    "Index": ("sync", "backfill", "reconcile", "retry", "delete"),
+    "Index": ("sync", "backfill", "reconcile", "retry", "delete", "migrate"),
     "Deploy": ("infra", "keys", "roles", "check", "preflight", "verify", "package", "deploy", "run"),
     "Move": ("export", "import"),
     "Maintain": ("calibrate", "completion", "docs", "openapi", "application"),

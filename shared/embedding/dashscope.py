@@ -57,12 +57,15 @@ _MORE_CONNECTIONS = 32
 class DashScopeClient:
     """A client of DashScope's SDK: thread-safe, one per process.
 
+    Args:
+        budget: that of another client of the process, if there is one.
+
     Attributes:
         budget: what all calls of the process together may cost.
     """
 
-    def __init__(self, settings: DashScopeSettings) -> None:
-        self.budget = Budget(settings.max_cost)
+    def __init__(self, settings: DashScopeSettings, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget(settings.max_cost)
         self._settings = settings
 
     def warm_up(self) -> None:

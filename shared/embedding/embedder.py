@@ -111,8 +111,11 @@ class Embedder:
 
         Texts of any length are estimated, in little memory.
         """
-        calls = math.ceil(len(texts) / self._settings.model.rows_per_call)
-        return self._share.seconds(sum(map(tokens.estimate, texts)), calls)
+        return self.seconds_for(sum(map(tokens.estimate, texts)), len(texts))
+
+    def seconds_for(self, total: int, rows: int) -> float:
+        """As `seconds_needed`, for so many tokens in so many texts."""
+        return self._share.seconds(total, math.ceil(rows / self._settings.model.rows_per_call))
 
     def embed(
         self,

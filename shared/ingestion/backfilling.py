@@ -12,7 +12,7 @@ process may die anywhere, and nothing is billed twice. Nothing is written to the
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.ingestion.backfill_parts import BackfillParts
-    from shared.ingestion.converging import Ingestion
     from shared.ingestion.events import Event
     from shared.ingestion.results import Report, Result
     from shared.store.batch_notes import BatchNote
@@ -42,6 +41,13 @@ _STARTING = "starting"
 _TIMER_SHARE = 0.5
 
 
+class Handler(Protocol):
+    """Acts on events that are about documents."""
+
+    def handle(self, events: Sequence[Event], deadline: Deadline) -> Sequence[Result | Report]:
+        """Act on every event."""
+
+
 class Backfill:
     """Plans batch tasks and collects what they return: thread-safe, one per process.
 
@@ -49,7 +55,7 @@ class Backfill:
         ingestion: acts on all other events.
     """
 
-    def __init__(self, parts: BackfillParts, ingestion: Ingestion) -> None:
+    def __init__(self, parts: BackfillParts, ingestion: Handler) -> None:
         self._parts = parts
         self._ingestion = ingestion
 

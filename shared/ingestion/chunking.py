@@ -45,16 +45,32 @@ def chunk(blocks: Iterable[Block], document_id: str, profile: str, size: int, ti
         size: tokens of text a chunk holds at most, as `tokens.estimate` counts; its context comes on top.
         title: the document's title, for the context.
     """
-    seen: Counter[bytes] = Counter()
+    namer = ChunkNamer(document_id, profile)
     for ordinal, group in enumerate(_group(split_blocks(blocks, size), size)):
         first = group[0]
         text = _join(group)
         location = replace(_locate(group), start=first.start, end=group[-1].end)
         context = build_context(title, location, "" if first.first else first.block.keys)
+        yield Chunk(namer.name(context, text), document_id, ordinal, text, location, context)
+
+
+class ChunkNamer:
+    """Gives the chunks of a document their ids, in the order of the chunks: equal ones are counted.
+
+    Args:
+        profile: identity of the embedding.
+    """
+
+    def __init__(self, document_id: str, profile: str) -> None:
+        self._document_id = document_id
+        self._profile = profile
+        self._seen: Counter[bytes] = Counter()
+
+    def name(self, context: str, text: str) -> str:
+        """The id of the next chunk."""
         key = bytes.fromhex(digest(context, text))
-        seen[key] += 1
-        id_ = digest(document_id, context, text, str(seen[key]), profile)
-        yield Chunk(id_, document_id, ordinal, text, location, context)
+        self._seen[key] += 1
+        return digest(self._document_id, context, text, str(self._seen[key]), self._profile)
 
 
 def identify_in(document_id: str, chunk: Chunk, profile: str) -> str:

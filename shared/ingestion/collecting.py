@@ -121,8 +121,9 @@ class Collector:
     def _converge_with(self, source: VectorSource) -> partial[Result]:
         one = self._parts.pipeline
         ingestion = Ingestion(
-            one.bucket, source, one.store, one.settings, one.tenancy, one.parse, one.scans, one.owner, self._parts.locks
-        )
+            one.bucket, source, one.store, one.settings, one.tenancy, one.parse, one.scans, one.owner,
+            locks=self._parts.locks,
+        )  # fmt: skip
         return partial(ingestion.converge, yields=True)
 
     def _run(self, note: BatchNote, source: KnownVectors, repairs: Repairs) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shared.embedding.sources import VectorSource
     from shared.ingestion.bucket import Bucket
     from shared.ingestion.events import Event, Selection
+    from shared.ingestion.origin import Origin
     from shared.ingestion.scans import Scans
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import IngestionSettings
@@ -54,7 +55,11 @@ class Ingestion:
 
     Args:
         owner: name of this instance, for claims: a process that is started again does not wait for the previous one.
-        locks: those of another ingestion of this process, if there is one.
+        origin: another collection to copy chunks from, as far as it has them.
+
+    Attributes:
+        pipeline: what documents pass through.
+        locks: one worker of this process at a time for each document, so that none embeds what another is embedding.
     """
 
     def __init__(
@@ -67,15 +72,16 @@ class Ingestion:
         parse: Parse = parse_bounded,
         scans: Scans | None = None,
         owner: str = "",
+        origin: Origin | None = None,
         locks: DocumentLocks | None = None,
     ) -> None:
         name = owner or secrets.token_hex(8)
-        self._pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, name, scans)
+        self.pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, name, scans, origin)
+        self._tenancy = tenancy
         self._bucket = bucket
         self._store = store
-        # One worker of this process at a time for each document, so that none embeds what another is embedding.
-        self._locks = locks or DocumentLocks()
-        self._batch = BatchConverger(self._pipeline, self._locks, self._begin)
+        self.locks = locks or DocumentLocks()
+        self._batch = BatchConverger(self.pipeline, self.locks, self._begin)
 
     def handle(self, events: Iterable[Event], deadline: Deadline) -> list[Result | Report]:
         """Act on every event; one that fails does not keep the others from being handled.
@@ -151,7 +157,7 @@ class Ingestion:
         """
         if not self._bucket.owns(key):
             return Result(key.key, Outcome.IGNORED)
-        with logs.bind(key=key.key, document_id=key.document_id), self._locks.hold(key.document_id, deadline):
+        with logs.bind(key=key.key, document_id=key.document_id), self.locks.hold(key.document_id, deadline):
             state = self._bucket.state(key, deadline)
             return self._settle(key, state, deadline, yields=yields, force=force)[0]
 
@@ -161,10 +167,10 @@ class Ingestion:
         """As `converge`, for a document of a batch, which confirms at its end that the version is still the last.
 
         Args:
-            is_new: whether its content will be needed.
+            is_new: whether its content will be needed, unless its chunks are copied.
         """
-        with logs.bind(key=key.key, document_id=key.document_id), self._locks.hold(key.document_id, deadline):
-            if is_new:
+        with logs.bind(key=key.key, document_id=key.document_id), self.locks.hold(key.document_id, deadline):
+            if is_new and not self.pipeline.origin:
                 state, content = self._bucket.fetch(listed, deadline)
             else:
                 state, content = self._bucket.state(key, deadline, listed=listed), None
@@ -199,7 +205,7 @@ class Ingestion:
                 if isinstance(error, ClaimedError):
                     if yields or is_batched:
                         raise
-                    await_end(self._store.registry, key.document_id, self._pipeline.owner, deadline)
+                    await_end(self._store.registry, key.document_id, self.pipeline.owner, deadline)
                 state, known, content = self._bucket.state(key, deadline), None, None
                 continue
             force, content = False, None
@@ -228,7 +234,7 @@ class Ingestion:
             TransientError: a part could not be read, or ``reconcile_unfinished``: the deadline came first.
         """
         converge = partial(self.converge, yields=True)
-        return reconciling.reconcile(self._pipeline, converge, span, deadline, dry_run=dry_run, seconds=seconds)
+        return reconciling.reconcile(self.pipeline, converge, span, deadline, dry_run=dry_run, seconds=seconds)
 
     def retry(
         self, selection: Selection, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None
@@ -239,7 +245,7 @@ class Ingestion:
             TransientError: the registry could not be read; ``reconcile_unfinished``: the deadline came first.
         """
         converge = partial(self.converge, yields=True, force=True)
-        return retrying.retry(self._pipeline, converge, selection, deadline, dry_run=dry_run, seconds=seconds)
+        return retrying.retry(self.pipeline, converge, selection, deadline, dry_run=dry_run, seconds=seconds)
 
     def _converge_to(
         self,
@@ -255,13 +261,15 @@ class Ingestion:
         record = self._store.registry.read(key.document_id, deadline)
         if state is None and not yields:  # this costs nothing, and ends work that would
             return self._remove(key, record, deadline)
-        if is_claimed(record, self._pipeline.owner):
+        if is_claimed(record, self.pipeline.owner):
             raise ClaimedError
         if state is None:
             return self._remove(key, record, deadline)
         if record and not force and (result := self._keep(key, record, state, deadline)):
             return result
-        attempt = Attempt(self._pipeline, state, record, deadline, yields, content)
+        origin = self.pipeline.origin
+        source = origin.find(state, deadline, yields=yields) if origin else None
+        attempt = Attempt(self.pipeline, state, record, deadline, yields, content, source)
         # Two workers that both fail would otherwise undo each other's chunks and embed them again, round after round.
         return attempt.failed(known) if known else attempt.result()
 
@@ -285,7 +293,7 @@ class Ingestion:
         That is the version's chunks, or those of the previous one if this one failed permanently.
         """
         described = (record.version, record.model, record.tenant_from)
-        if described != (state.version, self._pipeline.embedder.profile, self._pipeline.tenancy.rule):
+        if described != (state.version, self.pipeline.embedder.profile, self.pipeline.tenancy.rule):
             return False
         return is_finished(record) and self._store.chunks.compute_fingerprint(record.id, deadline) == record.fingerprint
 
@@ -294,7 +302,7 @@ class Ingestion:
         if not held and record is None:
             return Result(key.key, Outcome.UNCHANGED)
         self._store.chunks.delete(held, deadline)
-        if record and (record.ocr_pages or self._pipeline.scans):
+        if record and (record.ocr_pages or self.pipeline.scans):
             self._store.page_texts.expire(record.id, deadline)
         self._store.registry.delete([key.document_id], deadline)
         return Result(key.key, Outcome.REMOVED)

@@ -8,6 +8,7 @@ operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30,
                        {"action": "backfill", "step": "plan" or "collect" or "status", "seconds"?, "after"?: KEY,
                        "most_cost"?: CNY, "hours"?: 24}
                        {"action": "retry", "state"?, "code"?, "prefix"?, "id"?, "reread"?: true, "dry_run"?, "seconds"?}
+                       {"action": "migrate", "step": "start", "model", "dimension"?, ...}; see `_Migrate`
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ MAX_EVENT_BYTES = 128 * 1024
 MOST_SECONDS = 86_400
 # Of a value by which documents are chosen; keys in OSS are shorter.
 _MAX_CHARACTERS = 1_023
+# Queries that one invocation asks of both collections of a migration.
+_MAX_QUERIES = 50
 _CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
-ACTIONS = ("reconcile", "retry", "backfill")
+ACTIONS = ("reconcile", "retry", "backfill", "migrate")
 # https://help.aliyun.com/zh/model-studio/batch-interfaces-compatible-with-openai
 _BATCH_ENDED = "dashscope:System:BatchTaskFinish"
 
@@ -72,6 +75,26 @@ class Span(Struct, frozen=True):
     until: str = ""
 
 
+class Step(Struct, frozen=True):
+    """What an operator wants of a migration.
+
+    Attributes:
+        name: ``start``, ``fill``, ``status``, ``check``, ``switch``, ``back``, ``cancel`` or ``finish``.
+        model: the embedding model of the new collection; the present one by default.
+        dimension: of its vectors; the model's default one by default.
+        chunk_tokens: size of its chunks; 0 for that of the present one.
+        reread: read all documents again instead of copying their chunks.
+        queries: to be asked of both collections.
+    """
+
+    name: str
+    model: str = ""
+    dimension: int = 0
+    chunk_tokens: int = 0
+    reread: bool = False
+    queries: tuple[str, ...] = ()
+
+
 class Action(Struct, frozen=True):
     """A timer or an operator asks for something.
 
@@ -80,6 +103,7 @@ class Action(Struct, frozen=True):
         dry_run: only report what would be done.
         seconds: begin nothing new after so long, and say what is left; without it, go on until all is done.
         span: the keys that a reconcile looks at.
+        step: of a migration.
     """
 
     name: str
@@ -87,6 +111,7 @@ class Action(Struct, frozen=True):
     seconds: float | None = None
     selection: Selection | None = None
     span: Span = Span()
+    step: Step | None = None
 
 
 class BackfillRequest(Struct, frozen=True):
@@ -117,6 +142,7 @@ Event = ObjectEvent | Action | Unknown
 AnyEvent = Event | BackfillRequest
 
 
+_Query = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
 _Text = Annotated[str, msgspec.Meta(max_length=_MAX_CHARACTERS)]
 
 
@@ -147,6 +173,15 @@ class _Retry(_Asked):
     id: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?$")] = ""
     reread: bool = False
     before: Annotated[float, msgspec.Meta(ge=0)] | None = None
+
+
+class _Migrate(_Asked):
+    step: Literal["start", "fill", "status", "check", "switch", "back", "cancel", "finish"] = "status"
+    model: _Text = ""
+    dimension: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
+    chunk_tokens: Annotated[int, msgspec.Meta(ge=0, le=2_000)] = 0
+    reread: bool = False
+    queries: Annotated[tuple[_Query, ...], msgspec.Meta(max_length=_MAX_QUERIES)] = ()
 
 
 def parse(raw: bytes) -> tuple[AnyEvent, ...]:
@@ -216,11 +251,18 @@ def _action(content: dict[str, Any]) -> AnyEvent:
         if content["action"] == "backfill":
             step = msgspec.convert(content, _Backfill)
             return BackfillRequest(step.step, step.seconds, step.after, step.most_cost, step.hours)
+        if content["action"] == "migrate":
+            return _migrate(msgspec.convert(content, _Migrate))
         chosen = msgspec.convert(content, _Retry)
     except msgspec.ValidationError as error:
         return Unknown(f"{error}"[:200])
     selection = Selection(chosen.state, chosen.code, chosen.prefix, chosen.id, chosen.reread, chosen.before)
     return Action(chosen.action, chosen.dry_run, chosen.seconds, selection)
+
+
+def _migrate(asked: _Migrate) -> Action:
+    step = Step(asked.step, asked.model, asked.dimension, asked.chunk_tokens, asked.reread, asked.queries)
+    return Action(asked.action, asked.dry_run, asked.seconds, step=step)
 
 
 def _json(raw: bytes) -> Any:

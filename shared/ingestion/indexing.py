@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from shared import parsing
 from shared.domain.errors import DocumentError, InternalError, PlatformError, RequestError, TransientError
-from shared.domain.models import DocumentState, Failure, Usage
+from shared.domain.models import DocumentState, Failure, ParsedDocument, Usage
 from shared.embedding.parameters import TextType
 from shared.ingestion import chunking
 from shared.ingestion.bucket import ChangedError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from shared.domain.models import Chunk, Document, ObjectState, ParsedDocument
+    from shared.domain.models import Chunk, Document, ObjectState
     from shared.runtime.retrying import Deadline
 
 __all__ = ["Attempt", "Outcome", "Parse", "Pipeline", "Result", "batched"]
@@ -61,6 +61,7 @@ class Attempt:
     Attributes:
         yields: whether another instance may have begun at the same moment, as reconciles by a timer do.
         content: the object's content, if it was loaded already.
+        source: the record of this version in the collection that its chunks are copied from, if it has them.
     """
 
     pipeline: Pipeline
@@ -69,6 +70,7 @@ class Attempt:
     deadline: Deadline
     yields: bool = False
     content: bytes | None = None
+    source: Document | None = None
     stage: str = "loading"
     usage: Usage = Usage()
     embedded: int = 0
@@ -132,17 +134,17 @@ class Attempt:
         if self.previous:
             self._read_held()
         with workspace.folder() as folder:
-            path = self._load(folder)
+            chunks = self._copy() if self.source else self._cut(self._load(folder))
             if self.yields:  # another process may have begun at the same moment, and its chunks count
                 self._read_held()
             with PostponedChunks(folder) as moved:
-                for window in self._windows(path):
+                for window in self._windows(chunks):
                     present = self.held.contains([chunk.id for chunk in window])
                     self._embed([chunk for chunk, is_held in zip(window, present, strict=True) if not is_held])
                     moved.add(self._find_moved(window))
                 # Rows that only moved are written last: until then a version that fails leaves the previous one whole.
-                for chunks in batched(moved, _WINDOW):
-                    self._rewrite(chunks)
+                for some in batched(moved, _WINDOW):
+                    self._rewrite(some)
         self._claim.check_again()
         self._sweep()
 
@@ -180,21 +182,13 @@ class Attempt:
         moved = self.held.find_moved([(chunk.id, self.rows.locate(chunk)) for chunk in chunks])
         return [chunk for chunk, is_moved in zip(chunks, moved, strict=True) if is_moved]
 
-    def _windows(self, path: Path) -> Iterator[list[Chunk]]:
+    def _windows(self, chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
         """The document's chunks, so many at a time; `wanted` grows with them, from nothing.
 
         Raises:
             DocumentError: it cannot be parsed, or holds no text.
             TransientError: ``deadline_exceeded``: the rest is left to the next attempt, which resumes here.
         """
-        parsed = self._parse(path)
-        chunks = chunking.chunk(
-            parsed.blocks,
-            self.state.key.document_id,
-            self.pipeline.embedder.profile,
-            self.pipeline.settings.chunk_tokens,
-            parsed.title,
-        )
         for window in batched(chunks, _WINDOW):
             self.deadline.timeout(_LEAST_SECONDS)
             self.wanted.add((chunk.id, self.rows.locate(chunk)) for chunk in window)
@@ -202,6 +196,32 @@ class Attempt:
             self.stage = "parsing"
         if not self.wanted:
             raise DocumentError("empty_document", "The document holds no text.", stage="parsing")
+
+    def _copy(self) -> Iterator[Chunk]:
+        """The document's chunks, as another collection holds them: nothing is loaded or parsed."""
+        origin, source = self.pipeline.origin, self.source
+        if origin is None or source is None:
+            raise ValueError("there is nothing to copy from")
+        if source.failure:
+            failure = source.failure
+            raise DocumentError(failure.code, failure.message, stage=failure.stage, request_id=failure.request_id)
+        self.wanted = ChunkSet()
+        self.scanned.pages = source.ocr_pages
+        self.records.parsed = ParsedDocument(source.title, iter(()), source.format, list(source.warnings))
+        self.records.revision = source.parser_revision
+        self.rows.describe(source.title, source.format)
+        return origin.read_chunks(source, self.pipeline.embedder.profile, self.deadline)
+
+    def _cut(self, path: Path) -> Iterator[Chunk]:
+        """The chunks of the loaded document."""
+        parsed = self._parse(path)
+        return chunking.chunk(
+            parsed.blocks,
+            self.state.key.document_id,
+            self.pipeline.embedder.profile,
+            self.pipeline.settings.chunk_tokens,
+            parsed.title,
+        )
 
     def _parse(self, path: Path) -> ParsedDocument:
         self.stage = "parsing"
@@ -261,9 +281,11 @@ class Attempt:
 
     def _reuse(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         """Write the chunks that a document of the same content holds, with its vectors; returns the others."""
-        if self.previous:  # a new version of a document is seldom another's content
-            return list(chunks)
-        vectors = self._equal.find_vectors(chunks, self.deadline)
+        origin, vectors = self.pipeline.origin, dict[str, tuple[float, ...]]()
+        if origin and origin.profile == self.pipeline.embedder.profile:
+            vectors = origin.store.chunks.read_vectors([chunk.id for chunk in chunks], self.deadline)
+        elif not self.previous:  # a new version of a document is seldom another's content
+            vectors = self._equal.find_vectors(chunks, self.deadline)
         kept = [self.rows.make(chunk, vectors[chunk.id]) for chunk in chunks if chunk.id in vectors]
         if kept:
             self.pipeline.store.chunks.write(kept, self.deadline)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.domain.tenants import Tenancy
     from shared.embedding.sources import VectorSource
     from shared.ingestion.bucket import Bucket
+    from shared.ingestion.origin import Origin
     from shared.ingestion.scans import Scans
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import IngestionSettings
@@ -32,6 +33,7 @@ class Pipeline(Struct, frozen=True):
         parse: reads a file; `parsing.parse_bounded`, or one that needs no process of its own.
         scans: reads pages and pictures without text by a model; ``None`` where that is off.
         owner: name of this instance, for claims.
+        origin: where the chunks of documents are copied from; ``None`` where they are read from the bucket.
     """
 
     bucket: Bucket
@@ -42,6 +44,7 @@ class Pipeline(Struct, frozen=True):
     parse: Parse
     owner: str
     scans: Scans | None = None
+    origin: Origin | None = None
 
     @property
     def limits(self) -> parsing.Limits:

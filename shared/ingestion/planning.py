@@ -42,7 +42,7 @@ class _Preview(Attempt):
             self._read_held()
         has_texts = False
         with self.scanned, workspace.folder() as folder:
-            for window in self._windows(self._load(folder)):
+            for window in self._windows(self._cut(self._load(folder))):
                 present = self.held.contains([chunk.id for chunk in window])
                 missing = [chunk for chunk, is_held in zip(window, present, strict=True) if not is_held]
                 if missing and not self.previous:  # a document of the same content gives its vectors

@@ -24,11 +24,13 @@ class Recorder:
         base_generation: how many versions were indexed before; chunks of a later generation are of this attempt or of
             others since.
         tenant: the tenant that owns the document, or empty.
+        revision: of the parsing code that read the document.
         generation: that of the chunks this attempt writes. To repair the version that is indexed begins no new one.
     """
 
     def __init__(self, state: ObjectState, previous: Document | None, owner: str, tenant: str) -> None:
         self.parsed: ParsedDocument | None = None
+        self.revision = parsing.PARSER_REVISION
         self.base_generation = previous.generation if previous else 0
         self.generation = self.base_generation + (not _is_repair(previous, state))
         self._state = state
@@ -78,7 +80,7 @@ class Recorder:
             ocr_pages=max(scanned.pages, same.ocr_pages if same else 0),
             ocr_cost_cny=scanned.usage.cost_cny + (same.ocr_cost_cny if same else 0),
             attempts=1 + (same.attempts if same else 0),
-            parser_revision=parsing.PARSER_REVISION,
+            parser_revision=self.revision,
             warnings=tuple(self.parsed.warnings) if self.parsed else (),
             generation=self.generation if state is DocumentState.INDEXED else self.base_generation,
             claim=make_claim(self._owner) if state is DocumentState.PENDING and not failure else None,

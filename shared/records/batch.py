@@ -67,7 +67,7 @@ class Batch(Struct):
     def _run(self, records: Sequence[Record | BadRecord]) -> None:
         self.store.prepare(self.deadline)
         ids, checked = self._check_all(records)
-        self.seen = self._look(checked)
+        self.seen = self.look(checked)
         items = [self._make_item(record, id_) for id_, record in checked.items() if isinstance(record, Record)]
         current = [item for item in items if not self._skip_superseded(item)]
         self._delete([item for item in current if item.record.delete])
@@ -75,7 +75,7 @@ class Batch(Struct):
         for id_, record in checked.items():
             if isinstance(record, BadRecord):
                 self._fail(id_, record.id, self.seen[id_].highest, Failure("records", "bad_record", record.reason))
-        self._settle({id_: record.id for id_, record in checked.items()})
+        self.settle({id_: record.id for id_, record in checked.items()})
         self.results = [self.outcomes.get(id_) for id_ in ids]
 
     def _check_all(self, records: Sequence[Record | BadRecord]) -> tuple[list[str], dict[str, Record | BadRecord]]:
@@ -94,7 +94,7 @@ class Batch(Struct):
             return BadRecord(record.id, "The record's text has more tokens or bytes than one chunk may have.")
         return record
 
-    def _look(self, document_ids: Iterable[str]) -> dict[str, Versions]:
+    def look(self, document_ids: Iterable[str]) -> dict[str, Versions]:
         """What is there of each record, read Strong."""
         ids = list(document_ids)
         rows: dict[str, list[RowVersion]] = defaultdict(list)
@@ -185,7 +185,7 @@ class Batch(Struct):
         self.outcomes[document_id] = RecordResult(record_id, Outcome.FAILED, failure.message)
         self.written[document_id] = version
 
-    def _settle(self, names: dict[str, str]) -> None:
+    def settle(self, names: dict[str, str]) -> None:
         """Look again, and leave only the highest version of each record, until nothing is left to do.
 
         Args:
@@ -193,7 +193,7 @@ class Batch(Struct):
         """
         unsettled = [id_ for id_ in names if id_ in self.written or not self.seen[id_].is_settled]
         while unsettled:
-            seen = self._look(unsettled)
+            seen = self.look(unsettled)
             for id_ in unsettled:
                 if seen[id_].highest > self.written.get(id_, seen[id_].highest):
                     self.outcomes[id_] = RecordResult(names[id_], Outcome.SUPERSEDED)

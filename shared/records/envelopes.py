@@ -45,6 +45,7 @@ class Record:
     Attributes:
         collection: the collection to write to; empty for the one of the settings.
         version: of two records of one id the one with the higher version is the newer; 0 where it is unknown.
+        modified: of a copy, when the original was indexed, seconds since the epoch; 0 for now.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Record:
     delete: bool = False
     collection: str = ""
     version: int = 0
+    modified: float = 0
 
 
 class BadRecord(Struct, frozen=True):

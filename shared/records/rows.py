@@ -83,7 +83,7 @@ def make_row(item: Item, vector: tuple[float, ...]) -> ChunkRow:
         key=record.id,
         title=_make_title(record),
         format=_FORMAT,
-        modified=clock.time(),
+        modified=record.modified or clock.time(),
         metadata=record.metadata,
         row_digest=item.row_digest,
         tenant=item.tenant,

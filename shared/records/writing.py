@@ -38,10 +38,17 @@ class RecordWriter:
         embedder: makes the vectors.
         stores: by the name a record may give; under the empty name the one for records that give none.
         tenancy: which tenant a record belongs to; its id is used as the key.
+        embedders: by the name of the collection, where they differ.
     """
 
-    def __init__(self, embedder: Embedder, stores: Mapping[str, Store], tenancy: Tenancy = _NO_TENANTS) -> None:
-        self._embedder = embedder
+    def __init__(
+        self,
+        embedder: Embedder,
+        stores: Mapping[str, Store],
+        tenancy: Tenancy = _NO_TENANTS,
+        embedders: Mapping[str, Embedder] | None = None,
+    ) -> None:
+        self._embedders = embedders or dict.fromkeys(stores, embedder)
         self._stores = stores
         self._tenancy = tenancy
 
@@ -59,7 +66,7 @@ class RecordWriter:
                 results[index] = RecordResult(record.id, Outcome.SUPERSEDED)
         usage, failure = Usage(), None
         for name, indices in self._batches(records, newest):
-            batch = Batch(self._embedder, self._stores[name], deadline, frozenset(self._stores), self._tenancy)
+            batch = Batch(self._embedders[name], self._stores[name], deadline, frozenset(self._stores), self._tenancy)
             failure = batch.run([records[index] for index in indices]) or failure
             usage += batch.usage
             for index, result in zip(indices, batch.results, strict=True):

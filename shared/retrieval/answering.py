@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from shared.domain.models import SearchHit, Usage
     from shared.embedding.writer import Writer
+    from shared.retrieval.current import CurrentRetrieval
     from shared.retrieval.prompting import Turn
     from shared.retrieval.query import SearchQuery
     from shared.retrieval.searching import Retrieval
@@ -52,7 +53,7 @@ class Outcome(StrEnum):
 class Answering:
     """The use case of answers: thread-safe, one per process."""
 
-    def __init__(self, retrieval: Retrieval, writer: Writer) -> None:
+    def __init__(self, retrieval: Retrieval | CurrentRetrieval, writer: Writer) -> None:
         self._retrieval = retrieval
         self._writer = writer
 

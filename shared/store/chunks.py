@@ -110,6 +110,15 @@ class ChunkCollection:
             for row in self._client.iterate(self.name, condition, ["id", "document_id"], deadline):
                 yield row["id"], row["document_id"]
 
+    def read_window(
+        self, document_id: str, start: int, end: int, deadline: Deadline
+    ) -> list[tuple[Chunk, ChunkPosition]]:
+        """Return the chunks of a document with ordinals in a range, in order, with their positions, read Strong."""
+        within = all_of(select_document(document_id), select_ordinal_range(start, end))
+        rows = self._client.query(self.name, within, [*_CHUNK_FIELDS, "row_digest"], deadline)
+        found = [(read_chunk(row), ChunkPosition(row["ordinal"], row["start"], row["row_digest"])) for row in rows]
+        return sorted(found, key=lambda pair: pair[0].ordinal)
+
     def compute_fingerprint(self, document_id: str, deadline: Deadline) -> str:
         """Compute the fingerprint of a document's chunks, read Strong."""
         return compute_fingerprint(self.read_positions(document_id, deadline))

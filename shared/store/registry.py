@@ -97,6 +97,10 @@ class DocumentRegistry:
         rows = self._client.query(self.name, all_of(equals("id", document_id), condition), ["record"], deadline)
         return read_document(rows[0]) if rows else None
 
+    def count(self, condition: str, deadline: Deadline) -> int:
+        """Return the number of records that ``condition`` selects."""
+        return self._client.count(self.name, condition, deadline)
+
     def read_many(self, ids: Sequence[str], deadline: Deadline, consistency: str = "Strong") -> dict[str, Document]:
         """Return the records of several documents, by id."""
         found: dict[str, Document] = {}
@@ -116,10 +120,6 @@ class DocumentRegistry:
     def find_content(self, content: str, tenant: str, deadline: Deadline) -> list[str]:
         """Return the ids of a few documents of a tenant with a content that `identify_content` names, read Strong."""
         return self._contents.submit([(content, tenant)], deadline)
-
-    def count(self, condition: str, deadline: Deadline) -> int:
-        """Count the records that ``condition`` selects."""
-        return self._client.count(self.name, condition, deadline)
 
     def read_all(self, condition: str, deadline: Deadline) -> list[Document]:
         """Return all records that ``condition`` selects, by key, read Strong."""

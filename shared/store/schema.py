@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.tenants import MOST_BYTES as _TENANT_BYTES
 from shared.store.vector_index import VECTOR_INDEXES
 
@@ -48,19 +49,31 @@ MAX_BYTES = {
     "sheet": 1_024,
     "state": 16,
 }
-_NAME = re.compile(r"\A__(\w+)__(\d+)__(\d+)")
+_NAME = re.compile(r"__(\w+)__(\d+)__(\d+)(?:e(\d+))?")
+_MODELS = {re.sub(r"[^A-Za-z0-9]", "_", name): name for name in EMBEDDING_MODELS}
 
 
 class Space(Struct, frozen=True):
-    """The vector space of the chunks; spaces of different models never mix."""
+    """The vector space of the chunks; spaces of different models never mix.
+
+    Attributes:
+        edition: counts the collections of one space that a migration made, for other chunks or another index.
+    """
 
     model: str
     dimension: int
+    edition: int = 0
 
     @property
     def suffix(self) -> str:
         """End of a collection's name, in characters that it may have."""
-        return f"__{re.sub(r'[^A-Za-z0-9]', '_', self.model)}__{self.dimension}__{LAYOUT}"
+        edition = f"e{self.edition}" if self.edition else ""
+        return f"__{re.sub(r'[^A-Za-z0-9]', '_', self.model)}__{self.dimension}__{LAYOUT}{edition}"
+
+    @property
+    def profile(self) -> str:
+        """Identity of the vectors, which editions share."""
+        return f"{self.model}/{self.dimension}"
 
 
 class FieldSchema(Struct, frozen=True):
@@ -158,19 +171,27 @@ def describe_documents(*, with_keywords: bool) -> CollectionSchema:
     return CollectionSchema(fields, indexes)
 
 
+def read_space(alias: str, target: str) -> Space | None:
+    """The space of the collection ``target`` of an alias; ``None`` where this software cannot read it."""
+    made = _NAME.fullmatch(target.removeprefix(alias))
+    if made is None or int(made[3]) != LAYOUT or made[1] not in _MODELS:
+        return None
+    return Space(_MODELS[made[1]], int(made[2]), int(made[4] or 0))
+
+
 def explain_mismatch(alias: str, target: str, space: Space) -> str:
     """Say why an alias that points to the collection ``target`` cannot be used with ``space``."""
     made = _NAME.fullmatch(target.removeprefix(alias))
     if made is None:
         return f"The alias {alias!r} belongs to another program's collection: choose another MILVUS_COLLECTION."
-    model, dimension, layout = made.groups()
+    model, dimension, layout, _ = made.groups()
     if int(layout) != LAYOUT:
         cause = f"was made by another version of this software (layout {layout}, now {LAYOUT})"
         return f"The collection {alias!r} {cause}: choose another MILVUS_COLLECTION and ingest again."
     return (
         f"The collection {alias!r} holds vectors of {model} with {dimension} dimensions, but the settings "
         f"name {space.model} with {space.dimension}: change EMBEDDING_MODEL and EMBEDDING_DIMENSION "
-        "back, or choose another MILVUS_COLLECTION and ingest again."
+        "back, then change the model with python -m ops migrate start, or choose another MILVUS_COLLECTION."
     )
 
 

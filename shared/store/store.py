@@ -10,6 +10,7 @@ from shared.store.batch_notes import BatchNotes
 from shared.store.chunks import ChunkCollection
 from shared.store.client import Client
 from shared.store.page_texts import PageTexts
+from shared.store.plan import PlanNotes
 from shared.store.progress import ProgressNotes
 from shared.store.registry import DocumentRegistry
 from shared.store.schema import describe_chunks, describe_documents, explain_mismatch
@@ -34,10 +35,12 @@ class Store:
         progress: how far reconciles have come.
         batches: which documents wait for batch tasks.
         page_texts: what models have read on pages.
+        space: what the vectors are of.
+        plans: what a migration makes of it.
     """
 
     def __init__(self, settings: MilvusSettings, space: Space, client: Client | None = None) -> None:
-        self._space = space
+        self.space = space
         self._alias = settings.collection
         self._settings = settings
         self._client = client or Client(settings)
@@ -46,6 +49,7 @@ class Store:
         self.spans = RegistrySpans(self._client, self.registry.name)
         self.progress = ProgressNotes(self._client, self.registry.name)
         self.batches = BatchNotes(self._client, self.registry.name)
+        self.plans = PlanNotes(self._client, self.registry.name)
         self.page_texts = PageTexts(self._client, f"{settings.collection}_page_texts")
         self._is_ready = False
 
@@ -63,10 +67,15 @@ class Store:
         if not self._is_ready:
             target = self._read_alias(deadline)
             if target is not None and target != self.chunks.name:
-                message = explain_mismatch(self._alias, target, self._space)
+                message = explain_mismatch(self._alias, target, self.space)
                 raise ConfigurationError("collection_mismatch", message)
             self._is_ready = target is not None
         return self._is_ready
+
+    def take_for_ready(self) -> Store:
+        """Ask no more whether the collections exist: the caller knows that, whatever the alias names."""
+        self._is_ready = True
+        return self
 
     def prepare(self, deadline: Deadline) -> None:
         """Create the collections that are missing.
@@ -76,15 +85,29 @@ class Store:
         """
         if self.check(deadline):
             return
-        with_keywords = self.server_has_keywords(deadline)
-        self._client.create_collection(self.registry.name, describe_documents(with_keywords=with_keywords), deadline)
-        schema = describe_chunks(self._space.dimension, self._settings, with_keywords=with_keywords)
-        self._client.create_collection(self.chunks.name, schema, deadline)
+        self.create(deadline)
         try:
             self._client.call("create_alias", deadline, self.chunks.name, self._alias)
         except PlatformError:
             if not self.check(deadline):  # another instance was faster
                 raise
+
+    def create(self, deadline: Deadline) -> None:
+        """Create the collections that are missing, without an alias.
+
+        Raises:
+            ConfigurationError, TransientError: Milvus cannot be reached or refuses.
+        """
+        with_keywords = self.server_has_keywords(deadline)
+        self._client.create_collection(self.registry.name, describe_documents(with_keywords=with_keywords), deadline)
+        schema = describe_chunks(self.space.dimension, self._settings, with_keywords=with_keywords)
+        self._client.create_collection(self.chunks.name, schema, deadline)
+
+    def drop(self, deadline: Deadline) -> None:
+        """Drop the collections, the registry last: while it exists, a drop that was interrupted can be seen."""
+        for name in (self.chunks.name, self.registry.name):
+            if self._client.call("has_collection", deadline, name):
+                self._client.call("drop_collection", deadline, name)
 
     def read_server_version(self, deadline: Deadline) -> str:
         """Return the version that the server reports.
@@ -111,10 +134,15 @@ class Store:
         return number is None or tuple(map(int, number.groups())) >= version
 
     def _read_alias(self, deadline: Deadline) -> str | None:
-        aliases = {
-            alias: name
-            for name in self._client.call("list_collections", deadline)
-            if name.startswith(f"{self._alias}__")
-            for alias in self._client.call("list_aliases", deadline, name)["aliases"]
-        }
-        return aliases.get(self._alias)
+        return read_alias(self._client, self._alias, deadline)
+
+
+def read_alias(client: Client, alias: str, deadline: Deadline) -> str | None:
+    """The collection that an alias names; ``None`` where there is no such alias."""
+    aliases = {
+        found: name
+        for name in client.call("list_collections", deadline)
+        if name.startswith(f"{alias}__")
+        for found in client.call("list_aliases", deadline, name)["aliases"]
+    }
+    return aliases.get(alias)

@@ -195,8 +195,10 @@ def test_a_follow_up_that_cannot_be_completed_is_searched_as_it_is(dashscope: Da
 def test_what_was_meant_is_told_by_words_that_the_caller_may_see(
     dashscope: DashScope, answering: Answering, keywords: None
 ) -> None:
-    search = answering._retrieval.search
-    answering._retrieval._corrector._vocabularies.wait_seconds = 60
+    retrieval = answering._retrieval
+    assert isinstance(retrieval, Retrieval)
+    search = retrieval.search
+    retrieval._corrector._vocabularies.wait_seconds = 60
     seen = search(SearchQuery("Zanzibaar", mode=Mode.KEYWORD), soon())
     assert seen.did_you_mean == "Zanzibar"
     assert "Zanzibar" in seen.hits[0].text
@@ -208,6 +210,7 @@ def test_what_was_meant_is_told_by_words_that_the_caller_may_see(
 def test_misspelt_and_joined_words_find_what_was_meant(
     dashscope: DashScope, answering: Answering, keywords: None, mode: Mode
 ) -> None:
+    assert isinstance(answering._retrieval, Retrieval)
     answering._retrieval._corrector._vocabularies.wait_seconds = 60
     for query, meant in (("musuem", "museum"), ("postoffice", "post office"), ("harbur", "harbour")):
         found = answering._retrieval.search(SearchQuery(query, mode=mode), soon())

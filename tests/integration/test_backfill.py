@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from shared import parsing
 from shared.domain.errors import ConfigurationError, TransientError
 from shared.embedding.batch_tasks import BatchTasks
 from shared.embedding.dashscope import DashScopeClient
@@ -20,8 +19,6 @@ from shared.ingestion.backfill_parts import BackfillParts
 from shared.ingestion.backfilling import Backfill
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion, Report
-from shared.ingestion.locks import DocumentLocks
-from shared.ingestion.pipeline import Pipeline
 from shared.ingestion.results import BackfillReport
 from shared.runtime import clock
 from shared.runtime.retrying import Deadline
@@ -30,7 +27,6 @@ from shared.store.schema import Space
 from shared.store.store import Store
 
 if TYPE_CHECKING:
-    from shared.domain.tenants import Tenancy
     from shared.runtime.settings import MilvusSettings
     from tests.conftest import DashScope, Oss
 
@@ -103,12 +99,12 @@ def world(oss: Oss, dashscope: DashScope, milvus: MilvusSettings) -> World:
     store = Store(milvus, Space("text-embedding-v4", 512))
     store.prepare(soon())
     settings = dashscope.settings()
-    client, bucket, locks = DashScopeClient(settings), Bucket(oss.settings()), DocumentLocks()
+    client, bucket = DashScopeClient(settings), Bucket(oss.settings())
     embedder = Embedder(settings, client)
-    ingestion = Ingestion(bucket, embedder, store, SETTINGS, owner="one", locks=locks)
-    tenancy: Tenancy = ingestion._pipeline.tenancy
-    pipeline = Pipeline(bucket, embedder, store, SETTINGS, tenancy, parsing.parse_bounded, "one")
-    parts = BackfillParts(pipeline, BatchTasks(settings), settings.model, settings.dimension, client.budget, locks)
+    ingestion = Ingestion(bucket, embedder, store, SETTINGS, owner="one")
+    parts = BackfillParts(
+        ingestion.pipeline, BatchTasks(settings), settings.model, settings.dimension, client.budget, ingestion.locks
+    )
     world = World(oss, dashscope, store, ingestion, Backfill(parts, ingestion), parts)
     world.empty()
     return world

@@ -15,6 +15,7 @@ ROWS = (
     ("shared.runtime", "shared.language"),
     ("shared.embedding", "shared.parsing", "shared.store"),
     ("shared.ingestion", "shared.records", "shared.retrieval"),
+    ("shared.migration",),
     ("functions.embed", "functions.ingest", "functions.search"),
     ("ops",),
     ("local",),

@@ -303,7 +303,7 @@ def test_ranges_of_ids_cover_each_document_once(world: World, monkeypatch: pytes
     monkeypatch.setattr(comparing, "_CHUNKS_PER_RANGE", 3)
     for name in NAMES:
         world.store.chunks.delete([world.rows(name)[0]["id"]], calm())
-    pipeline = world.ingestion()._pipeline
+    pipeline = world.ingestion().pipeline
     turns = [(start, comparing.IDS), (0, start)]
     found = [found for first, last in turns for found in comparing.verify(pipeline, first, last, 12, calm())]
     assert sorted(key.key for damage in found for key in damage.damaged) == NAMES

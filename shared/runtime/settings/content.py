@@ -35,6 +35,11 @@ class IngestionSettings(Struct, frozen=True, kw_only=True):
         Meta(ge=0, le=1),
         Setting("RECONCILE_MAX_DELETED_SHARE", "A reconcile that would remove a larger share of the index stops."),
     ] = 0.2
+    migration_share: Annotated[
+        float,
+        Meta(gt=0, le=1),
+        Setting("MIGRATION_QUOTA_SHARE", "Part of an instance's quota that filling a new collection may use."),
+    ] = 0.5
     verify_days: Annotated[
         int,
         Meta(ge=1, le=365),

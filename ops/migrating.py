@@ -1,0 +1,148 @@
+"""Migrate by calling the ingest function: it works, this shows how far it has come.
+
+A step that was interrupted may be repeated: `start` with the same values continues to fill.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ops.comparison import Comparison, read_queries
+from ops.invoking import InvocationError, invoke
+from ops.printing import print_json
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+
+    from rich.console import Console
+
+    from ops.deployment import Function
+
+# Each call fills for so long; the next one continues.
+_ROUND_SECONDS = 20
+# Queries of one call.
+_QUERIES_PER_CALL = 20
+_INTERRUPTED = 130
+_COLUMNS = (TextColumn("Filling"), BarColumn(), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
+
+
+def run(ingest: Function, environ: Mapping[str, str], asked: argparse.Namespace, console: Console) -> int:
+    """Do the step that was asked for; returns the exit status."""
+    migration = _Migration(ingest, environ, console)
+    steps: dict[str, Callable[[argparse.Namespace], int]] = {
+        "start": migration.start,
+        "check": migration.check,
+        "finish": migration.end,
+        "cancel": migration.end,
+    }
+    try:
+        return steps.get(asked.step, migration.show)(asked)
+    except (InvocationError, OSError, ValueError) as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. What is done stays done; `migrate start` with the same values continues.")
+        return _INTERRUPTED
+
+
+class _Migration:
+    """The steps of one deployment."""
+
+    def __init__(self, ingest: Function, environ: Mapping[str, str], console: Console) -> None:
+        self._ingest = ingest
+        self._environ = environ
+        self._console = console
+
+    def start(self, asked: argparse.Namespace) -> int:
+        """Estimate, ask, make the new collection and fill it."""
+        options = {name: getattr(asked, name) for name in ("model", "dimension", "chunk_tokens", "reread")}
+        estimated = self._call("start", dry_run=True, **options)
+        if estimate := estimated["estimate"]:
+            self._console.print(
+                f"{estimate['chunks']} chunks to embed, about {estimate['tokens']} tokens, CNY "
+                f"{estimate['cost_cny']:.4f}; the share of the quota allows it in {_duration(estimate['seconds'])}."
+            )
+        if asked.dry_run or not self._confirms("Begin?", asked):
+            return 0
+        self._call("start", **options)
+        return self._fill()
+
+    def show(self, asked: argparse.Namespace) -> int:
+        """Do a step without more ado, and print where the migration stands."""
+        found = self._call(asked.step)
+        if getattr(asked, "as_json", False):
+            print_json(found)
+            return 0
+        self._console.print(f"phase: {found['phase']}")
+        for name in ("current", "other"):
+            if about := found[name]:
+                documents = ", ".join(f"{count} {state}" for state, count in about["documents"].items() if count)
+                self._console.print(
+                    f"{name}: {_name(about)}: {documents or 'no documents'}, {about['chunks']} chunks", markup=False
+                )
+        return 0
+
+    def end(self, asked: argparse.Namespace) -> int:
+        """Drop the collection that does not answer, after a confirmation."""
+        other = self._call("status")["other"]
+        question = f"Drop {_name(other)} with {other['chunks']} chunks?" if other else "Drop what is left?"
+        if not self._confirms(question, asked):
+            return 0
+        return self.show(asked)
+
+    def check(self, asked: argparse.Namespace) -> int:
+        """Let both collections answer, and compare."""
+        queries = read_queries(asked.queries.read_text("utf-8"))
+        comparison = Comparison(asked.differences)
+        for at in range(0, len(queries), _QUERIES_PER_CALL):
+            some = queries[at : at + _QUERIES_PER_CALL]
+            found = self._call("check", queries=[query.text for query in some])
+            for query, answers in zip(some, found["answers"], strict=True):
+                comparison.add(query, answers)
+        if asked.as_json:
+            print_json(comparison.to_json())
+        else:
+            self._console.print("\n".join(comparison.describe()), markup=False)
+        return 0
+
+    def _fill(self) -> int:
+        tokens, cost, done = 0, 0.0, 0
+        with Progress(
+            *_COLUMNS, TimeRemainingColumn(), TextColumn("{task.fields[cost]}"), console=self._console
+        ) as bar:
+            task = bar.add_task("fill", total=None, cost="")
+            while True:
+                found = self._call("fill", seconds=_ROUND_SECONDS)
+                tokens, cost = tokens + found["usage"]["tokens"], cost + found["usage"]["cost_cny"]
+                done += found["done"]
+                bar.update(task, completed=done, total=done + found["left"], cost=f"CNY {cost:.4f}")
+                if not found["left"] and not found["unfinished"]:
+                    break
+                if not found["left"] and not found["done"]:
+                    raise InvocationError(
+                        "stuck", f"{len(found['unfinished'])} documents cannot be copied now: start again."
+                    )
+        self._console.print(f"The new collection is {found['phase']}. Cost: {tokens} tokens, CNY {cost:.4f}.")
+        self._console.print("Next: `migrate check QUERIES`, then `migrate switch`.")
+        return 0
+
+    def _confirms(self, question: str, asked: argparse.Namespace) -> bool:
+        return asked.yes or self._console.input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+    def _call(self, step: str, **options: Any) -> dict[str, Any]:
+        (report,) = invoke(self._ingest, {"action": "migrate", "step": step, **options}, self._environ)["results"]
+        return dict(report)
+
+
+def _name(about: Mapping[str, Any]) -> str:
+    edition = f", edition {about['edition']}" if about["edition"] else ""
+    return f"{about['model']} with {about['dimension']} dimensions{edition}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

@@ -1,0 +1,394 @@
+"""A migration under uploads, edits, deletions, records and faults, with every step of it killed somewhere.
+
+The code is the real one over the fakes of `tests.fakes`. A seed decides everything: what happens to the bucket, which
+invocation is interrupted by others at which call, which dies or fails at which call, before or after it was applied,
+and which steps the operator takes. A process keeps what it has read of alias and plans for its seconds.
+
+    python -m tests.migration_simulation --seeds 2000
+
+What is checked:
+
+one space   the vectors of a collection are those of its model, of all its rows, after every invocation.
+equal       at rest, after one reconcile: each collection that is in use holds exactly the documents of the bucket, and
+            the records as they were sent last.
+parsed      without faults and interruptions, no version of an object is parsed twice, however many collections it
+            goes to.
+cleaned     after the end of a migration one collection is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec.structs import replace
+from rich.console import Console
+
+from benchmarks.report import at_least, at_most, report
+from shared.domain.catalog import EMBEDDING_MODELS
+from shared.domain.errors import PlatformError, TransientError
+from shared.domain.models import DocumentState, ObjectKey
+from shared.domain.tenants import Tenancy
+from shared.ingestion.backfill_parts import BackfillParts
+from shared.ingestion.backfilling import Backfill, Handler
+from shared.ingestion.claiming import CLAIM_SECONDS
+from shared.ingestion.converging import Ingestion
+from shared.ingestion.events import Action, ObjectEvent, Step
+from shared.migration.ingestions import Ingestions
+from shared.migration.record_writers import RecordWriters
+from shared.migration.steps import Migration
+from shared.records.copying import RecordCopier
+from shared.records.envelopes import Record
+from shared.records.rows import RECORDS
+from shared.runtime import clock
+from shared.runtime.settings import IngestionSettings, MilvusSettings
+from shared.store.directory import StoreDirectory
+from shared.store.schema import Space
+from tests.fakes import (
+    BUCKET,
+    SPACE,
+    FakeBucket,
+    FakeEmbedder,
+    FakeMilvusClient,
+    Index,
+    Model,
+    Objects,
+    Wire,
+    parse_here,
+    vector_of,
+)
+from tests.simulation import CHUNK_TOKENS, Killed, calm, chunks_of, simulated, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from shared import parsing
+    from shared.domain.models import ParsedDocument
+    from shared.ingestion.origin import Origin
+    from shared.migration.steps import MigrationReport
+    from shared.runtime.retrying import Deadline
+    from shared.store.directory import Member
+
+Result = TypeVar("Result")
+
+SETTINGS = MilvusSettings(uri="http://fake")
+OTHERS = (Space("text-embedding-v3", 64), Space("text-embedding-v4", 128), Space("qwen3.7-text-embedding", 256), SPACE)
+_INGESTION = IngestionSettings(
+    chunk_tokens=CHUNK_TOKENS, sync_concurrency=1, batch_concurrency=1, max_deleted_share=1.0
+)
+_DAY = 86_400.0
+_NAMES = ("a.txt", "b.txt", "c.txt")
+_LETTERS = ("ABC", "ABCDE", "BAC", "AABB", "CDE", "A", "", "ABXCDE")
+_SHOWN = 5
+
+
+class MigrationWorld:
+    """A bucket, records, models and the collections of a deployment."""
+
+    def __init__(self) -> None:
+        self.objects, self.model, self.index = Objects(), Model(), Index()
+        self.parsed: Counter[str] = Counter()
+        self.records: dict[str, str] = {}
+        self.instance().stores.prepare(calm())
+
+    def instance(self, wire: Wire | None = None) -> Instance:
+        """A process of its own."""
+        return Instance(self, wire or Wire())
+
+    def put(self, name: str, letters: str) -> None:
+        """Upload a document with a paragraph for each letter."""
+        self.objects.put(name, text(name, letters))
+
+    def problems(self) -> list[str]:
+        """What is wrong at rest, in any collection that is in use."""
+        members = self.instance().stores.find_members(calm())
+        return [f"{_name(member)}: {problem}" for member in members for problem in self._find_wrong(member)]
+
+    def mixed(self) -> list[str]:
+        """Rows with a vector of another model than their collection's."""
+        found = []
+        for name in sorted(self.index.names):
+            if "_documents" in name or "_page_texts" in name:
+                continue
+            space = next(space for space in OTHERS if space.suffix in name)
+            model = "" if space.model == SPACE.model else space.model
+            for row in self.index.rows(name).values():
+                text = f"{row['context']}\n{row['text']}" if row["context"] else row["text"]
+                if tuple(row["vector"]) != vector_of(f"{model}{text}", space.dimension):
+                    found.append(f"{name} holds a vector of another space")
+        return found
+
+    def _find_wrong(self, member: Member) -> list[str]:
+        store, found = member.store, []
+        rows = self.index.rows(store.chunks.name).values()
+        size = member.plan.chunk_tokens or CHUNK_TOKENS
+        for name in _NAMES:
+            key = ObjectKey(BUCKET, name)
+            held = sorted(
+                (row for row in rows if row["document_id"] == key.document_id), key=lambda row: row["ordinal"]
+            )
+            content = self.objects.held[name].content if name in self.objects.held else b""
+            wanted = [(chunk.id, chunk.text) for chunk in chunks_of(name, content, store.space.profile, size)]
+            # A version that cannot be indexed leaves the one before it, which the other collection may lack.
+            if (wanted or name not in self.objects.held) and [(row["id"], row["text"]) for row in held] != wanted:
+                found.append(f"{name} has {len(held)} chunks instead of {len(wanted)}")
+            record = store.registry.read(key.document_id, calm())
+            state = None if name not in self.objects.held else DocumentState.INDEXED if wanted else DocumentState.FAILED
+            if (record.state if record else None) is not state:
+                found.append(f"the record of {name} is {record}")
+        texts = {row["key"]: row["text"] for row in rows if row["bucket"] == RECORDS}
+        if texts != self.records:
+            found.append(f"the records are {texts} instead of {self.records}")
+        return found
+
+
+class Instance:
+    """A process of each function: its clients and its caches."""
+
+    def __init__(self, world: MigrationWorld, wire: Wire) -> None:
+        self._world = world
+        self._wire = wire
+        self.stores = StoreDirectory(SETTINGS, SPACE, FakeMilvusClient(world.index, wire))
+        self._embedders: dict[tuple[str, int], FakeEmbedder] = {}
+        self._ingestions = Ingestions(self.stores, self._build, self._build_backfill)
+        self._writers = RecordWriters({"": self.stores}, self._find_embedder, Tenancy())
+
+    def handle(self, *names: str) -> None:
+        """Handle events of objects."""
+        events = [ObjectEvent(ObjectKey(BUCKET, name), "ObjectCreated:PutObject") for name in names]
+        self._ingestions.handle(events, calm(), self._migrate)
+
+    def reconcile(self) -> None:
+        """What the timer does."""
+        self._ingestions.handle([Action("reconcile")], calm(), self._migrate)
+
+    def write(self, record: Record) -> None:
+        """Handle an event with a record."""
+        self._writers.write([record], calm())
+
+    def step(self, name: str, space: Space = SPACE, **options: Any) -> MigrationReport:
+        """Do a step of a migration."""
+        step = Step(name, space.model, space.dimension, **options)
+        (result,) = self._ingestions.handle([Action("migrate", step=step)], calm(), self._migrate)
+        return result  # type: ignore[return-value]
+
+    def _migrate(self, action: Action, deadline: Deadline) -> MigrationReport:
+        def copier(source: Any, target: Any) -> RecordCopier:
+            return RecordCopier(self._find_embedder(target.space), source, target, Tenancy())
+
+        return Migration(self.stores, CHUNK_TOKENS, self._ingestions.join, copier, lambda *_: 1.0, lambda *_: ()).act(
+            action, deadline
+        )
+
+    def _build(self, member: Member, origin: Origin | None, *, is_leader: bool) -> Ingestion:
+        settings = replace(_INGESTION, chunk_tokens=member.plan.chunk_tokens or CHUNK_TOKENS)
+        return Ingestion(
+            FakeBucket(self._world.objects, self._wire), self._find_embedder(member.store.space), member.store,
+            settings, parse=self._parse, origin=origin,
+        )  # fmt: skip
+
+    def _build_backfill(self, leader: Ingestion, ingestion: Handler) -> Backfill:
+        model = EMBEDDING_MODELS[leader.pipeline.store.space.model]
+        tasks: Any = None  # none is ever planned
+        budget: Any = None
+        parts = BackfillParts(
+            leader.pipeline, tasks, model, leader.pipeline.store.space.dimension, budget, leader.locks
+        )
+        return Backfill(parts, ingestion)
+
+    def _parse(self, path: Path, key: str, limits: parsing.Limits, deadline: Deadline) -> ParsedDocument:
+        held = self._world.objects.held.get(key)
+        self._world.parsed[f"{key} of {held.modified if held else 0}"] += 1
+        return parse_here(path, key, limits, deadline)
+
+    def _find_embedder(self, space: Space) -> FakeEmbedder:
+        key = (space.model, space.dimension)
+        if key not in self._embedders:
+            self._embedders[key] = FakeEmbedder(self._world.model, self._wire, space)
+        return self._embedders[key]
+
+
+class Interrupted(Wire):
+    """Carries calls until something happens at one of them: another invocation, a failure, or death."""
+
+    def __init__(self, random: Random, happen: Callable[[], None] | None, chance: float) -> None:
+        self._random = random
+        self._happen = happen
+        self._chance = chance
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        if self._happen and self._random.random() < 0.05:
+            happen, self._happen = self._happen, None
+            happen()
+        if self._random.random() < self._chance:
+            if self._random.random() < 0.5:
+                with suppress(Exception):
+                    apply()
+            raise self._random.choice((Killed(), TransientError("simulated", f"{call} fails.")))
+        return apply()
+
+
+class History:
+    """One seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.random = Random(f"migration {seed}")
+        self.world = MigrationWorld()
+        self.chance = self.random.choice((0, 0, 0.01, 0.04))
+        self.other = self.random.choice(OTHERS)
+        self.options: dict[str, Any] = self.random.choice(({}, {}, {}, {"reread": True}, {"chunk_tokens": 64}))
+        self.trace: list[str] = []
+        self.versions = 0
+        self.has_failed = False
+        self._processes = [self._instance() for _ in range(3)]
+        self._pending: list[str] = []
+
+    def run(self) -> list[str]:
+        """Let everything happen; returns what is wrong."""
+        found: list[str] = []
+        for _ in range(self.random.randint(8, 25)):
+            self._act(depth=0)
+            found += self.world.mixed()
+        while self._pending:
+            self._deliver(0)
+        found += self.world.mixed() + self._finish()
+        return found
+
+    def _finish(self) -> list[str]:
+        """Come to rest, and end the migration one way or the other."""
+        clock.sleep(_DAY)
+        calm_one = self.world.instance()
+        calm_one.reconcile()
+        self._recopy(calm_one)
+        found = self.world.problems()
+        phase = calm_one.step("status").phase
+        self.trace.append(f"at rest: {phase}")
+        if phase == "filling":
+            calm_one.step("fill")
+            found += self.world.problems()
+        if phase != "none":
+            if phase != "switched" and self.random.random() < 0.5:
+                calm_one.step("switch")
+            calm_one.step("finish" if calm_one.step("status").phase == "switched" else "cancel")
+        else:
+            calm_one.step("cancel")
+        found += self.world.problems()
+        chunks = [name for name in self.world.index.names if "_documents" not in name and "_page_texts" not in name]
+        if len(chunks) != 1 or self.world.index.aliases["search"] != chunks[0]:
+            found.append(f"the collections {sorted(chunks)} are left")
+        if not self.has_failed and not self.options and any(count > 1 for count in self.world.parsed.values()):
+            found.append(f"parsed more than once: {self.world.parsed}")
+        return found
+
+    def _recopy(self, instance: Instance) -> None:
+        """Deliver the records again of which an event was given up, as a queue does until it is handled."""
+        for key, sent in self.world.records.items():
+            instance.write(Record(key, sent, version=self.versions + 1))
+
+    def _act(self, depth: int) -> None:
+        self.has_failed |= depth > 0
+        drawn = self.random.random()
+        if drawn < 0.3:
+            self._change()
+        elif drawn < 0.5 and self._pending:
+            self._deliver(depth)
+        elif drawn < 0.6:
+            self._send(depth)
+        elif drawn < 0.65:
+            clock.sleep(self.random.choice((1.0, 5.0, CLAIM_SECONDS)))
+        elif drawn < 0.7:
+            self._invoke("reconcile", lambda instance: instance.reconcile(), depth)
+        elif depth == 0:
+            name = self.random.choice(
+                ("start", "start", "fill", "fill", "switch", "switch", "back", "finish", "cancel")
+            )
+            self._invoke(name, lambda instance: instance.step(name, self.other, **self.options), depth)
+
+    def _change(self) -> None:
+        name = self.random.choice(_NAMES)
+        if self.random.random() < 0.75:
+            self.world.put(name, self.random.choice(_LETTERS))
+        else:
+            self.world.objects.remove(name)
+        self.trace.append(f"change {name}")
+        self._pending.append(name)
+
+    def _deliver(self, depth: int) -> None:
+        name = self._pending.pop(self.random.randrange(len(self._pending)))
+        self._invoke(f"event {name}", lambda instance: instance.handle(name), depth)
+
+    def _send(self, depth: int) -> None:
+        key, text = self.random.choice("xy"), f"text {self.random.randint(1, 4)}"
+        self.versions += 1
+        record = Record(key, text, version=self.versions)
+        self.world.records[key] = text
+        self._invoke(f"record {key} {text}", lambda instance: instance.write(record), depth)
+
+    def _instance(self, depth: int = 0) -> Instance:
+        happen = (lambda: self._act(depth + 1)) if depth < 2 else None
+        return self.world.instance(Interrupted(self.random, happen, self.chance))
+
+    def _invoke(self, what: str, call: Callable[[Instance], object], depth: int) -> None:
+        """Let a process do something, that is perhaps interrupted by others, and repeat what failed a few times."""
+        self.trace.append(f"{'  ' * depth}{what}")
+        for _ in range(2):
+            at = self.random.randrange(3)
+            if depth or self.random.random() < 0.4:
+                self._processes[at] = self._instance(depth)
+            try:
+                call(self._processes[at])
+            except Killed:
+                self._processes[at] = self._instance(depth)
+            except PlatformError as error:
+                self.trace.append(f"{'  ' * depth}{what} fails: {error.code}")
+                if error.code.startswith("migration_"):
+                    return
+            else:
+                return
+            self.has_failed = True
+            clock.sleep(CLAIM_SECONDS)
+
+
+def _name(member: Member) -> str:
+    return member.store.chunks.name
+
+
+def simulate(seed: int) -> tuple[list[str], History]:
+    """Run one seed; returns what is wrong."""
+    with simulated():
+        history = History(seed)
+        return history.run(), history
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=2_000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    options = parser.parse_args()
+    bad, migrated = 0, 0
+    for seed in range(options.first, options.first + options.seeds):
+        found, history = simulate(seed)
+        migrated += any(line == "at rest: switched" for line in history.trace)
+        if found:
+            bad += 1
+            if bad <= _SHOWN:
+                lines: Sequence[str] = [f"seed {seed}", *history.trace, *found]
+                Console(highlight=False, markup=False).print("\n  ".join(lines))
+    report(
+        "simulate-migrations",
+        [
+            at_least("seeds", options.seeds, "runs", 1),
+            at_least("that end after a switch", migrated, "runs", 1),
+            at_most("violations", bad, "runs", 0),
+        ],
+    )
+    raise SystemExit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

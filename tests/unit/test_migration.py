@@ -1,0 +1,169 @@
+"""A migration ends with an exact collection of one model, whatever happens: see `tests.migration_simulation`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ops.comparison import Comparison, Query, read_queries
+from shared.domain.catalog import EMBEDDING_MODELS
+from shared.domain.errors import PlatformError, RequestError
+from shared.ingestion.claiming import CLAIM_SECONDS
+from shared.records.envelopes import Record
+from shared.runtime import clock
+from shared.store.schema import Space, read_space
+from tests import migration_simulation
+from tests.fakes import SPACE
+from tests.migration_simulation import MigrationWorld, simulate
+from tests.profile import histories
+from tests.simulation import CallCounter, Killed, simulated
+from tests.unit.test_simulation import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEEDS = histories(8)
+OTHER = Space("text-embedding-v3", 128)
+
+
+@pytest.fixture
+def world() -> Iterator[MigrationWorld]:
+    with simulated():
+        world = MigrationWorld()
+        world.put("a.txt", "ABC")
+        world.put("b.txt", "AABB")
+        world.instance().handle("a.txt", "b.txt")
+        world.instance().write(Record("x", "text 1", version=1))
+        world.records["x"] = "text 1"
+        yield world
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_whatever_happens_both_collections_end_equal_to_the_bucket(seed: int) -> None:
+    found, history = simulate(seed)
+    assert not found, "\n".join([*history.trace, *found])
+
+
+def test_a_migration_parses_nothing_and_bills_each_chunk_once(world: MigrationWorld) -> None:
+    process, rows, parsed = world.instance(), world.model.rows, world.parsed.total()
+    process.step("start", OTHER)
+    assert process.step("fill").phase == "ready"
+    assert (world.model.rows, world.parsed.total()) == (2 * rows, parsed)
+    assert world.problems() == []
+
+
+def test_another_index_of_the_same_model_bills_nothing(world: MigrationWorld) -> None:
+    process, rows = world.instance(), world.model.rows
+    process.step("start", SPACE)
+    process.step("fill")
+    report = process.step("switch")
+    assert (report.phase, report.current.edition, world.problems()) == ("switched", 1, [])
+    assert world.model.rows == rows + 1  # records of events are embedded again
+
+
+def test_every_model_and_dimension_follows_every_other(world: MigrationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    spaces = [Space(model.name, dimension) for model in EMBEDDING_MODELS.values() for dimension in model.dimensions]
+    spaces = [SPACE, *(space for space in spaces if space != SPACE)]
+    monkeypatch.setattr(migration_simulation, "OTHERS", tuple(spaces))
+    process = world.instance()
+    for _, following in pairwise(spaces):
+        process.step("start", following)
+        process.step("fill")
+        process.step("switch")
+        report = process.step("finish")
+        assert (report.current.model, report.current.dimension) == (following.model, following.dimension)
+        assert world.mixed() == []
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize("how", ["dies before", "dies after"])
+def test_a_step_that_is_interrupted_anywhere_is_finished_by_the_next_try(world: MigrationWorld, how: str) -> None:
+    steps = ("start", "fill", "switch", "finish")
+    counters = []
+    for step in steps:
+        counters.append(CallCounter())
+        world.instance(counters[-1]).step(step, OTHER)
+    spaces = (OTHER, SPACE)
+    # All calls of the other steps; to fill takes many, which are alike.
+    longest = max(len(counter.calls) for counter in counters)
+    for number in (*range(1, 25), *range(25, longest + 1, 8)):
+        for step, counter in zip(steps, counters, strict=True):
+            if number <= len(counter.calls):
+                with suppress(PlatformError, Killed):
+                    world.instance(Fault(number, how)).step(step, spaces[number % 2 == 0])
+                clock.sleep(CLAIM_SECONDS)
+            world.instance().step(step, spaces[number % 2 == 0])
+        assert world.problems() == [], number
+        assert len([name for name in world.index.names if "_documents" not in name]) == 1
+
+
+def test_a_switch_needs_a_collection_that_is_filled(world: MigrationWorld) -> None:
+    process = world.instance()
+    with pytest.raises(RequestError, match="migration_missing"):
+        process.step("switch")
+    process.step("start", OTHER)
+    with pytest.raises(RequestError, match="migration_unfinished"):
+        process.step("switch")
+    with pytest.raises(RequestError, match="migration_unfinished"):
+        process.step("finish")
+    with pytest.raises(RequestError, match="migration_running"):
+        process.step("start", Space("text-embedding-v4", 512))
+    assert process.step("start", OTHER).phase == "filling"
+
+
+def test_a_model_that_cannot_take_the_chunks_is_refused(world: MigrationWorld) -> None:
+    for space, options in ((Space("no-such", 64), {}), (Space("text-embedding-v1", 64), {}), (OTHER, {"dimension": 1})):
+        with pytest.raises(RequestError, match="migration_invalid"):
+            world.instance().step("start", space if not options else Space(OTHER.model, 1))
+    with pytest.raises(RequestError, match="migration_invalid"):
+        world.instance().step("start", Space("text-embedding-v1", 1536), chunk_tokens=1_000)
+
+
+def test_chunks_of_another_size_are_cut_from_the_documents(world: MigrationWorld) -> None:
+    process, parsed = world.instance(), world.parsed.total()
+    process.step("start", SPACE, chunk_tokens=64)
+    process.step("fill")
+    process.step("switch")
+    assert process.step("finish").phase == "none"
+    assert world.parsed.total() == parsed + 2
+    world.put("c.txt", "ABCDE")
+    process.handle("c.txt")
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize("edition", [0, 1, 12])
+def test_a_collection_says_what_its_vectors_are_of(edition: int) -> None:
+    for model in EMBEDDING_MODELS.values():
+        for dimension in model.dimensions:
+            space = Space(model.name, dimension, edition)
+            assert read_space("search", f"search{space.suffix}") == space
+    assert read_space("search", "search__other__64__1") is None
+
+
+# -- the comparison ---------------------------------------------------------------------------------------------------
+
+
+def _answer(*keys: str) -> dict[str, object]:
+    hits = [{"key": key, "start": 0, "text": f"text of {key}"} for key in keys]
+    return {"hits": hits, "milliseconds": 5.0, "usage": {"cost_cny": 0.001}}
+
+
+def test_a_comparison_sums_up_what_both_answer() -> None:
+    comparison = Comparison(1)
+    comparison.add(Query("same"), {"current": _answer("a", "b"), "other": _answer("b", "a")})
+    comparison.add(Query("judged", ("a",)), {"current": _answer("a", "b"), "other": _answer("c", "a")})
+    found = comparison.to_json()
+    assert (found["queries"], found["judged"], found["overlap_at_10"]) == (2, 1, 0.75)
+    assert found["ndcg_at_10"] == [1.0, pytest.approx(0.63, abs=0.01)]
+    assert [difference["query"] for difference in found["differences"]] == ["judged"]
+    assert "nDCG@10" in "\n".join(comparison.describe())
+
+
+def test_queries_are_lines_of_text_or_json() -> None:
+    assert read_queries('one\n\n{"query": "two", "relevant": ["a.txt"]}\n') == [Query("one"), Query("two", ("a.txt",))]
+    for wrong in ("", '{"text": "x"}', "{broken"):
+        with pytest.raises(ValueError, match=r"query|line"):
+            read_queries(wrong)
