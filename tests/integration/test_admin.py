@@ -16,6 +16,7 @@ from shared.runtime.auth import Authenticator
 from shared.runtime.environment import Secret
 from shared.runtime.settings import AdminSettings
 from shared.runtime.web import Application
+from shared.store.schema import Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +46,12 @@ def client(keys: str = "operator", endpoint: str = "", function: str = "ingest",
         open_paths=frozenset({PAGE}),
         body_limits={RETRY: 10_000},
     )
-    store: Any = SimpleNamespace(check=lambda _: True, registry=SimpleNamespace(count=lambda *_: 3))
-    Admin(settings, store, "text-embedding-v4").register(application.flask)
+    store: Any = SimpleNamespace(
+        check=lambda _: True, space=Space("text-embedding-v4", 512), registry=SimpleNamespace(count=lambda *_: 3)
+    )
+    members: Any = [SimpleNamespace(store=store)]
+    stores: Any = SimpleNamespace(find_members=lambda _: members)
+    Admin(settings, stores).register(application.flask)
     return application.flask.test_client()
 
 
