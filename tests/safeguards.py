@@ -235,7 +235,7 @@ SAFEGUARDS = (
         "one worker for each document",
         "threads of a process embed the same chunks twice",
         _USE_CASE,
-        "self._locks.hold(key.document_id, deadline):\n            state = self._bucket.state(key, deadline)\n",
+        "self.locks.hold(key.document_id, deadline):\n            state = self._bucket.state(key, deadline)\n",
         "DocumentLocks().hold(key.document_id, deadline):\n            state = self._bucket.state(key, deadline)\n",
         (f"{_HISTORIES}test_eight_events_at_once_are_paid_for_once_by_a_process",),
     ),
