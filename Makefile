@@ -10,7 +10,7 @@ COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-scale bench-backfill bench-estimate bench-coldstart bench-load bench-security package openapi docs infra infra-down preflight verify deploy ask dashboard sync lock clean
+.PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-scale bench-backfill bench-estimate bench-migrate bench-coldstart bench-load bench-security package openapi docs infra infra-down preflight verify deploy ask dashboard sync lock clean
 
 ##@ Run
 demo: $(VENV)/ready  ## The whole system on this machine, with sample documents; QUOTA=1 with DashScope's quota
@@ -68,6 +68,9 @@ bench-scale: $(VENV)/ready  ## A reconcile by number of documents; DOCUMENTS="10
 
 bench-backfill bench-estimate: bench-%: $(VENV)/ready  ## By Batch against ordinary calls; the estimate against the bill
 	@$(RUN) -m benchmarks.$* $(if $(DOCUMENTS),--documents $(DOCUMENTS))
+
+bench-migrate: $(VENV)/ready  ## A change of the model under load; DOCUMENTS=2000
+	@$(RUN) -m benchmarks.migrate $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
 bench-coldstart: package  ## How long the packaged functions take to start
 	@$(RUN) -m benchmarks.coldstart
