@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     asked = make_parser(os.environ.get("CALLED_AS") or "python -m ops").parse_args(arguments)
     try:
-        return load_command(asked.command).run(asked, _environ(asked))
+        return _run(asked)
     except (DeploymentError, PackagingError) as error:
         print(error)
         return 1
@@ -38,6 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _run(asked: argparse.Namespace) -> int:
+    status = load_command(asked.command).run(asked, _environ(asked))
+    sys.stdout.flush()  # here, where a reader that is gone is no error
+    return status
 
 
 def _environ(asked: argparse.Namespace) -> dict[str, str]:

@@ -49,10 +49,10 @@ class Bucket:
     """The watched bucket: thread-safe, one per process.
 
     Args:
-        keys_per_page: of a listing.
+        keys_per_page: of a listing; 0 for the most that OSS gives.
     """
 
-    def __init__(self, settings: BucketSettings, keys_per_page: int = _KEYS_PER_PAGE) -> None:
+    def __init__(self, settings: BucketSettings, keys_per_page: int = 0) -> None:
         self._settings = settings
         self._keys_per_page = keys_per_page
 
@@ -272,7 +272,7 @@ class Bucket:
             request = self._sdk.ListObjectsV2Request(
                 bucket=self._settings.bucket,
                 prefix=self._settings.prefix,
-                max_keys=self._keys_per_page,
+                max_keys=self._keys_per_page or _KEYS_PER_PAGE,
                 start_after=after or None if token is None else None,
                 continuation_token=token,
                 encoding_type="url",

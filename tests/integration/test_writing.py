@@ -236,6 +236,7 @@ def test_a_milvus_that_is_gone_fails_the_event(dashscope: DashScope, name: str) 
 
 
 def test_a_record_may_name_a_listed_collection(world: World, name: str) -> None:
+    world.store.prepare(soon())
     world.write(Record(name, "Elsewhere.", collection="other"))
     assert world.texts(name) == []
     assert world.texts(name, world.other) == ["Elsewhere."]

@@ -42,6 +42,12 @@ NOT_RUN = {
     "make verify": ACCOUNT,
     "MILVUS_URI=http://127.0.0.1:19530 .venv/bin/python -m ops export --format elasticsearch --index documents "
     "--output build/elasticsearch": "is run by test_integrations.py",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID=... ALIBABA_CLOUD_ACCESS_KEY_SECRET=... .venv/bin/python -m ops backfill "
+    "--max-cost 300": ACCOUNT,
+    **{
+        f".venv/bin/python -m ops migrate {step}": ACCOUNT
+        for step in ("start --model qwen3.7-text-embedding --dimension 1024", "check queries.txt", "switch", "finish")
+    },
     "npm install -g @serverless-devs/s": SYSTEM,
     "s config add -a default": ACCOUNT,
     "aliyun configure": ACCOUNT,

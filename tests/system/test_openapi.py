@@ -24,7 +24,10 @@ DESCRIPTION: dict[str, Any] = json.loads(read())
 # Function Compute's own calls; from outside they are a 404.
 CONTROL = {"POST /initialize", "POST /invoke", "GET /pre-stop"}
 # Raised at start alone, or of documents and events: no HTTP client sees them.
-EVENTS = {"events_off", "no_events", "invalid_event", "too_many_records", "document_busy"}
+EVENTS = {
+    "events_off", "no_events", "invalid_event", "too_many_records", "document_busy",
+    "backfill_busy", "batch_refused", "batch_vectors_differ", "migration_running",
+}  # fmt: skip
 NOT_ANSWERED = {"invalid_settings", "not_ready", *EVENTS, *openapi.ELSEWHERE}
 
 

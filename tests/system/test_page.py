@@ -690,7 +690,10 @@ def test_the_first_view_shows_what_is_there_and_queries_drawn_from_it(visit: Vis
 
 def test_a_search_is_offered_again_until_it_is_cleared(visit: Visit) -> None:
     visit.searched(q="kestrel tower")
-    visit.page.wait_for_function("(localStorage.getItem('recent') || '').includes('kestrel')")
+    until = time.monotonic() + PATIENCE_SECONDS
+    while "kestrel" not in visit.page.evaluate("() => localStorage.getItem('recent') || ''"):
+        assert time.monotonic() < until
+        visit.page.wait_for_timeout(50)
     visit.open()
     recent = visit.page.get_by_role("button", name="kestrel tower")
     recent.click()
