@@ -847,7 +847,7 @@ def violations(page: Page) -> list[dict[str, Any]]:
     return list(Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"])
 
 
-@pytest.mark.parametrize(("width", "locale"), [(320, "zh-CN"), (1440, "en-US")])
+@pytest.mark.parametrize(("width", "locale"), [(320, "zh-CN")])
 def test_no_view_breaks_a_rule_of_axe_or_moves_while_it_opens(
     browser: Browser, running: Stack, width: int, locale: str
 ) -> None:
