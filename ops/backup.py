@@ -6,8 +6,7 @@ written last and names the model: a folder without it is not whole. Nothing is e
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,18 +15,18 @@ from ops.template import DeploymentError
 from shared.domain.errors import ConfigurationError, PlatformError
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import SearchSettings, read_settings
+from shared.store.client import split
 from shared.store.directory import StoreDirectory
 from shared.store.expressions import all_of, compile_filter, select_tenants
 from shared.store.schema import LAYOUT, Space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from ops.deployment import Deployment
     from shared.store.store import Store
 
-Value = TypeVar("Value")
 _FILE: Final = "index.json"
 _FIND_SECONDS: Final = 60.0
 _MAX_SECONDS: Final = 86_400.0
@@ -117,10 +116,10 @@ def read_backup(deployment: Deployment, folder: Path, *, over: bool = False) -> 
         held = store.chunks.count(until)
         if held and not over:
             raise DeploymentError(f"the index holds {held} chunks already: add --over to write over it")
-        for rows in _split(parquet.read_chunks(folder / "chunks.parquet")):
+        for rows in split(parquet.read_chunks(folder / "chunks.parquet"), _ROWS_PER_WRITE):
             store.chunks.write(rows, until)
         # A record says that its chunks are there, so it comes after them.
-        for documents in _split(parquet.read_documents(folder / "documents.parquet")):
+        for documents in split(parquet.read_documents(folder / "documents.parquet"), _ROWS_PER_WRITE):
             store.registry.write(documents, until)
         return backup
 
@@ -139,12 +138,6 @@ def _read_description(folder: Path, space: Space) -> Backup:
             "EMBEDDING_DIMENSION as they were"
         )
     return backup
-
-
-def _split(values: Iterable[Value]) -> Iterator[list[Value]]:
-    rest = iter(values)
-    while part := list(islice(rest, _ROWS_PER_WRITE)):
-        yield part
 
 
 def _explain(folder: Path, work: Callable[[], Backup]) -> Backup:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ops.comparison import Comparison, read_queries
 from ops.invoking import InvocationError, invoke
-from ops.printing import print_json
+from ops.printing import confirm, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -130,7 +130,7 @@ class _Migration:
         return 0
 
     def _confirms(self, question: str, asked: argparse.Namespace) -> bool:
-        return asked.yes or self._console.input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        return asked.yes or confirm(question)
 
     def _call(self, step: str, **options: Any) -> dict[str, Any]:
         (report,) = invoke(self._ingest, {"action": "migrate", "step": step, **options}, self._environ)["results"]

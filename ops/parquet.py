@@ -5,12 +5,12 @@ Vectors are 32-bit floats, as Milvus keeps them; JSON fields are texts. https://
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from shared.domain.models import Document
+from shared.store.client import split
 from shared.store.rows import ChunkRow, read_chunk
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def _write(path: Path, schema: Any, values: Iterable[Any], convert: Callable[[An
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    count, rest = 0, iter(values)
+    count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        while batch := list(map(convert, islice(rest, _ROWS))):
+        for batch in split(map(convert, values), _ROWS):
             writer.write_table(pa.Table.from_pylist(batch, schema))
             count += len(batch)
     return count

@@ -38,8 +38,9 @@ def print_json(value: Any) -> None:
 def confirm(question: str) -> bool:
     """Ask whether something is meant; no answer, as without a terminal, means no."""
     try:
-        return input(f"{question} Type yes: ").strip() == "yes"
+        return input(f"{question} [yes/no] ").strip().lower() in ("yes", "y")
     except EOFError:
+        print("There is no terminal to ask at: --yes answers every question.")
         return False
 
 

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from shared import parsing
     from shared.domain.models import ParsedDocument
     from shared.ingestion.origin import Origin
-    from shared.migration.steps import MigrationReport
+    from shared.migration.report import MigrationReport
     from shared.runtime.retrying import Deadline
     from shared.store.directory import Member
 

@@ -207,8 +207,8 @@ SAFEGUARDS = (
         "the record's fingerprint is compared",
         "a record is believed whatever the index holds",
         _USE_CASE,
-        " and self._store.chunks.compute_fingerprint(record.id, deadline) == record.fingerprint",
-        "",
+        "self._store.chunks.compute_fingerprint(record.id, deadline) != record.fingerprint:",
+        "False:",
         (f"{_SIMULATION}test_a_reconcile_sees_as_many_chunks_of_another_version",),
     ),
     Safeguard(

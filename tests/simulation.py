@@ -53,7 +53,18 @@ from benchmarks.report import at_least, at_most, report
 from shared import parsing
 from shared.domain.errors import ConfigurationError, InternalError, PlatformError, TransientError
 from shared.domain.models import DocumentState, ObjectKey
-from shared.ingestion import batch, bucket, chunking, claiming, comparing, indexing, key_list, reconciling, standing
+from shared.ingestion import (
+    batch,
+    bucket,
+    chunking,
+    claiming,
+    comparing,
+    indexing,
+    key_list,
+    reconciling,
+    results,
+    standing,
+)
 from shared.ingestion.bucket import SIDECAR, document_of
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
@@ -82,7 +93,7 @@ if TYPE_CHECKING:
 
     from shared.domain.models import Chunk, Document, ObjectState, ParsedDocument
     from shared.ingestion.events import Event
-    from shared.ingestion.indexing import Parse
+    from shared.ingestion.pipeline import Parse
 
 Result = TypeVar("Result")
 
@@ -217,7 +228,7 @@ class World:
         """What says that something happened to an object."""
         return ObjectEvent(self.key(name), "ObjectCreated:PutObject")
 
-    def deliver(self, name: str = "a.txt", wire: Wire | None = None) -> list[indexing.Result | Report]:
+    def deliver(self, name: str = "a.txt", wire: Wire | None = None) -> list[results.Result | Report]:
         """Let a new process handle an object's event."""
         return self.ingestion(wire).handle([self.event(name)], calm())
 

@@ -32,7 +32,7 @@ from shared.store.schema import Space
 if TYPE_CHECKING:
     from shared.ingestion.events import Action
     from shared.ingestion.origin import Origin
-    from shared.migration.steps import MigrationReport
+    from shared.migration.report import MigrationReport
     from shared.runtime.retrying import Deadline
     from shared.store.directory import Member
 

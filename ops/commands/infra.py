@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.printing import confirm
 from ops.template import environment
 
 if TYPE_CHECKING:
@@ -38,16 +39,10 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if asked.terraform:
         return terraform.write_module(make_template(load_marked(path, complete)), asked.terraform)
     file = Path(f".env.{asked.env}" if asked.env else ".env")
-    confirm = functools.partial(_confirm, always=asked.yes)
+    ask = functools.partial(_confirm, always=asked.yes)
     work = removing.remove if asked.down else applying.apply
-    return work(path, complete, file, confirm, functools.partial(print, flush=True))
+    return work(path, complete, file, ask, functools.partial(print, flush=True))
 
 
 def _confirm(question: str, *, always: bool) -> bool:
-    if always:
-        return True
-    try:
-        return input(f"{question} [yes/no] ").strip().lower() in ("yes", "y")
-    except EOFError:
-        print("There is no terminal to ask at: --yes answers every question.")
-        return False
+    return always or confirm(question)

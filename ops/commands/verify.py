@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.printing import confirm
 from ops.project import read_project
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from ops.verification.report import Report
 
 SUMMARY = "whether the services behave as assumed, for CNY 0.2 at most"
-
-_ANSWERS = ("y", "yes")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -66,4 +65,4 @@ def _is_wanted() -> bool:
     if not sys.stdin.isatty():
         print("Nothing was done: without a terminal it takes --yes.")
         return False
-    return input("Begin? [y/N] ").strip().lower() in _ANSWERS
+    return confirm("Begin?")

@@ -21,11 +21,12 @@ from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
 from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
-from shared.ingestion.indexing import Attempt, Parse, Pipeline
+from shared.ingestion.indexing import Attempt
 from shared.ingestion.locks import DocumentLocks
+from shared.ingestion.pipeline import Parse, Pipeline
 from shared.ingestion.results import Outcome, Report, Result, add
 from shared.ingestion.sidecar import list_readings
-from shared.ingestion.standing import can_keep_chunks, is_finished, is_recent, read_version
+from shared.ingestion.standing import can_keep_chunks, is_current, is_recent, read_version
 from shared.parsing import parse_bounded
 from shared.runtime import clock, logs
 
@@ -138,10 +139,8 @@ class Ingestion:
 
     def _choose(self, candidates: Sequence[ObjectKey], deadline: Deadline) -> Sequence[ObjectKey]:
         """The key as it came, if the bucket holds it; else all it may mean: OSS does not say whether it is encoded."""
-        as_it_came = candidates[:1]
-        if len(candidates) == 1 or self._bucket.state(candidates[0], deadline) is not None:
-            return as_it_came
-        return candidates
+        is_as_it_came = len(candidates) == 1 or self._bucket.state(candidates[0], deadline) is not None
+        return candidates[:1] if is_as_it_came else candidates
 
     def converge(self, key: ObjectKey, deadline: Deadline, *, yields: bool = False, force: bool = False) -> Result:
         """Bring the index to what the bucket holds under ``key``; a key that is not a document's is left alone.
@@ -275,7 +274,10 @@ class Ingestion:
 
     def _keep(self, key: ObjectKey, record: Document, state: ObjectState, deadline: Deadline) -> Result | None:
         """The result where no chunk must be written; ``None`` where the document must be read."""
-        if not self._stands(record, state, deadline):
+        if not is_current(record, state, self.pipeline.embedder.profile, self.pipeline.tenancy.rule):
+            return None
+        # Of this version, or of the previous one if this one failed permanently.
+        if self._store.chunks.compute_fingerprint(record.id, deadline) != record.fingerprint:
             return None
         if (record.modified, record.sidecar_etag) != (state.modified, state.sidecar_etag):
             if not can_keep_chunks(record):
@@ -286,16 +288,6 @@ class Ingestion:
             self._store.registry.write([seen], deadline)
         is_indexed = record.state is DocumentState.INDEXED
         return Result(key.key, Outcome.UNCHANGED if is_indexed else Outcome.FAILED, record.chunks)
-
-    def _stands(self, record: Document, state: ObjectState, deadline: Deadline) -> bool:
-        """Whether nothing must be done about this version, and the index holds exactly what the record says.
-
-        That is the version's chunks, or those of the previous one if this one failed permanently.
-        """
-        described = (record.version, record.model, record.tenant_from)
-        if described != (state.version, self.pipeline.embedder.profile, self.pipeline.tenancy.rule):
-            return False
-        return is_finished(record) and self._store.chunks.compute_fingerprint(record.id, deadline) == record.fingerprint
 
     def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
         held = [id_ for id_, _ in self._store.chunks.read_positions(key.document_id, deadline)]

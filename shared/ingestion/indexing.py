@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -22,25 +21,24 @@ from shared.ingestion import chunking
 from shared.ingestion.bucket import ChangedError
 from shared.ingestion.claiming import ClaimedError, ClaimKeeper
 from shared.ingestion.equal_content import EqualContent
-from shared.ingestion.pipeline import Parse, Pipeline
 from shared.ingestion.postponed import PostponedChunks
 from shared.ingestion.recording import Recorder
 from shared.ingestion.results import Outcome, Result
 from shared.ingestion.rows import RowMaker
 from shared.ingestion.scans import ScanTally
 from shared.runtime import workspace
-from shared.store.fingerprints import ChunkSet, FingerprintBuilder
+from shared.store.client import split
+from shared.store.fingerprints import ChunkSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from shared.domain.models import Chunk, Document, ObjectState
+    from shared.ingestion.pipeline import Pipeline
     from shared.runtime.retrying import Deadline
 
-__all__ = ["Attempt", "Outcome", "Parse", "Pipeline", "Result", "batched"]
 log = logging.getLogger(__name__)
-Item = TypeVar("Item")
 
 # Chunks embedded and written together: what a crash can cost at most, and what is held in memory at once.
 _WINDOW = 200
@@ -121,7 +119,8 @@ class Attempt:
     def failed(self, failure: Failure) -> Result:
         """Record why this version cannot be indexed, and remove the chunks that are in the index of it."""
         log.warning("document_failed", extra={"stage": failure.stage, "code": failure.code})
-        withdrawn = self._find_withdrawn()
+        positions = self.pipeline.store.chunks.read_positions(self.state.key.document_id, self.deadline)
+        withdrawn = self.records.find_withdrawn(positions)
         # Recorded first: after a crash the next attempt finds what was paid for, and sees that it must still go.
         self._record(DocumentState.FAILED, failure)
         self.pipeline.store.chunks.delete(withdrawn, self.deadline)
@@ -143,7 +142,7 @@ class Attempt:
                     self._embed([chunk for chunk, is_held in zip(window, present, strict=True) if not is_held])
                     moved.add(self._find_moved(window))
                 # Rows that only moved are written last: until then a version that fails leaves the previous one whole.
-                for some in batched(moved, _WINDOW):
+                for some in split(moved, _WINDOW):
                     self._rewrite(some)
         self._claim.check_again()
         self._sweep()
@@ -169,7 +168,7 @@ class Attempt:
         self.stage = "storing"
         store = self.pipeline.store
         present, gone = 0, list[str]()
-        for some in batched(store.chunks.read_positions(self.state.key.document_id, self.deadline), _IDS_AT_ONCE):
+        for some in split(store.chunks.read_positions(self.state.key.document_id, self.deadline), _IDS_AT_ONCE):
             ids = [id_ for id_, _ in some]
             wanted = self.wanted.contains(ids)
             present += sum(wanted)
@@ -189,7 +188,7 @@ class Attempt:
             DocumentError: it cannot be parsed, or holds no text.
             TransientError: ``deadline_exceeded``: the rest is left to the next attempt, which resumes here.
         """
-        for window in batched(chunks, _WINDOW):
+        for window in split(chunks, _WINDOW):
             self.deadline.timeout(_LEAST_SECONDS)
             self.wanted.add((chunk.id, self.rows.locate(chunk)) for chunk in window)
             yield window
@@ -260,7 +259,6 @@ class Attempt:
         self._claim.check()
         embedder = self.pipeline.embedder
         texts = [chunk.embedded_text for chunk in chunks]
-        # Embedding ends early enough for its results to be written.
         until = self.deadline.minus(_RESERVE_SECONDS)
         try:
             embedded = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), until)
@@ -291,30 +289,12 @@ class Attempt:
             self.pipeline.store.chunks.write(kept, self.deadline)
         return [chunk for chunk in chunks if chunk.id not in vectors]
 
-    def _find_withdrawn(self) -> list[str]:
-        """The chunks to remove so that exactly the version indexed before remains, or nothing."""
-        kept, older, newer = FingerprintBuilder(), list[str](), list[str]()
-        for id_, position in self.pipeline.store.chunks.read_positions(self.state.key.document_id, self.deadline):
-            if position.generation <= self.records.base_generation:
-                kept.add(id_, position)
-                older.append(id_)
-            else:
-                newer.append(id_)
-        return newer if self.records.keep_fallback(kept.fingerprint) else older + newer
-
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""
-        pipeline = self.pipeline
         document = self.records.make(state, failure, self.wanted, self.usage, self.scanned)
-        document = replace(document, tenant_from=pipeline.tenancy.rule, model=pipeline.embedder.profile)
-        pipeline.store.registry.write([document], self.deadline)
+        document = replace(document, tenant_from=self.pipeline.tenancy.rule, model=self.pipeline.embedder.profile)
+        self.pipeline.store.registry.write([document], self.deadline)
 
     def _result(self, outcome: Outcome) -> Result:
         chunks = len(self.wanted) if outcome is Outcome.INDEXED else 0
         return Result(self.state.key.key, outcome, chunks, self.embedded, self.usage + self.scanned.usage)
-
-
-def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """``items`` in portions of ``size``, the last of what is left."""
-    rest = iter(items)
-    return iter(lambda: list(islice(rest, size)), [])

@@ -8,12 +8,14 @@ from shared import parsing
 from shared.domain.models import Document, DocumentState
 from shared.ingestion.claiming import make_claim
 from shared.runtime import clock
-from shared.store.fingerprints import EMPTY_FINGERPRINT
+from shared.store.fingerprints import EMPTY_FINGERPRINT, FingerprintBuilder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shared.domain.models import Failure, ObjectState, ParsedDocument, Usage
     from shared.ingestion.scans import ScanTally
-    from shared.store.fingerprints import ChunkSet
+    from shared.store.fingerprints import ChunkPosition, ChunkSet
 
 
 class Recorder:
@@ -40,11 +42,22 @@ class Recorder:
         # The record of the version from which the index answers while this one is not in.
         self._fallback = previous if previous and previous.indexed_version else None
 
-    def keep_fallback(self, fingerprint: str) -> bool:
-        """Whether chunks with this fingerprint are the version indexed before; if not, no version is kept."""
-        if self._fallback and self._fallback.fingerprint != fingerprint:
+    def find_withdrawn(self, positions: Iterable[tuple[str, ChunkPosition]]) -> list[str]:
+        """The chunks to remove so that exactly the version indexed before remains, or nothing.
+
+        Args:
+            positions: what the index holds of the document.
+        """
+        kept, older, newer = FingerprintBuilder(), list[str](), list[str]()
+        for id_, position in positions:
+            if position.generation <= self.base_generation:
+                kept.add(id_, position)
+                older.append(id_)
+            else:
+                newer.append(id_)
+        if self._fallback and self._fallback.fingerprint != kept.fingerprint:
             self._fallback = None
-        return self._fallback is not None
+        return newer if self._fallback else older + newer
 
     def make(
         self, state: DocumentState, failure: Failure | None, wanted: ChunkSet, usage: Usage, scanned: ScanTally

@@ -29,6 +29,17 @@ def is_finished(record: Document) -> bool:
     return record.state is DocumentState.FAILED and is_permanent and record.parser_revision >= parsing.PARSER_REVISION
 
 
+def is_current(record: Document, state: ObjectState, profile: str, rule: str) -> bool:
+    """Whether nothing must be done about this version, as far as its record says.
+
+    Args:
+        profile: of the embedding model.
+        rule: by which documents have tenants.
+    """
+    described = (record.version, record.model, record.tenant_from)
+    return described == (state.version, profile, rule) and is_finished(record)
+
+
 def is_same_object(record: Document, state: ObjectState) -> bool:
     """Whether a record is of the object as a listing shows it."""
     return (record.etag, record.modified, record.sidecar_etag) == (state.etag, state.modified, state.sidecar_etag)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.ingestion.converging import Ingestion
     from shared.ingestion.events import AnyEvent
     from shared.ingestion.results import BackfillReport, Report, Result
-    from shared.migration.steps import MigrationReport
+    from shared.migration.report import MigrationReport
     from shared.runtime.retrying import Deadline
     from shared.store.directory import Member, StoreDirectory
     from shared.store.schema import Space

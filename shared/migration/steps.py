@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import RequestError
-from shared.domain.models import DocumentState, Usage
+from shared.domain.models import DocumentState
 from shared.embedding import tokens
+from shared.migration.report import Collection, Estimate, MigrationReport
 from shared.runtime import clock
 from shared.store.directory import MAX_AGE_SECONDS, Member
 from shared.store.expressions import select_documents
@@ -46,66 +46,6 @@ _SAMPLED = 500
 # Digits count one token each, four times what the size of a chunk takes them for.
 _TOKENS_PER_ESTIMATED = 4
 _MOST_EDITIONS = 1_000
-
-
-class Collection(Struct, frozen=True):
-    """A collection of a migration.
-
-    Attributes:
-        model: of its vectors.
-        edition: counts the collections of one model and dimension.
-        documents: in each state.
-        chunks: in the index.
-    """
-
-    model: str
-    dimension: int
-    edition: int
-    documents: dict[str, int]
-    chunks: int
-
-
-class Estimate(Struct, frozen=True):
-    """What filling the new collection takes.
-
-    Attributes:
-        chunks: to be embedded.
-        tokens: of them, by a sample.
-        cost_cny: price of the tokens.
-        seconds: the least time that the share of the quota allows.
-    """
-
-    chunks: int
-    tokens: int
-    cost_cny: float
-    seconds: float
-
-
-class MigrationReport(Struct, frozen=True):
-    """Where a migration stands.
-
-    Attributes:
-        phase: ``none``, ``filling``, ``ready`` (to switch) or ``switched``.
-        current: the collection that answers.
-        other: the other one.
-        started: when it began, seconds since the epoch.
-        left: documents that the new collection lacks, as far as this step has counted.
-        done: documents that this step has copied.
-        unfinished: documents that something kept this step from copying.
-        usage: what this step cost.
-        answers: of both collections to queries.
-    """
-
-    phase: str
-    current: Collection
-    other: Collection | None = None
-    started: float = 0
-    left: int = 0
-    done: int = 0
-    unfinished: tuple[str, ...] = ()
-    usage: Usage = Usage()
-    estimate: Estimate | None = None
-    answers: tuple[Answers, ...] = ()
 
 
 class Migration:

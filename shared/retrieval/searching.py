@@ -21,12 +21,11 @@ from shared.retrieval.corrector import Corrector
 from shared.retrieval.coverage import weigh_coverage
 from shared.retrieval.facets import count_facets
 from shared.retrieval.fusion import DEPTH
-from shared.retrieval.highlighting import Highlighter
 from shared.retrieval.neighbours import add_context, select_ordinals
 from shared.retrieval.query import MAX_REACH, Mode, Order, SearchQuery, check
 from shared.retrieval.ranking import Ranking
-from shared.retrieval.result import ResultGroup, ResultItem, Scores, SearchResult, SearchWarning
-from shared.retrieval.snippets import Snipper
+from shared.retrieval.rendering import render
+from shared.retrieval.result import SearchResult, SearchWarning
 from shared.retrieval.stopwatch import Stopwatch
 from shared.runtime.auth import EVERYTHING, Scope
 from shared.store.expressions import all_of, compile_filter, differs, select_tenants
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from shared.embedding.embedder import Embedder
     from shared.embedding.reranker import Reranker
     from shared.retrieval.coverage import CoveredHits
+    from shared.retrieval.result import ResultGroup
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
 
@@ -280,22 +280,8 @@ class Retrieval:
 
     def _render(self, page: Iterable[list[SearchHit]], ranking: Ranking) -> tuple[ResultGroup, ...]:
         """Add scores, highlights, snippets and neighbours to the hits of the page."""
-        text = ranking.corrected or ranking.query.text
-        highlighter = Highlighter(text)
-        snipper = Snipper(text, ranking.weights)
-        cosines = {hit.id: hit.score for hit in ranking.dense}
-        weights = {hit.id: hit.score for hit in ranking.lexical}
-
-        def make_item(hit: SearchHit) -> ResultItem:
-            scores = Scores(cosines.get(hit.id), weights.get(hit.id), ranking.relevance.get(hit.id))
-            highlights = highlighter.find(hit.text)
-            snippet = snipper.cut(hit.text, highlights, has_rows=bool(hit.location.columns))
-            duplicates = ranking.duplicates.get(hit.id, ())
-            evidence = ranking.evidence.get(hit.id) if ranking.query.explain else None
-            return ResultItem(hit, scores, highlights, snippet, duplicates, evidence)
-
         with ranking.stopwatch.lap("highlights"):
-            groups = tuple(ResultGroup(tuple(map(make_item, hits))) for hits in page)
+            groups = render(page, ranking)
         return self._add_context(groups, ranking) if ranking.query.context else groups
 
     def _add_context(self, groups: tuple[ResultGroup, ...], ranking: Ranking) -> tuple[ResultGroup, ...]:

@@ -6,11 +6,12 @@ Ids are hashes, so writing twice equals writing once. Reads that a decision depe
 from __future__ import annotations
 
 import math
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from shared.store import rows as row_format
 from shared.store.client import split
 from shared.store.expressions import (
     all_of,
@@ -23,7 +24,7 @@ from shared.store.expressions import (
 )
 from shared.store.fingerprints import ChunkPosition, FingerprintBuilder, compute_fingerprint
 from shared.store.joining import CallJoiner
-from shared.store.rows import ChunkDetails, make_row, read_chunk, read_hit, read_reference
+from shared.store.rows import CHUNK_FIELDS, EXPORTED_FIELDS, HIT_FIELDS, ChunkDetails
 from shared.store.vector_index import find_index
 
 if TYPE_CHECKING:
@@ -40,12 +41,6 @@ _IDS_PER_CALL = 500
 # Documents with chunks that one query reads, and the chunks it reads of them at most.
 _DOCUMENTS_PER_READ = 100
 _MAX_POSITION_ROWS = 4_000
-_HIT_FIELDS = [
-    "document_id", "bucket", "key", "title", "metadata", "tenant", "ordinal", "context",
-    "text", "start", "end", "page", "sheet", "row", "headings",
-]  # fmt: skip
-_EXPORTED_FIELDS = ["id", "row_digest", "format", "modified", "vector", *_HIT_FIELDS]
-_CHUNK_FIELDS = ["id", "document_id", "ordinal", "context", "text", "start", "end", "page", "sheet", "row", "headings"]
 _POSITION_FIELDS = ["id", "ordinal", "start", "row_digest"]
 
 
@@ -115,8 +110,10 @@ class ChunkCollection:
     ) -> list[tuple[Chunk, ChunkPosition]]:
         """Return the chunks of a document with ordinals in a range, in order, with their positions, read Strong."""
         within = all_of(select_document(document_id), select_ordinal_range(start, end))
-        rows = self._client.query(self.name, within, [*_CHUNK_FIELDS, "row_digest"], deadline)
-        found = [(read_chunk(row), ChunkPosition(row["ordinal"], row["start"], row["row_digest"])) for row in rows]
+        rows = self._client.query(self.name, within, [*CHUNK_FIELDS, "row_digest"], deadline)
+        found = [
+            (row_format.read_chunk(row), ChunkPosition(row["ordinal"], row["start"], row["row_digest"])) for row in rows
+        ]
         return sorted(found, key=lambda pair: pair[0].ordinal)
 
     def compute_fingerprint(self, document_id: str, deadline: Deadline) -> str:
@@ -132,8 +129,8 @@ class ChunkCollection:
 
     def _write_all(self, parts: Sequence[Sequence[ChunkRow]], deadline: Deadline) -> list[None]:
         with_words = self.has_keywords(deadline)
-        for batch in split(list(chain.from_iterable(parts)), _ROWS_PER_WRITE):
-            made = [make_row(row, with_words=with_words) for row in batch]
+        for batch in split(chain.from_iterable(parts), _ROWS_PER_WRITE):
+            made = [row_format.make_row(row, with_words=with_words) for row in batch]
             self._client.call("upsert", deadline, self.name, made)
         return [None] * len(parts)
 
@@ -164,15 +161,15 @@ class ChunkCollection:
         """Return the chunks that exist, by id, with all that a hit has and a score of 0, read Strong."""
         found: dict[str, SearchHit] = {}
         for batch in split(ids, _ROWS_PER_WRITE):
-            for row in self._client.query(self.name, among("id", batch), ["id", *_HIT_FIELDS], deadline):
-                found[row["id"]] = read_hit(row["id"], row, 0.0)
+            for row in self._client.query(self.name, among("id", batch), ["id", *HIT_FIELDS], deadline):
+                found[row["id"]] = row_format.read_hit(row["id"], row, 0.0)
         return found
 
     def read_rows(self, condition: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
         """Yield the rows that ``condition`` selects, in any number, with all that others can use: vectors, no words."""
         ids = (row["id"] for row in self._client.iterate(self.name, condition, ["id"], deadline))
-        while batch := list(islice(ids, _ROWS_PER_WRITE)):
-            yield from self._client.query(self.name, among("id", batch), _EXPORTED_FIELDS, deadline)
+        for batch in split(ids, _ROWS_PER_WRITE):
+            yield from self._client.query(self.name, among("id", batch), EXPORTED_FIELDS, deadline)
 
     def read_vectors(self, ids: Sequence[str], deadline: Deadline) -> dict[str, tuple[float, ...]]:
         """Return the vectors of the chunks that exist, by id, read Strong."""
@@ -237,8 +234,8 @@ class ChunkCollection:
         """Return the complete hits of a brief search, by id, as far as they still exist."""
         scores = {hit.id: hit.score for hit in brief}
         within = all_of(among("id", list(scores)), condition)
-        rows = self._client.query(self.name, within, ["id", *_HIT_FIELDS], deadline, "Bounded")
-        return {row["id"]: read_hit(row["id"], row, scores[row["id"]]) for row in rows}
+        rows = self._client.query(self.name, within, ["id", *HIT_FIELDS], deadline, "Bounded")
+        return {row["id"]: row_format.read_hit(row["id"], row, scores[row["id"]]) for row in rows}
 
     def read_details(self, ids: Sequence[str], deadline: Deadline) -> dict[str, ChunkDetails]:
         """Return format and time of the chunks that still exist, by id."""
@@ -276,8 +273,8 @@ class ChunkCollection:
             yield from self._client.query(self.name, among("id", batch), ["id", field], deadline)
 
     def _read_chunks(self, condition: str, deadline: Deadline) -> list[Chunk]:
-        rows = self._client.query(self.name, condition, _CHUNK_FIELDS, deadline, "Bounded")
-        return sorted(map(read_chunk, rows), key=lambda chunk: (chunk.document_id, chunk.ordinal, chunk.id))
+        rows = self._client.query(self.name, condition, CHUNK_FIELDS, deadline, "Bounded")
+        return sorted(map(row_format.read_chunk, rows), key=lambda chunk: (chunk.document_id, chunk.ordinal, chunk.id))
 
     def _search(
         self,
@@ -292,16 +289,10 @@ class ChunkCollection:
     ) -> list[SearchHit]:
         (found,) = self._client.call(
             "search", deadline, self.name, data=[data], anns_field=field, limit=limit, filter=condition,
-            output_fields=_select_fields(field, brief=brief), search_params=options,
+            output_fields=row_format.select_fields(field, brief=brief), search_params=options,
         )  # fmt: skip
-        read = read_reference if brief else read_hit
+        read = row_format.read_reference if brief else row_format.read_hit
         # Milvus Lite gives distances for BM25, a server scores: only the sign differs.
         sign = abs if options["metric_type"] == "BM25" else float
         hits = [read(row["id"], row["entity"], sign(row["distance"])) for row in found]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
-
-
-def _select_fields(field: str, *, brief: bool) -> list[str]:
-    if brief:
-        return ["document_id"]
-    return [*_HIT_FIELDS, "words"] if field == "lexical" else _HIT_FIELDS

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.domain.errors import ConfigurationError, PlatformError, TransientError
@@ -16,7 +17,7 @@ from shared.runtime.retrying import RetryPolicy
 from shared.store.expressions import all_of, select_id_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import MilvusSettings
@@ -184,10 +185,11 @@ class _NotLoadedError(TransientError):
         super().__init__("milvus_not_loaded", message, soon=False)
 
 
-def split(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
-    """Yield ``items`` in batches of at most ``size``, what one call may hold."""
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])
+def split(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield ``items`` in batches of at most ``size``, what one call or memory may hold."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 def build_schema(schema: CollectionSchema) -> Any:

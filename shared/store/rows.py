@@ -13,6 +13,13 @@ from shared.store.words import build_words
 
 # Of one heading; a path of any depth must fit into a JSON field.
 _HEADING_BYTES = 1_024
+# What is read of a row: for a hit, for an export, for a chunk.
+HIT_FIELDS = [
+    "document_id", "bucket", "key", "title", "metadata", "tenant", "ordinal", "context",
+    "text", "start", "end", "page", "sheet", "row", "headings",
+]  # fmt: skip
+EXPORTED_FIELDS = ["id", "row_digest", "format", "modified", "vector", *HIT_FIELDS]
+CHUNK_FIELDS = ["id", "document_id", "ordinal", "context", "text", "start", "end", "page", "sheet", "row", "headings"]
 _INTEGERS = range(-(1 << 63), 1 << 63)
 
 
@@ -126,6 +133,13 @@ class ChunkDetails(Struct, frozen=True):
 def read_reference(id_: str, row: Any, score: float) -> SearchHit:
     """Read a hit without text from a row of a brief search."""
     return SearchHit(id_, float(score), "", row["document_id"], "", "", "", Location())
+
+
+def select_fields(field: str, *, brief: bool) -> list[str]:
+    """Return the fields that a search in ``field`` reads."""
+    if brief:
+        return ["document_id"]
+    return [*HIT_FIELDS, "words"] if field == "lexical" else HIT_FIELDS
 
 
 def read_chunk(row: Any) -> Chunk:

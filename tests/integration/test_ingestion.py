@@ -20,7 +20,7 @@ from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket, ChangedError
 from shared.ingestion.converging import Ingestion, Report
 from shared.ingestion.events import Action, ObjectEvent, Unknown
-from shared.ingestion.indexing import Outcome, Result
+from shared.ingestion.results import Outcome, Result
 from shared.retrieval.query import Mode, SearchQuery
 from shared.retrieval.searching import Retrieval
 from shared.runtime.credentials import Credentials, use_credentials

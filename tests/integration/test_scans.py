@@ -20,7 +20,7 @@ from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
-from shared.ingestion.indexing import Outcome, Result
+from shared.ingestion.results import Outcome, Result
 from shared.ingestion.scans import make_scans
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, OcrSettings

@@ -1,0 +1,68 @@
+"""Where a migration stands, as its steps report it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from shared.domain.models import Usage
+from shared.migration.comparing import Answers  # noqa: TC001  # msgspec resolves the types of fields
+
+
+class Collection(Struct, frozen=True):
+    """A collection of a migration.
+
+    Attributes:
+        model: of its vectors.
+        edition: counts the collections of one model and dimension.
+        documents: in each state.
+        chunks: in the index.
+    """
+
+    model: str
+    dimension: int
+    edition: int
+    documents: dict[str, int]
+    chunks: int
+
+
+class Estimate(Struct, frozen=True):
+    """What filling the new collection takes.
+
+    Attributes:
+        chunks: to be embedded.
+        tokens: of them, by a sample.
+        cost_cny: price of the tokens.
+        seconds: the least time that the share of the quota allows.
+    """
+
+    chunks: int
+    tokens: int
+    cost_cny: float
+    seconds: float
+
+
+class MigrationReport(Struct, frozen=True):
+    """Where a migration stands.
+
+    Attributes:
+        phase: ``none``, ``filling``, ``ready`` (to switch) or ``switched``.
+        current: the collection that answers.
+        other: the other one.
+        started: when it began, seconds since the epoch.
+        left: documents that the new collection lacks, as far as this step has counted.
+        done: documents that this step has copied.
+        unfinished: documents that something kept this step from copying.
+        usage: what this step cost.
+        answers: of both collections to queries.
+    """
+
+    phase: str
+    current: Collection
+    other: Collection | None = None
+    started: float = 0
+    left: int = 0
+    done: int = 0
+    unfinished: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    estimate: Estimate | None = None
+    answers: tuple[Answers, ...] = ()
