@@ -49,7 +49,7 @@ MAX_BYTES = {
     "sheet": 1_024,
     "state": 16,
 }
-_NAME = re.compile(r"__(\w+)__(\d+)__(\d+)(?:e(\d+))?")
+_NAME = re.compile(r"__([A-Za-z0-9]+(?:_[A-Za-z0-9]+)*)__(\d{1,9})__(\d{1,9})(?:e(\d{1,9}))?")
 _MODELS = {re.sub(r"[^A-Za-z0-9]", "_", name): name for name in EMBEDDING_MODELS}
 
 
