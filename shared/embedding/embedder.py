@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _RETRY_POLICIES = {
     Priority.INTERACTIVE: RetryPolicy(attempts=40, first_delay=0.05, max_delay=0.25),
     Priority.REQUEST: RetryPolicy(attempts=20, first_delay=0.2, max_delay=3),
-    Priority.BULK: RetryPolicy(attempts=6, first_delay=0.5, max_delay=20),
+    Priority.BULK: RetryPolicy(attempts=20, first_delay=0.5, max_delay=20),
 }
 # Of a call, where DashScope failed in another way than by its quota: a service that is down is not asked forty times.
 _MAX_FAILURES = 6
