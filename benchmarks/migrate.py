@@ -35,11 +35,11 @@ _SWITCHED_SECONDS: Final = 6.0
 _ROUND_SECONDS: Final = 5
 _SECTIONS: Final = 6
 # Edits, uploads and deletions a second.
-_CHANGES_PER_SECOND: Final = 5.0
+_CHANGES_PER_SECOND: Final = 2.0
 _PAUSE_SECONDS: Final = 0.05
 _MIGRATION: Final = {"model": "text-embedding-v4", "dimension": 256}
 _SETTLE_SECONDS: Final = 300
-_RETRIES: Final = 60
+_RETRIES: Final = 300
 
 
 def write(name: str, edition: int = 0) -> bytes:
@@ -119,10 +119,17 @@ class Changes:
         """Start changing."""
         self._thread.start()
 
+    def __enter__(self) -> Changes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
     def end(self) -> None:
         """Change nothing more."""
         self._ending.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         chance = random.Random(1)
@@ -158,8 +165,7 @@ def measure(documents: int, clients: int) -> list[Figure]:
         files = {name: write(name) for name in (*fixed, *changing)}
         bed.feed(files, 500, lambda _: None)
         rows = int(bed.usage()["rows"])
-        changes = Changes(bed, changing)
-        with Clients(bed.stack.url, fixed, clients) as asking:
+        with Changes(bed, changing) as changes, Clients(bed.stack.url, fixed, clients) as asking:
             time.sleep(3)  # the first searches warm up
             asking.phase = "before"
             time.sleep(_CALM_SECONDS)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 
 from ops.deployment import HttpTrigger
+from shared.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +27,9 @@ Answer = TypeVar("Answer")
 _CONNECT_SECONDS = 10
 # What the way there and back may take on top of the function's own time.
 _MARGIN_SECONDS = 30
+# All instances are busy: Function Compute refuses a call that is waited for; events are queued.
+_BUSY = "ResourceExhausted"
+_BUSY_SECONDS, _BUSY_POLL_SECONDS = 120.0, 1.0
 
 
 class InvocationError(RuntimeError):
@@ -49,14 +53,14 @@ def invoke(function: Function, event: Mapping[str, Any], environ: Mapping[str, s
     from alibabacloud_fc20230330 import models
 
     patience = _patience(function.timeout + _MARGIN_SECONDS)
-    request = models.InvokeFunctionRequest(body=io.BytesIO(json.dumps(event).encode()))
-    answer = _ask(
-        lambda client: client.invoke_function_with_options(
+
+    def call(client: Any) -> Any:
+        request = models.InvokeFunctionRequest(body=io.BytesIO(json.dumps(event).encode()))
+        return client.invoke_function_with_options(
             function.function_name, request, models.InvokeFunctionHeaders(), patience
-        ),
-        function.region,
-        environ,
-    )
+        )
+
+    answer = _ask_until_free(call, function.region, environ)
     content = json.loads(answer.body.read())
     if "error" in content:
         raise _refusal(content, "")
@@ -163,6 +167,18 @@ def _ask(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) 
         raise InvocationError("not_called", f"Function Compute did not answer: {error.message}") from None
 
 
+def _ask_until_free(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) -> Answer:
+    """Ask again while all instances are busy with events, which come first."""
+    until = clock.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return _ask(ask, region, environ)
+        except InvocationError as error:
+            if error.code != _BUSY or clock.monotonic() > until:
+                raise
+        clock.sleep(_BUSY_POLL_SECONDS)
+
+
 def _client(region: str, environ: Mapping[str, str]) -> Any:
     from alibabacloud_fc20230330.client import Client
     from alibabacloud_tea_openapi.utils_models import Config
@@ -188,4 +204,6 @@ def _refusal(content: Mapping[str, Any], message: str) -> InvocationError:
     error = content.get("error")
     if isinstance(error, dict):
         return InvocationError(str(error.get("code", "")), str(error.get("message", "")))
-    return InvocationError("not_called", f"Function Compute could not be asked: {message}")
+    return InvocationError(
+        _BUSY if message.startswith(_BUSY) else "not_called", f"Function Compute could not be asked: {message}"
+    )

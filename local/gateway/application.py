@@ -168,6 +168,7 @@ class _Handlers:
     async def _forward(self, pool: Pool, request: web.Request, path: str, control_path: str) -> web.StreamResponse:
         """Pass one request to the function, or refuse it at once where every place is taken."""
         name, timeout = pool.function.function_name, pool.function.timeout
+        refuse = api_error if control_path == "/invoke" else platform_error
         async with AsyncExitStack() as place:
             try:
                 async with asyncio.timeout(timeout):
@@ -175,9 +176,9 @@ class _Handlers:
             except FullError:
                 most = f"{pool.max_instances} x {pool.function.instance_concurrency}"
                 message = f"all {most} places of {name} are taken (instances x instanceConcurrency); try again later"
-                return platform_error(429, "ResourceExhausted", message)
+                return refuse(429, "ResourceExhausted", message)
             except TimeoutError:
-                return platform_error(504, "FunctionTimeout", f"no instance of {name} was ready within {timeout} s")
+                return refuse(504, "FunctionTimeout", f"no instance of {name} was ready within {timeout} s")
             headers = self._headers(instance, request, control_path)
             return await Exchange(self._gateway.session, instance, request).run(path, headers)
 
