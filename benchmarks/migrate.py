@@ -35,11 +35,12 @@ _SWITCHED_SECONDS: Final = 6.0
 _ROUND_SECONDS: Final = 5
 _SECTIONS: Final = 6
 # Edits, uploads and deletions a second.
-_CHANGES_PER_SECOND: Final = 2.0
-_PAUSE_SECONDS: Final = 0.05
+_CHANGES_PER_SECOND: Final = 1.0
+_PAUSE_SECONDS: Final = 2.0
 _MIGRATION: Final = {"model": "text-embedding-v4", "dimension": 256}
 _SETTLE_SECONDS: Final = 300
 _RETRIES: Final = 300
+_IDLE_LOOKS: Final = 5
 
 
 def write(name: str, edition: int = 0) -> bytes:
@@ -209,12 +210,11 @@ def measure(documents: int, clients: int) -> list[Figure]:
 
 def _settle(bed: Testbed) -> int:
     """Wait until what was sent is done; then the documents in which bucket and index differ."""
-    until = time.monotonic() + _SETTLE_SECONDS
-    while time.monotonic() < until:
+    until, idle = time.monotonic() + _SETTLE_SECONDS, 0
+    while time.monotonic() < until and idle < _IDLE_LOOKS:  # an event may be on its way
+        time.sleep(1)
         ingest = bed.function("ingest")
-        if not ingest["queued"] and not ingest["in_flight"]:
-            break
-        time.sleep(0.5)
+        idle = 0 if ingest["queued"] or ingest["in_flight"] else idle + 1
     (found,) = _invoke(bed, {"action": "reconcile", "dry_run": True})["results"]
     present = {path.name: path.stat().st_size for path in bed.bucket.iterdir() if not path.name.startswith(".")}
     known = {document["key"]: document["size"] for document in bed.documents() if document["state"] == "indexed"}
