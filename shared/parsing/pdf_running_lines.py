@@ -27,7 +27,7 @@ _FORM: Final = 0.3
 _MARGIN: Final = 0.1
 _LARGER: Final = 1.1
 _MOST_KEYS: Final = 2_000
-# Segments at one height whose texts differ in numbers only; more are cells of a table.
+# Segments at one height that differ in numbers only; more are cells of a table.
 _MOST_ALIKE: Final = 40
 _DIGITS: Final = re.compile("[0-9]+")
 _NUMBER_ONLY: Final = re.compile(
