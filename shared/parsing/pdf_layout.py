@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from shared.parsing.pdf_words import BROKEN, Word
+from shared.parsing.pdf_words import BROKEN, RIGHT_TO_LEFT, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 # A gap wider than this, in sizes of the font, may part two columns or two cells; a space of justified text is less.
 _GAP: Final = 1.0
 _TELLING: Final = 4
-_RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _WIDE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
 
@@ -112,7 +111,7 @@ def compose(words: Iterable[Word]) -> str:
 
 def is_plain(words: Sequence[Word]) -> bool:
     """Whether nearly all of ``words`` run from left to right, which is what `arrange` understands."""
-    odd = sum(1 for word in words if not word.upright or _RIGHT_TO_LEFT.search(word.text))
+    odd = sum(1 for word in words if not word.upright or RIGHT_TO_LEFT.search(word.text))
     return 20 * odd <= len(words)
 
 
@@ -148,7 +147,10 @@ def _goes_on(segment: Segment, word: Word) -> bool:
     if not (segment.upright and word.upright):
         # A word of one letter does not tell its direction.
         return not segment.upright and (not word.upright or len(word.text) < _TELLING)
-    gap = word.left - segment.words[-1].right
+    last = segment.words[-1]
+    gap = word.left - last.right
+    if gap < -word.size and (RIGHT_TO_LEFT.search(word.text) or RIGHT_TO_LEFT.search(last.text)):
+        gap = last.left - word.right
     return word.glued or -word.size < gap < _GAP * max(word.size, segment.size)
 
 

@@ -20,6 +20,10 @@ _MARKED: Final = re.compile("(?<=[\x02\ufffe])")
 _WORD: Final = re.compile("[^ \t\r\n\u00a0\u2000-\u200a\u3000]+")
 # Characters of one page; a page of a book has 3,000, a dense one of a timetable 20,000.
 _MOST_CHARACTERS: Final = 400_000
+RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_LATIN: Final = re.compile("[0-9A-Za-z]")
+# Alef and lam: there is no such ligature, so that one glyph for both is lam and alef.
+_TURNED_LIGATURE: Final = re.compile("([\u0622\u0623\u0625\u0627\u0671])(\u0644)")
 _BOLD: Final = re.compile("bold|black|heavy|semib|demi|simhei|heiti|黑体", re.IGNORECASE)
 _BOLD_WEIGHT: Final = 600
 _NAME_BYTES: Final = 128
@@ -130,8 +134,23 @@ class Reader:
             left, right = (left, x1) if left <= x0 else (x0, right)
             if y0 != bottom or y1 != top:
                 bottom, top = min(bottom, y0), max(top, y1)
+        if RIGHT_TO_LEFT.search(text):
+            text = self._turn_ligatures(layer, text, start)
+            if _LATIN.search(text):  # runs from both ends to the middle
+                boxes = [self._bounds(layer, index) for index in range(start, last + 1)]
+                left, right = min(box[0] for box in boxes), max(box[2] for box in boxes)
         shown = normalize(text[:-1]) + BROKEN if broken else text if text.isascii() else normalize(text)
         return Word(shown, left, bottom, right, top, size, line, bold, upright, mapped, glued)
+
+    def _turn_ligatures(self, layer: Any, text: str, start: int) -> str:
+        """``text`` with the letters of each ligature in order: pdfium turns a line around, and them with it."""
+
+        def turn(match: re.Match[str]) -> str:
+            first = start + match.start()
+            is_one = self._bounds(layer, first) == self._bounds(layer, first + 1)
+            return match[2] + match[1] if is_one else match[0]
+
+        return _TURNED_LIGATURE.sub(turn, text)
 
     def _bounds(self, layer: Any, index: int) -> tuple[float, float, float, float]:
         self._raw.FPDFText_GetLooseCharBox(layer, index, self._box_pointer)

@@ -166,6 +166,18 @@ def test_a_font_with_a_unicode_map_is_read_though_it_is_not_embedded(tmp_path: P
     assert texts_of(tmp_path, objects_of("BT /F1 14 Tf 500 700 Td <00240025> Tj ET", *fonts, mapped)) == ["竖排"]
 
 
+def test_a_line_from_right_to_left_is_one_text_with_its_ligatures_in_order(tmp_path: Path) -> None:
+    # One glyph for lam and alef; lines are drawn as they are seen, so that their last letter is the first glyph.
+    table = (
+        "1 begincodespacerange <0000> <FFFF> endcodespacerange 2 beginbfchar <0001> <0643> <0002> <06440627> endbfchar"
+    )
+    stream = f"/CIDInit /ProcSet findresource begin 12 dict begin begincmap {table} endcmap end end"
+    mapped = f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream"
+    fonts = named_font("Identity-H", "Identity", "/ToUnicode 8 0 R")
+    words = "".join(f"1 0 0 1 {left} 700 Tm <00020001> Tj " for left in (430, 390, 350))
+    assert texts_of(tmp_path, objects_of(f"BT /F1 14 Tf {words} ET", *fonts, mapped)) == ["كلا كلا كلا"]
+
+
 def glyph_numbers(shown: str) -> bytes:
     return objects_of(shown, *named_font("Identity-H", "Identity"))
 
