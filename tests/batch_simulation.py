@@ -35,7 +35,7 @@ from rich.progress import track
 
 from benchmarks.report import at_least, at_most, report
 from shared.domain.catalog import EMBEDDING_MODELS
-from shared.domain.errors import ConfigurationError, PlatformError
+from shared.domain.errors import ConfigurationError, PlatformError, TransientError
 from shared.embedding import sources
 from shared.embedding.budget import Budget
 from shared.embedding.failures import ThrottledError
@@ -201,8 +201,13 @@ class BatchSimulation(Simulation):
             self.trace.append(f"{process.name} is refused at {call}")
             raise (ThrottledError if drawn < 0.2 else ConfigurationError)("simulated", "The simulation refuses.")
         if call.startswith("batch.post"):
-            self._hang(process, call, apply)
+            self._half(process, f"gets no answer to {call}", apply)
+            raise TransientError("simulated", "The simulation loses the answer.")
         super()._fail(process, call, apply)
+
+    def _hang(self, process: Process, call: str, apply: Callable[[], Any]) -> None:
+        # To create a task twice makes two: one call does so once at most, in time or late.
+        super()._hang(process, call, _make_single(apply) if call.startswith("batch.post") else apply)
 
     # -- what must hold -----------------------------------------------------------------------------------------------
 
@@ -291,6 +296,12 @@ class _ContentCounter(Wire):
     def carry(self, call: str, apply: Callable[[], Any]) -> Any:
         self.read += call.endswith("content")
         return apply()
+
+
+def _make_single(apply: Callable[[], Any]) -> Callable[[], Any]:
+    """A call that has an effect the first time only."""
+    left = [apply]
+    return lambda: left.pop()() if left else None
 
 
 def _is_plan(event: object) -> bool:

@@ -5,7 +5,8 @@ file of a task is uploaded, a note of the range of keys is written, and the task
 reconcile leaves these documents alone. *Collect* takes what has come back and converges the documents of the range as
 any other, with these vectors in place of calls: what changed meanwhile, and what failed, is embedded by calls.
 
-A note is written before its task is created, and a task that may exist is looked up before another is created. So a
+A note is written before its task is created. Where it is not known whether there is a task, it is looked up, and where
+there is none, the file is deleted, so that it cannot be created any more, and the documents are planned again. So a
 process may die anywhere, and nothing is billed twice. Nothing is written to the bucket.
 """
 
@@ -135,12 +136,12 @@ class Backfill:
         return describe(total, left)
 
     def _resume(self, deadline: Deadline) -> list[BatchNote]:
-        """The notes, after the tasks are created that a process has noted and not created."""
-        notes = []
+        """The notes, after those were looked up of which it is not known whether their task was created."""
+        notes: list[BatchNote | None] = []
         for note in self._parts.read_notes(deadline):
             is_due = not note.task_id and clock.time() - note.saved >= _LOOK_UP_SECONDS
-            notes.append(self._parts.start(note, deadline, is_new=False) if is_due else note)
-        return notes
+            notes.append(self._parts.look_up(note, deadline) if is_due else note)
+        return [note for note in notes if note]
 
 
 def describe(report: BackfillReport, notes: Sequence[tuple[BatchNote, str]]) -> BackfillReport:
