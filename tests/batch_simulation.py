@@ -223,7 +223,9 @@ class BatchSimulation(Simulation):
                     self._waited[name] = self.steps
 
     def _is_waiting(self, process: Process, name: str) -> bool:
-        if any(document_of(event.key).key == name for event in process.delivery.events if isinstance(event, ObjectEvent)):
+        if any(
+            document_of(event.key).key == name for event in process.delivery.events if isinstance(event, ObjectEvent)
+        ):
             return False
         if not any(isinstance(event, Action) for event in process.delivery.events):
             return True

@@ -167,9 +167,7 @@ class FakeBatchTasks(BatchTasks):
 
     def __init__(self, service: BatchService, wire: Wire | None = None) -> None:
         super().__init__(
-            DashScopeSettings(
-                api_key=Secret("sk-fake"), model_name=SPACE.model, requested_dimension=SPACE.dimension
-            )
+            DashScopeSettings(api_key=Secret("sk-fake"), model_name=SPACE.model, requested_dimension=SPACE.dimension)
         )
         self._in_memory: Any = _Session(service, self._address, wire or Wire())
 

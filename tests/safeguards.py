@@ -259,8 +259,8 @@ SAFEGUARDS = (
         "a task that may exist is looked up",
         "a process that dies while it creates a batch task pays twice",
         "shared/ingestion/backfill_parts.py",
-        "task = None if is_new else self.tasks.find(note.file_id, deadline)",
-        "task = None",
+        "        task = self.tasks.find(note.file_id, deadline)\n        if task is None:\n            self",
+        "        task = None\n        if task is None:\n            self",
         (f"{_BACKFILL}test_a_process_that_dies_while_it_creates_a_task_pays_once[True]",),
     ),
     Safeguard(

@@ -113,16 +113,25 @@ class Backfill:
             log.warning("backfill_failed", extra={"code": error.code, "reason": error.message})
 
     def _collect(self, seconds: float | None, deadline: Deadline) -> BackfillReport:
-        """Collect what tasks that have ended returned, as far as the time allows."""
+        """Collect what tasks that have ended returned, as far as the time allows.
+
+        Raises:
+            PlatformError: the first failure, once all have been tried.
+        """
         until = deadline if seconds is None else Deadline.after(seconds)
         left: list[tuple[BatchNote, str]] = []
-        total = BackfillReport()
+        total, failure = BackfillReport(), None
         for note in self._resume(deadline):
             if not note.task_id or until.remaining() <= 0:
                 left.append((note, ""))
                 continue
             collector = Collector(self._parts, deadline, None if seconds is None else max(0.0, until.remaining()))
-            found = collector.collect(note)
+            try:
+                found = collector.collect(note)
+            except PlatformError as error:  # it does not keep the others from being collected
+                log.warning("batch_not_collected", extra={"batch": note.task_id, "code": error.code})
+                failure = failure or error
+                continue
             total = replace(
                 total,
                 converged=total.converged + found.done,
@@ -133,6 +142,8 @@ class Backfill:
             )
             if not found.is_done:
                 left.append((note, found.status))
+        if failure:
+            raise failure
         return describe(total, left)
 
     def _resume(self, deadline: Deadline) -> list[BatchNote]:

@@ -88,7 +88,10 @@ class Collector:
     def _take(self, note: BatchNote, task: BatchTask) -> Collected:
         log.info("batch_ended", extra={"batch": task.id, "status": task.status, "failed": task.failed})
         with workspace.folder() as folder, VectorFile(folder / "vectors", self._parts.dimension) as vectors:
-            self._load(task, vectors)
+            try:
+                self._load(task, vectors)
+            except MissingError:  # the note was written once more after another process was done with it
+                task = replace(task, reason="they are deleted, by another process that has read them or by DashScope")
             source = KnownVectors(vectors, self._parts.pipeline.embedder, self._parts.model)
             if not len(vectors):
                 problem = f"The task {task.id} has no answers ({task.status}): {task.reason or 'no reason given'}."
@@ -103,7 +106,11 @@ class Collector:
         return self._end(note, task, found)
 
     def _load(self, task: BatchTask, vectors: VectorFile) -> None:
-        """Read the answers as they arrive; those that cannot be used count as failed."""
+        """Read the answers as they arrive; those that cannot be used count as failed.
+
+        Raises:
+            MissingError: there are none any more.
+        """
         dimension, codes = self._parts.dimension, Counter[str]()
         most = most_line_bytes(dimension)
         if task.output_file_id:
