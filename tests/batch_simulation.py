@@ -24,7 +24,6 @@ import secrets
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,7 @@ from shared.domain.errors import ConfigurationError, PlatformError, TransientErr
 from shared.embedding import sources
 from shared.embedding.budget import Budget
 from shared.embedding.failures import ThrottledError
-from shared.ingestion import backfilling, collecting, order_file, ordering
+from shared.ingestion import backfilling, collecting, order_file
 from shared.ingestion.backfill_parts import BackfillParts
 from shared.ingestion.backfilling import Backfill
 from shared.ingestion.bucket import document_of
@@ -50,13 +49,15 @@ from shared.runtime import clock
 from shared.store.schema import BATCHES_BUCKET
 from tests.fake_batches import BatchService, FakeBatchTasks, ServedTask
 from tests.fakes import SPACE, Wire
-from tests.simulation import Delivery, Moment, Process, Simulation, Verdict, calm, simulated, text
+from tests.simulation import Delivery, Moment, Process, Simulation, Verdict, calm, chunks_of, simulated, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from shared.ingestion.converging import Ingestion
 
+# The defaults of the arguments that say what a task may hold.
+_LIMITS: dict[str, Any] = OrderFile.__init__.__kwdefaults__ or {}
 _MODEL = EMBEDDING_MODELS[SPACE.model]
 _MOST_PLANS = 12
 _MOST_ROUNDS = 8
@@ -88,6 +89,7 @@ class BatchSimulation(Simulation):
     def __init__(self, seed: int) -> None:
         self.service = BatchService(on_create=self._check_once)
         self._waited: dict[str, int] = {}
+        self._created: dict[str, int] = {}
         self._plans = 0
         self._read = 0
         super().__init__(seed)
@@ -97,7 +99,8 @@ class BatchSimulation(Simulation):
         self._is_whole = drawn.choice((0.2, 0.6, 1.0))
         self._is_event = drawn.choice((0.0, 0.3, 1.0))
         collecting._KEYS_AT_ONCE = drawn.choice((1, 200))
-        ordering.OrderFile = partial(OrderFile, most_lines=drawn.choice((3, 6, 1_000, 1_000)))  # type: ignore[assignment,misc]
+        _LIMITS["most_lines"] = drawn.choice((3, 6, 1_000, 1_000))
+        self._timers_left = 3
         self.changes_left = drawn.choice((0, 1, 2, 4))
         self._fill()
 
@@ -154,7 +157,13 @@ class BatchSimulation(Simulation):
             self.pending += [Delivery((plan,))] * self._drawn.choice((1, 1, 1, 2))
 
     def _find_acts(self) -> list[Callable[[], None]]:
-        return [self._end_task] if any(task.is_running for task in self.service.tasks) else []
+        if not any(task.is_running for task in self.service.tasks):
+            return []
+        return [self._end_task, self._tick_timer] if self._timers_left else [self._end_task]
+
+    def _tick_timer(self) -> None:
+        self._timers_left -= 1
+        self.pending.append(Delivery((Action("reconcile"),)))
 
     def _end_task(self) -> None:
         """A task ends: whole, with texts that failed, too late for some, or without any answer."""
@@ -191,8 +200,11 @@ class BatchSimulation(Simulation):
     def carry(self, process: Process, call: str, apply: Callable[[], Any]) -> Any:
         clock.sleep(self._tick)
         self._see_waiting()
+        billed, notes = self.world.model.billed.copy(), self.find_notes()
         result = super().carry(process, call, apply)
         self._read += call.endswith("content")
+        self._check_waiting(process, self.world.model.billed - billed)
+        self._check_kept([note for note in notes if note not in self.find_notes()])
         return result
 
     def _fail(self, process: Process, call: str, apply: Callable[[], Any]) -> None:
@@ -223,9 +235,7 @@ class BatchSimulation(Simulation):
                     self._waited[name] = self.steps
 
     def _is_waiting(self, process: Process, name: str) -> bool:
-        if any(
-            document_of(event.key).key == name for event in process.delivery.events if isinstance(event, ObjectEvent)
-        ):
+        if name in _find_named(process.delivery):
             return False
         if not any(isinstance(event, Action) for event in process.delivery.events):
             return True
@@ -246,10 +256,44 @@ class BatchSimulation(Simulation):
                     self.violate(f"{task.id} runs, and no note names it")
 
     def _check_once(self, created: ServedTask) -> None:
+        self._created[created.id] = self.steps
         noted = {note["file_id"] for note in self.find_notes()}
         for task in self.service.tasks:
             if task is not created and (task.is_running or task.file_id in noted) and task.lines.keys() & created.lines:
                 self.violate(f"{created.id} has texts of {task.id}")
+
+    def _check_waiting(self, process: Process, embedded: Counter[str]) -> None:
+        """A reconcile that began while a task runs embeds nothing that the task was asked for."""
+        events = process.delivery.events
+        if not isinstance(process, BatchProcess) or not all(isinstance(event, Action) for event in events):
+            return
+        planned = {note["file_id"]: note["planned"] for note in self.find_notes()}
+        for task in self.service.tasks:
+            if task.is_running and self._created[task.id] < process.began:
+                for name in self._find_names(embedded.keys() & task.lines.values()):
+                    state = self.world.state(name)
+                    if state and state.modified <= planned[task.file_id]:
+                        self.violate(f"{process.name} embeds what {task.id} was asked for")
+
+    def _check_kept(self, forgotten: Sequence[dict[str, Any]]) -> None:
+        """A task is not forgotten while documents lack what it returned, but after several attempts."""
+        ids = {note["id"] for note in self.find_notes()}
+        for note in forgotten:
+            if note["id"] in ids or note["attempts"] + 1 >= collecting._MAX_ATTEMPTS:
+                continue
+            answered = [
+                text for task in self.service.tasks if task.file_id == note["file_id"] for text in task.answered
+            ]
+            for name in self._find_names(answered):
+                state, held = self.world.state(name), {row["id"] for row in self.world.rows(name)}
+                if state and state.modified <= note["planned"] and self.world.good(name):
+                    wanted = {chunk.id for chunk in chunks_of(name, self.world.objects.held[name].content)}
+                    if not wanted <= held:
+                        self.violate(f"{note['task_id']} is forgotten, and {name} lacks its vectors")
+
+    def _find_names(self, texts: Iterable[str]) -> set[str]:
+        """The documents of texts."""
+        return {name for name in self.names for text in texts if f"called {name} tells" in text}
 
     def _judge(self) -> None:
         self._end_all()
@@ -281,8 +325,8 @@ class BatchSimulation(Simulation):
 
     def _judge_charges(self) -> None:
         billed = Counter[str]()
-        for text, number in (self.world.model.billed + self.service.billed + self.service.compared).items():
-            billed[next(name for name in self.names if f"called {name} tells" in text)] += number
+        for paragraph, number in (self.world.model.billed + self.service.billed + self.service.compared).items():
+            billed[next(name for name in self.names if f"called {name} tells" in paragraph)] += number
         compared = self._read + 2 * self.service.compared.total()
         for name in self.names:
             bound = self.needed[name] + 2 * self.largest[name] * self.disturbed[name] + compared
@@ -319,18 +363,19 @@ def _find_named(delivery: Delivery) -> set[str]:
 def with_batches() -> Iterator[None]:
     """Small tasks, one text compared, and ids that a seed decides."""
     numbers = count(1)
-    before = ordering.OrderFile, collecting._KEYS_AT_ONCE
+    before = collecting._KEYS_AT_ONCE
     try:
         with (
             simulated(),
             patch.object(secrets, "token_hex", lambda size=32: f"{next(numbers):0{2 * size}x}"),
+            patch.dict(_LIMITS),
             patch.object(sources, "COMPARED_TEXTS", 1),
             patch.object(order_file, "COMPARED_TEXTS", 1),
             patch.object(backfilling, "_TIMER_SHARE", 1e12),  # of a simulated deadline, which has a nanosecond
         ):
             yield
     finally:
-        ordering.OrderFile, collecting._KEYS_AT_ONCE = before  # type: ignore[misc]
+        collecting._KEYS_AT_ONCE = before
 
 
 def simulate(seed: int) -> Verdict:

@@ -25,6 +25,7 @@ class ServedTask:
 
     Attributes:
         lines: ids of texts, and the texts.
+        answered: texts that were embedded.
     """
 
     id: str
@@ -34,6 +35,7 @@ class ServedTask:
     output_file_id: str | None = None
     error_file_id: str | None = None
     failed: int = 0
+    answered: list[str] = field(default_factory=list)
 
     @property
     def is_running(self) -> bool:
@@ -79,6 +81,7 @@ class BatchService:
                 failed.append({"custom_id": id_, "error": {"code": "DataInspectionFailed", "message": "Refused."}})
                 continue
             self.billed[text] += 1
+            task.answered.append(text)
             answers.append({"custom_id": id_, "response": {"status_code": 200, "body": _answer([text])}})
         task.failed = len(failed)
         task.output_file_id = self._keep(answers)

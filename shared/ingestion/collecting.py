@@ -70,6 +70,7 @@ class Collector:
         self._parts = parts
         self._deadline = deadline
         self._seconds = seconds
+        self._delayed = 0
 
     def collect(self, note: BatchNote) -> Collected:
         """Converge the documents of a task, or as many as the time allows; the next invocation goes on.
@@ -99,7 +100,8 @@ class Collector:
             repairs = make_repairs(self._parts.pipeline, self._converge_with(source), self._deadline, self._seconds)
             is_whole = self._run(note, source, repairs)
         is_given_up = note.attempts + 1 >= _MAX_ATTEMPTS
-        is_done = bool(source.problem) or (is_whole and not repairs.left and (not repairs.failed or is_given_up))
+        is_settled = is_given_up or not (repairs.failed or self._delayed)
+        is_done = bool(source.problem) or (is_whole and not repairs.left and is_settled)
         found = Collected(
             repairs.done, repairs.refused, repairs.failed, is_done, task.status, repairs.usage, source.problem
         )
@@ -136,6 +138,7 @@ class Collector:
     def _run(self, note: BatchNote, source: KnownVectors, repairs: Repairs) -> bool:
         """Converge documents; returns whether all were begun."""
         for found in compare(self._parts.pipeline, Span(note.after, note.until), self._deadline):
+            self._delayed += found.delayed
             for keys in split(found.stale, _KEYS_AT_ONCE):
                 repairs.run(keys)
                 if source.problem or repairs.is_over:
