@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 _LIMITS: dict[str, Any] = OrderFile.__init__.__kwdefaults__ or {}
 _MODEL = EMBEDDING_MODELS[SPACE.model]
 _MOST_PLANS = 12
+# The chance that a task ends rather than that others go on.
+_ENDS = 0.02
 _MOST_ROUNDS = 8
 _DAY = 86_400.0
 _SHOWN = 5
@@ -100,7 +102,7 @@ class BatchSimulation(Simulation):
         self._is_event = drawn.choice((0.0, 0.3, 1.0))
         collecting._KEYS_AT_ONCE = drawn.choice((1, 200))
         _LIMITS["most_lines"] = drawn.choice((3, 6, 1_000, 1_000))
-        self._timers_left = 3
+        self._timers_left = drawn.choice((0, 1, 3))
         self.changes_left = drawn.choice((0, 1, 2, 4))
         self._fill()
 
@@ -159,7 +161,10 @@ class BatchSimulation(Simulation):
     def _find_acts(self) -> list[Callable[[], None]]:
         if not any(task.is_running for task in self.service.tasks):
             return []
-        return [self._end_task, self._tick_timer] if self._timers_left else [self._end_task]
+        is_idle = not (self.active or self.pending or self.changes_left)
+        if is_idle and self._timers_left:
+            return [self._tick_timer]
+        return [self._end_task] if is_idle or self._drawn.random() < _ENDS else []
 
     def _tick_timer(self) -> None:
         self._timers_left -= 1
