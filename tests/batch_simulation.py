@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 # The defaults of the arguments that say what a task may hold.
 _LIMITS: dict[str, Any] = OrderFile.__init__.__kwdefaults__ or {}
-_MODEL = EMBEDDING_MODELS[SPACE.model]
+MODEL = EMBEDDING_MODELS[SPACE.model]
 _MOST_PLANS = 12
 # The chance that a task ends rather than that others go on.
 _ENDS = 0.02
@@ -120,7 +120,7 @@ class BatchSimulation(Simulation):
     def make_backfill(self, ingestion: Ingestion, wire: Wire) -> Backfill:
         """The backfill of a process."""
         tasks = FakeBatchTasks(self.service, wire)
-        parts = BackfillParts(ingestion.pipeline, tasks, _MODEL, SPACE.dimension, Budget(0), ingestion.locks)
+        parts = BackfillParts(ingestion.pipeline, tasks, MODEL, SPACE.dimension, Budget(0), ingestion.locks)
         return Backfill(parts, ingestion)
 
     def follow(self, process: Process, found: BackfillReport) -> None:
