@@ -73,7 +73,7 @@ class BackfillParts(Struct, frozen=True):
         """Look for the task of a note that has none; where there is none, see to it that there never will be.
 
         No task can be created of a file that is gone. So a process that still meant to create one cannot do so after
-        this, and whoever plans the documents next is the only one.
+        this, and the next plan of the documents is the only one.
 
         Returns:
             The note with its task; ``None`` where there is none, and the note is gone.
