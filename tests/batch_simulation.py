@@ -10,6 +10,8 @@ What is checked besides what `tests.simulation` does (exact, settled, acknowledg
 
 noted       while a task runs, a note of the registry names it: nothing is ordered and then forgotten.
 once        no text is in two tasks at once.
+waiting     a reconcile that begins while a task runs embeds nothing that the task was asked for.
+kept        a task is not forgotten while documents lack what it returned, but after several attempts.
 ended       once all tasks have ended, timers leave no note and no document that waits.
 charges     rows billed by calls and by tasks together are within the bound of `tests.simulation`, and the texts that
             were embedded both ways. A change of a document that waits for a task, or an event of it, is a disturbance.
