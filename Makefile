@@ -31,8 +31,9 @@ check: $(VENV)/ready  ## Style and types
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 
-simulate: $(VENV)/ready  ## Ingestion and records under faults; SEEDS=2000 histories of each
+simulate: $(VENV)/ready  ## Ingestion, backfills and records under faults; SEEDS=2000 histories of each
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),2000)
+	@$(RUN) -m tests.batch_simulation --seeds $(or $(SEEDS),2000)
 	@$(RUN) -m tests.record_simulation --seeds $(or $(SEEDS),2000)
 
 fuzz: $(VENV)/ready  ## Malformed requests to the running functions; N=5000 SEED=0

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ops.deployment import Deployment, Function
     from ops.packaging import Package
 
-_RECORDS: Final = "s.records.yaml"
+# The file with the EventBridge triggers of a function.
+_TRIGGERS: Final = {"embed": "s.records.yaml", "ingest": "s.batches.yaml"}
 _SECRET: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|HEADERS")
 _SHORTEST_SECRET: Final = 4
 _CLOCKS_SECONDS: Final = 60.0
@@ -72,7 +73,7 @@ def _commands(deployment: Deployment) -> Iterator[tuple[str, ...]]:
     for resource, function in deployment.functions.items():
         # One at a time: the component ends at the first that did not change.
         for trigger in function.triggers_of(EventBridgeTrigger):
-            yield ("s", resource, "deploy", "-t", _RECORDS, "--trigger", trigger.trigger_name, "-y")
+            yield ("s", resource, "deploy", "-t", _TRIGGERS[resource], "--trigger", trigger.trigger_name, "-y")
 
 
 def _secrets(deployment: Deployment) -> Iterator[str]:

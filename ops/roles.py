@@ -124,7 +124,7 @@ def deployer(deployment: Deployment) -> Policy:
     ]
     projects = {it.log_config.project for it in deployment.functions.values() if isinstance(it.log_config, Logs)}
     statements += [_allow(_LOG_READS, f"acs:log:*:{account}:project/{project}/*") for project in sorted(projects)]
-    if deployment.has_records:
+    if deployment.has_records or deployment.has_batch_events:
         statements.append(_allow("eventbridge:*", f"acs:eventbridge:*:{account}:*"))
     return Policy(f"{deployment.variables.get('prefix', deployment.name)}-deployer", tuple(statements))
 

@@ -89,6 +89,7 @@ _INDEXING, _USE_CASE = "shared/ingestion/indexing.py", "shared/ingestion/converg
 _RECONCILING, _CLAIMING = "shared/ingestion/reconciling.py", "shared/ingestion/claiming.py"
 _COMPARING = "shared/ingestion/comparing.py"
 _RECONCILES = "tests/unit/test_reconciling.py::"
+_BACKFILLS = "tests/unit/test_batch_simulation.py::"
 _BACKFILL = "tests/integration/test_backfill.py::"
 
 SAFEGUARDS = (
@@ -259,9 +260,28 @@ SAFEGUARDS = (
         "a task that may exist is looked up",
         "a process that dies while it creates a batch task pays twice",
         "shared/ingestion/backfill_parts.py",
-        "task = None if is_new else self.tasks.find(note.file_id, deadline)",
-        "task = None",
+        "        task = self.tasks.find(note.file_id, deadline)\n"
+        "        if task is None:\n"
+        "            self.tasks.delete_file(note.file_id, deadline)\n"
+        "            task = self.tasks.find(note.file_id, deadline)\n",
+        "        task = None\n",
         (f"{_BACKFILL}test_a_process_that_dies_while_it_creates_a_task_pays_once[True]",),
+    ),
+    Safeguard(
+        "a file without a task is deleted",
+        "a process that stood still creates a task for documents that were planned again meanwhile: paid twice",
+        "shared/ingestion/backfill_parts.py",
+        "            self.tasks.delete_file(note.file_id, deadline)\n            task =",
+        "            task =",
+        (f"{_BACKFILLS}test_a_process_that_stood_still_creates_no_task_after_another_has_planned_its_documents_again",),
+    ),
+    Safeguard(
+        "answers are kept for delayed documents",
+        "what a task has embedded is paid for once more after an internal error",
+        "shared/ingestion/collecting.py",
+        " or self._delayed)",
+        ")",
+        (f"{_BACKFILLS}test_answers_are_kept_for_a_document_that_waits_after_an_internal_error",),
     ),
     Safeguard(
         "two plans of the same documents",

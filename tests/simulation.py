@@ -67,7 +67,7 @@ from shared.ingestion import (
 )
 from shared.ingestion.bucket import SIDECAR, document_of
 from shared.ingestion.converging import Ingestion, Report
-from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
+from shared.ingestion.events import Action, BackfillRequest, ObjectEvent, Span, Unknown
 from shared.runtime import clock
 from shared.runtime.clock import ManualClock, use
 from shared.runtime.retrying import Deadline
@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from shared.domain.models import Chunk, Document, ObjectState, ParsedDocument
-    from shared.ingestion.events import Event
+    from shared.ingestion.events import AnyEvent
     from shared.ingestion.pipeline import Parse
 
 Result = TypeVar("Result")
@@ -352,12 +352,12 @@ class Killed(BaseException):
 class Delivery:
     """An invocation: events, and how often they were delivered before."""
 
-    events: tuple[Event, ...]
+    events: tuple[AnyEvent, ...]
     repeated: int = 0
 
     def names(self, keys: Sequence[str]) -> list[str]:
         """The documents it may touch."""
-        if any(isinstance(event, Action) for event in self.events):
+        if any(isinstance(event, Action | BackfillRequest) for event in self.events):
             return list(keys)
         return [document_of(event.key).key for event in self.events if isinstance(event, ObjectEvent)]
 
@@ -418,12 +418,17 @@ class Process(Wire):
     def lag(self) -> int:
         return self._simulation.lag()
 
+    def handle(self) -> Sequence[object]:
+        """Handle the delivery."""
+        events = [event for event in self.delivery.events if not isinstance(event, BackfillRequest)]
+        return self.ingestion.handle(events, Moment(0, self.patience))
+
     def run(self) -> None:
         """Handle the delivery, and pass the turn on."""
         self.turn.acquire()
         outcome = "acknowledged"
         try:
-            for result in self.ingestion.handle(self.delivery.events, Moment(0, self.patience)):
+            for result in self.handle():
                 if isinstance(result, Report) and (result.unfinished or result.left):
                     outcome = "left something to the next reconcile"
                 elif isinstance(result, Report) and self._simulation.has_parts and outcome == "acknowledged":
@@ -540,6 +545,7 @@ class Simulation:
                 acts.append(self._deliver)
             if self.late:
                 acts.append(self._apply_late)
+            acts += self._find_acts()
             if acts and (not self.active or self.random.random() < 0.2):
                 self.random.choice(acts)()
             elif self.active:
@@ -547,6 +553,10 @@ class Simulation:
             else:
                 return None
         return self.active[0] if self.active else None
+
+    def _find_acts(self) -> list[Callable[[], None]]:
+        """What else the world may do now."""
+        return []
 
     def _pass_on(self, following: Process | None) -> None:
         """Main's own way of letting another go on: it comes back at rest."""
@@ -690,7 +700,10 @@ class Simulation:
             self.idle.remove(idle[-1])
             return idle[-1]
         self._processes += 1
-        return Process(f"p{self._processes}", self, prefix)
+        return self._make_process(f"p{self._processes}", prefix)
+
+    def _make_process(self, name: str, prefix: str) -> Process:
+        return Process(name, self, prefix)
 
     def break_parser(self, process: Process, key: str) -> None:
         """An internal error, perhaps: the document is tried again, and is never condemned for it."""
@@ -789,7 +802,7 @@ class Simulation:
 
     def _check_acknowledged(self, process: Process) -> None:
         for name, before in process.found.items():
-            if self._is_delayed(process, name):
+            if self._is_delayed(process, name) or self._is_waiting(process, name):
                 continue
             if before.alone and before.asked_at == self.changes[name] and not self._lost_one(name):
                 for problem in self.world.wrong(name):
@@ -801,6 +814,10 @@ class Simulation:
             return False
         record = self.world.store.registry.read(self.world.key(name).document_id, calm())
         return record is not None and standing.is_delayed(record)
+
+    def _is_waiting(self, process: Process, name: str) -> bool:
+        """Whether the events of a process leave a document to another one."""
+        return False
 
     def _lost_one(self, name: str) -> bool:
         return any(name in names for _, names, _ in self.late)
@@ -909,8 +926,14 @@ def _set_whole() -> None:
 
 
 def _named(delivery: Delivery) -> str:
-    names = [event.key.key if isinstance(event, ObjectEvent) else type(event).__name__ for event in delivery.events]
+    names = [_name(event) for event in delivery.events]
     return f"{', '.join(names)}{f' (repeated {delivery.repeated})' if delivery.repeated else ''}"
+
+
+def _name(event: AnyEvent) -> str:
+    if isinstance(event, ObjectEvent):
+        return event.key.key
+    return event.step if isinstance(event, BackfillRequest) else type(event).__name__
 
 
 def _ignoring(apply: Callable[[], Any]) -> None:

@@ -58,7 +58,15 @@ class Deployment(Declared, frozen=True, kw_only=True):
     @property
     def has_records(self) -> bool:
         """Whether the triggers that bring records are wanted."""
-        return str(self.variables.get("recordsEnabled", "")).lower() in ("true", "1")
+        return self._is_on("recordsEnabled")
+
+    @property
+    def has_batch_events(self) -> bool:
+        """Whether the trigger for the end of batch tasks is wanted."""
+        return self._is_on("batchEvents")
+
+    def _is_on(self, variable: str) -> bool:
+        return str(self.variables.get(variable, "")).lower() in ("true", "1")
 
     @property
     def account(self) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shared.domain.catalog import EmbeddingModel
+    from shared.embedding.batch_task import BatchTask
     from shared.embedding.batch_tasks import BatchTasks
     from shared.embedding.budget import Budget
     from shared.ingestion.locks import DocumentLocks
@@ -52,24 +53,45 @@ class BackfillParts(Struct, frozen=True):
         """The notes of this deployment, in the order of their keys."""
         return self.pipeline.store.batches.read(self.scope, deadline)
 
-    def start(self, note: BatchNote, deadline: Deadline, *, is_new: bool) -> BatchNote:
-        """Create the task of a note, unless it exists; the note stays without one where that is not known.
-
-        Args:
-            is_new: whether there can be none yet.
+    def start(self, note: BatchNote, deadline: Deadline) -> None:
+        """Create the task of a note, once; the note stays without one where that is not known.
 
         Raises:
-            TransientError, ConfigurationError: there is none, and the note is gone.
+            PlatformError: there is none, and the note is gone.
         """
         try:
-            task = None if is_new else self.tasks.find(note.file_id, deadline)
-            task = task or self.tasks.create(note.file_id, note.hours, _NAME, deadline)
+            task = self.tasks.create(note.file_id, note.hours, _NAME, deadline)
         except PlatformError as error:
             if isinstance(error, TransientError) and not isinstance(error, ThrottledError):
                 log.warning("batch_uncertain", extra={"code": error.code, "reason": error.message})
-                return note
+                return
             self.forget(note, (note.file_id,), deadline)
             raise
+        self._write_started(note, task, deadline)
+
+    def look_up(self, note: BatchNote, deadline: Deadline) -> BatchNote | None:
+        """Look for the task of a note that has none; where there is none, see to it that there never will be.
+
+        No task can be created of a file that is gone. So a process that still meant to create one cannot do so after
+        this, and the next plan of the documents is the only one.
+
+        Returns:
+            The note with its task; ``None`` where there is none, and the note is gone.
+
+        Raises:
+            TransientError, ConfigurationError: DashScope cannot be asked; nothing is decided.
+        """
+        task = self.tasks.find(note.file_id, deadline)
+        if task is None:
+            self.tasks.delete_file(note.file_id, deadline)
+            task = self.tasks.find(note.file_id, deadline)
+        if task is None:
+            self.pipeline.store.batches.delete(note, deadline)
+            log.info("batch_not_started", extra={"file": note.file_id, "documents": note.documents})
+            return None
+        return self._write_started(note, task, deadline)
+
+    def _write_started(self, note: BatchNote, task: BatchTask, deadline: Deadline) -> BatchNote:
         started = replace(note, task_id=task.id, saved=clock.time())
         self.pipeline.store.batches.write(started, deadline)
         log.info("batch_started", extra={"batch": task.id, "documents": note.documents, "texts": note.texts})

@@ -5,7 +5,8 @@ file of a task is uploaded, a note of the range of keys is written, and the task
 reconcile leaves these documents alone. *Collect* takes what has come back and converges the documents of the range as
 any other, with these vectors in place of calls: what changed meanwhile, and what failed, is embedded by calls.
 
-A note is written before its task is created, and a task that may exist is looked up before another is created. So a
+A note is written before its task is created. Where it is not known whether there is a task, it is looked up, and where
+there is none, the file is deleted, so that it cannot be created any more, and the documents are planned again. So a
 process may die anywhere, and nothing is billed twice. Nothing is written to the bucket.
 """
 
@@ -112,16 +113,25 @@ class Backfill:
             log.warning("backfill_failed", extra={"code": error.code, "reason": error.message})
 
     def _collect(self, seconds: float | None, deadline: Deadline) -> BackfillReport:
-        """Collect what tasks that have ended returned, as far as the time allows."""
+        """Collect what tasks that have ended returned, as far as the time allows.
+
+        Raises:
+            PlatformError: the first failure, once all have been tried.
+        """
         until = deadline if seconds is None else Deadline.after(seconds)
         left: list[tuple[BatchNote, str]] = []
-        total = BackfillReport()
+        total, failure = BackfillReport(), None
         for note in self._resume(deadline):
             if not note.task_id or until.remaining() <= 0:
                 left.append((note, ""))
                 continue
             collector = Collector(self._parts, deadline, None if seconds is None else max(0.0, until.remaining()))
-            found = collector.collect(note)
+            try:
+                found = collector.collect(note)
+            except PlatformError as error:  # it does not keep the others from being collected
+                log.warning("batch_not_collected", extra={"batch": note.task_id, "code": error.code})
+                failure = failure or error
+                continue
             total = replace(
                 total,
                 converged=total.converged + found.done,
@@ -132,15 +142,17 @@ class Backfill:
             )
             if not found.is_done:
                 left.append((note, found.status))
+        if failure:
+            raise failure
         return describe(total, left)
 
     def _resume(self, deadline: Deadline) -> list[BatchNote]:
-        """The notes, after the tasks are created that a process has noted and not created."""
-        notes = []
+        """The notes, after those were looked up of which it is not known whether their task was created."""
+        notes: list[BatchNote | None] = []
         for note in self._parts.read_notes(deadline):
             is_due = not note.task_id and clock.time() - note.saved >= _LOOK_UP_SECONDS
-            notes.append(self._parts.start(note, deadline, is_new=False) if is_due else note)
-        return notes
+            notes.append(self._parts.look_up(note, deadline) if is_due else note)
+        return [note for note in notes if note]
 
 
 def describe(report: BackfillReport, notes: Sequence[tuple[BatchNote, str]]) -> BackfillReport:

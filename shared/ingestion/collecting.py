@@ -70,6 +70,7 @@ class Collector:
         self._parts = parts
         self._deadline = deadline
         self._seconds = seconds
+        self._delayed = 0
 
     def collect(self, note: BatchNote) -> Collected:
         """Converge the documents of a task, or as many as the time allows; the next invocation goes on.
@@ -88,7 +89,10 @@ class Collector:
     def _take(self, note: BatchNote, task: BatchTask) -> Collected:
         log.info("batch_ended", extra={"batch": task.id, "status": task.status, "failed": task.failed})
         with workspace.folder() as folder, VectorFile(folder / "vectors", self._parts.dimension) as vectors:
-            self._load(task, vectors)
+            try:
+                self._load(task, vectors)
+            except MissingError:  # the note was written once more after another process was done with it
+                task = replace(task, reason="they are deleted, by another process that has read them or by DashScope")
             source = KnownVectors(vectors, self._parts.pipeline.embedder, self._parts.model)
             if not len(vectors):
                 problem = f"The task {task.id} has no answers ({task.status}): {task.reason or 'no reason given'}."
@@ -96,14 +100,19 @@ class Collector:
             repairs = make_repairs(self._parts.pipeline, self._converge_with(source), self._deadline, self._seconds)
             is_whole = self._run(note, source, repairs)
         is_given_up = note.attempts + 1 >= _MAX_ATTEMPTS
-        is_done = bool(source.problem) or (is_whole and not repairs.left and (not repairs.failed or is_given_up))
+        is_settled = is_given_up or not (repairs.failed or self._delayed)
+        is_done = bool(source.problem) or (is_whole and not repairs.left and is_settled)
         found = Collected(
             repairs.done, repairs.refused, repairs.failed, is_done, task.status, repairs.usage, source.problem
         )
         return self._end(note, task, found)
 
     def _load(self, task: BatchTask, vectors: VectorFile) -> None:
-        """Read the answers as they arrive; those that cannot be used count as failed."""
+        """Read the answers as they arrive; those that cannot be used count as failed.
+
+        Raises:
+            MissingError: there are none any more.
+        """
         dimension, codes = self._parts.dimension, Counter[str]()
         most = most_line_bytes(dimension)
         if task.output_file_id:
@@ -129,6 +138,7 @@ class Collector:
     def _run(self, note: BatchNote, source: KnownVectors, repairs: Repairs) -> bool:
         """Converge documents; returns whether all were begun."""
         for found in compare(self._parts.pipeline, Span(note.after, note.until), self._deadline):
+            self._delayed += found.delayed
             for keys in split(found.stale, _KEYS_AT_ONCE):
                 repairs.run(keys)
                 if source.problem or repairs.is_over:

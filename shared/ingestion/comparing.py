@@ -44,6 +44,7 @@ class Difference(Struct, frozen=True):
         stale: documents that must be indexed, in the order of their keys.
         orphaned: documents that must be removed, in the order of their keys.
         waiting: documents that must be indexed and wait for a batch task.
+        delayed: documents that must be indexed and wait after an internal error.
     """
 
     end: str
@@ -52,6 +53,7 @@ class Difference(Struct, frozen=True):
     stale: list[ObjectKey]
     orphaned: list[ObjectKey]
     waiting: int = 0
+    delayed: int = 0
 
 
 class Damage(Struct, frozen=True):
@@ -135,6 +137,7 @@ def _compare(pipeline: Pipeline, states: list[ObjectState], part: Part, notes: S
         known=len(own),
         stale=due,
         waiting=len(stale) - len(due),
+        delayed=sum(_is_delayed(known.get(state.key.document_id), state) for state in states),
         orphaned=[key for id_, key in own.items() if id_ not in listed],
     )
 
@@ -144,6 +147,11 @@ def _is_settled(record: Document | None, state: ObjectState, rule: str) -> bool:
     if record is None or record.tenant_from != rule or not is_same_object(record, state):
         return False
     return is_delayed(record) or is_finished(record)
+
+
+def _is_delayed(record: Document | None, state: ObjectState) -> bool:
+    """Whether it is too early to look at a document that has not changed."""
+    return record is not None and is_same_object(record, state) and is_delayed(record)
 
 
 def _check(pipeline: Pipeline, end: int, records: dict[str, Document], held: dict[str, DocumentFingerprint]) -> Damage:

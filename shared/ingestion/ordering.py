@@ -175,7 +175,7 @@ class Orderer:
             )
             parts.pipeline.store.batches.write(note, deadline)
             self._check_alone(note)
-            parts.start(note, deadline, is_new=True)
+            parts.start(note, deadline)
         except PlatformError:
             parts.budget.settle(lines.cost, 0)
             raise

@@ -134,6 +134,11 @@ def test_triggers_of_records_are_sent_one_by_one(environ: dict[str, str]) -> Non
     assert len(calls) == 4
 
 
+def test_the_trigger_for_the_end_of_batch_tasks_is_sent_by_itself(environ: dict[str, str]) -> None:
+    _, _, calls = run(environ | {"BATCH_EVENTS": "true"})
+    assert calls[2:] == ["ingest deploy -t s.batches.yaml --trigger batch-end -y"]
+
+
 @pytest.mark.parametrize(("refused", "sent"), [("plan", 1), ("deploy", 2)])
 def test_a_refusal_ends_it_with_its_reason(environ: dict[str, str], refused: str, sent: int) -> None:
     status, printed, calls = run(environ | {"REFUSED": refused})

@@ -35,7 +35,7 @@ class Runner:
     """Runs the commands in a folder of their own, with answers to their questions."""
 
     def __init__(self, folder: Path, api: ControlApi) -> None:
-        for file in ("s.yaml", "s.records.yaml", "s.domain.yaml"):
+        for file in ("s.yaml", "s.records.yaml", "s.batches.yaml", "s.domain.yaml"):
             shutil.copy(ROOT / file, folder)
         self.file, self._path, self._api = folder / ".env", folder / "s.yaml", api
         self.lines: list[str] = []

@@ -235,7 +235,7 @@ def test_a_report_holds_no_secrets(tmp_path: Path) -> None:
 @pytest.fixture
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A project with settings that name no service."""
-    for name in ("s.yaml", "s.domain.yaml", "s.records.yaml"):
+    for name in ("s.yaml", "s.domain.yaml", "s.records.yaml", "s.batches.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     for name in ("DASHSCOPE_API_KEY", "MILVUS_URI", "OSS_BUCKET", "FC_ENDPOINT", "SEARCH_URL", *KEYS):

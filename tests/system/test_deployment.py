@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from ops.checks import problems
-from ops.deployment import DeploymentError, Function, load
+from ops.deployment import DeploymentError, EventBridgeTrigger, Function, load
 from ops.template import parse, render
+from shared.ingestion import events
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENT = ROOT / "s.yaml"
@@ -28,7 +29,7 @@ Change = tuple[str, Any]
 
 def changed(folder: Path, *changes: Change) -> Path:
     """Copies of s.yaml and of what extends it; each path, such as ``resources.embed.props.region``, is changed."""
-    names = ("s.yaml", "s.domain.yaml", "s.records.yaml")
+    names = ("s.yaml", "s.domain.yaml", "s.records.yaml", "s.batches.yaml")
     documents = {name: parse(ROOT / name) for name in names}
     for place, value in changes:
         document = documents["s.domain.yaml" if place.startswith("resources.domain.") else "s.yaml"]
@@ -108,7 +109,7 @@ def without_variables(rendered: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in rendered.items() if name != "vars"}
 
 
-@pytest.mark.parametrize("name", ["s.yaml", "s.domain.yaml", "s.records.yaml"])
+@pytest.mark.parametrize("name", ["s.yaml", "s.domain.yaml", "s.records.yaml", "s.batches.yaml"])
 def test_what_extends_a_file_is_rendered_as_by_serverless_devs(
     serverless_devs: Path, tmp_path: Path, name: str
 ) -> None:
@@ -299,6 +300,28 @@ def test_the_triggers_of_records_exist_only_when_wanted() -> None:
         for wanted in ("", "false", "true")
     }
     assert names == {"": ["http"], "false": ["http"], "true": ["http", "records-eventbridge", "records-mns"]}
+
+
+def test_the_trigger_for_the_end_of_batch_tasks_exists_only_when_wanted() -> None:
+    triggers = parse(DEPLOYMENT)["resources"]["ingest"]["props"]["triggers"]
+    assert "eventbridge" not in {trigger.get("triggerType") for trigger in triggers}
+    names = {
+        wanted: [it.trigger_name for it in load(DEPLOYMENT, {"BATCH_EVENTS": wanted}).functions["ingest"].triggers]
+        for wanted in ("", "false", "true")
+    }
+    usual = ["documents", "reconcile"]
+    assert names == {"": usual, "false": usual, "true": [*usual, "batch-end"]}
+    both = load(DEPLOYMENT, {"BATCH_EVENTS": "true", "RECORDS_ENABLED": "true"}).functions
+    assert [len(both[name].triggers) for name in ("embed", "ingest")] == [3, 3]
+
+
+def test_the_trigger_for_the_end_of_batch_tasks_lets_their_events_pass() -> None:
+    trigger = load(DEPLOYMENT, {"BATCH_EVENTS": "true"}).functions["ingest"].triggers[-1]
+    assert isinstance(trigger, EventBridgeTrigger)
+    pattern = json.loads(trigger.trigger_config.event_rule_filter_pattern)
+    event = {"specversion": "1.0", "source": "acs.dashscope", "type": "dashscope:System:BatchTaskFinish", "data": {}}
+    assert all(event[name] in values for name, values in pattern.items())
+    assert events.parse(json.dumps(event).encode()) == (events.BackfillRequest("collect"),)
 
 
 def test_a_domain_without_a_name_or_a_certificate_is_not_deployed() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serverless_devs"]
 ROOT = Path(__file__).parents[2]
-FILES = ("s.yaml", "s.domain.yaml", "s.records.yaml")
+FILES = ("s.yaml", "s.domain.yaml", "s.records.yaml", "s.batches.yaml")
 NAMES = ("embed", "ingest", "search")
 SECRETS = {"DASHSCOPE_API_KEY": "sk-of-the-test", "MILVUS_TOKEN": "user:of-the-test", "API_KEYS": "sha256:" + "0" * 64}
 SECONDS = 240

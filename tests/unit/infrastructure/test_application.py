@@ -37,9 +37,16 @@ def publish(package: Path) -> dict[str, Any]:
 def test_it_has_the_layout_of_the_registry(package: Path) -> None:
     top = {path.name for path in package.iterdir()}
     assert top == {"publish.yaml", "readme.md", "readme_en.md", "version.md", "src"}
-    assert {"s.yaml", "s.records.yaml", "s.domain.yaml", "Makefile", "requirements.txt", "samples", "functions"} <= {
-        path.name for path in (package / "src").iterdir()
-    }
+    assert {
+        "s.yaml",
+        "s.records.yaml",
+        "s.batches.yaml",
+        "s.domain.yaml",
+        "Makefile",
+        "requirements.txt",
+        "samples",
+        "functions",
+    } <= {path.name for path in (package / "src").iterdir()}
 
 
 def test_what_only_developers_need_stays_out(package: Path) -> None:

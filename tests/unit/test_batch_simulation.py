@@ -1,0 +1,197 @@
+"""Backfills end with the exact index and pay once, by simulation and with single moments made to meet.
+
+`tests.batch_simulation` says what is checked. A violation is reported with its seed and every step of it;
+``simulate(seed)`` repeats it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+from msgspec.structs import replace
+
+from shared.domain.errors import PlatformError, TransientError
+from shared.embedding.budget import Budget
+from shared.ingestion.backfill_parts import BackfillParts
+from shared.ingestion.backfilling import Backfill
+from shared.ingestion.events import Action, BackfillRequest
+from shared.runtime import clock
+from tests.batch_simulation import MODEL, simulate, with_batches
+from tests.fake_batches import BatchService, FakeBatchTasks
+from tests.fakes import SPACE, Wire
+from tests.profile import histories
+from tests.simulation import World, calm, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.domain.models import ParsedDocument
+    from shared.ingestion.results import BackfillReport
+
+Answer = TypeVar("Answer")
+
+SEEDS = histories(120)
+PORTION = 40
+PLAN, COLLECT = BackfillRequest("plan"), BackfillRequest("collect")
+
+
+@pytest.fixture(autouse=True)
+def in_simulated() -> Iterator[None]:
+    with with_batches():
+        yield
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, PORTION))
+def test_whatever_happens_to_a_backfill_the_index_ends_equal_to_the_bucket(first: int) -> None:
+    for seed in range(first, min(first + PORTION, SEEDS)):
+        verdict = simulate(seed)
+        assert not verdict.violations, verdict.report()
+
+
+def test_a_seed_is_one_history() -> None:
+    for seed in range(8):
+        assert simulate(seed) == simulate(seed)
+
+
+def test_the_simulation_meets_what_it_is_for() -> None:
+    missing = {"dies at", "gets plan", "gets collect", "'completed'", "expired", "'failed'", "is refused", "busy", "!"}
+    for seed in range(200):
+        trace = simulate(seed).report()
+        missing = {event for event in missing if event not in trace}
+        if not missing:
+            return
+    pytest.fail(f"no history of 200 has {missing}")
+
+
+class Before(Wire):
+    """Something happens once, right before the first call of a name."""
+
+    def __init__(self, call: str, happening: Callable[[], object]) -> None:
+        self._call = call
+        self._happening = [happening]
+
+    def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
+        if call == self._call and self._happening:
+            self._happening.pop()()
+        return apply()
+
+
+class Lost(Wire):
+    """Loses the first request of a name."""
+
+    def __init__(self, call: str) -> None:
+        self._calls = [call]
+
+    def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
+        if call in self._calls:
+            self._calls.remove(call)
+            raise TransientError("simulated", "It is lost.")
+        return apply()
+
+
+class Account:
+    """A bucket with documents, a DashScope, and instances of ingest."""
+
+    def __init__(self, *names: str) -> None:
+        self.world, self.service = World(), BatchService()
+        for name in names:
+            self.world.put(name, text(name, "ABC"))
+
+    def make(self, wire: Wire | None = None) -> Backfill:
+        """The backfill of a process of its own."""
+        ingestion = self.world.ingestion(wire)
+        tasks = FakeBatchTasks(self.service, wire)
+        parts = BackfillParts(ingestion.pipeline, tasks, MODEL, SPACE.dimension, Budget(0), ingestion.locks)
+        return Backfill(parts, ingestion)
+
+    def act(self, request: BackfillRequest, wire: Wire | None = None) -> BackfillReport:
+        """Let a process do a step."""
+        return self.make(wire).act(request, calm())
+
+    def end(self) -> None:
+        """End all tasks that run."""
+        for task in self.service.tasks:
+            if task.is_running:
+                self.service.end(task, "completed")
+
+
+def test_a_process_that_stood_still_creates_no_task_after_another_has_planned_its_documents_again() -> None:
+    account = Account("a.txt")
+
+    def plan_again() -> None:
+        clock.sleep(300)
+        account.act(PLAN)
+
+    with suppress(PlatformError):
+        account.act(PLAN, Before("batch.post batches", plan_again))
+    account.end()
+    account.act(COLLECT)
+    assert len(account.service.tasks) == 1
+    assert account.service.billed.total() == 3
+    assert account.world.problems() == []
+
+
+def test_a_task_that_is_created_while_it_is_looked_up_is_found() -> None:
+    account = Account("a.txt")
+    account.act(PLAN, Lost("batch.post batches"))
+    (note,) = account.make()._parts.read_notes(calm())
+    asked = {"json": {"input_file_id": note.file_id}}
+    clock.sleep(300)
+    account.act(COLLECT, Before("batch.delete files", lambda: account.service.answer("POST", "/batches", asked)))
+    assert account.act(PLAN).waiting == 1
+    account.end()
+    account.act(COLLECT)
+    assert account.service.billed.total() == 3
+    assert account.world.problems() == []
+
+
+def test_a_note_that_comes_back_after_its_answers_were_read_is_dropped_and_keeps_no_other_waiting() -> None:
+    account = Account("a.txt", "b.txt")
+    account.act(PLAN)
+    (note,) = account.make()._parts.read_notes(calm())
+    account.end()
+    account.act(COLLECT)
+    account.world.store.batches.write(replace(note, task_id="batch_1", attempts=1), calm())
+    account.world.put("c.txt", text("c.txt", "AB"))
+    report = account.act(COLLECT)
+    assert report.waiting == 0
+    assert "deleted" in report.problem
+    account.make().handle([Action("reconcile")], calm())
+    assert account.world.problems() == []
+
+
+def test_a_task_that_cannot_be_read_keeps_no_other_from_being_collected() -> None:
+    account = Account("a.txt")
+    account.act(PLAN)
+    account.world.put("b.txt", text("b.txt", "AB"))
+    (note,) = account.make()._parts.read_notes(calm())
+    account.world.store.batches.write(replace(note, task_id="batch_1", until="a.txt"), calm())
+    account.act(PLAN)
+    account.end()
+
+    with pytest.raises(TransientError, match="It is lost"):
+        account.act(COLLECT, Lost("batch.get files content"))
+    assert account.world.wrong("b.txt") == []
+    account.act(COLLECT)
+    assert account.world.problems() == []
+
+
+def test_answers_are_kept_for_a_document_that_waits_after_an_internal_error() -> None:
+    account = Account("a.txt")
+    account.act(PLAN)
+    account.end()
+    process = account.world.ingestion(parse=_break)
+    tasks = FakeBatchTasks(account.service)
+    parts = BackfillParts(process.pipeline, tasks, MODEL, SPACE.dimension, Budget(0), process.locks)
+    assert Backfill(parts, process).act(COLLECT, calm()).failed == 1
+    assert account.act(COLLECT).waiting == 1
+    clock.sleep(120)
+    assert account.act(COLLECT).waiting == 0
+    assert account.world.problems() == []
+    assert account.world.model.rows <= 3  # one at each comparison of vectors
+
+
+def _break(*_: object) -> ParsedDocument:
+    raise RuntimeError("a bug")
