@@ -36,7 +36,7 @@ from shared.ingestion.backfill_parts import BackfillParts
 from shared.ingestion.backfilling import Backfill, Handler
 from shared.ingestion.claiming import CLAIM_SECONDS
 from shared.ingestion.converging import Ingestion
-from shared.ingestion.events import Action, ObjectEvent, Step
+from shared.ingestion.events import Action, BackfillRequest, ObjectEvent, Step
 from shared.migration.ingestions import Ingestions
 from shared.migration.record_writers import RecordWriters
 from shared.migration.steps import Migration
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from shared import parsing
     from shared.domain.models import ParsedDocument
     from shared.ingestion.origin import Origin
+    from shared.ingestion.results import BackfillReport
     from shared.migration.report import MigrationReport
     from shared.runtime.retrying import Deadline
     from shared.store.directory import Member
@@ -176,13 +177,19 @@ class Instance:
         (result,) = self._ingestions.handle([Action("migrate", step=step)], calm(), self._migrate)
         return result  # type: ignore[return-value]
 
+    def order(self) -> BackfillReport:
+        """Order vectors for the new collection by batch tasks."""
+        (result,) = self._ingestions.handle([BackfillRequest("plan", is_migration=True)], calm(), self._migrate)
+        return result  # type: ignore[return-value]
+
     def _migrate(self, action: Action, deadline: Deadline) -> MigrationReport:
         def copier(source: Any, target: Any) -> RecordCopier:
             return RecordCopier(self._find_embedder(target.space), source, target, Tenancy())
 
-        return Migration(self.stores, CHUNK_TOKENS, self._ingestions.join, copier, lambda *_: 1.0, lambda *_: ()).act(
-            action, deadline
-        )
+        return Migration(
+            self.stores, CHUNK_TOKENS, self._ingestions.join, copier, lambda *_: 1.0, lambda *_: (),
+            self._ingestions.withdraw,
+        ).act(action, deadline)  # fmt: skip
 
     def _build(self, member: Member, origin: Origin | None, *, is_leader: bool) -> Ingestion:
         settings = replace(_INGESTION, chunk_tokens=member.plan.chunk_tokens or CHUNK_TOKENS)
@@ -191,12 +198,12 @@ class Instance:
             settings, parse=self._parse, origin=origin,
         )  # fmt: skip
 
-    def _build_backfill(self, leader: Ingestion, ingestion: Handler) -> Backfill:
-        model = EMBEDDING_MODELS[leader.pipeline.store.space.model]
+    def _build_backfill(self, target: Ingestion, ingestion: Handler, leader: Ingestion | None) -> Backfill:
+        model = EMBEDDING_MODELS[target.pipeline.store.space.model]
         tasks: Any = None  # none is ever planned
         budget: Any = None
         parts = BackfillParts(
-            leader.pipeline, tasks, model, leader.pipeline.store.space.dimension, budget, leader.locks
+            target.pipeline, tasks, model, target.pipeline.store.space.dimension, budget, target.locks, leader
         )
         return Backfill(parts, ingestion)
 

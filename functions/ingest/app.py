@@ -64,13 +64,12 @@ def build_ingestion(member: Member, origin: Origin | None, *, is_leader: bool) -
     )
 
 
-def build_backfill(leader: Ingestion, ingestion: Handler) -> Backfill:
-    """Build what orders and collects vectors for the collection that answers."""
-    space = leader.pipeline.store.space
+def build_backfill(target: Ingestion, ingestion: Handler, leader: Ingestion | None) -> Backfill:
+    """Build what orders and collects vectors for one collection; the new one of a migration has a leader."""
+    pipeline, space = target.pipeline, target.pipeline.store.space
     model = EMBEDDING_MODELS[space.model]
-    return Backfill(
-        BackfillParts(leader.pipeline, batch_tasks, model, space.dimension, client.budget, leader.locks), ingestion
-    )
+    parts = BackfillParts(pipeline, batch_tasks, model, space.dimension, client.budget, target.locks, leader)
+    return Backfill(parts, ingestion)
 
 
 ingestions = Ingestions(stores, build_ingestion, build_backfill)
@@ -111,6 +110,7 @@ def migrate(action: Action, deadline: Deadline) -> MigrationReport:
         lambda source, target: RecordCopier(find(target.space, share), source, target, settings.tenants.tenancy()),
         lambda space, total, rows: find(space, share).seconds_for(total, rows),
         Comparison(find).ask,
+        ingestions.withdraw,
     )
     return migration.act(action, deadline)
 

@@ -38,6 +38,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
                 "--chunk-tokens", type=positive_number, default=0, help="another size; all documents are read again"
             )
             step.add_argument("--reread", action="store_true", help="read all documents again by this release")
+            step.add_argument("--batch", action="store_true", help="by batch tasks, at half the price, within a day")
             step.add_argument("--dry-run", action="store_true", help="only print the estimate")
         if name == "check":
             step.add_argument("queries", type=Path, help="a query a line: text, or JSON with query and relevant keys")

@@ -35,6 +35,7 @@ class Plan(Struct, frozen=True):
         started: when the migration began, seconds since the epoch.
         filled: when this collection was first known to hold all that the other one holds; 0 before.
         unused: the space of a collection that is being made or dropped; only that work touches it.
+        is_ordered: its vectors are being ordered by batch tasks; until all are, the timer's reconcile does not fill it.
     """
 
     other: Space | None = None
@@ -44,6 +45,7 @@ class Plan(Struct, frozen=True):
     started: float = 0
     filled: float = 0
     unused: Space | None = None
+    is_ordered: bool = False
 
 
 class PlanNotes:

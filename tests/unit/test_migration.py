@@ -134,6 +134,34 @@ def test_chunks_of_another_size_are_cut_from_the_documents(world: MigrationWorld
     assert world.problems() == []
 
 
+def test_the_timer_leaves_what_will_be_ordered_until_the_operator_says_otherwise(world: MigrationWorld) -> None:
+    process = world.instance()
+    process.step("start", OTHER, batch=True)
+    process.reconcile()
+    report = process.step("status")
+    assert report.other
+    assert (report.phase, report.other.chunks) == ("filling", 0)
+    process.step("start", OTHER)
+    process.reconcile()
+    assert process.step("fill").phase == "ready"
+    assert world.problems() == []
+
+
+def test_another_index_of_the_same_model_orders_no_vectors(world: MigrationWorld) -> None:
+    process = world.instance()
+    process.step("start", SPACE, batch=True)
+    report = process.order()
+    assert (report.is_done, report.waiting) == (True, 0)
+    process.reconcile()
+    assert process.step("fill").phase == "ready"
+    assert world.problems() == []
+
+
+def test_vectors_are_only_ordered_during_a_migration(world: MigrationWorld) -> None:
+    with pytest.raises(RequestError, match="migration_missing"):
+        world.instance().order()
+
+
 @pytest.mark.parametrize("edition", [0, 1, 12])
 def test_a_collection_says_what_its_vectors_are_of(edition: int) -> None:
     for model in EMBEDDING_MODELS.values():
