@@ -171,10 +171,10 @@ class Instance:
         """Handle an event with a record."""
         self._writers.write([record], calm())
 
-    def step(self, name: str, space: Space = SPACE, **options: Any) -> MigrationReport:
+    def step(self, name: str, space: Space = SPACE, *, dry_run: bool = False, **options: Any) -> MigrationReport:
         """Do a step of a migration."""
-        step = Step(name, space.model, space.dimension, **options)
-        (result,) = self._ingestions.handle([Action("migrate", step=step)], calm(), self._migrate)
+        action = Action("migrate", dry_run, step=Step(name, space.model, space.dimension, **options))
+        (result,) = self._ingestions.handle([action], calm(), self._migrate)
         return result  # type: ignore[return-value]
 
     def order(self) -> BackfillReport:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from contextlib import nullcontext, suppress
+from itertools import pairwise, permutations
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from ops.comparison import Comparison, Query, read_queries
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import PlatformError, RequestError
+from shared.domain.models import Usage
 from shared.ingestion.claiming import CLAIM_SECONDS
+from shared.migration import comparing
 from shared.records.envelopes import Record
 from shared.runtime import clock
 from shared.store.schema import Space, read_space
 from tests import migration_simulation
-from tests.fakes import SPACE
+from tests.fakes import SPACE, FakeEmbedder, Wire
 from tests.migration_simulation import MigrationWorld, simulate
 from tests.profile import histories
-from tests.simulation import CallCounter, Killed, simulated
+from tests.simulation import CallCounter, Killed, calm, simulated
 from tests.unit.test_simulation import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from shared.domain.catalog import EmbeddingModel
+    from shared.embedding.embedder import Embedder
+    from shared.store.store import Store
 
 SEEDS = histories(8)
 OTHER = Space("text-embedding-v3", 128)
@@ -64,9 +71,13 @@ def test_another_index_of_the_same_model_bills_nothing(world: MigrationWorld) ->
     assert world.model.rows == rows + 1  # records of events are embedded again
 
 
-def test_every_model_and_dimension_follows_every_other(world: MigrationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def _list_spaces() -> list[Space]:
     spaces = [Space(model.name, dimension) for model in EMBEDDING_MODELS.values() for dimension in model.dimensions]
-    spaces = [SPACE, *(space for space in spaces if space != SPACE)]
+    return [SPACE, *(space for space in spaces if space != SPACE)]
+
+
+def test_every_model_and_dimension_follows_every_other(world: MigrationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    spaces = _list_spaces()
     monkeypatch.setattr(migration_simulation, "OTHERS", tuple(spaces))
     process = world.instance()
     for _, following in pairwise(spaces):
@@ -77,6 +88,51 @@ def test_every_model_and_dimension_follows_every_other(world: MigrationWorld, mo
         assert (report.current.model, report.current.dimension) == (following.model, following.dimension)
         assert world.mixed() == []
     assert world.problems() == []
+
+
+@pytest.mark.parametrize("source", EMBEDDING_MODELS.values(), ids=lambda model: model.name)
+def test_a_plan_from_a_model_to_each_other_is_priced_or_says_why_not(
+    source: EmbeddingModel, world: MigrationWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaces = _list_spaces()
+    monkeypatch.setattr(migration_simulation, "OTHERS", tuple(spaces))
+    process, current = world.instance(), Space(source.name, source.default_dimension)
+    size = source.tokens_per_row // 4
+    if current != SPACE:
+        for step in ("start", "fill", "switch", "finish"):
+            process.step(step, current)
+    for target in spaces:
+        estimate = process.step("start", target, dry_run=True).estimate
+        assert estimate
+        is_free = target == current
+        assert (estimate.tokens == 0, estimate.cost_cny == 0, estimate.batch_cny == 0) == (is_free, is_free, is_free)
+        model = EMBEDDING_MODELS[target.model]
+        with pytest.raises(RequestError, match="migration_invalid"):
+            process.step("start", Space(model.name, max(model.dimensions) + 1), dry_run=True)
+        # The largest chunks of one model may be too large for another one.
+        with nullcontext() if model.tokens_per_row // 4 >= size else pytest.raises(RequestError, match="name a size"):
+            process.step("start", target, dry_run=True, chunk_tokens=size)
+    assert process.step("status").phase == "none"
+
+
+def test_a_check_asks_each_collection_by_its_own_model(world: MigrationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Retrieval:
+        def __init__(self, embedder: FakeEmbedder, store: Store) -> None:
+            asked.append((embedder.profile, store.space.profile))
+
+        def search(self, *_: object) -> SimpleNamespace:
+            return SimpleNamespace(groups=(), usage=Usage())
+
+    monkeypatch.setattr(comparing, "Retrieval", Retrieval)
+    comparison = comparing.Comparison(lambda space: cast("Embedder", FakeEmbedder(world.model, Wire(), space)))
+    stores = [world.instance().stores.open(space) for space in _list_spaces()]
+    for current, other in permutations(stores, 2):
+        asked.clear()
+        (answers,) = comparison.ask(current, other, ["a query"], calm())
+        assert answers.query == "a query"
+        assert asked == [(store.space.profile, store.space.profile) for store in (current, other)]
 
 
 @pytest.mark.parametrize("how", ["dies before", "dies after"])
