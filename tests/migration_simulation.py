@@ -150,12 +150,12 @@ class MigrationWorld:
 class Instance:
     """A process of each function: its clients and its caches."""
 
-    def __init__(self, world: MigrationWorld, wire: Wire) -> None:
+    def __init__(self, world: MigrationWorld, wire: Wire, retention_days: int = 0) -> None:
         self._world = world
         self._wire = wire
         self.stores = StoreDirectory(SETTINGS, SPACE, FakeMilvusClient(world.index, wire))
         self._embedders: dict[tuple[str, int], FakeEmbedder] = {}
-        self._ingestions = Ingestions(self.stores, self._build, self._build_backfill)
+        self._ingestions = Ingestions(self.stores, self._build, self._build_backfill, retention_days)
         self._writers = RecordWriters({"": self.stores}, self._find_embedder, Tenancy())
 
     def handle(self, *names: str) -> None:

@@ -72,7 +72,7 @@ def build_backfill(target: Ingestion, ingestion: Handler, leader: Ingestion | No
     return Backfill(parts, ingestion)
 
 
-ingestions = Ingestions(stores, build_ingestion, build_backfill)
+ingestions = Ingestions(stores, build_ingestion, build_backfill, settings.ingestion.migration_retention_days)
 
 
 def prepare(deadline: Deadline) -> None:
@@ -115,7 +115,11 @@ def migrate(action: Action, deadline: Deadline) -> MigrationReport:
     return migration.act(action, deadline)
 
 
-application = Application(
-    "ingest", about=embedder.about, authenticator=Authenticator(()), prepare=prepare, on_event=on_event
-)
+def describe() -> dict[str, Any]:
+    """The model in use, for `/healthz`; after a migration that of the collection, as the last event found it."""
+    space = stores.known_space
+    return embedders.find(space.model, space.dimension).about
+
+
+application = Application("ingest", about=describe, authenticator=Authenticator(()), prepare=prepare, on_event=on_event)
 app = application.flask

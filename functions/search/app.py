@@ -80,13 +80,19 @@ def prepare(deadline: Deadline) -> None:
         checking.result()
 
 
-application = Application(
-    "search",
-    about={
-        **embedder.about,
+def describe() -> dict[str, Any]:
+    """The models in use, for `/healthz`; after a migration that of the collection, as the last request found it."""
+    space = stores.known_space
+    return {
+        **embedders.find(space.model, space.dimension).about,
         "rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default},
         **answers.describe_model(answer_model),
-    },
+    }
+
+
+application = Application(
+    "search",
+    about=describe,
     authenticator=build_or_exit(lambda: settings.access.authenticator(settings.admin.keys)),
     prepare=prepare,
     domain=settings.access.domain,

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from shared.domain.errors import ConfigurationError, PlatformError, RequestError
 from shared.ingestion.backfilling import is_by_timer
-from shared.ingestion.events import Action, BackfillRequest, ObjectEvent
+from shared.ingestion.events import Action, BackfillRequest, ObjectEvent, Step
 from shared.ingestion.joint import JointIngestion
 from shared.ingestion.origin import Origin
+from shared.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,18 +34,27 @@ if TYPE_CHECKING:
             """Build it; ``is_leader``: whether its collection is the one that answers."""
 
 
+_DAY_SECONDS = 86_400
+
+
 class Ingestions:
-    """Finds the ingestion of the collections that there are: thread-safe, one per process."""
+    """Finds the ingestion of the collections that there are: thread-safe, one per process.
+
+    Args:
+        retention_days: after a switch, until the timer ends the migration; 0 for never.
+    """
 
     def __init__(
         self,
         stores: StoreDirectory,
         build: Build,
         build_backfill: Callable[[Ingestion, Handler, Ingestion | None], Backfill],
+        retention_days: int = 0,
     ) -> None:
         self._stores = stores
         self._build = build
         self._build_backfill = build_backfill
+        self._retention_seconds = retention_days * _DAY_SECONDS
         # By what an ingestion depends on; it holds the locks of its documents.
         self._single: dict[tuple[Space, int], Ingestion] = {}
         self._joint: dict[tuple[Space, Space, int, bool], JointIngestion] = {}
@@ -62,6 +72,8 @@ class Ingestions:
         """
         events = list(events)
         steps = [event for event in events if isinstance(event, Action) and event.step]
+        if any(map(is_by_timer, events)) and self._is_over(deadline):
+            steps.append(Action("migrate", step=Step("finish")))
         orders = [event for event in events if isinstance(event, BackfillRequest) and event.is_migration]
         others = [event for event in events if event not in steps and event not in orders]
         results: list[Result | Report | BackfillReport | MigrationReport] = []
@@ -114,6 +126,14 @@ class Ingestions:
         if len(later) > len(members):
             self._find(later).handle([event for event in events if isinstance(event, ObjectEvent)], deadline)
         return results
+
+    def _is_over(self, deadline: Deadline) -> bool:
+        """Whether the previous collection has been kept for long enough after a switch."""
+        if not self._retention_seconds:
+            return False
+        leader, *others = self._stores.find_members(deadline)
+        switched = leader.plan.switched if others and leader.plan.is_new else 0
+        return bool(switched) and clock.time() - switched >= self._retention_seconds
 
     def _find(self, members: Sequence[Member]) -> Backfill:
         leader = self._find_single(members[0])

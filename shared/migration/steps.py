@@ -12,6 +12,7 @@ or leaves a collection that nothing uses, which the next step drops.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -222,6 +223,8 @@ class Migration:
                 raise RequestError(
                     "migration_unfinished", "The new collection is not filled yet: `migrate start` continues that."
                 )
+            if is_new:
+                follower.store.plans.write(replace(follower.plan, switched=clock.time()), deadline)
             self._stores.switch(follower.store, deadline)
         return self._report(self._stores.find_members(deadline, fresh=True), deadline)
 
@@ -233,7 +236,10 @@ class Migration:
                 hint = "switch first, or cancel" if is_new else "go back first, or finish"
                 raise RequestError("migration_unfinished", f"The collection to be dropped is the one in use: {hint}.")
             self._withdraw(leader, members[1], deadline)
-            plan = replace(leader.plan, other=None, unused=members[1].store.space)
+            unused = members[1].store.space
+            plan = replace(leader.plan, other=None, unused=unused)
+            if is_new:
+                plan = replace(plan, previous=unused, ended=clock.time())
             leader.store.plans.write(plan, deadline)
             leader = replace(leader, plan=plan)
         self._drop_unused(leader, deadline)
@@ -280,5 +286,9 @@ def _pair(members: Sequence[Member]) -> tuple[Member, Member]:
         RequestError: ``migration_missing``.
     """
     if len(members) < 2:
-        raise RequestError("migration_missing", "No migration is under way: `migrate start` begins one.")
+        plan, hint = members[0].plan, ""
+        if plan.previous:
+            date = datetime.fromtimestamp(plan.ended, UTC).date()
+            hint = f" The previous collection ({plan.previous.profile}) was dropped on {date}, so that none can answer."
+        raise RequestError("migration_missing", f"No migration is under way: `migrate start` begins one.{hint}")
     return members[0], members[1]

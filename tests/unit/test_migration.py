@@ -8,19 +8,23 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from msgspec.structs import replace
 
 from ops.comparison import Comparison, Query, read_queries
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import PlatformError, RequestError
 from shared.domain.models import Usage
+from shared.domain.tenants import Tenancy
 from shared.ingestion.claiming import CLAIM_SECONDS
 from shared.migration import comparing
+from shared.migration.record_writers import RecordWriters
 from shared.records.envelopes import Record
 from shared.runtime import clock
+from shared.store.directory import MAX_AGE_SECONDS, StoreDirectory
 from shared.store.schema import Space, read_space
 from tests import migration_simulation
-from tests.fakes import SPACE, FakeEmbedder, Wire
-from tests.migration_simulation import MigrationWorld, simulate
+from tests.fakes import SPACE, FakeEmbedder, FakeMilvusClient, Wire
+from tests.migration_simulation import Instance, MigrationWorld, simulate
 from tests.profile import histories
 from tests.simulation import CallCounter, Killed, calm, simulated
 from tests.unit.test_simulation import Fault
@@ -211,6 +215,60 @@ def test_another_index_of_the_same_model_orders_no_vectors(world: MigrationWorld
     process.reconcile()
     assert process.step("fill").phase == "ready"
     assert world.problems() == []
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(0, True), (3, True), (1, False)])
+def test_the_timer_drops_the_previous_collection_after_its_retention_time(
+    world: MigrationWorld, days: int, *, is_kept: bool
+) -> None:
+    process = Instance(world, Wire(), retention_days=days)
+    for step in ("start", "fill", "switch"):
+        process.step(step, OTHER)
+    clock.sleep(86_400)
+    process.reconcile()
+    if is_kept:
+        assert process.step("back").current.model == SPACE.model
+    else:
+        with pytest.raises(RequestError, match=r"text-embedding-v4/64.* was dropped on \d{4}-\d\d-\d\d"):
+            process.step("back")
+    assert world.problems() == []
+
+
+def test_a_migration_that_was_not_switched_is_not_ended_by_the_timer(world: MigrationWorld) -> None:
+    process = Instance(world, Wire(), retention_days=1)
+    for step in ("start", "fill", "switch", "back"):
+        process.step(step, OTHER)
+    clock.sleep(86_400)
+    process.reconcile()
+    assert process.step("switch").current.model == OTHER.model
+
+
+def test_a_process_names_the_model_of_the_collection_that_answers(world: MigrationWorld) -> None:
+    process = world.instance()
+    assert process.stores.known_space == SPACE
+    for step, space in (("start", SPACE), ("fill", SPACE), ("switch", OTHER), ("back", SPACE)):
+        process.step(step, OTHER)
+        assert process.stores.known_space == space
+
+
+def test_records_that_name_a_collection_follow_its_migration_by_another_deployment(world: MigrationWorld) -> None:
+    def open_directory(name: str) -> StoreDirectory:
+        settings = replace(migration_simulation.SETTINGS, collection=name)
+        return StoreDirectory(settings, SPACE, FakeMilvusClient(world.index, Wire()))
+
+    name, process = migration_simulation.SETTINGS.collection, world.instance()
+    directories = {"": open_directory("first"), name: open_directory(name)}
+    directories[""].prepare(calm())
+    writers = RecordWriters(
+        directories, lambda space: cast("Embedder", FakeEmbedder(world.model, Wire(), space)), Tenancy()
+    )
+    for version, step in enumerate(("start", "fill", "switch", "finish"), 2):
+        process.step(step, OTHER)
+        world.records["x"] = f"text {version}"
+        clock.sleep(MAX_AGE_SECONDS)
+        writers.write([Record("x", f"text {version}", version=version, collection=name)], calm())
+        if step != "start":  # what is not filled yet lacks the documents
+            assert world.problems() == []
 
 
 def test_vectors_are_only_ordered_during_a_migration(world: MigrationWorld) -> None:
