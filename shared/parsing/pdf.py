@@ -13,11 +13,12 @@ from shared.parsing.pdf_columns import arrange
 from shared.parsing.pdf_file import open_file
 from shared.parsing.pdf_form_values import find_notes, find_values, place_values
 from shared.parsing.pdf_headings import Headings
-from shared.parsing.pdf_layout import Row, arrange_vertical, find_rows, is_plain, is_vertical, split_segments
+from shared.parsing.pdf_layout import Row, find_rows, is_plain, split_segments
 from shared.parsing.pdf_paragraphs import Paragraph, find_paragraphs, join, split_text
 from shared.parsing.pdf_running_lines import REACH, RunningLines, Sheet, make_sheet
 from shared.parsing.pdf_scans import Scans
 from shared.parsing.pdf_tables import Table, split_tables, take_tables
+from shared.parsing.pdf_vertical import arrange_vertical, is_vertical, stack_words
 from shared.parsing.pdf_words import drop_unreadable
 from shared.parsing.pictures import refuse_without_ocr
 from shared.parsing.refusing import refuse
@@ -120,6 +121,7 @@ class _Reading:
         if page.has_images and number not in self._scans.left_out[-1:]:
             self._pictures.append(number)
         values = find_values(page.words, page.drawn, page.entries)
+        page.words = stack_words(page.words)
         if page.text or not is_plain(page.words):
             lines = page.text or _lines(page.words)
             after: list[Paragraph | Table] = list(split_text(clean(lines), self._hyphenated))

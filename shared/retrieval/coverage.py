@@ -62,8 +62,9 @@ class CoveredHits(Struct, frozen=True):
 
 
 class _Match(Struct, frozen=True):
-    """Which tokens of a query a hit holds: in its context, in each line, at the beginning of each line."""
+    """Which tokens of a query a hit holds: anywhere, in its context, in each line, at the beginning of each line."""
 
+    held: frozenset[str]
     context: frozenset[str]
     lines: tuple[frozenset[str], ...]
     beginnings: tuple[frozenset[str], ...]
@@ -130,12 +131,11 @@ def _find_pairs(tokens: Sequence[str]) -> list[_Pair]:
 
 
 def _share(match: _Match, pairs: Sequence[_Pair], weights: Mapping[str, float], total: float) -> Shares:
-    held = match.context.union(*match.lines)
-    whole = _sum_overlapping(held, pairs, weights) / total
+    whole = _sum_overlapping(match.held, pairs, weights) / total
     if len(match.lines) < 2:  # the context and one line are the whole
         return Shares(whole, whole)
     line = match.context | max(match.lines, key=lambda some: _sum(some, weights))
-    return Shares(whole, whole if line == held else _sum_overlapping(line, pairs, weights) / total)
+    return Shares(whole, whole if line == match.held else _sum_overlapping(line, pairs, weights) / total)
 
 
 def _sum_overlapping(held: frozenset[str], pairs: Sequence[_Pair], weights: Mapping[str, float]) -> float:
@@ -153,11 +153,16 @@ def _match(padded: Mapping[str, str], words: str) -> _Match:
     held = _find(padded, words.replace("\n", " "), padded)
     in_context = _find(held, context, padded)
     rest = held - in_context
-    found = [(some, line) for line in lines if (some := _find(rest, line, padded))] if rest else []
+    if not rest:
+        return _Match(held, in_context, (), ())
+    if len(lines) == 1:
+        found = [(rest, lines[0])]
+    else:
+        found = [(some, line) for line in lines if (some := _find(rest, line, padded))]
     beginnings = [
         _find(some, " ".join(line.split(" ", _LEADING_TOKENS)[:_LEADING_TOKENS]), padded) for some, line in found
     ]
-    return _Match(in_context, tuple([some for some, _ in found]), tuple(beginnings))
+    return _Match(held, in_context, tuple([some for some, _ in found]), tuple(beginnings))
 
 
 def _find(tokens: Iterable[str], line: str, padded: Mapping[str, str]) -> frozenset[str]:
@@ -169,7 +174,7 @@ def _weigh(tokens: Sequence[str], matches: Sequence[_Match]) -> dict[str, float]
     """The rarity of each token among the hits."""
     holding = dict.fromkeys(tokens, 0)
     for match in matches:
-        for token in match.context.union(*match.lines):
+        for token in match.held:
             holding[token] += 1
     return {token: math.log(1 + (len(matches) + 1) / (count + 0.5)) for token, count in holding.items()}
 

@@ -75,12 +75,16 @@ class Ranking(Struct):
     corrected: str = ""
     details: Mapping[str, ChunkDetails] = {}
 
-    def rank(self) -> list[SearchHit]:
-        """Return all that was found so far, best first, with calibrated scores; reranked hits have the reranker's."""
+    def rank(self, scored_hits: int | None = None) -> list[SearchHit]:
+        """Return all that was found so far, best first, with calibrated scores; reranked hits have the reranker's.
+
+        Args:
+            scored_hits: number of best hits that need scores, where those of the others are not shown.
+        """
         ordered = prefer_phrases(find_phrases(self.query.text), self._order())
         distinct = collapse_duplicates(ordered)
         ranked, self.duplicates = distinct.hits, distinct.duplicates
-        evidence = self._weigh_evidence(ranked)
+        evidence = self._weigh_evidence(ranked, scored_hits)
         self.evidence = {hit.id: found for hit, found in zip(ranked, evidence, strict=False)}
         scored = score_hits(ranked, evidence, self.calibration)
         self.best_score = scored[0].score if scored else 0.0
@@ -114,12 +118,12 @@ class Ranking(Struct):
         """Whether the best hit is probably an answer."""
         return self.best_score >= self.calibration.answerable
 
-    def _weigh_evidence(self, ranked: Sequence[SearchHit]) -> list[Evidence]:
+    def _weigh_evidence(self, ranked: Sequence[SearchHit], scored_hits: int | None) -> list[Evidence]:
         """What speaks for each of the best hits, those that both sides found before they were searched deeper."""
         dense = self.dense[:DEPTH] if self.mode is not Mode.KEYWORD else []
         best = {hit.id for hit in (*dense, *self.lexical[:DEPTH])}
         count = next((place for place, hit in enumerate(ranked) if hit.id not in best), len(ranked))
-        return weigh_evidence(self.query.text, self.tokens, ranked[:count], dense, self._cover())
+        return weigh_evidence(self.query.text, self.tokens, ranked[:count], dense, self._cover(), scored_hits)
 
     def _order(self) -> list[SearchHit]:
         if self.mode is Mode.HYBRID:
@@ -139,8 +143,11 @@ class Ranking(Struct):
 
     def select(self) -> list[SearchHit]:
         """Return all that was found so far with a sufficient score, in order."""
-        least = self.query.min_score
-        return self.rank() if least is None else [hit for hit in self.rank() if hit.score >= least]
+        query, least = self.query, self.query.min_score
+        if least is not None:
+            return [hit for hit in self.rank() if hit.score >= least]
+        is_plain = query.order is Order.RELEVANCE and not query.grouped
+        return self.rank(query.reach if is_plain else None)
 
     def page(self) -> list[list[SearchHit]]:
         """Return the groups of the page that is asked for; without grouping each hit is one."""

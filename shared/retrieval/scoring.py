@@ -55,6 +55,7 @@ def weigh_evidence(
     ranked: Sequence[SearchHit],
     dense: Sequence[SearchHit],
     covered: CoveredHits,
+    count: int | None = None,
 ) -> list[Evidence]:
     """Measure what speaks for each hit of ``ranked``, the best of a search in order.
 
@@ -62,6 +63,7 @@ def weigh_evidence(
         tokens: of the query; empty where words were not compared.
         dense: the best hits by meaning; empty where vectors were not compared.
         covered: the best hits by words.
+        count: number of hits, from the first, that are measured.
     """
     background, cosines = _find_background(dense), {hit.id: hit.score for hit in dense}
     lowest = dense[-1].score if dense else 0.0
@@ -79,7 +81,7 @@ def weigh_evidence(
             lead = 0.0  # neither words nor meaning tell two chunks apart
         return Evidence(coverage, similarity, lead, compared)
 
-    return [weigh(hit, lead) for hit, lead in zip(ranked, _measure_leads(ranked), strict=True)]
+    return [weigh(hit, lead) for hit, lead in zip(ranked[:count], _measure_leads(ranked), strict=False)]
 
 
 def _choose_comparison(tokens: Sequence[str], dense: Sequence[SearchHit], covered: CoveredHits) -> Comparison:
