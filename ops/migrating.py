@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ops.backfilling import BatchRun, Choice
-from ops.comparison import Comparison, read_queries
+from ops.comparison import Comparison, Query, read_queries
 from ops.invoking import InvocationError, invoke
 from ops.printing import confirm, print_json
 
@@ -102,7 +102,7 @@ class _Migration:
 
     def check(self, asked: argparse.Namespace) -> int:
         """Let both collections answer, and compare."""
-        queries = read_queries(asked.queries.read_text("utf-8"))
+        queries = read_queries(asked.queries.read_text("utf-8")) if asked.queries else self._read_samples()
         comparison = Comparison(asked.differences)
         for at in range(0, len(queries), _QUERIES_PER_CALL):
             some = queries[at : at + _QUERIES_PER_CALL]
@@ -114,6 +114,12 @@ class _Migration:
         else:
             self._console.print("\n".join(comparison.describe()), markup=False)
         return 0
+
+    def _read_samples(self) -> list[Query]:
+        queries = [Query(text) for text in self._call("samples")["samples"]]
+        if not queries:
+            raise ValueError("No queries were kept: set QUERY_SAMPLE_SHARE for search, or name a file of queries.")
+        return queries
 
     def _order(self) -> None:
         """Order the vectors by batch tasks and wait for them; what they do not give is left to `_fill`."""

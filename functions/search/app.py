@@ -28,6 +28,7 @@ from shared.embedding.embedders import Embedders
 from shared.embedding.reranker import Reranker
 from shared.retrieval.calibration import read_calibration
 from shared.retrieval.current import CurrentRetrieval
+from shared.retrieval.sampling import Sampler
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
 from shared.runtime.request import deadline, read_body, request_id, scope
@@ -63,6 +64,7 @@ retrieval = CurrentRetrieval(
         settings.rerank.by_default,
         calibration,
     ),
+    Sampler(settings.sample_share),
 )
 answer_model = settings.answer.model
 operating = admin.Admin(settings.admin, stores)

@@ -79,7 +79,7 @@ class Step(Struct, frozen=True):
     """What an operator wants of a migration.
 
     Attributes:
-        name: ``start``, ``fill``, ``status``, ``check``, ``switch``, ``back``, ``cancel`` or ``finish``.
+        name: ``start``, ``fill``, ``status``, ``samples``, ``check``, ``switch``, ``back``, ``cancel`` or ``finish``.
         model: the embedding model of the new collection; the present one by default.
         dimension: of its vectors; the model's default one by default.
         chunk_tokens: size of its chunks; 0 for that of the present one.
@@ -181,7 +181,7 @@ class _Retry(_Asked):
 
 
 class _Migrate(_Asked):
-    step: Literal["start", "fill", "status", "check", "switch", "back", "cancel", "finish"] = "status"
+    step: Literal["start", "fill", "status", "samples", "check", "switch", "back", "cancel", "finish"] = "status"
     model: _Text = ""
     dimension: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
     chunk_tokens: Annotated[int, msgspec.Meta(ge=0, le=2_000)] = 0

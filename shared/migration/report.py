@@ -57,6 +57,7 @@ class MigrationReport(Struct, frozen=True):
         unfinished: documents that something kept this step from copying.
         usage: what this step cost.
         answers: of both collections to queries.
+        samples: queries that were asked, as far as they are kept.
     """
 
     phase: str
@@ -70,3 +71,4 @@ class MigrationReport(Struct, frozen=True):
     usage: Usage = Usage()
     estimate: Estimate | None = None
     answers: tuple[Answers, ...] = ()
+    samples: tuple[str, ...] = ()

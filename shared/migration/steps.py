@@ -2,7 +2,7 @@
 
 start   make a new collection, which from then on is kept equal to the present one
 fill    copy what it lacks; a timer's reconcile does that too
-check   let both answer some queries
+check   let both answer some queries; samples: the queries that were kept for that
 switch  let the new one answer; back: let the previous one answer again
 finish  drop the previous one after a switch; cancel: drop the new one before
 
@@ -47,6 +47,7 @@ _SAMPLED = 500
 # Digits count one token each, four times what the size of a chunk takes them for.
 _TOKENS_PER_ESTIMATED = 4
 _MOST_EDITIONS = 1_000
+_MOST_SAMPLES = 200
 
 
 class Migration:
@@ -100,6 +101,9 @@ class Migration:
                 leader, follower = _pair(members)
                 answers = self._ask(leader.store, follower.store, step.queries, deadline)
                 return replace(self._report(members, deadline), answers=answers)
+            case "samples":
+                texts = [text for member in members for text in member.store.samples.read(deadline)]
+                return replace(self._report(members, deadline), samples=tuple(dict.fromkeys(texts))[:_MOST_SAMPLES])
             case "switch" | "back":
                 return self._switch(members, deadline, is_new=step.name == "switch")
             case "finish" | "cancel":

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 INGEST = cast("Function", SimpleNamespace(timeout=600))
 _USAGE = {"tokens": 10, "cost_cny": 0.5}
+_ANSWER = {"hits": [{"key": "a.txt", "start": 0, "text": "a"}], "milliseconds": 5.0, "usage": _USAGE}
 _ESTIMATE = {"chunks": 40, "tokens": 4_000, "cost_cny": 2.0, "batch_cny": 1.0, "seconds": 30.0}
 
 
 class Ingest:
     """Two batch tasks that end with the second look, and a fill."""
 
-    def __init__(self, waiting: int = 0) -> None:
+    def __init__(self, waiting: int = 0, *, has_samples: bool = True) -> None:
+        self.has_samples = has_samples
         self.asked: list[dict[str, Any]] = []
         self.looks = 0
         self.waiting = waiting
@@ -43,6 +45,10 @@ class Ingest:
             plan = {"after": "", "is_done": True, "is_capped": False, "ordered_cny": 1.0}
             return {**plan, "waiting": left, "converged": 1, "usage": _USAGE, "failed": 0, "problem": ""}
         phase = "filling" if self.waiting else "ready"
+        if event["step"] == "samples":
+            return {"samples": ["one", "two"] if self.has_samples else []}
+        if event["step"] == "check":
+            return {"answers": [{"query": text, "current": _ANSWER, "other": _ANSWER} for text in event["queries"]]}
         fill = {"left": 0, "unfinished": [], "done": 0, "waiting": self.waiting, "usage": _USAGE}
         return {"phase": phase, "estimate": _ESTIMATE if event.get("dry_run") else None, **fill}
 
@@ -81,3 +87,13 @@ def test_documents_that_still_wait_for_tasks_are_a_failure_with_advice(monkeypat
     status, output = run(monkeypatch, Ingest(waiting=3), "start", "--yes")
     assert status == 1
     assert "3 documents wait for batch tasks: repeat start with --batch." in output
+
+
+def test_a_check_without_a_file_asks_the_queries_that_were_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest = Ingest()
+    status, output = run(monkeypatch, ingest, "check")
+    assert (status, ingest.steps, ingest.asked[1]["queries"]) == (0, ["samples", "check"], ["one", "two"])
+    assert "2 queries, 0 judged" in output
+    status, output = run(monkeypatch, Ingest(has_samples=False), "check")
+    assert status == 1
+    assert "QUERY_SAMPLE_SHARE" in output

@@ -19,8 +19,10 @@ from shared.ingestion.claiming import CLAIM_SECONDS
 from shared.migration import comparing
 from shared.migration.record_writers import RecordWriters
 from shared.records.envelopes import Record
+from shared.retrieval.sampling import Sampler
 from shared.runtime import clock
 from shared.store.directory import MAX_AGE_SECONDS, StoreDirectory
+from shared.store.query_samples import MOST_SAMPLES
 from shared.store.schema import Space, read_space
 from tests import migration_simulation
 from tests.fakes import SPACE, FakeEmbedder, FakeMilvusClient, Wire
@@ -269,6 +271,32 @@ def test_records_that_name_a_collection_follow_its_migration_by_another_deployme
         writers.write([Record("x", f"text {version}", version=version, collection=name)], calm())
         if step != "start":  # what is not filled yet lacks the documents
             assert world.problems() == []
+
+
+def test_sampled_queries_are_few_recent_and_each_once(world: MigrationWorld) -> None:
+    process = world.instance()
+    store = process.stores.find_current(calm())
+    store.samples.write("an old query", calm())
+    clock.sleep(31 * 86_400)
+    for number in range(MOST_SAMPLES * 2):
+        store.samples.write(f"query {number % 7}", calm())
+    process.step("start", OTHER)
+    found = process.step("samples").samples
+    assert set(found) == {f"query {number}" for number in range(7)}
+    assert len(world.index.rows(store.registry.name)) <= MOST_SAMPLES + 10
+    process.step("fill")
+    assert process.step("status").current.documents["indexed"] == 3  # with the record
+    assert world.problems() == []
+
+
+def test_a_sampler_keeps_nothing_by_default_and_one_query_in_some_seconds_else(world: MigrationWorld) -> None:
+    store = world.instance().stores.find_current(calm())
+    off, on = Sampler(0), Sampler(1)
+    off.offer(store, "never")
+    for text in ("kept", "too soon"):
+        on.offer(store, text)
+    on._pool.shutdown(wait=True)
+    assert store.samples.read(calm()) == ["kept"]
 
 
 def test_vectors_are_only_ordered_during_a_migration(world: MigrationWorld) -> None:
