@@ -75,6 +75,7 @@ class _Reading:
         self._pictures: list[int] = []
         self._unmapped: list[int] = []
         self._has_fields = False
+        self._is_blank = True
         self._width = 0.0
 
     def blocks(self) -> Iterator[Block]:
@@ -154,6 +155,7 @@ class _Reading:
     def _note(self, number: int, page: Page) -> None:
         """Drop the words that cannot be read, and keep in mind what to warn of."""
         self._has_fields |= bool(page.entries)
+        self._is_blank &= page.is_blank
         if not page.is_whole:
             self._warnings.append(f"Page {number} has too many characters; the rest of it was left out.")
         read = drop_unreadable(page.words)
@@ -192,7 +194,7 @@ class _Reading:
             )
         if self._has_fields and not self._pictures:
             return refuse("empty_document", "The PDF has form fields or notes, but none of them holds text.")
-        if self._scans.count and not self._pictures:
+        if self._is_blank or (self._scans.count and not self._pictures):
             return refuse("empty_document", "The pages of the PDF are blank.")
         return refuse_without_ocr("The PDF has no text layer: it holds pictures of text.")
 

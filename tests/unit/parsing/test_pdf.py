@@ -494,3 +494,15 @@ def test_the_font_for_missing_fonts_is_small() -> None:
 
     assert len(build_box_font()) < 1000
     assert build_box_font()[:4] == b"\x00\x01\x00\x00"
+
+
+def test_pages_on_which_nothing_is_drawn_are_blank_and_no_pictures_of_text(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="blank") as caught:
+        blocks_of(tmp_path, drawn(lambda _: None, lambda _: None))
+    assert caught.value.code == "empty_document"
+
+
+def test_lines_that_may_be_letters_are_no_blank_page(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="OCR") as caught:
+        blocks_of(tmp_path, drawn(lambda canvas: canvas.line(80, 700, 200, 700)))
+    assert caught.value.code == "needs_ocr"
