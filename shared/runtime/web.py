@@ -82,8 +82,7 @@ class Application:
         name: the function's name, for logs.
         authenticator: who may call over HTTP.
         prepare: what `/initialize` waits for: connect, check the collection, load what is slow.
-        about: further fields of `/healthz`, such as the model in use, or what returns them without waiting; nothing
-            secret.
+        about: returns further fields of `/healthz` without waiting, such as the model in use; nothing secret.
         on_event: handles an event's raw bytes and returns what happened; without it events are refused.
         open_paths: paths that need no key, because they hold no data.
         domain: the domain callers use; whatever comes under it comes from outside.
@@ -99,7 +98,7 @@ class Application:
         prepare: Callable[[Deadline], None],
         on_event: Callable[[bytes, Deadline], Any] | None = None,
         open_paths: frozenset[str] = frozenset(),
-        about: dict[str, Any] | Callable[[], dict[str, Any]] | None = None,
+        about: Callable[[], dict[str, Any]] = dict,
         domain: str = "",
         body_limits: Mapping[str, int] | None = None,
         origins: frozenset[str] = frozenset(),
@@ -121,15 +120,10 @@ class Application:
         self.flask.after_request(self._finish)
         self.flask.register_error_handler(Exception, answer_error)
         packaged = {"revision": revision} if (revision := read_revision()) else {}
-        self._about, self._packaged = about or {}, packaged
-        self.flask.get("/healthz")(self._show_health)
+        self.flask.get("/healthz")(lambda: answer({"status": "ok", "function": name, **packaged, **about()}))
         self.flask.post("/initialize")(self._initialize)
         self.flask.post("/invoke")(self._invoke)
         self.flask.get("/pre-stop")(self._pre_stop)
-
-    def _show_health(self) -> Response:
-        about = self._about() if callable(self._about) else self._about
-        return answer({"status": "ok", "function": self._name, **self._packaged, **about})
 
     def begin(self) -> Future[None]:
         """Start to prepare now, in a thread: health checks come a second apart, and `/initialize` after them.
