@@ -56,7 +56,7 @@ def backfill(
     Args:
         estimate: prints what indexing costs; returns whether that was possible.
     """
-    run = _Run(ingest, environ, console, choice)
+    run = BatchRun(ingest, environ, console, choice)
     try:
         return run.run(estimate)
     except InvocationError as error:
@@ -67,17 +67,31 @@ def backfill(
         return _INTERRUPTED
 
 
-class _Run:
-    """One run of the command."""
+class BatchRun:
+    """One run of the command.
 
-    def __init__(self, ingest: Function, environ: Mapping[str, str], console: Console, choice: Choice) -> None:
+    Args:
+        is_migration: whether the tasks are for the new collection of a migration.
+    """
+
+    def __init__(
+        self,
+        ingest: Function,
+        environ: Mapping[str, str],
+        console: Console,
+        choice: Choice,
+        *,
+        is_migration: bool = False,
+    ) -> None:
         self._ingest = ingest
         self._environ = environ
         self._console = console
         self._choice = choice
+        self._options = {"migration": True} if is_migration else {}
         self._tokens, self._cost = 0, 0.0
 
     def run(self, estimate: Callable[[], bool]) -> int:
+        """Order what the index lacks, and wait for it; returns the exit status."""
         waiting = self._ask("status")
         self._show(waiting)
         to_index = self._count()
@@ -86,8 +100,8 @@ class _Run:
             self._console.print(f"{to_index} documents are to be indexed and wait for no task.")
             if not estimate() or not self._is_agreed():
                 return 1
-            is_capped = self._plan(waiting["waiting_cny"])
-        is_complete = self._collect() if self._choice.waits else True
+            is_capped = self.plan(waiting["waiting_cny"])
+        is_complete = self.collect() if self._choice.waits else True
         if self._choice.as_json:
             left = self._ask("status")
             print_json(
@@ -105,7 +119,7 @@ class _Run:
             return True
         return confirm("Create batch tasks for them, at the price by Batch above?")
 
-    def _plan(self, spent: float) -> bool:
+    def plan(self, spent: float = 0.0) -> bool:
         """Create tasks until no documents are left or the cost is reached; returns whether it is reached."""
         after = ""
         while True:
@@ -121,7 +135,7 @@ class _Run:
             if report["is_done"]:
                 return False
 
-    def _collect(self) -> bool:
+    def collect(self) -> bool:
         """Wait for the tasks; returns whether all of them were of use and no document failed for now."""
         failed, problems, shown = 0, 0, ""
         is_local = "127.0.0.1" in (self._environ.get("FC_ENDPOINT") or "")
@@ -141,7 +155,8 @@ class _Run:
             if not report["converged"]:
                 clock.sleep(_LOCAL_POLL_SECONDS if is_local else _POLL_SECONDS)
         if failed or problems:
-            self._console.print("Some documents are left to ordinary calls: ops sync indexes them.")
+            hint = "." if self._options else ": ops sync indexes them."
+            self._console.print(f"Some documents are left to ordinary calls{hint}")
         return not failed and not problems
 
     def _show(self, report: Mapping[str, Any]) -> None:
@@ -150,5 +165,7 @@ class _Run:
             self._console.print(f"{report['waiting']} tasks were created before, for {documents} documents.")
 
     def _ask(self, step: str, **options: Any) -> dict[str, Any]:
-        (report,) = invoke(self._ingest, {"action": "backfill", "step": step, **options}, self._environ)["results"]
+        (report,) = invoke(
+            self._ingest, {"action": "backfill", "step": step, **self._options, **options}, self._environ
+        )["results"]
         return dict(report)

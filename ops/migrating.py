@@ -5,11 +5,13 @@ A step that was interrupted may be repeated: `start` with the same values contin
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ops.comparison import Comparison, read_queries
+from ops.backfilling import BatchRun, Choice
+from ops.comparison import Comparison, Query, read_queries
 from ops.invoking import InvocationError, invoke
 from ops.printing import confirm, print_json
 
@@ -26,6 +28,8 @@ _ROUND_SECONDS = 20
 # Queries of one call.
 _QUERIES_PER_CALL = 20
 _INTERRUPTED = 130
+# Within which batch tasks must be answered.
+_HOURS = 24
 _COLUMNS = (TextColumn("Filling"), BarColumn(), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
 
 
@@ -58,16 +62,19 @@ class _Migration:
 
     def start(self, asked: argparse.Namespace) -> int:
         """Estimate, ask, make the new collection and fill it."""
-        options = {name: getattr(asked, name) for name in ("model", "dimension", "chunk_tokens", "reread")}
+        options = {name: getattr(asked, name) for name in ("model", "dimension", "chunk_tokens", "reread", "batch")}
         estimated = self._call("start", dry_run=True, **options)
         if estimate := estimated["estimate"]:
+            by_calls = f"CNY {estimate['cost_cny']:.4f} by calls, which the share of the quota allows in "
             self._console.print(
-                f"{estimate['chunks']} chunks to embed, about {estimate['tokens']} tokens, CNY "
-                f"{estimate['cost_cny']:.4f}; the share of the quota allows it in {_duration(estimate['seconds'])}."
+                f"{estimate['chunks']} chunks to embed, about {estimate['tokens']} tokens: {by_calls}"
+                f"{_duration(estimate['seconds'])}; CNY {estimate['batch_cny']:.4f} by batch tasks within a day."
             )
         if asked.dry_run or not self._confirms("Begin?", asked):
             return 0
         self._call("start", **options)
+        if asked.batch:
+            self._order()
         return self._fill()
 
     def show(self, asked: argparse.Namespace) -> int:
@@ -95,7 +102,7 @@ class _Migration:
 
     def check(self, asked: argparse.Namespace) -> int:
         """Let both collections answer, and compare."""
-        queries = read_queries(asked.queries.read_text("utf-8"))
+        queries = read_queries(asked.queries.read_text("utf-8")) if asked.queries else self._read_samples()
         comparison = Comparison(asked.differences)
         for at in range(0, len(queries), _QUERIES_PER_CALL):
             some = queries[at : at + _QUERIES_PER_CALL]
@@ -107,6 +114,19 @@ class _Migration:
         else:
             self._console.print("\n".join(comparison.describe()), markup=False)
         return 0
+
+    def _read_samples(self) -> list[Query]:
+        queries = [Query(text) for text in self._call("samples")["samples"]]
+        if not queries:
+            raise ValueError("No queries were kept: set QUERY_SAMPLE_SHARE for search, or name a file of queries.")
+        return queries
+
+    def _order(self) -> None:
+        """Order the vectors by batch tasks and wait for them; what they do not give is left to `_fill`."""
+        choice = Choice(is_agreed=True, max_cost=math.inf, hours=_HOURS, waits=True)
+        run = BatchRun(self._ingest, self._environ, self._console, choice, is_migration=True)
+        run.plan()
+        run.collect()
 
     def _fill(self) -> int:
         tokens, cost, done = 0, 0.0, 0
@@ -126,6 +146,9 @@ class _Migration:
                         "stuck", f"{len(found['unfinished'])} documents cannot be copied now: start again."
                     )
         self._console.print(f"The new collection is {found['phase']}. Cost: {tokens} tokens, CNY {cost:.4f}.")
+        if found["waiting"]:
+            self._console.print(f"{found['waiting']} documents wait for batch tasks: repeat start with --batch.")
+            return 1
         self._console.print("Next: `migrate check QUERIES`, then `migrate switch`.")
         return 0
 

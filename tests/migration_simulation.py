@@ -36,7 +36,7 @@ from shared.ingestion.backfill_parts import BackfillParts
 from shared.ingestion.backfilling import Backfill, Handler
 from shared.ingestion.claiming import CLAIM_SECONDS
 from shared.ingestion.converging import Ingestion
-from shared.ingestion.events import Action, ObjectEvent, Step
+from shared.ingestion.events import Action, BackfillRequest, ObjectEvent, Step
 from shared.migration.ingestions import Ingestions
 from shared.migration.record_writers import RecordWriters
 from shared.migration.steps import Migration
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from shared import parsing
     from shared.domain.models import ParsedDocument
     from shared.ingestion.origin import Origin
+    from shared.ingestion.results import BackfillReport
     from shared.migration.report import MigrationReport
     from shared.runtime.retrying import Deadline
     from shared.store.directory import Member
@@ -149,12 +150,12 @@ class MigrationWorld:
 class Instance:
     """A process of each function: its clients and its caches."""
 
-    def __init__(self, world: MigrationWorld, wire: Wire) -> None:
+    def __init__(self, world: MigrationWorld, wire: Wire, retention_days: int = 0) -> None:
         self._world = world
         self._wire = wire
         self.stores = StoreDirectory(SETTINGS, SPACE, FakeMilvusClient(world.index, wire))
         self._embedders: dict[tuple[str, int], FakeEmbedder] = {}
-        self._ingestions = Ingestions(self.stores, self._build, self._build_backfill)
+        self._ingestions = Ingestions(self.stores, self._build, self._build_backfill, retention_days)
         self._writers = RecordWriters({"": self.stores}, self._find_embedder, Tenancy())
 
     def handle(self, *names: str) -> None:
@@ -170,19 +171,25 @@ class Instance:
         """Handle an event with a record."""
         self._writers.write([record], calm())
 
-    def step(self, name: str, space: Space = SPACE, **options: Any) -> MigrationReport:
+    def step(self, name: str, space: Space = SPACE, *, dry_run: bool = False, **options: Any) -> MigrationReport:
         """Do a step of a migration."""
-        step = Step(name, space.model, space.dimension, **options)
-        (result,) = self._ingestions.handle([Action("migrate", step=step)], calm(), self._migrate)
+        action = Action("migrate", dry_run, step=Step(name, space.model, space.dimension, **options))
+        (result,) = self._ingestions.handle([action], calm(), self._migrate)
+        return result  # type: ignore[return-value]
+
+    def order(self) -> BackfillReport:
+        """Order vectors for the new collection by batch tasks."""
+        (result,) = self._ingestions.handle([BackfillRequest("plan", is_migration=True)], calm(), self._migrate)
         return result  # type: ignore[return-value]
 
     def _migrate(self, action: Action, deadline: Deadline) -> MigrationReport:
         def copier(source: Any, target: Any) -> RecordCopier:
             return RecordCopier(self._find_embedder(target.space), source, target, Tenancy())
 
-        return Migration(self.stores, CHUNK_TOKENS, self._ingestions.join, copier, lambda *_: 1.0, lambda *_: ()).act(
-            action, deadline
-        )
+        return Migration(
+            self.stores, CHUNK_TOKENS, self._ingestions.join, copier, lambda *_: 1.0, lambda *_: (),
+            self._ingestions.withdraw,
+        ).act(action, deadline)  # fmt: skip
 
     def _build(self, member: Member, origin: Origin | None, *, is_leader: bool) -> Ingestion:
         settings = replace(_INGESTION, chunk_tokens=member.plan.chunk_tokens or CHUNK_TOKENS)
@@ -191,12 +198,12 @@ class Instance:
             settings, parse=self._parse, origin=origin,
         )  # fmt: skip
 
-    def _build_backfill(self, leader: Ingestion, ingestion: Handler) -> Backfill:
-        model = EMBEDDING_MODELS[leader.pipeline.store.space.model]
+    def _build_backfill(self, target: Ingestion, ingestion: Handler, leader: Ingestion | None) -> Backfill:
+        model = EMBEDDING_MODELS[target.pipeline.store.space.model]
         tasks: Any = None  # none is ever planned
         budget: Any = None
         parts = BackfillParts(
-            leader.pipeline, tasks, model, leader.pipeline.store.space.dimension, budget, leader.locks
+            target.pipeline, tasks, model, target.pipeline.store.space.dimension, budget, target.locks, leader
         )
         return Backfill(parts, ingestion)
 

@@ -105,7 +105,7 @@ def find_embedder(space: Space) -> Embedder:
 
 application = Application(
     "embed",
-    about=embedder.about,
+    about=lambda: embedder.about,
     authenticator=build_or_exit(settings.access.authenticator),
     prepare=prepare,
     on_event=on_event,

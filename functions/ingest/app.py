@@ -64,16 +64,15 @@ def build_ingestion(member: Member, origin: Origin | None, *, is_leader: bool) -
     )
 
 
-def build_backfill(leader: Ingestion, ingestion: Handler) -> Backfill:
-    """Build what orders and collects vectors for the collection that answers."""
-    space = leader.pipeline.store.space
+def build_backfill(target: Ingestion, ingestion: Handler, leader: Ingestion | None) -> Backfill:
+    """Build what orders and collects vectors for one collection; the new one of a migration has a leader."""
+    pipeline, space = target.pipeline, target.pipeline.store.space
     model = EMBEDDING_MODELS[space.model]
-    return Backfill(
-        BackfillParts(leader.pipeline, batch_tasks, model, space.dimension, client.budget, leader.locks), ingestion
-    )
+    parts = BackfillParts(pipeline, batch_tasks, model, space.dimension, client.budget, target.locks, leader)
+    return Backfill(parts, ingestion)
 
 
-ingestions = Ingestions(stores, build_ingestion, build_backfill)
+ingestions = Ingestions(stores, build_ingestion, build_backfill, settings.ingestion.migration_retention_days)
 
 
 def prepare(deadline: Deadline) -> None:
@@ -111,11 +110,16 @@ def migrate(action: Action, deadline: Deadline) -> MigrationReport:
         lambda source, target: RecordCopier(find(target.space, share), source, target, settings.tenants.tenancy()),
         lambda space, total, rows: find(space, share).seconds_for(total, rows),
         Comparison(find).ask,
+        ingestions.withdraw,
     )
     return migration.act(action, deadline)
 
 
-application = Application(
-    "ingest", about=embedder.about, authenticator=Authenticator(()), prepare=prepare, on_event=on_event
-)
+def describe() -> dict[str, Any]:
+    """The model in use, for `/healthz`; after a migration that of the collection, as the last event found it."""
+    space = stores.known_space
+    return embedders.find(space.model, space.dimension).about
+
+
+application = Application("ingest", about=describe, authenticator=Authenticator(()), prepare=prepare, on_event=on_event)
 app = application.flask

@@ -28,6 +28,7 @@ from shared.embedding.embedders import Embedders
 from shared.embedding.reranker import Reranker
 from shared.retrieval.calibration import read_calibration
 from shared.retrieval.current import CurrentRetrieval
+from shared.retrieval.sampling import Sampler
 from shared.retrieval.searching import Retrieval
 from shared.runtime import openapi
 from shared.runtime.request import deadline, read_body, request_id, scope
@@ -63,6 +64,7 @@ retrieval = CurrentRetrieval(
         settings.rerank.by_default,
         calibration,
     ),
+    Sampler(settings.sample_share),
 )
 answer_model = settings.answer.model
 operating = admin.Admin(settings.admin, stores)
@@ -80,13 +82,19 @@ def prepare(deadline: Deadline) -> None:
         checking.result()
 
 
-application = Application(
-    "search",
-    about={
-        **embedder.about,
+def describe() -> dict[str, Any]:
+    """The models in use, for `/healthz`; after a migration that of the collection, as the last request found it."""
+    space = stores.known_space
+    return {
+        **embedders.find(space.model, space.dimension).about,
         "rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default},
         **answers.describe_model(answer_model),
-    },
+    }
+
+
+application = Application(
+    "search",
+    about=describe,
     authenticator=build_or_exit(lambda: settings.access.authenticator(settings.admin.keys)),
     prepare=prepare,
     domain=settings.access.domain,

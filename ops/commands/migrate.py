@@ -18,7 +18,7 @@ SUMMARY = "change the embedding model while search goes on"
 _STEPS = {
     "start": "make a collection of another model, and fill it; continues what was interrupted",
     "status": "where a migration stands",
-    "check": "let both collections answer queries from a file",
+    "check": "let both collections answer queries from a file, or those that were sampled",
     "switch": "let the new collection answer",
     "back": "let the previous collection answer again",
     "finish": "drop the previous collection, after a switch",
@@ -38,9 +38,15 @@ def declare(parser: argparse.ArgumentParser) -> None:
                 "--chunk-tokens", type=positive_number, default=0, help="another size; all documents are read again"
             )
             step.add_argument("--reread", action="store_true", help="read all documents again by this release")
+            step.add_argument("--batch", action="store_true", help="by batch tasks, at half the price, within a day")
             step.add_argument("--dry-run", action="store_true", help="only print the estimate")
         if name == "check":
-            step.add_argument("queries", type=Path, help="a query a line: text, or JSON with query and relevant keys")
+            step.add_argument(
+                "queries",
+                type=Path,
+                nargs="?",
+                help="a query a line: text, or JSON with query and relevant keys; sampled queries by default",
+            )
             step.add_argument("--differences", type=positive_number, default=20, help="to print; 20 by default")
         if name in ("start", "finish", "cancel"):
             step.add_argument("--yes", action="store_true", help="do not ask")

@@ -17,7 +17,7 @@ _EVENT_MODULES: Final = frozenset(
     {
         *("bucket", "claiming", "converging", "indexing", "locks", "oss_errors", "reconciling", "repairing"),
         *("batch", "writing", "isolation", "pool"),
-        *("origin", "joint", "copying", "steps"),
+        *("origin", "joint", "copying", "steps", "ingestions"),
     }
 )
 

@@ -159,6 +159,15 @@ class BatchTasks:
             if rest:
                 yield rest
 
+    def cancel(self, task_id: str, deadline: Deadline) -> None:
+        """Cancel a task: what it has answered is billed, the rest is not; one that is gone or ended is no failure.
+
+        Raises:
+            TransientError, ConfigurationError: as `upload`.
+        """
+        with suppress(MissingError):
+            self._call("POST", f"/batches/{task_id}/cancel", TaskAnswer, deadline)
+
     def delete_file(self, file_id: str, deadline: Deadline) -> None:
         """Delete a file; one that is gone already is no failure.
 
@@ -168,13 +177,15 @@ class BatchTasks:
         with suppress(MissingError):
             self._call("DELETE", f"/files/{file_id}", dict, deadline)
 
-    def embed(self, texts: Sequence[str], dimension: int | None, deadline: Deadline) -> list[tuple[float, ...]]:
+    def embed(
+        self, texts: Sequence[str], model: str, dimension: int | None, deadline: Deadline
+    ) -> list[tuple[float, ...]]:
         """Embed a few texts now and at the ordinary price, by the interface that tasks use: to compare vectors.
 
         Raises:
             TransientError, ConfigurationError: as `upload`.
         """
-        asked: dict[str, Any] = {"model": self._settings.model.name, "input": list(texts)}
+        asked: dict[str, Any] = {"model": model, "input": list(texts)}
         if dimension is not None:
             asked["dimensions"] = dimension
         rows = sorted(

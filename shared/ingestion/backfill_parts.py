@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.embedding.batch_task import BatchTask
     from shared.embedding.batch_tasks import BatchTasks
     from shared.embedding.budget import Budget
+    from shared.ingestion.converging import Ingestion
     from shared.ingestion.locks import DocumentLocks
     from shared.ingestion.pipeline import Pipeline
     from shared.runtime.retrying import Deadline
@@ -34,6 +35,7 @@ class BackfillParts(Struct, frozen=True):
     Attributes:
         budget: what this process may spend.
         locks: those of the process's ingestion.
+        leader: of a migration's new collection, the ingestion that documents pass first; ``None`` without a migration.
     """
 
     pipeline: Pipeline
@@ -42,6 +44,7 @@ class BackfillParts(Struct, frozen=True):
     dimension: int
     budget: Budget
     locks: DocumentLocks
+    leader: Ingestion | None = None
 
     @property
     def scope(self) -> str:

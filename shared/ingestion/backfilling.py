@@ -78,8 +78,8 @@ class Backfill:
                 log.warning("event_failed", extra={"code": error.code, "reason": error.message})
                 failure = failure or error
         others = [event for event in events if not isinstance(event, BackfillRequest)]
-        if any(map(_is_by_timer, others)):
-            self._collect_first(deadline)
+        if any(map(is_by_timer, others)):
+            self.collect_first(deadline)
         if others:
             results += self._ingestion.handle(others, deadline)
         if failure:
@@ -106,11 +106,22 @@ class Backfill:
             return self._collect(request.seconds, deadline)
         return describe(BackfillReport(), [(note, "") for note in self._parts.read_notes(deadline)])
 
-    def _collect_first(self, deadline: Deadline) -> None:
+    def collect_first(self, deadline: Deadline) -> None:
+        """Collect in a part of the time that is left; failures are logged."""
         try:
             self._collect(deadline.remaining() * _TIMER_SHARE, deadline)
         except PlatformError as error:
             log.warning("backfill_failed", extra={"code": error.code, "reason": error.message})
+
+    def withdraw(self, deadline: Deadline) -> None:
+        """Cancel all tasks and forget them, as far as DashScope lets us: their documents wait no longer."""
+        for note in self._parts.read_notes(deadline):
+            try:
+                if note.task_id:
+                    self._parts.tasks.cancel(note.task_id, deadline)
+            except PlatformError as error:  # it ends by itself
+                log.warning("batch_left", extra={"batch": note.task_id, "code": error.code})
+            self._parts.forget(note, (note.file_id,), deadline)
 
     def _collect(self, seconds: float | None, deadline: Deadline) -> BackfillReport:
         """Collect what tasks that have ended returned, as far as the time allows.
@@ -172,7 +183,7 @@ def describe(report: BackfillReport, notes: Sequence[tuple[BatchNote, str]]) -> 
     return replace(report, batches=tuple(batches), waiting=len(notes), waiting_documents=documents, waiting_cny=cost)
 
 
-def _is_by_timer(event: Event) -> bool:
+def is_by_timer(event: object) -> bool:
     """Whether an event asks for a whole reconcile, without an operator who waits."""
     if not isinstance(event, Action) or event.selection or event.dry_run:
         return False

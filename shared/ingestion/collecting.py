@@ -19,6 +19,7 @@ from shared.embedding.vector_file import VectorFile
 from shared.ingestion.comparing import compare
 from shared.ingestion.converging import Ingestion
 from shared.ingestion.events import Span
+from shared.ingestion.joint import JointIngestion
 from shared.ingestion.repairing import make_repairs
 from shared.runtime import clock, workspace
 from shared.store.client import split
@@ -128,12 +129,13 @@ class Collector:
             log.warning("batch_texts_failed", extra={"batch": task.id, "codes": dict(codes.most_common(10))})
 
     def _converge_with(self, source: VectorSource) -> partial[Result]:
-        one = self._parts.pipeline
+        one, leader = self._parts.pipeline, self._parts.leader
         ingestion = Ingestion(
             one.bucket, source, one.store, one.settings, one.tenancy, one.parse, one.scans, one.owner,
-            locks=self._parts.locks,
+            one.origin, self._parts.locks,
         )  # fmt: skip
-        return partial(ingestion.converge, yields=True)
+        converge = JointIngestion(leader, ingestion).converge if leader else ingestion.converge
+        return partial(converge, yields=True)
 
     def _run(self, note: BatchNote, source: KnownVectors, repairs: Repairs) -> bool:
         """Converge documents; returns whether all were begun."""

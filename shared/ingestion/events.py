@@ -6,7 +6,7 @@ end of a batch task    a CloudEvent of the type "dashscope:System:BatchTaskFinis
 timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
 operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30, "after"?: KEY, "until"?: KEY}
                        {"action": "backfill", "step": "plan" or "collect" or "status", "seconds"?, "after"?: KEY,
-                       "most_cost"?: CNY, "hours"?: 24}
+                       "most_cost"?: CNY, "hours"?: 24, "migration"?: true}
                        {"action": "retry", "state"?, "code"?, "prefix"?, "id"?, "reread"?: true, "dry_run"?, "seconds"?}
                        {"action": "migrate", "step": "start", "model", "dimension"?, ...}; see `_Migrate`
 """
@@ -79,12 +79,13 @@ class Step(Struct, frozen=True):
     """What an operator wants of a migration.
 
     Attributes:
-        name: ``start``, ``fill``, ``status``, ``check``, ``switch``, ``back``, ``cancel`` or ``finish``.
+        name: ``start``, ``fill``, ``status``, ``samples``, ``check``, ``switch``, ``back``, ``cancel`` or ``finish``.
         model: the embedding model of the new collection; the present one by default.
         dimension: of its vectors; the model's default one by default.
         chunk_tokens: size of its chunks; 0 for that of the present one.
         reread: read all documents again instead of copying their chunks.
         queries: to be asked of both collections.
+        batch: vectors are ordered by batch tasks; only what they do not give is embedded by calls.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Step(Struct, frozen=True):
     chunk_tokens: int = 0
     reread: bool = False
     queries: tuple[str, ...] = ()
+    batch: bool = False
 
 
 class Action(Struct, frozen=True):
@@ -123,6 +125,7 @@ class BackfillRequest(Struct, frozen=True):
         after: plan documents with greater keys.
         most_cost: what the tasks of this step may cost, in CNY.
         hours: within which a task must be answered.
+        is_migration: it is about the new collection of a migration.
     """
 
     step: str = "status"
@@ -130,6 +133,7 @@ class BackfillRequest(Struct, frozen=True):
     after: str = ""
     most_cost: float = math.inf
     hours: int = 24
+    is_migration: bool = False
 
 
 class Unknown(Struct, frozen=True):
@@ -164,6 +168,7 @@ class _Backfill(Struct, forbid_unknown_fields=True):
     after: _Text = ""
     most_cost: Annotated[float, msgspec.Meta(ge=0)] = math.inf
     hours: Annotated[int, msgspec.Meta(ge=24, le=336)] = 24
+    migration: bool = False
 
 
 class _Retry(_Asked):
@@ -176,12 +181,13 @@ class _Retry(_Asked):
 
 
 class _Migrate(_Asked):
-    step: Literal["start", "fill", "status", "check", "switch", "back", "cancel", "finish"] = "status"
+    step: Literal["start", "fill", "status", "samples", "check", "switch", "back", "cancel", "finish"] = "status"
     model: _Text = ""
     dimension: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
     chunk_tokens: Annotated[int, msgspec.Meta(ge=0, le=2_000)] = 0
     reread: bool = False
     queries: Annotated[tuple[_Query, ...], msgspec.Meta(max_length=_MAX_QUERIES)] = ()
+    batch: bool = False
 
 
 def parse(raw: bytes) -> tuple[AnyEvent, ...]:
@@ -250,7 +256,7 @@ def _action(content: dict[str, Any]) -> AnyEvent:
             return Action(asked.action, asked.dry_run, asked.seconds, span=Span(asked.after, asked.until))
         if content["action"] == "backfill":
             step = msgspec.convert(content, _Backfill)
-            return BackfillRequest(step.step, step.seconds, step.after, step.most_cost, step.hours)
+            return BackfillRequest(step.step, step.seconds, step.after, step.most_cost, step.hours, step.migration)
         if content["action"] == "migrate":
             return _migrate(msgspec.convert(content, _Migrate))
         chosen = msgspec.convert(content, _Retry)
@@ -261,7 +267,7 @@ def _action(content: dict[str, Any]) -> AnyEvent:
 
 
 def _migrate(asked: _Migrate) -> Action:
-    step = Step(asked.step, asked.model, asked.dimension, asked.chunk_tokens, asked.reread, asked.queries)
+    step = Step(asked.step, asked.model, asked.dimension, asked.chunk_tokens, asked.reread, asked.queries, asked.batch)
     return Action(asked.action, asked.dry_run, asked.seconds, step=step)
 
 

@@ -31,7 +31,7 @@ from shared.store.client import split
 from shared.store.fingerprints import ChunkSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from shared.domain.models import Chunk, Document, ObjectState
@@ -148,8 +148,7 @@ class Attempt:
         self._sweep()
 
     def _read_held(self) -> None:
-        chunks = self.pipeline.store.chunks
-        self.held = ChunkSet(chunks.read_positions(self.state.key.document_id, self.deadline))
+        self.held = ChunkSet(self.pipeline.store.chunks.read_positions(self.state.key.document_id, self.deadline))
 
     def _load(self, folder: Path) -> Path:
         """The object in a file, once its name and first bytes say that some parser may read it."""
@@ -253,8 +252,7 @@ class Attempt:
             return
         self.stage = "embedding"
         self.rows.check(chunks)
-        chunks = self._reuse(chunks)
-        if not chunks:
+        if not (chunks := self._reuse(chunks)):
             return
         self._claim.check()
         embedder = self.pipeline.embedder
@@ -279,15 +277,17 @@ class Attempt:
 
     def _reuse(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         """Write the chunks that a document of the same content holds, with its vectors; returns the others."""
-        origin, vectors = self.pipeline.origin, dict[str, tuple[float, ...]]()
-        if origin and origin.profile == self.pipeline.embedder.profile:
-            vectors = origin.store.chunks.read_vectors([chunk.id for chunk in chunks], self.deadline)
-        elif not self.previous:  # a new version of a document is seldom another's content
-            vectors = self._equal.find_vectors(chunks, self.deadline)
+        vectors = self._find_vectors(chunks)
         kept = [self.rows.make(chunk, vectors[chunk.id]) for chunk in chunks if chunk.id in vectors]
-        if kept:
-            self.pipeline.store.chunks.write(kept, self.deadline)
+        self.pipeline.store.chunks.write(kept, self.deadline)
         return [chunk for chunk in chunks if chunk.id not in vectors]
+
+    def _find_vectors(self, chunks: Sequence[Chunk]) -> Mapping[str, tuple[float, ...]]:
+        """The vectors that another collection or another document has of chunks, by their ids."""
+        if (origin := self.pipeline.origin) and origin.profile == self.pipeline.embedder.profile:
+            return origin.store.chunks.read_vectors([chunk.id for chunk in chunks], self.deadline)
+        # A new version of a document is seldom another's content.
+        return {} if self.previous else self._equal.find_vectors(chunks, self.deadline)
 
     def _record(self, state: DocumentState, failure: Failure | None = None) -> None:
         """Write the record. Beginning an attempt keeps what the last one on this version spent."""

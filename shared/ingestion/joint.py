@@ -30,11 +30,15 @@ class JointIngestion:
 
     Args:
         follower: has the leader's collection as its origin.
+
+    Attributes:
+        leader: ingestion into the collection that answers.
+        follower: ingestion into the other one.
     """
 
     def __init__(self, leader: Ingestion, follower: Ingestion) -> None:
-        self._leader = leader
-        self._follower = follower
+        self.leader = leader
+        self.follower = follower
 
     def handle(self, events: Iterable[Event], deadline: Deadline) -> list[Result | Report]:
         """Act on every event in both collections; the results are the leader's.
@@ -47,10 +51,10 @@ class JointIngestion:
         others = [event for event in events if not isinstance(event, Action)]
         results: list[Result | Report] = []
         failures: list[PlatformError] = []
-        for ingestion in (self._leader, self._follower):
+        for ingestion in (self.leader, self.follower):
             try:
                 found = ingestion.handle(others, deadline)
-                results += found if ingestion is self._leader else []
+                results += found if ingestion is self.leader else []
             except PlatformError as error:
                 failures.append(error)
         for action in actions:
@@ -69,11 +73,11 @@ class JointIngestion:
             PlatformError: as `Ingestion.converge`; a failure of the leader does not keep the follower from its work.
         """
         try:
-            result = self._leader.converge(key, deadline, yields=yields, force=force)
+            result = self.leader.converge(key, deadline, yields=yields, force=force)
         except PlatformError:
-            self._follower.converge(key, deadline, yields=yields, force=force)
+            self.follower.converge(key, deadline, yields=yields, force=force)
             raise
-        copied = self._follower.converge(key, deadline, yields=yields, force=force)
+        copied = self.follower.converge(key, deadline, yields=yields, force=force)
         return replace(result, embedded=result.embedded + copied.embedded, usage=result.usage + copied.usage)
 
     def fill(self, deadline: Deadline, *, dry_run: bool = False, seconds: float | None = None) -> Report:
@@ -84,11 +88,11 @@ class JointIngestion:
         """
         converge = partial(self.converge, yields=True)
         return reconciling.reconcile(
-            self._follower.pipeline, converge, Span(), deadline, dry_run=dry_run, seconds=seconds
+            self.follower.pipeline, converge, Span(), deadline, dry_run=dry_run, seconds=seconds
         )
 
     def _act(self, action: Action, deadline: Deadline) -> Sequence[Report]:
-        pipeline, converge = self._leader.pipeline, partial(self.converge, yields=True)
+        pipeline, converge = self.leader.pipeline, partial(self.converge, yields=True)
         if action.selection:
             force = partial(converge, force=True)
             return [
@@ -100,6 +104,11 @@ class JointIngestion:
             pipeline, converge, action.span, deadline, dry_run=action.dry_run, seconds=action.seconds
         )
         # The timer's reconcile carries a migration on; an operator's by parts has a time and a result of its own.
-        if action == Action(action.name):
+        if action == Action(action.name) and not self._is_being_ordered(deadline):
             self.fill(deadline)
         return [report]
+
+    def _is_being_ordered(self, deadline: Deadline) -> bool:
+        """Whether the follower's documents are still being ordered: filled by calls they would cost twice as much."""
+        plan = self.follower.pipeline.store.plans.read(deadline)
+        return bool(plan and plan.is_ordered)

@@ -149,7 +149,7 @@ class Orderer:
         parts, embedder = self._parts, self._parts.pipeline.embedder
         ordinary = embedder.embed(texts, embedder.make_parameters(TextType.DOCUMENT), self._deadline)
         dimension = parts.dimension if parts.model.takes_dimension else None
-        other = parts.tasks.embed(texts, dimension, self._deadline)
+        other = parts.tasks.embed(texts, parts.model.name, dimension, self._deadline)
         problem = describe_difference(zip((one.dense for one in ordinary.complete()), other, strict=True))
         if problem:
             raise ConfigurationError("batch_vectors_differ", problem)

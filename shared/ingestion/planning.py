@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_texts(pipeline: Pipeline, key: ObjectKey, add: Callable[[Sequence[str]], bool], deadline: Deadline) -> bool:
-    """Read a document as indexing would, and add the texts that it would embed; nothing is embedded or written.
+    """Read or copy a document as indexing would, and add the texts that it would embed; nothing is embedded or written.
 
     Args:
         add: takes texts; returns whether there was room for all, and is not called again otherwise.
@@ -30,8 +30,11 @@ def read_texts(pipeline: Pipeline, key: ObjectKey, add: Callable[[Sequence[str]]
     state = pipeline.bucket.state(key, deadline)
     if state is None or state.problem:
         return False
-    record = pipeline.store.registry.read(key.document_id, deadline)
-    return _Preview(pipeline, state, record, deadline).add_missing(add)
+    record, origin = pipeline.store.registry.read(key.document_id, deadline), pipeline.origin
+    source = origin.find(state, deadline, yields=True) if origin else None
+    if origin and origin.is_copied and source is None:  # it will be copied once it is there; nothing is parsed twice
+        return False
+    return _Preview(pipeline, state, record, deadline, source=source).add_missing(add)
 
 
 class _Preview(Attempt):
@@ -42,11 +45,12 @@ class _Preview(Attempt):
             self._read_held()
         has_texts = False
         with self.scanned, workspace.folder() as folder:
-            for window in self._windows(self._cut(self._load(folder))):
+            chunks = self._copy() if self.source else self._cut(self._load(folder))
+            for window in self._windows(chunks):
                 present = self.held.contains([chunk.id for chunk in window])
                 missing = [chunk for chunk, is_held in zip(window, present, strict=True) if not is_held]
-                if missing and not self.previous:  # a document of the same content gives its vectors
-                    known = self._equal.find_vectors(missing, self.deadline)
+                if missing:
+                    known = self._find_vectors(missing)
                     missing = [chunk for chunk in missing if chunk.id not in known]
                 has_texts = has_texts or bool(missing)
                 if not add([chunk.embedded_text for chunk in missing]):

@@ -32,12 +32,14 @@ class Estimate(Struct, frozen=True):
         chunks: to be embedded.
         tokens: of them, by a sample.
         cost_cny: price of the tokens.
+        batch_cny: their price by batch tasks.
         seconds: the least time that the share of the quota allows.
     """
 
     chunks: int
     tokens: int
     cost_cny: float
+    batch_cny: float
     seconds: float
 
 
@@ -49,20 +51,24 @@ class MigrationReport(Struct, frozen=True):
         current: the collection that answers.
         other: the other one.
         started: when it began, seconds since the epoch.
+        waiting: documents that wait for batch tasks, as far as this step has counted.
         left: documents that the new collection lacks, as far as this step has counted.
         done: documents that this step has copied.
         unfinished: documents that something kept this step from copying.
         usage: what this step cost.
         answers: of both collections to queries.
+        samples: queries that were asked, as far as they are kept.
     """
 
     phase: str
     current: Collection
     other: Collection | None = None
     started: float = 0
+    waiting: int = 0
     left: int = 0
     done: int = 0
     unfinished: tuple[str, ...] = ()
     usage: Usage = Usage()
     estimate: Estimate | None = None
     answers: tuple[Answers, ...] = ()
+    samples: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 start   make a new collection, which from then on is kept equal to the present one
 fill    copy what it lacks; a timer's reconcile does that too
-check   let both answer some queries
+check   let both answer some queries; samples: the queries that were kept for that
 switch  let the new one answer; back: let the previous one answer again
 finish  drop the previous one after a switch; cancel: drop the new one before
 
@@ -12,6 +12,7 @@ or leaves a collection that nothing uses, which the next step drops.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -46,6 +47,7 @@ _SAMPLED = 500
 # Digits count one token each, four times what the size of a chunk takes them for.
 _TOKENS_PER_ESTIMATED = 4
 _MOST_EDITIONS = 1_000
+_MOST_SAMPLES = 200
 
 
 class Migration:
@@ -57,6 +59,7 @@ class Migration:
         find_copier: finds what copies the records of events.
         estimate_seconds: the least time for a model's tokens and rows.
         ask: lets two collections answer queries.
+        withdraw: cancels the batch tasks of the second of two collections.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Migration:
         find_copier: Callable[[Store, Store], RecordCopier],
         estimate_seconds: Callable[[Space, int, int], float],
         ask: Callable[[Store, Store, Sequence[str], Deadline], tuple[Answers, ...]],
+        withdraw: Callable[[Member, Member, Deadline], None],
     ) -> None:
         self._stores = stores
         self._chunk_tokens = chunk_tokens
@@ -74,6 +78,7 @@ class Migration:
         self._find_copier = find_copier
         self._estimate_seconds = estimate_seconds
         self._ask = ask
+        self._withdraw = withdraw
 
     def act(self, action: Action, deadline: Deadline) -> MigrationReport:
         """Do one step.
@@ -96,6 +101,9 @@ class Migration:
                 leader, follower = _pair(members)
                 answers = self._ask(leader.store, follower.store, step.queries, deadline)
                 return replace(self._report(members, deadline), answers=answers)
+            case "samples":
+                texts = [text for member in members for text in member.store.samples.read(deadline)]
+                return replace(self._report(members, deadline), samples=tuple(dict.fromkeys(texts))[:_MOST_SAMPLES])
             case "switch" | "back":
                 return self._switch(members, deadline, is_new=step.name == "switch")
             case "finish" | "cancel":
@@ -134,6 +142,8 @@ class Migration:
         new = members[1]
         same = replace(new.store.space, edition=0) == wanted and new.plan.is_new
         if same and (new.plan.chunk_tokens, new.plan.rereads) == (plan.chunk_tokens, plan.rereads):
+            if not new.plan.filled and new.plan.is_ordered != plan.is_ordered:
+                new.store.plans.write(replace(new.plan, is_ordered=plan.is_ordered), deadline)
             return self._report(members, deadline)
         raise RequestError(
             "migration_running", "Another migration is under way: finish or cancel it first; `migrate status` shows it."
@@ -160,7 +170,9 @@ class Migration:
         if size > most:
             raise RequestError("migration_invalid", f"Chunks have {size} tokens; {name} takes {most}: name a size.")
         rereads = step.reread or size != present
-        return Space(name, dimension), Plan(chunk_tokens=size, rereads=rereads, started=clock.time())
+        return Space(name, dimension), Plan(
+            chunk_tokens=size, rereads=rereads, started=clock.time(), is_ordered=step.batch
+        )
 
     def _choose_edition(self, wanted: Space, deadline: Deadline) -> Space:
         """The first edition of a space that no collection has."""
@@ -173,12 +185,13 @@ class Migration:
     def _estimate(self, store: Store, wanted: Space, plan: Plan, deadline: Deadline) -> Estimate:
         chunks = store.chunks.count(deadline)
         if wanted.profile == store.space.profile and not plan.rereads:
-            return Estimate(0, 0, 0, 0)  # the vectors are copied too
+            return Estimate(0, 0, 0, 0, 0)  # the vectors are copied too
         texts = store.chunks.read_texts("", _SAMPLED, deadline)
         mean = sum(map(tokens.estimate, texts)) / max(1, len(texts))
         total = round(mean * chunks)
-        price = EMBEDDING_MODELS[wanted.model].cost(total)
-        return Estimate(chunks, total, price, self._estimate_seconds(wanted, total, chunks))
+        model = EMBEDDING_MODELS[wanted.model]
+        seconds = self._estimate_seconds(wanted, total, chunks)
+        return Estimate(chunks, total, model.cost(total), model.batch_cost(total), seconds)
 
     # -- fill ---------------------------------------------------------------------------------------------------------
 
@@ -191,13 +204,14 @@ class Migration:
         rest = None if until is None else max(0.0, until - clock.monotonic())
         found = self._join(leader, follower).fill(deadline, seconds=rest)
         left += found.left
-        is_whole = not left and not found.counts.unfinished
+        is_whole = not (left or found.counts.unfinished or found.counts.waiting)
         if is_whole and not follower.plan.filled:
-            follower.store.plans.write(replace(follower.plan, filled=clock.time()), deadline)
+            follower.store.plans.write(replace(follower.plan, filled=clock.time(), is_ordered=False), deadline)
             members = self._stores.find_members(deadline, fresh=True)
         return replace(
             self._report(members, deadline),
             left=left,
+            waiting=found.counts.waiting,
             done=found.counts.results,
             unfinished=found.unfinished,
             usage=usage + found.usage,
@@ -213,6 +227,8 @@ class Migration:
                 raise RequestError(
                     "migration_unfinished", "The new collection is not filled yet: `migrate start` continues that."
                 )
+            if is_new:
+                follower.store.plans.write(replace(follower.plan, switched=clock.time()), deadline)
             self._stores.switch(follower.store, deadline)
         return self._report(self._stores.find_members(deadline, fresh=True), deadline)
 
@@ -223,7 +239,11 @@ class Migration:
             if leader.plan.is_new != is_new:
                 hint = "switch first, or cancel" if is_new else "go back first, or finish"
                 raise RequestError("migration_unfinished", f"The collection to be dropped is the one in use: {hint}.")
-            plan = replace(leader.plan, other=None, unused=members[1].store.space)
+            self._withdraw(leader, members[1], deadline)
+            unused = members[1].store.space
+            plan = replace(leader.plan, other=None, unused=unused)
+            if is_new:
+                plan = replace(plan, previous=unused, ended=clock.time())
             leader.store.plans.write(plan, deadline)
             leader = replace(leader, plan=plan)
         self._drop_unused(leader, deadline)
@@ -270,5 +290,9 @@ def _pair(members: Sequence[Member]) -> tuple[Member, Member]:
         RequestError: ``migration_missing``.
     """
     if len(members) < 2:
-        raise RequestError("migration_missing", "No migration is under way: `migrate start` begins one.")
+        plan, hint = members[0].plan, ""
+        if plan.previous:
+            date = datetime.fromtimestamp(plan.ended, UTC).date()
+            hint = f" The previous collection ({plan.previous.profile}) was dropped on {date}, so that none can answer."
+        raise RequestError("migration_missing", f"No migration is under way: `migrate start` begins one.{hint}")
     return members[0], members[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.retrieval.sampling import Sampler
 from shared.runtime.auth import EVERYTHING, Scope
 
 if TYPE_CHECKING:
@@ -23,25 +24,32 @@ class CurrentRetrieval:
 
     Args:
         build: builds the retrieval from a store.
+        sampler: keeps some of the queries.
     """
 
-    def __init__(self, stores: StoreDirectory, build: Callable[[Store], Retrieval]) -> None:
+    def __init__(
+        self, stores: StoreDirectory, build: Callable[[Store], Retrieval], sampler: Sampler | None = None
+    ) -> None:
         self._stores = stores
         self._build = build
+        self._sampler = sampler or Sampler(0)
         self._built: dict[Space, Retrieval] = {}
 
     def search(self, query: SearchQuery, deadline: Deadline, scope: Scope = EVERYTHING) -> SearchResult:
         """As `Retrieval.search`."""
-        return self._find(deadline).search(query, deadline, scope)
+        store = self._stores.find_current(deadline)
+        found = self._find(store).search(query, deadline, scope)
+        if not query.offset and found.groups:
+            self._sampler.offer(store, query.text)
+        return found
 
     def find_similar(
         self, chunk_id: str, query: SearchQuery, deadline: Deadline, scope: Scope = EVERYTHING
     ) -> SearchResult | None:
         """As `Retrieval.find_similar`."""
-        return self._find(deadline).find_similar(chunk_id, query, deadline, scope)
+        return self._find(self._stores.find_current(deadline)).find_similar(chunk_id, query, deadline, scope)
 
-    def _find(self, deadline: Deadline) -> Retrieval:
-        store = self._stores.find_current(deadline)
+    def _find(self, store: Store) -> Retrieval:
         if store.space not in self._built:
             self._built.setdefault(store.space, self._build(store))
         return self._built[store.space]

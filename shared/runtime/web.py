@@ -82,7 +82,7 @@ class Application:
         name: the function's name, for logs.
         authenticator: who may call over HTTP.
         prepare: what `/initialize` waits for: connect, check the collection, load what is slow.
-        about: further fields of `/healthz`, such as the model in use; nothing secret.
+        about: returns further fields of `/healthz` without waiting, such as the model in use; nothing secret.
         on_event: handles an event's raw bytes and returns what happened; without it events are refused.
         open_paths: paths that need no key, because they hold no data.
         domain: the domain callers use; whatever comes under it comes from outside.
@@ -98,7 +98,7 @@ class Application:
         prepare: Callable[[Deadline], None],
         on_event: Callable[[bytes, Deadline], Any] | None = None,
         open_paths: frozenset[str] = frozenset(),
-        about: dict[str, Any] | None = None,
+        about: Callable[[], dict[str, Any]] = dict,
         domain: str = "",
         body_limits: Mapping[str, int] | None = None,
         origins: frozenset[str] = frozenset(),
@@ -120,7 +120,7 @@ class Application:
         self.flask.after_request(self._finish)
         self.flask.register_error_handler(Exception, answer_error)
         packaged = {"revision": revision} if (revision := read_revision()) else {}
-        self.flask.get("/healthz")(lambda: answer({"status": "ok", "function": name, **packaged, **(about or {})}))
+        self.flask.get("/healthz")(lambda: answer({"status": "ok", "function": name, **packaged, **about()}))
         self.flask.post("/initialize")(self._initialize)
         self.flask.post("/invoke")(self._invoke)
         self.flask.get("/pre-stop")(self._pre_stop)

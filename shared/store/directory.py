@@ -81,6 +81,11 @@ class StoreDirectory:
             self._current_read = now
         return current or self._new
 
+    @property
+    def known_space(self) -> Space:
+        """The space of the store that answered last, without asking Milvus; before, that of the settings."""
+        return self._current.space if self._current else self._space
+
     def find_members(self, deadline: Deadline, *, fresh: bool = False) -> tuple[Member, ...]:
         """Return the current store, and during a migration after it the other one; errors as `find_current`."""
         now = clock.monotonic()

@@ -35,6 +35,10 @@ class Plan(Struct, frozen=True):
         started: when the migration began, seconds since the epoch.
         filled: when this collection was first known to hold all that the other one holds; 0 before.
         unused: the space of a collection that is being made or dropped; only that work touches it.
+        is_ordered: its vectors are being ordered by batch tasks; until all are, the timer's reconcile does not fill it.
+        switched: when this collection was last made the one that answers, seconds since the epoch; 0 before.
+        previous: the space of the collection that this one replaced, once that was dropped.
+        ended: when that was.
     """
 
     other: Space | None = None
@@ -44,6 +48,10 @@ class Plan(Struct, frozen=True):
     started: float = 0
     filled: float = 0
     unused: Space | None = None
+    is_ordered: bool = False
+    switched: float = 0
+    previous: Space | None = None
+    ended: float = 0
 
 
 class PlanNotes:

@@ -12,6 +12,7 @@ from shared.store.client import Client
 from shared.store.page_texts import PageTexts
 from shared.store.plan import PlanNotes
 from shared.store.progress import ProgressNotes
+from shared.store.query_samples import QuerySamples
 from shared.store.registry import DocumentRegistry
 from shared.store.schema import describe_chunks, describe_documents, explain_mismatch
 from shared.store.spans import RegistrySpans
@@ -37,6 +38,7 @@ class Store:
         page_texts: what models have read on pages.
         space: what the vectors are of.
         plans: what a migration makes of it.
+        samples: some of the queries that were asked.
     """
 
     def __init__(self, settings: MilvusSettings, space: Space, client: Client | None = None) -> None:
@@ -50,6 +52,7 @@ class Store:
         self.progress = ProgressNotes(self._client, self.registry.name)
         self.batches = BatchNotes(self._client, self.registry.name)
         self.plans = PlanNotes(self._client, self.registry.name)
+        self.samples = QuerySamples(self._client, self.registry.name)
         self.page_texts = PageTexts(self._client, f"{settings.collection}_page_texts")
         self._is_ready = False
 

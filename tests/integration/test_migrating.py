@@ -54,6 +54,8 @@ def test_search_follows_a_migration_there_and_back(
     process.handle("b.txt")
     process.step("switch")
     assert search() == ({"a.txt", "b.txt"}, other.profile)
+    stores.find_current(Deadline.after(60)).samples.write("What is new?", Deadline.after(60))
+    assert process.step("samples").samples == ("What is new?",)
     process.step("back")
     assert search() == ({"a.txt", "b.txt"}, SPACE.profile)
     process.step("switch")

@@ -219,6 +219,17 @@ def test_health_needs_no_key() -> None:
     assert client("secret").get("/healthz").status_code == 200
 
 
+def test_health_may_say_what_is_true_at_the_moment() -> None:
+    models = ["old"]
+    application = Application(
+        "test", authenticator=Authenticator(()), prepare=lambda _: None, about=lambda: {"model": models[-1]}
+    )
+    asked = application.flask.test_client()
+    assert asked.get("/healthz").get_json()["model"] == "old"
+    models.append("new")
+    assert asked.get("/healthz").get_json()["model"] == "new"
+
+
 def test_a_crash_is_a_500_without_its_cause(caplog: pytest.LogCaptureFixture) -> None:
     response = client().get("/crash")
     assert (response.status_code, response.get_json()["error"]["code"]) == (500, "internal_error")

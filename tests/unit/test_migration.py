@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from contextlib import nullcontext, suppress
+from itertools import pairwise, permutations
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from msgspec.structs import replace
 
 from ops.comparison import Comparison, Query, read_queries
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import PlatformError, RequestError
+from shared.domain.models import Usage
+from shared.domain.tenants import Tenancy
 from shared.ingestion.claiming import CLAIM_SECONDS
+from shared.migration import comparing
+from shared.migration.record_writers import RecordWriters
 from shared.records.envelopes import Record
+from shared.retrieval.sampling import Sampler
 from shared.runtime import clock
+from shared.store.directory import MAX_AGE_SECONDS, StoreDirectory
+from shared.store.query_samples import MOST_SAMPLES
 from shared.store.schema import Space, read_space
 from tests import migration_simulation
-from tests.fakes import SPACE
-from tests.migration_simulation import MigrationWorld, simulate
+from tests.fakes import SPACE, FakeEmbedder, FakeMilvusClient, Wire
+from tests.migration_simulation import Instance, MigrationWorld, simulate
 from tests.profile import histories
-from tests.simulation import CallCounter, Killed, simulated
+from tests.simulation import CallCounter, Killed, calm, simulated
 from tests.unit.test_simulation import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from shared.domain.catalog import EmbeddingModel
+    from shared.embedding.embedder import Embedder
+    from shared.store.store import Store
 
 SEEDS = histories(8)
 OTHER = Space("text-embedding-v3", 128)
@@ -64,9 +77,13 @@ def test_another_index_of_the_same_model_bills_nothing(world: MigrationWorld) ->
     assert world.model.rows == rows + 1  # records of events are embedded again
 
 
-def test_every_model_and_dimension_follows_every_other(world: MigrationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def _list_spaces() -> list[Space]:
     spaces = [Space(model.name, dimension) for model in EMBEDDING_MODELS.values() for dimension in model.dimensions]
-    spaces = [SPACE, *(space for space in spaces if space != SPACE)]
+    return [SPACE, *(space for space in spaces if space != SPACE)]
+
+
+def test_every_model_and_dimension_follows_every_other(world: MigrationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    spaces = _list_spaces()
     monkeypatch.setattr(migration_simulation, "OTHERS", tuple(spaces))
     process = world.instance()
     for _, following in pairwise(spaces):
@@ -77,6 +94,51 @@ def test_every_model_and_dimension_follows_every_other(world: MigrationWorld, mo
         assert (report.current.model, report.current.dimension) == (following.model, following.dimension)
         assert world.mixed() == []
     assert world.problems() == []
+
+
+@pytest.mark.parametrize("source", EMBEDDING_MODELS.values(), ids=lambda model: model.name)
+def test_a_plan_from_a_model_to_each_other_is_priced_or_says_why_not(
+    source: EmbeddingModel, world: MigrationWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaces = _list_spaces()
+    monkeypatch.setattr(migration_simulation, "OTHERS", tuple(spaces))
+    process, current = world.instance(), Space(source.name, source.default_dimension)
+    size = source.tokens_per_row // 4
+    if current != SPACE:
+        for step in ("start", "fill", "switch", "finish"):
+            process.step(step, current)
+    for target in spaces:
+        estimate = process.step("start", target, dry_run=True).estimate
+        assert estimate
+        is_free = target == current
+        assert (estimate.tokens == 0, estimate.cost_cny == 0, estimate.batch_cny == 0) == (is_free, is_free, is_free)
+        model = EMBEDDING_MODELS[target.model]
+        with pytest.raises(RequestError, match="migration_invalid"):
+            process.step("start", Space(model.name, max(model.dimensions) + 1), dry_run=True)
+        # The largest chunks of one model may be too large for another one.
+        with nullcontext() if model.tokens_per_row // 4 >= size else pytest.raises(RequestError, match="name a size"):
+            process.step("start", target, dry_run=True, chunk_tokens=size)
+    assert process.step("status").phase == "none"
+
+
+def test_a_check_asks_each_collection_by_its_own_model(world: MigrationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Retrieval:
+        def __init__(self, embedder: FakeEmbedder, store: Store) -> None:
+            asked.append((embedder.profile, store.space.profile))
+
+        def search(self, *_: object) -> SimpleNamespace:
+            return SimpleNamespace(groups=(), usage=Usage())
+
+    monkeypatch.setattr(comparing, "Retrieval", Retrieval)
+    comparison = comparing.Comparison(lambda space: cast("Embedder", FakeEmbedder(world.model, Wire(), space)))
+    stores = [world.instance().stores.open(space) for space in _list_spaces()]
+    for current, other in permutations(stores, 2):
+        asked.clear()
+        (answers,) = comparison.ask(current, other, ["a query"], calm())
+        assert answers.query == "a query"
+        assert asked == [(store.space.profile, store.space.profile) for store in (current, other)]
 
 
 @pytest.mark.parametrize("how", ["dies before", "dies after"])
@@ -132,6 +194,114 @@ def test_chunks_of_another_size_are_cut_from_the_documents(world: MigrationWorld
     world.put("c.txt", "ABCDE")
     process.handle("c.txt")
     assert world.problems() == []
+
+
+def test_the_timer_leaves_what_will_be_ordered_until_the_operator_says_otherwise(world: MigrationWorld) -> None:
+    process = world.instance()
+    process.step("start", OTHER, batch=True)
+    process.reconcile()
+    report = process.step("status")
+    assert report.other
+    assert (report.phase, report.other.chunks) == ("filling", 0)
+    process.step("start", OTHER)
+    process.reconcile()
+    assert process.step("fill").phase == "ready"
+    assert world.problems() == []
+
+
+def test_another_index_of_the_same_model_orders_no_vectors(world: MigrationWorld) -> None:
+    process = world.instance()
+    process.step("start", SPACE, batch=True)
+    report = process.order()
+    assert (report.is_done, report.waiting) == (True, 0)
+    process.reconcile()
+    assert process.step("fill").phase == "ready"
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(0, True), (3, True), (1, False)])
+def test_the_timer_drops_the_previous_collection_after_its_retention_time(
+    world: MigrationWorld, days: int, *, is_kept: bool
+) -> None:
+    process = Instance(world, Wire(), retention_days=days)
+    for step in ("start", "fill", "switch"):
+        process.step(step, OTHER)
+    clock.sleep(86_400)
+    process.reconcile()
+    if is_kept:
+        assert process.step("back").current.model == SPACE.model
+    else:
+        with pytest.raises(RequestError, match=r"text-embedding-v4/64.* was dropped on \d{4}-\d\d-\d\d"):
+            process.step("back")
+    assert world.problems() == []
+
+
+def test_a_migration_that_was_not_switched_is_not_ended_by_the_timer(world: MigrationWorld) -> None:
+    process = Instance(world, Wire(), retention_days=1)
+    for step in ("start", "fill", "switch", "back"):
+        process.step(step, OTHER)
+    clock.sleep(86_400)
+    process.reconcile()
+    assert process.step("switch").current.model == OTHER.model
+
+
+def test_a_process_names_the_model_of_the_collection_that_answers(world: MigrationWorld) -> None:
+    process = world.instance()
+    assert process.stores.known_space == SPACE
+    for step, space in (("start", SPACE), ("fill", SPACE), ("switch", OTHER), ("back", SPACE)):
+        process.step(step, OTHER)
+        assert process.stores.known_space == space
+
+
+def test_records_that_name_a_collection_follow_its_migration_by_another_deployment(world: MigrationWorld) -> None:
+    def open_directory(name: str) -> StoreDirectory:
+        settings = replace(migration_simulation.SETTINGS, collection=name)
+        return StoreDirectory(settings, SPACE, FakeMilvusClient(world.index, Wire()))
+
+    name, process = migration_simulation.SETTINGS.collection, world.instance()
+    directories = {"": open_directory("first"), name: open_directory(name)}
+    directories[""].prepare(calm())
+    writers = RecordWriters(
+        directories, lambda space: cast("Embedder", FakeEmbedder(world.model, Wire(), space)), Tenancy()
+    )
+    for version, step in enumerate(("start", "fill", "switch", "finish"), 2):
+        process.step(step, OTHER)
+        world.records["x"] = f"text {version}"
+        clock.sleep(MAX_AGE_SECONDS)
+        writers.write([Record("x", f"text {version}", version=version, collection=name)], calm())
+        if step != "start":  # what is not filled yet lacks the documents
+            assert world.problems() == []
+
+
+def test_sampled_queries_are_few_recent_and_each_once(world: MigrationWorld) -> None:
+    process = world.instance()
+    store = process.stores.find_current(calm())
+    store.samples.write("an old query", calm())
+    clock.sleep(31 * 86_400)
+    for number in range(MOST_SAMPLES * 2):
+        store.samples.write(f"query {number % 7}", calm())
+    process.step("start", OTHER)
+    found = process.step("samples").samples
+    assert set(found) == {f"query {number}" for number in range(7)}
+    assert len(world.index.rows(store.registry.name)) <= MOST_SAMPLES + 10
+    process.step("fill")
+    assert process.step("status").current.documents["indexed"] == 3  # with the record
+    assert world.problems() == []
+
+
+def test_a_sampler_keeps_nothing_by_default_and_one_query_in_some_seconds_else(world: MigrationWorld) -> None:
+    store = world.instance().stores.find_current(calm())
+    off, on = Sampler(0), Sampler(1)
+    off.offer(store, "never")
+    for text in ("kept", "too soon"):
+        on.offer(store, text)
+    on._pool.shutdown(wait=True)
+    assert store.samples.read(calm()) == ["kept"]
+
+
+def test_vectors_are_only_ordered_during_a_migration(world: MigrationWorld) -> None:
+    with pytest.raises(RequestError, match="migration_missing"):
+        world.instance().order()
 
 
 @pytest.mark.parametrize("edition", [0, 1, 12])

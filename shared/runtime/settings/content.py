@@ -40,6 +40,14 @@ class IngestionSettings(Struct, frozen=True, kw_only=True):
         Meta(gt=0, le=1),
         Setting("MIGRATION_QUOTA_SHARE", "Part of an instance's quota that filling a new collection may use."),
     ] = 0.5
+    migration_retention_days: Annotated[
+        int,
+        Meta(ge=0, le=365),
+        Setting(
+            "MIGRATION_RETENTION_DAYS",
+            "Days after a switch until the timer drops the previous collection; 0 keeps it until `migrate finish`.",
+        ),
+    ] = 0
     verify_days: Annotated[
         int,
         Meta(ge=1, le=365),

@@ -54,6 +54,11 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
     admin: AdminSettings
     rerank: RerankSettings
     answer: AnswerSettings
+    sample_share: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        Setting("QUERY_SAMPLE_SHARE", "Part of the queries kept for `migrate check`; 0 keeps none."),
+    ] = 0
     calibration: Annotated[
         str, Setting("SCORE_CALIBRATION", "Weights of the scores as JSON, as python -m ops calibrate prints them.")
     ] = ""
