@@ -31,6 +31,9 @@ Item = TypeVar("Item")
 _MAX_ROWS = 16_384
 _RETRY_POLICY = RetryPolicy(attempts=3, first_delay=0.2, max_delay=3)
 _CREATE_SECONDS = 60
+# By default gRPC tries a server that was away again only after up to two minutes, and refuses calls until then.
+# https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
+_CHANNEL_OPTIONS = {"grpc.max_reconnect_backoff_ms": 2_000}
 _HEX_DIGITS = "0123456789abcdef"
 # The collection or a partition is not in memory, or not whole: an administrator released it, or the server restarts.
 # https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go
@@ -195,6 +198,7 @@ class Client:
             token=self._settings.token.reveal(),
             db_name=self._settings.database,
             timeout=min(seconds, self._settings.timeout),
+            grpc_options=_CHANNEL_OPTIONS,
         )
 
 
