@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ops import checks, invoking
 from ops.credentials import name_for_serverless_devs
 from ops.deployment import EventBridgeTrigger, load
+from ops.readiness import find_missing
 from ops.refusals import find_next_step
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ def deploy(path: Path, environ: Mapping[str, str], build: Build, say: Callable[[
     if problems:
         for problem in problems:
             say(f"{path}: {problem}")
+        return 1
+    if missing := list(find_missing(deployment, environ)):
+        for sentence in missing:
+            say(sentence)
+        say("Nothing was built or sent. Then run `make deploy` again.")
         return 1
     key = name_for_serverless_devs(environ, deployment.account)
     run = _Runner(path.parent, {**environ, **key}, (*_secrets(deployment), *list(key.values())[1:]), say)
@@ -180,7 +186,7 @@ def _verify(
         try:
             found = _look_at(function, revisions[name], environ, began)
         except invoking.InvocationError as error:
-            found = Deployed(f"it could not be looked at: {error} {find_next_step(str(error))}".rstrip())
+            found = Deployed(f"it could not be looked at: {error}")
         status |= bool(found.problem)
         verdict = "problem" if found.problem else "ok"
         say(f"{verdict:<8} {function.function_name}: {found.problem or found.address or 'updated'}")

@@ -94,7 +94,9 @@ def environ(tmp_path: Path, plane: ControlPlane) -> dict[str, str]:
         "REFUSED": "nothing",
         "FC_ENDPOINT": plane.url,
         "DASHSCOPE_API_KEY": "sk-of-the-test",
+        "MILVUS_URI": "http://milvus:19530",
         "MILVUS_TOKEN": "root:of-the-test",
+        "API_KEYS": "sha256:" + "0" * 64,
     }
 
 
@@ -211,8 +213,34 @@ def test_a_program_that_cannot_start_is_named(environ: dict[str, str], tmp_path:
     assert "run `make deploy` again" in printed
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"DASHSCOPE_API_KEY": ""}, "DASHSCOPE_API_KEY is not set"),
+        ({"MILVUS_URI": ""}, "`make infra` creates a Milvus"),
+        ({"API_KEYS": ""}, "private machine: `make infra` makes one"),
+        ({"DASHSCOPE_NETWORK": "publc"}, "DASHSCOPE_NETWORK"),
+        ({"EMBEDDING_DIMENSION": "many"}, "EMBEDDING_DIMENSION"),
+        ({"FC_ENDPOINT": ""}, "run `aliyun configure`"),
+        ({"PATH": "/nonexistent"}, "npm install -g @serverless-devs/s"),
+    ],
+)
+def test_what_is_missing_is_named_before_anything_is_built(
+    environ: dict[str, str], change: dict[str, str], sentence: str
+) -> None:
+    lines: list[str] = []
+
+    def build(_: Deployment) -> list[Package]:
+        raise AssertionError("it was built")
+
+    assert deploy(ROOT / "s.yaml", environ | change, build, lines.append) == 1
+    assert sentence in lines[0]
+    assert lines[-1] == "Nothing was built or sent. Then run `make deploy` again."
+    assert len(lines) == 2
+
+
 def test_a_mistake_in_the_settings_sends_nothing(environ: dict[str, str]) -> None:
-    status, printed, calls = run(environ | {"ALLOW_ANONYMOUS": "true"})
+    status, printed, calls = run(environ | {"ALLOW_ANONYMOUS": "true", "API_KEYS": ""})
     assert (status, calls) == (1, [])
     assert "anyone may call" in printed
 
