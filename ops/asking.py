@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from ops.credentials import VARIABLES
 from ops.invoking import InvocationError
 from ops.remote_search import AskError, Search, find_search
 from shared.domain.errors import PlatformError
@@ -57,6 +58,10 @@ def _fill_empty_bucket(
     deployment: Deployment, environ: Mapping[str, str], samples: Path, say: Callable[[str], object]
 ) -> set[str]:
     """The keys of the documents that were uploaded; none if the bucket holds some."""
+    if not all(environ.get(name) for name in VARIABLES[:2]):
+        raise AskError(
+            f"There is no access key for the bucket: run `aliyun configure`, or set {' and '.join(VARIABLES[:2])}."
+        )
     declared = deployment.functions["ingest"].environment_variables
     bucket = Bucket(read_settings(BucketSettings, {**environ, **declared}))
     until = Deadline.after(_BUCKET_SECONDS)

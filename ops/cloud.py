@@ -6,6 +6,7 @@ The APIs are of the kind RPC: an action with parameters, answered by an object o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -85,7 +86,8 @@ class Cloud:
         try:
             return dict(self._client(api).call_api(asked, request, runtime)["body"])
         except UnretryableException as error:
-            raise CloudError("not_answered", f"{action} got no answer from {api.host}: {error.message}") from None
+            host = self.endpoint or api.host.format(region=self.region)
+            raise CloudError("not_answered", f"{action} got no answer from {host}: {_read_cause(error)}") from None
         except DaraException as error:
             raise CloudError(str(error.code), f"{action} was refused: {_read_message(error)}") from None
 
@@ -129,6 +131,12 @@ def read_account(cloud: Cloud) -> str:
         CloudError: the key is not accepted.
     """
     return str(cloud.call(STS, "GetCallerIdentity")["AccountId"])
+
+
+def _read_cause(error: Any) -> str:
+    # RetryError({'message': '...'}) around the text of urllib3, which ends with the cause in parentheses.
+    found = re.search(r"Caused by (.*?)\)*['\"]?\}\)", str(error.message))
+    return found[1] if found else str(error.message)
 
 
 def _read_message(error: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ops import checks, invoking
 from ops.credentials import name_for_serverless_devs
 from ops.deployment import EventBridgeTrigger, load
+from ops.readiness import find_missing
+from ops.refusals import find_next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +32,12 @@ _TRIGGERS: Final = {"embed": "s.records.yaml", "ingest": "s.batches.yaml"}
 _SECRET: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|HEADERS")
 _SHORTEST_SECRET: Final = 4
 _CLOCKS_SECONDS: Final = 60.0
+# Of what a command prints, the end says why it failed.
+_LAST_LINES: Final = 60
+_KEPT: Final = "What is deployed already stays as it is."
+# A shell's status of a program that a signal ended is this and the signal's number.
+_SIGNALS: Final = 128
+_UNKNOWN: Final = "Remove the cause that the lines above name."
 
 
 Build: TypeAlias = "Callable[[Deployment], Sequence[Package]]"
@@ -53,16 +62,22 @@ def deploy(path: Path, environ: Mapping[str, str], build: Build, say: Callable[[
         for problem in problems:
             say(f"{path}: {problem}")
         return 1
+    if missing := list(find_missing(deployment, environ)):
+        for sentence in missing:
+            say(sentence)
+        say("Nothing was built or sent. Then run `make deploy` again.")
+        return 1
     key = name_for_serverless_devs(environ, deployment.account)
     run = _Runner(path.parent, {**environ, **key}, (*_secrets(deployment), *list(key.values())[1:]), say)
     packages = build(deployment)
     say(f"Built {len(packages)} packages, zipped {sum(it.zipped for it in packages) / 1e6:.0f} MB")
     if run("s", "plan"):
+        say(f"The plan failed, and nothing was sent. {run.find_next_step()} Then run `make deploy` again.")
         return run.status
     began = datetime.now(UTC)
     for command in _commands(deployment):
         if run(*command):
-            say("This failed. Remove the cause and deploy again: what is deployed already stays as it is.")
+            say(f"This failed. {run.find_next_step()} Then run `make deploy` again. {_KEPT}")
             return run.status
     return _verify(deployment, packages, environ, began, say)
 
@@ -98,27 +113,52 @@ class _Runner:
     ) -> None:
         self._folder, self._environ, self._secrets, self._say = folder, environ, secrets, say
         self.status = 0
+        self._last: deque[str] = deque(maxlen=_LAST_LINES)
 
     def __call__(self, *command: str) -> int:
+        """Run one; its exit status, or that of a shell for a signal that ended it."""
         self._say(f"$ {' '.join(command)}")
+        self._last.clear()
         try:
-            with subprocess.Popen(  # noqa: S603 - the commands below
-                command,
-                cwd=self._folder,
-                env=dict(self._environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-            ) as running:
-                for line in running.stdout or ():
-                    self._say(mask(line.rstrip("\n"), self._secrets))
-            self.status = running.returncode
+            status = self._run(command)
         except FileNotFoundError:
-            self._say("Serverless Devs is not installed: npm install -g @serverless-devs/s")
-            self.status = 1
+            self._print("Serverless Devs is not installed: npm install -g @serverless-devs/s")
+            status = 1
+        except OSError as error:
+            self._print(f"{command[0]} cannot be started: {error.strerror}")
+            status = 1
+        self.status = status if status >= 0 else _SIGNALS - status
         return self.status
+
+    def find_next_step(self) -> str:
+        """What to do after the last one failed."""
+        if self.status > _SIGNALS:
+            return "It was ended from outside."
+        return find_next_step("\n".join(self._last)) or _UNKNOWN
+
+    def _run(self, command: tuple[str, ...]) -> int:
+        with subprocess.Popen(  # noqa: S603 - the commands below
+            command,
+            cwd=self._folder,
+            env=dict(self._environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as running:
+            try:
+                for line in running.stdout or ():
+                    self._print(mask(line.rstrip("\n"), self._secrets))
+            except KeyboardInterrupt:
+                running.terminate()
+                self._say(f"Interrupted: run `make deploy` again, which goes on. {_KEPT}")
+                raise
+        return running.returncode
+
+    def _print(self, line: str) -> None:
+        self._last.append(line)
+        self._say(line)
 
 
 @dataclass(frozen=True)
@@ -151,6 +191,8 @@ def _verify(
         status |= bool(found.problem)
         verdict = "problem" if found.problem else "ok"
         say(f"{verdict:<8} {function.function_name}: {found.problem or found.address or 'updated'}")
+    if status:
+        say("Not all of it runs what was built: run `make deploy` again; `s NAME logs --tail` shows a function's log.")
     return status
 
 

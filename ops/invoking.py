@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 
 from ops.deployment import HttpTrigger
+from ops.refusals import find_next_step
 from shared.runtime import clock
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def _ask(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) 
     except DaraException as error:
         raise _refusal(error.data or {}, f"{error.code}: {error.message}") from None
     except UnretryableException as error:
-        raise InvocationError("not_called", f"Function Compute did not answer: {error.message}") from None
+        message = f"Function Compute did not answer: {error.message}"
+        raise InvocationError("not_called", f"{message} {find_next_step(message)}") from None
 
 
 def _ask_until_free(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) -> Answer:
@@ -187,7 +189,9 @@ def _client(region: str, environ: Mapping[str, str]) -> Any:
     names = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
     key, secret = (environ.get(name) or ("local" if address else "") for name in names)
     if not key or not secret:
-        raise InvocationError("no_credentials", f"Set {' and '.join(names)}: Function Compute asks who calls.")
+        raise InvocationError(
+            "no_credentials", f"Run `aliyun configure`, or set {' and '.join(names)}: Function Compute asks who calls."
+        )
     return Client(
         Config(
             access_key_id=key,
@@ -205,5 +209,6 @@ def _refusal(content: Mapping[str, Any], message: str) -> InvocationError:
     if isinstance(error, dict):
         return InvocationError(str(error.get("code", "")), str(error.get("message", "")))
     return InvocationError(
-        _BUSY if message.startswith(_BUSY) else "not_called", f"Function Compute could not be asked: {message}"
+        _BUSY if message.startswith(_BUSY) else "not_called",
+        f"Function Compute could not be asked: {message} {find_next_step(message)}".rstrip(),
     )

@@ -91,16 +91,30 @@ def _names(deployment: Deployment, environ: Mapping[str, str], file: Mapping[str
         yield Finding(Verdict.WARNING, "variables", f"s.yaml passes no {name} to any function: {hint}")
 
 
-def _settings(name: str, deployment: Deployment, environ: Mapping[str, str]) -> Generator[Finding, None, Any]:
-    """A finding per function; gives its settings, or ``None`` if they are wrong."""
+def read_function_settings(name: str, deployment: Deployment, environ: Mapping[str, str]) -> Any:
+    """Return the settings of a function as it will read them.
+
+    Raises:
+        ConfigurationError: ``invalid_settings``: all that are missing or wrong, separated by semicolons.
+    """
     declared = deployment.functions[name].environment_variables
     # In the cloud the role provides these; here the caller's own do the reading.
     keys = {variable: environ.get(variable) or "unset" for variable in _CREDENTIALS[:2]}
     keys[_CREDENTIALS[2]] = environ.get(_CREDENTIALS[2], "")
+    return read_settings(_KINDS[name], {**keys, **declared})
+
+
+def split_problems(error: ConfigurationError) -> list[str]:
+    """Return what is wrong with settings, one by one; each begins with the name of a variable."""
+    return re.split(r"; (?=[A-Z][A-Z_]+\b)", error.message)
+
+
+def _settings(name: str, deployment: Deployment, environ: Mapping[str, str]) -> Generator[Finding, None, Any]:
+    """A finding per function; gives its settings, or ``None`` if they are wrong."""
     try:
-        settings = read_settings(_KINDS[name], {**keys, **declared})
+        settings = read_function_settings(name, deployment, environ)
     except ConfigurationError as error:
-        for problem in error.message.split("; "):
+        for problem in split_problems(error):
             yield Finding(Verdict.PROBLEM, f"settings of {name}", problem)
         return None
     yield Finding(Verdict.OK, f"settings of {name}", "complete and in range")

@@ -70,12 +70,17 @@ def open_collections() -> dict[str, StoreDirectory]:
     """The collections that records may name; none without a Milvus and a client for it."""
     if settings.milvus is None or find_spec("pymilvus") is None:
         return {}
-    from shared.store.directory import StoreDirectory  # late, as all that only records need: most embed texts only
+    # Late, as all that only records need: most embed texts only.
+    from shared.store.client import Client
+    from shared.store.directory import StoreDirectory
     from shared.store.schema import Space
 
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     more = {name: replace(settings.milvus, collection=name) for name in settings.records.collections}
-    return {name: StoreDirectory(milvus, space) for name, milvus in {"": settings.milvus, **more}.items()}
+    return {
+        name: StoreDirectory(milvus, space, Client(milvus, awaits_server=True))
+        for name, milvus in {"": settings.milvus, **more}.items()
+    }
 
 
 collections = open_collections()

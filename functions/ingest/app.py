@@ -26,6 +26,7 @@ from shared.runtime.auth import Authenticator
 from shared.runtime.credentials import read_credentials, use_credentials
 from shared.runtime.settings import IngestSettings
 from shared.runtime.web import Application, read_settings_or_exit
+from shared.store.client import Client
 from shared.store.directory import StoreDirectory
 from shared.store.schema import Space
 
@@ -40,7 +41,11 @@ settings = read_settings_or_exit(IngestSettings)
 client = DashScopeClient(settings.dashscope)
 embedder = Embedder(settings.dashscope, client)
 embedders = Embedders(settings.dashscope, client, embedder)
-stores = StoreDirectory(settings.milvus, Space(settings.dashscope.model_name, settings.dashscope.dimension))
+stores = StoreDirectory(
+    settings.milvus,
+    Space(settings.dashscope.model_name, settings.dashscope.dimension),
+    Client(settings.milvus, awaits_server=True),
+)
 bucket = Bucket(settings.bucket)
 tenancy = settings.tenants.tenancy(settings.bucket.prefix)
 scans = make_scans(settings.ocr, settings.dashscope, client, stores.page_texts) if settings.ocr.is_on else None

@@ -22,16 +22,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print each problem."""
+    """Print each problem, and each file of the project that does not fit."""
     from ops import checks
+    from ops.checks.files import find_drift
 
     deployment = load(asked.deployment, environ)
     problems = checks.problems(deployment)
+    warnings = find_drift(asked.deployment.parent)
     if asked.as_json:
-        print_json({"deployment": str(asked.deployment), "problems": list(map(str, problems))})
+        found = {"problems": list(map(str, problems)), "warnings": warnings}
+        print_json({"deployment": str(asked.deployment), **found})
         return 1 if problems else 0
     for problem in problems:
         print(f"{asked.deployment}: {problem}")
+    for warning in warnings:
+        print(f"warning: {warning}")
     if not problems:
         print(f"{asked.deployment}: {len(deployment.functions)} functions, all is well")
     return 1 if problems else 0

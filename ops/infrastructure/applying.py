@@ -19,6 +19,7 @@ from ops.infrastructure.names import load_marked, read_values
 from ops.infrastructure.prices import describe_price
 from ops.infrastructure.stacks import StackError, Stacks
 from ops.infrastructure.template import PARTS, PASSWORD, list_parts, make_template
+from ops.refusals import find_next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,7 +131,7 @@ def apply(
         stack = _settle_earlier(stacks, stacks.find(plan.name), confirm, say)
         done = _update(plan, stacks, stack, confirm, say) if stack else _create(plan, stacks, confirm, say)
     except (CloudError, StackError) as error:
-        say(str(error))
+        say(f"{error} {find_next_step(str(error))}".rstrip())
         return 1
     return _keep(plan, done, say) if done else 1
 
@@ -215,13 +216,9 @@ def _advise(reason: str) -> str:
     text = reason.lower()
     if "exist" in text:
         return "What exists already is used as it is if INFRA_EXISTING names its part: " + ", ".join(PARTS) + "."
-    if "forbidden" in text or "nopermission" in text or "unauthorized" in text:
-        return "The access key lacks a right: docs/deploy.md lists them."
-    if "balance" in text or "payment" in text:
-        return "The account cannot pay: add money or a payment method, then run this again."
     if "zone" in text or "stock" in text or "soldout" in text.replace(" ", ""):
         return "Choose another zone with ZONE_ID."
-    return "Remove the cause and run this again."
+    return f"{find_next_step(reason) or 'Remove the cause.'} Then run this again."
 
 
 def _keep(plan: Plan, stack: Stack, say: Callable[[str], object]) -> int:

@@ -9,6 +9,7 @@ from ops.credentials import find_region
 from ops.infrastructure import settings
 from ops.infrastructure.applying import make_plan
 from ops.infrastructure.stacks import StackError, Stacks
+from ops.refusals import find_next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +37,7 @@ def remove(
         plan = make_plan(path, environ, file, read_account(cloud))
         return _remove(Stacks(cloud, wait), plan.name, file, confirm, say)
     except (CloudError, StackError) as error:
-        say(str(error))
+        say(f"{error} {find_next_step(str(error))}".rstrip())
         return 1
 
 

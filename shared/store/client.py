@@ -15,6 +15,7 @@ from shared.domain.errors import ConfigurationError, PlatformError, TransientErr
 from shared.runtime import retrying, tracing
 from shared.runtime.retrying import RetryPolicy
 from shared.store.expressions import all_of, select_id_prefix
+from shared.store.waiting import wait_for_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +31,9 @@ Item = TypeVar("Item")
 _MAX_ROWS = 16_384
 _RETRY_POLICY = RetryPolicy(attempts=3, first_delay=0.2, max_delay=3)
 _CREATE_SECONDS = 60
+# By default gRPC tries a server that was away again only after up to two minutes, and refuses calls until then.
+# https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
+_CHANNEL_OPTIONS = {"grpc.max_reconnect_backoff_ms": 2_000}
 _HEX_DIGITS = "0123456789abcdef"
 # The collection or a partition is not in memory, or not whole: an administrator released it, or the server restarts.
 # https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go
@@ -39,10 +43,16 @@ _FINAL_CODES = frozenset({6, 100, 1100, 65535})
 
 
 class Client:
-    """Calls of Milvus, each bounded by a deadline."""
+    """Calls of Milvus, each bounded by a deadline.
 
-    def __init__(self, settings: MilvusSettings) -> None:
+    Args:
+        awaits_server: let calls wait for a server that is away, almost to their deadlines: for events, which would
+            otherwise be given up. Without it a call fails after a few attempts.
+    """
+
+    def __init__(self, settings: MilvusSettings, *, awaits_server: bool = False) -> None:
         self._settings = settings
+        self._awaits_server = awaits_server
         self._connection: Any = None
         self._connecting = threading.Lock()
         self._loading = threading.Lock()
@@ -72,9 +82,23 @@ class Client:
 
     def _call(self, method: str, deadline: Deadline, *arguments: Any, seconds: float = 0, **options: Any) -> Any:
         longest = max(seconds, self._settings.timeout)
-        return retrying.call(
-            lambda: self._try_once(method, deadline.timeout(longest), *arguments, **options), _RETRY_POLICY, deadline
-        )
+
+        def attempt() -> Any:
+            return self._try_once(method, deadline.timeout(longest), *arguments, **options)
+
+        may_wait = self._awaits_server
+        while True:
+            try:
+                return retrying.call(attempt, _RETRY_POLICY, deadline)
+            except TransientError as error:
+                if not may_wait:
+                    raise
+                # Of a server that answers, the call is tried once more: it may have come back just now.
+                may_wait = wait_for_server(self._ask_server, error, deadline)
+
+    def _ask_server(self, deadline: Deadline) -> None:
+        """Ask for something that only a server that is ready answers."""
+        self._try_once("list_collections", deadline.timeout(self._settings.timeout))
 
     def _load(self, name: str, deadline: Deadline) -> None:
         """Load a collection that was released; only one thread asks for it."""
@@ -174,6 +198,7 @@ class Client:
             token=self._settings.token.reveal(),
             db_name=self._settings.database,
             timeout=min(seconds, self._settings.timeout),
+            grpc_options=_CHANNEL_OPTIONS,
         )
 
 

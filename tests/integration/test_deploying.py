@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """#!/bin/sh
 echo "$@" >> "$CALLS"
 echo "environmentVariables: DASHSCOPE_API_KEY: $DASHSCOPE_API_KEY MILVUS_TOKEN: $MILVUS_TOKEN"
-case "$*" in "$REFUSED"*) echo "NoPermission"; exit 101;; esac
+case "$*" in "$REFUSED"*) printf '%b\\n' "${REFUSAL:-NoPermission}"; exit 101;; esac
 """
 
 
@@ -70,7 +70,7 @@ def serving(plane: ControlPlane) -> Iterator[ControlPlane]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         plane.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield plane
         server.shutdown()
@@ -94,7 +94,9 @@ def environ(tmp_path: Path, plane: ControlPlane) -> dict[str, str]:
         "REFUSED": "nothing",
         "FC_ENDPOINT": plane.url,
         "DASHSCOPE_API_KEY": "sk-of-the-test",
+        "MILVUS_URI": "http://milvus:19530",
         "MILVUS_TOKEN": "root:of-the-test",
+        "API_KEYS": "sha256:" + "0" * 64,
     }
 
 
@@ -147,8 +149,103 @@ def test_a_refusal_ends_it_with_its_reason(environ: dict[str, str], refused: str
     assert "ok " not in printed
 
 
+# As `s` and its component print them: the service's message below a title, and where the log is.
+REFUSALS = {
+    "role": ("code: 403, NoPermission: the caller may not pass the role", "python -m ops roles"),
+    "action": ("AccessDenied: fc:CreateFunction is not allowed for this user", "python -m ops roles"),
+    "domain": ("code: 400, DomainNameNotResolved: the CNAME leads elsewhere", "make preflight"),
+    "quota": ("code: 403, FunctionQuotaExceeded: 50 of 50 functions", "https://quotas.console.aliyun.com"),
+    "key": ("code: 404, InvalidAccessKeyId.NotFound: the key is not known", "aliyun configure"),
+    "expired": ("code: 403, InvalidSecurityToken.Expired: the token is not valid any more", "sign in again"),
+    "no key": ("Not found access: default", "aliyun configure"),
+    "network": ("getaddrinfo ENOTFOUND 77.cn-bejing.fc.aliyuncs.com", "spelling of REGION"),
+    "unknown": ("code: 418, Teapot: short and stout", "the lines above name"),
+}
+
+
+@pytest.mark.parametrize(("kind", "command"), [*((kind, "deploy") for kind in REFUSALS), ("key", "plan")])
+def test_each_refusal_ends_with_what_to_do_and_a_repeat_goes_on(
+    environ: dict[str, str], kind: str, command: str
+) -> None:
+    message, advice = REFUSALS[kind]
+    refusal = f"Error Message:\\n{message}\\n\\nA complete log of this run can be found in: ~/.s/logs/1\\n"
+    status, printed, _ = run(environ | {"REFUSED": command, "REFUSAL": refusal})
+    last = printed.splitlines()[-1]
+    assert status == 101
+    assert message in printed
+    assert advice in last
+    assert "run `make deploy` again" in last
+    status, printed, calls = run(environ)
+    assert (status, calls[-2:]) == (0, ["plan", "deploy -y --skip-actions"]), printed
+
+
+def test_the_plan_itself_is_no_reason(environ: dict[str, str]) -> None:
+    """What a plan shows holds words such as quota and role; only the end of what failed is looked at."""
+    shown = "QUOTA_SHARE: 1\\nrole: acs:ram::1:role/x\\ntimeout: 600\\nfailures: queues/failed\\n" * 3
+    _, printed, _ = run(environ | {"REFUSED": "plan", "REFUSAL": shown})
+    assert "Remove the cause that the lines above name" in printed.splitlines()[-1]
+
+
+def test_an_interruption_ends_the_program_and_says_how_to_go_on(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "s").write_text('#!/bin/sh\necho $$ > "$CALLS.pid"\necho waiting\nexec sleep 600\n')
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if line == "waiting":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(ROOT / "s.yaml", environ, lambda _: [], say)
+    assert "run `make deploy` again" in lines[-1]
+    assert not Path("/proc", Path(f"{environ['CALLS']}.pid").read_text().strip()).exists()
+
+
+def test_a_program_that_was_ended_from_outside_is_a_failure(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("#!/bin/sh\nkill -9 $$\n")
+    status, printed, _ = run(environ)
+    assert status == 128 + 9
+    assert "ended from outside" in printed.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("content", "mode"), [("#!/bin/sh\n", 0o644), ("#!/nonexistent/node\n", 0o755)])
+def test_a_program_that_cannot_start_is_named(environ: dict[str, str], tmp_path: Path, content: str, mode: int) -> None:
+    (tmp_path / "s").write_text(content)
+    (tmp_path / "s").chmod(mode)
+    status, printed, _ = run(environ | {"PATH": str(tmp_path)})
+    assert status == 1
+    assert "s cannot be started" in printed or "is not installed" in printed
+    assert "run `make deploy` again" in printed
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"DASHSCOPE_API_KEY": ""}, "DASHSCOPE_API_KEY is not set"),
+        ({"MILVUS_URI": ""}, "`make infra` creates a Milvus"),
+        ({"API_KEYS": ""}, "private machine: `make infra` makes one"),
+        ({"DASHSCOPE_NETWORK": "publc"}, "DASHSCOPE_NETWORK"),
+        ({"EMBEDDING_DIMENSION": "many"}, "EMBEDDING_DIMENSION"),
+        ({"FC_ENDPOINT": ""}, "run `aliyun configure`"),
+        ({"PATH": "/nonexistent"}, "npm install -g @serverless-devs/s"),
+    ],
+)
+def test_what_is_missing_is_named_before_anything_is_built(
+    environ: dict[str, str], change: dict[str, str], sentence: str
+) -> None:
+    lines: list[str] = []
+
+    def build(_: Deployment) -> list[Package]:
+        raise AssertionError("it was built")
+
+    assert deploy(ROOT / "s.yaml", environ | change, build, lines.append) == 1
+    assert sentence in lines[0]
+    assert lines[-1] == "Nothing was built or sent. Then run `make deploy` again."
+    assert len(lines) == 2
+
+
 def test_a_mistake_in_the_settings_sends_nothing(environ: dict[str, str]) -> None:
-    status, printed, calls = run(environ | {"ALLOW_ANONYMOUS": "true"})
+    status, printed, calls = run(environ | {"ALLOW_ANONYMOUS": "true", "API_KEYS": ""})
     assert (status, calls) == (1, [])
     assert "anyone may call" in printed
 
