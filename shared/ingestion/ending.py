@@ -6,14 +6,12 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from msgspec.structs import asdict
-
 from shared.domain.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.ingestion.results import Report
+    from shared.ingestion.results import Counts, Report
 
 log = logging.getLogger(__name__)
 
@@ -39,5 +37,19 @@ def log_end() -> Iterator[End]:
         log.warning("reconcile_ended", extra={"code": error.code})
         raise
     if end.report:
-        counts = asdict(end.report.counts)
-        log.info("reconcile_ended", extra={"listed": end.report.listed, **counts, "left": end.report.left})
+        _log(end.report, end.report.counts)
+
+
+def _log(report: Report, counts: Counts) -> None:
+    log.info(
+        "reconcile_ended",
+        extra={
+            "listed": report.listed,
+            "stale": counts.stale,
+            "orphaned": counts.orphaned,
+            "waiting": counts.waiting,
+            "failures": counts.failures,
+            "unfinished": counts.unfinished,
+            "left": report.left,
+        },
+    )
