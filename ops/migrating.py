@@ -65,15 +65,20 @@ class _Migration:
                 f"{estimate['chunks']} chunks to embed, about {estimate['tokens']} tokens, CNY "
                 f"{estimate['cost_cny']:.4f}; the share of the quota allows it in {_duration(estimate['seconds'])}."
             )
+        if asked.dry_run and asked.as_json:
+            print_json(estimated)
         if asked.dry_run or not self._confirms("Begin?", asked):
             return 0
         self._call("start", **options)
-        return self._fill()
+        found = self._fill()
+        if asked.as_json:
+            print_json(found)
+        return 0
 
     def show(self, asked: argparse.Namespace) -> int:
         """Do a step without more ado, and print where the migration stands."""
         found = self._call(asked.step)
-        if getattr(asked, "as_json", False):
+        if asked.as_json:
             print_json(found)
             return 0
         self._console.print(f"phase: {found['phase']}")
@@ -108,7 +113,8 @@ class _Migration:
             self._console.print("\n".join(comparison.describe()), markup=False)
         return 0
 
-    def _fill(self) -> int:
+    def _fill(self) -> dict[str, Any]:
+        """Fill until nothing is left; returns where the migration stands then, with what filling cost."""
         tokens, cost, done = 0, 0.0, 0
         with Progress(
             *_COLUMNS, TimeRemainingColumn(), TextColumn("{task.fields[cost]}"), console=self._console
@@ -127,7 +133,7 @@ class _Migration:
                     )
         self._console.print(f"The new collection is {found['phase']}. Cost: {tokens} tokens, CNY {cost:.4f}.")
         self._console.print("Next: `migrate check QUERIES`, then `migrate switch`.")
-        return 0
+        return {"phase": found["phase"], "documents": done, "tokens": tokens, "cost_cny": round(cost, 6)}
 
     def _confirms(self, question: str, asked: argparse.Namespace) -> bool:
         return asked.yes or confirm(question)

@@ -39,6 +39,7 @@ _NOTIFICATIONS: Final = (
     "oss:DeleteBucketEventNotification",
 )
 _LOG_READS: Final = ("log:Get*", "log:List*")
+_QUEUE_READS: Final = ("mns:PeekMessage", "mns:ReceiveMessage", "mns:DeleteMessage")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def roles(deployment: Deployment) -> list[Role]:
 
 
 def deployer(deployment: Deployment) -> Policy:
-    """What ``s`` and ``ops deploy`` do: Function Compute, notifications of the bucket, passing on the roles, logs."""
+    """What ``s`` and ``ops`` do: Function Compute, notifications of the bucket, roles to pass on, logs, failed events."""
     account = _account(deployment)
     buckets = sorted({it.source_arn.split(":")[4] for it in _oss_triggers(deployment)})
     names = [f"acs:ram::{account}:role/{role.name}" for role in roles(deployment)]
@@ -124,6 +125,8 @@ def deployer(deployment: Deployment) -> Policy:
     ]
     projects = {it.log_config.project for it in deployment.functions.values() if isinstance(it.log_config, Logs)}
     statements += [_allow(_LOG_READS, f"acs:log:*:{account}:project/{project}/*") for project in sorted(projects)]
+    queues = set(map(_find_queue, deployment.functions.values()))
+    statements += [_allow(_QUEUE_READS, queue) for queue in sorted(queues) if queue.startswith("acs:mns:")]
     if deployment.has_records:
         statements.append(_allow("eventbridge:*", f"acs:eventbridge:*:{account}:*"))
     return Policy(f"{deployment.variables.get('prefix', deployment.name)}-deployer", tuple(statements))
@@ -149,6 +152,13 @@ def _function(function: Function) -> Iterator[dict[str, Any]]:
     yield from _failures(function)
     yield from _bucket(function, account)
     yield from _retries(function, account)
+
+
+def _find_queue(function: Function) -> str:
+    """Where events go that failed for good; empty where they are dropped."""
+    destinations = function.retrying.destination_config
+    found = destinations.on_failure if destinations else None
+    return found.destination if found else ""
 
 
 def _failures(function: Function) -> Iterator[dict[str, Any]]:
