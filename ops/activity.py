@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ops.cloud import Cloud
     from ops.deployment import Function
 
-# As long as ingest may work on an event, whose tokens are only counted when it ends.
+# As long as ingest may work on an event; its tokens are only counted when it ends.
 RECENT_SECONDS: Final = 600
 _RECONCILE_SECONDS: Final = 7 * 86_400
 _ENDED: Final = "reconcile_ended"

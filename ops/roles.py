@@ -114,7 +114,7 @@ def roles(deployment: Deployment) -> list[Role]:
 
 
 def deployer(deployment: Deployment) -> Policy:
-    """What ``s`` and ``ops`` do: Function Compute, notifications of the bucket, roles to pass on, logs, failed events."""
+    """What ``s`` and ``ops`` do: Function Compute, notifications of the bucket, roles, logs, failed events."""
     account = _account(deployment)
     buckets = sorted({it.source_arn.split(":")[4] for it in _oss_triggers(deployment)})
     names = [f"acs:ram::{account}:role/{role.name}" for role in roles(deployment)]
