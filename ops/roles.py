@@ -109,7 +109,11 @@ class Policy:
 
 def roles(deployment: Deployment) -> list[Role]:
     """Every role that ``s.yaml`` names: one per function, and one for each service that calls a function."""
-    own = [Role(it.role, "fc.aliyuncs.com", tuple(_function(it))) for it in deployment.functions.values() if it.role]
+    own = [
+        Role(it.role, "fc.aliyuncs.com", (*_function(it), *_sources(it, deployment)))
+        for it in deployment.functions.values()
+        if it.role
+    ]
     return [*own, *_callers(deployment)]
 
 
@@ -177,6 +181,17 @@ def _bucket(function: Function, account: str) -> Iterator[dict[str, Any]]:
     yield _allow("oss:GetObject", f"acs:oss:*:{account}:{bucket}/{prefix}*")
     listing = _allow("oss:ListObjects", f"acs:oss:*:{account}:{bucket}")
     yield {**listing, "Condition": {"StringLike": {"oss:Prefix": [f"{prefix}*"]}}} if prefix else listing
+
+
+def _sources(function: Function, deployment: Deployment) -> Iterator[dict[str, Any]]:
+    """What links to documents need, which have the rights of who signed them; nothing where they are off."""
+    if function.environment_variables.get("SOURCE_LINKS", "").lower() != "true":
+        return
+    for other in deployment.functions.values():
+        if bucket := other.environment_variables.get("OSS_BUCKET"):
+            prefix = other.environment_variables.get("OSS_PREFIX", "")
+            account = function.role.split(":")[3]
+            yield _allow("oss:GetObject", f"acs:oss:*:{account}:{bucket}/{prefix}*")
 
 
 def _retries(function: Function, account: str) -> Iterator[dict[str, Any]]:

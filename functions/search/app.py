@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from functions.search import admin, answers, dify, mcp, page, similar
+from functions.search import admin, answers, dify, mcp, page, similar, sources
 from functions.search.arguments import convert
 from functions.search.shapes import (
     ChunksRequest,
@@ -86,6 +86,7 @@ application = Application(
         **embedder.about,
         "rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default},
         **answers.describe_model(answer_model),
+        "sources": settings.sources.is_on,
     },
     authenticator=build_or_exit(lambda: settings.access.authenticator(settings.admin.keys)),
     prepare=prepare,
@@ -98,6 +99,7 @@ app = application.flask
 written.register(app)
 similar.register(app, retrieval)
 operating.register(app)
+sources.register(app, settings.sources, lambda document_id: _document(document_id))
 
 
 @app.post("/search")

@@ -78,7 +78,7 @@ function chunk(hit, about, answer) {
   more.setAttribute("aria-expanded", "false");
   more.hidden = true;
   const read = linkTo("link read", say.readOn, (wanted) => toDocument(wanted, about.id, hit.location.ordinal));
-  card.append(make("div", "actions", more, ...neighbours(hit, about, text, () => { more.hidden = false; unclamp(true); }), read, copyMenu(about, hit)));
+  card.append(make("div", "actions", more, ...neighbours(hit, about, text, () => { more.hidden = false; unclamp(true); }), read, ...openFile(about, hit.location.page), copyMenu(about, hit)));
   return card;
 }
 // The other documents that hold the same text.
