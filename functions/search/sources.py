@@ -40,7 +40,7 @@ class SourceRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class SourceResponse(TypedDict):
     """A link to the document itself."""
 
-    url: Annotated[str, Meta(description="Reads the object; whoever has the link may open it until it expires.")]
+    url: Annotated[str, Meta(description="Reads the object; it opens the object for anyone until it expires.")]
     expires: Annotated[float, Meta(description="When it expires, seconds since the epoch.")]
     request_id: str
 

@@ -134,10 +134,13 @@ function groupCard({ document: about, hits }, answer) {
   return make("section", "card", heading(about, hits[0]), source(about), tags(about.metadata), ...hits.map((hit) => chunk(hit, about, answer)));
 }
 // Only what is cut off can be shown whole; how much fits is known once it is laid out.
+// Everything is read before anything changes, so that the page is laid out once.
 function measure() {
-  letScroll();
+  const known = [];
   for (const card of $$(".chunk")) {
     const text = card.querySelector(".clamped");
-    if (text && text.clientHeight) card.querySelector(".more").hidden = !text.querySelector(".lead, .far") && text.scrollHeight <= text.clientHeight + 1;
+    if (text && text.clientHeight) known.push([card, !text.querySelector(".lead, .far") && text.scrollHeight <= text.clientHeight + 1]);
   }
+  letScroll();
+  for (const [card, fits] of known) card.querySelector(".more").hidden = fits;
 }
