@@ -1,10 +1,10 @@
 """How well documents are read, and how well what was read is found.
 
-Run as ``python -m benchmarks.reading``. Five parts, all generated from a seed: `extraction` reads documents
-of every format and compares words, order, cells and rows with what they hold, beside other readers; `conversion` reads
-what LibreOffice makes of them in old and open formats; `scans` reads pictures of pages; `retrieval` asks
-for an answer among similar documents; `normalisation` looks for words that are written differently. Peers are installed
-into environments of their own, once; nothing else needs the network.
+Run as ``python -m benchmarks.reading``. Six parts, all generated from a seed: `extraction` reads documents of every
+format and compares words, order, cells and rows with what they hold, beside other readers; `conversion` reads what
+LibreOffice makes of them in old and open formats; `scans` reads pictures of pages; `memory` is that of ingest while it
+reads four long scans at once; `retrieval` asks for an answer among similar documents; `normalisation` looks for words
+that are written differently. Peers are installed into environments of their own, once; nothing else needs the network.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.readings import conversion, extraction, normalisation, retrieval, rivals, scans
+from benchmarks.readings import conversion, extraction, normalisation, retrieval, rivals, scan_memory, scans
 from benchmarks.readings.corpus import make_corpus
 from benchmarks.report import report
 
@@ -25,7 +25,8 @@ _RETRIEVAL: Final = "retrieval"
 _NORMALISATION: Final = "normalisation"
 _CONVERSION: Final = "conversion"
 _SCANS: Final = "scans"
-_PARTS: Final = (_EXTRACTION, _CONVERSION, _SCANS, _RETRIEVAL, _NORMALISATION)
+_MEMORY: Final = "memory"
+_PARTS: Final = (_EXTRACTION, _CONVERSION, _SCANS, _MEMORY, _RETRIEVAL, _NORMALISATION)
 _NONE: Final = "none"
 
 
@@ -44,6 +45,8 @@ def main() -> int:
         figures += conversion.measure(list(make_corpus(options.seed)))
     if _SCANS in options.parts:
         figures += scans.measure(options.seed)
+    if _MEMORY in options.parts:
+        figures += scan_memory.measure(options.seed)
     if _RETRIEVAL in options.parts:
         figures += retrieval.measure(options.seed)
     if _NORMALISATION in options.parts:

@@ -22,7 +22,7 @@ from local import stack
 from local.stack import Plan, Ports, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _POLL_SECONDS: Final = 0.1
 _STALLED_SECONDS: Final = 180
@@ -165,12 +165,14 @@ def testbed(
     model: str = "hash",  # noqa: PT028 - a bed for tests is no test
     environ: Mapping[str, str] | None = None,  # noqa: PT028
     quota: bool = False,  # noqa: PT028
+    dashscope_options: Sequence[str] = (),  # noqa: PT028
 ) -> Iterator[Testbed]:
     """A stack with a DashScope emulator that waits ``latency`` seconds with every answer.
 
     Args:
         model: the local model of the emulator.
         quota: whether the emulator has the documented quota; else none.
+        dashscope_options: further ones of the emulator's command.
         environ: settings beside the stack's own; a DASHSCOPE_API_KEY among them means the real DashScope.
     """
     with TemporaryDirectory(prefix="benchmark-") as name:
@@ -186,7 +188,7 @@ def testbed(
             ports=Ports(0, 0, 0, 0),
             environ={**settings, **(environ or {})},
             quota=quota,
-            dashscope_options=("--latency-ms", f"{latency * 1000:g}"),
+            dashscope_options=("--latency-ms", f"{latency * 1000:g}", *dashscope_options),
         )
         with stack.running(plan) as running:
             yield Testbed(running, bucket)
@@ -194,7 +196,10 @@ def testbed(
 
 def _held(pid: int) -> int:
     """The proportional set size of a process; see ``man 5 proc_pid_smaps``."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return 0
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 # Extension -> format. csv covers tab-separated files: the delimiter is found, not believed.
 FORMATS: dict[str, str] = {
-    **dict.fromkeys(("txt", "text", "log"), "txt"),
-    **dict.fromkeys(("md", "markdown", "mdown", "mkd"), "md"),
+    **dict.fromkeys(("txt", "text", "log", "tex", "ltx", "bib", "textile", "ics", "vcf"), "txt"),
+    **dict.fromkeys(("rst", "rest", "adoc", "asciidoc", "org"), "txt"),
+    **dict.fromkeys(("md", "markdown", "mdown", "mkd", "mdx", "rmd", "qmd"), "md"),
     **dict.fromkeys(("html", "htm", "xhtml"), "html"),
     "pdf": "pdf",
     **dict.fromkeys(("docx", "docm", "dotx", "dotm"), "docx"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from shared.parsing.encoding import clean
 from shared.parsing.refusing import refuse
+from shared.parsing.xhtml import VOID, expand, is_xhtml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +40,6 @@ _ATTRIBUTE = re.compile(r"([^\s/>=]++)(?:\s*+=\s*+(\"[^\"]*+\"|'[^']*+'|[^\s>\"'
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 # `html.unescape` raises for numbers of thousands of digits.
 _LONG_NUMBER = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{7,}+);?")
-_VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr"}
-)
 # Their end tag may be left out, so an open one says nothing about depth; what nests them is counted.
 _SELF_ENDING = frozenset(
     {"html", "head", "body", "p", "li", "dt", "dd", "thead", "tbody", "tfoot", "tr", "td", "th", "rt", "rp", "option"}
@@ -85,7 +83,7 @@ def reduce(source: str, limits: Limits, note: Note | None = None) -> str:
     Raises:
         DocumentError: ``too_large``, ``too_deep``.
     """
-    return _Reduction(limits, note).of(source)
+    return _Reduction(limits, note).of(expand(source) if is_xhtml(source) else source)
 
 
 class _Reduction:
@@ -122,7 +120,7 @@ class _Reduction:
         # Office writes tags with a prefix (o:p, st1:City) inside words; like unknown tags they leave no gap.
         if not _NAME.fullmatch(name):
             return ""
-        if name not in _VOID and name not in _SELF_ENDING:
+        if name not in VOID and name not in _SELF_ENDING:
             self._count(name, -1 if match["end"] else 1)
         if match["end"]:
             return f"</{name}>"

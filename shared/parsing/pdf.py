@@ -13,11 +13,12 @@ from shared.parsing.pdf_columns import arrange
 from shared.parsing.pdf_file import open_file
 from shared.parsing.pdf_form_values import find_notes, find_values, place_values
 from shared.parsing.pdf_headings import Headings
-from shared.parsing.pdf_layout import Row, arrange_vertical, find_rows, is_plain, is_vertical, split_segments
+from shared.parsing.pdf_layout import Row, find_rows, is_plain, split_segments
 from shared.parsing.pdf_paragraphs import Paragraph, find_paragraphs, join, split_text
 from shared.parsing.pdf_running_lines import REACH, RunningLines, Sheet, make_sheet
 from shared.parsing.pdf_scans import Scans
 from shared.parsing.pdf_tables import Table, split_tables, take_tables
+from shared.parsing.pdf_vertical import arrange_vertical, is_vertical, stack_words
 from shared.parsing.pdf_words import drop_unreadable
 from shared.parsing.pictures import refuse_without_ocr
 from shared.parsing.refusing import refuse
@@ -74,6 +75,7 @@ class _Reading:
         self._pictures: list[int] = []
         self._unmapped: list[int] = []
         self._has_fields = False
+        self._is_blank = True
         self._width = 0.0
 
     def blocks(self) -> Iterator[Block]:
@@ -120,6 +122,7 @@ class _Reading:
         if page.has_images and number not in self._scans.left_out[-1:]:
             self._pictures.append(number)
         values = find_values(page.words, page.drawn, page.entries)
+        page.words = stack_words(page.words)
         if page.text or not is_plain(page.words):
             lines = page.text or _lines(page.words)
             after: list[Paragraph | Table] = list(split_text(clean(lines), self._hyphenated))
@@ -152,6 +155,7 @@ class _Reading:
     def _note(self, number: int, page: Page) -> None:
         """Drop the words that cannot be read, and keep in mind what to warn of."""
         self._has_fields |= bool(page.entries)
+        self._is_blank &= page.is_blank
         if not page.is_whole:
             self._warnings.append(f"Page {number} has too many characters; the rest of it was left out.")
         read = drop_unreadable(page.words)
@@ -190,7 +194,7 @@ class _Reading:
             )
         if self._has_fields and not self._pictures:
             return refuse("empty_document", "The PDF has form fields or notes, but none of them holds text.")
-        if self._scans.count and not self._pictures:
+        if self._is_blank or (self._scans.count and not self._pictures):
             return refuse("empty_document", "The pages of the PDF are blank.")
         return refuse_without_ocr("The PDF has no text layer: it holds pictures of text.")
 

@@ -47,6 +47,7 @@ class Page(Struct):
         drawn: words of the page with its annotations.
         entries: annotations.
         has_images: whether a page without words shows pictures.
+        is_blank: whether nothing at all is drawn on it.
         images: places of the pictures on a page with few words or, where they are asked for, on any.
         area: in square points.
         width: in points.
@@ -59,6 +60,7 @@ class Page(Struct):
     entries: list[Entry] = []
     text: str = ""
     has_images: bool = False
+    is_blank: bool = False
     images: list[pdf_images.Rectangle] = []
     area: float = 0.0
     width: float = 0.0
@@ -205,6 +207,7 @@ class Pdfium:
             found.rules = pdf_rules.read_rules(self._raw, page.raw)
         if not found.words and not found.drawn:
             found.has_images = self._has_images(page)
+            found.is_blank = self._raw.FPDFPage_CountObjects(page.raw) == 0
         if with_images or pdf_images.count_characters(found.words) < pdf_images.SCAN_CHARACTERS:
             found.images = pdf_images.find_images(self._raw, page.raw)
         return found

@@ -116,18 +116,6 @@ def is_plain(words: Sequence[Word]) -> bool:
     return 20 * odd <= len(words)
 
 
-def is_vertical(words: Sequence[Word]) -> bool:
-    """Whether most of ``words`` are Chinese, Japanese or Korean written from top to bottom."""
-    vertical = sum(1 for word in words if not word.upright and _WIDE.search(word.text))
-    return 2 * vertical > len(words)
-
-
-def arrange_vertical(words: Sequence[Word]) -> list[Row]:
-    """The lines of a page written from top to bottom, from right to left."""
-    found = split_segments(words)
-    return [Row([segment]) for segment in sorted(found, key=lambda segment: -segment.right)]
-
-
 def split_segments(words: Sequence[Word]) -> list[Segment]:
     """``words`` cut at line ends and at wide gaps."""
     found: list[Segment] = []

@@ -27,6 +27,8 @@ _FORM: Final = 0.3
 _MARGIN: Final = 0.1
 _LARGER: Final = 1.1
 _MOST_KEYS: Final = 2_000
+# Segments at one height that differ in numbers only; more are cells of a table.
+_MOST_ALIKE: Final = 40
 _DIGITS: Final = re.compile("[0-9]+")
 _NUMBER_ONLY: Final = re.compile(
     r"\A\W*(?:(?:page|seite|p\.|s\.|pág(?:ina|\.)|pagina|strona|sida|side|стр(?:аница|\.)|第|ページ)\s*)?[0-9]+\s*"
@@ -37,28 +39,39 @@ _NUMBER_ONLY: Final = re.compile(
 _LONGEST_NUMBER: Final = 40
 
 
+class _Numbered(Struct, frozen=True):
+    """A text and the numbers in it, of which no more than the first digits count."""
+
+    text: str
+    numbers: tuple[int, ...]
+
+
 class Sheet(Struct):
     """The rows of one page.
 
     Attributes:
-        index: texts of segments by their height on the page, in steps of `_SAME_PLACE`.
+        index: texts of segments by their height on the page, in steps of `_SAME_PLACE`, and by their text without
+            digits.
         height: of the page, in points; 0 where it is not known.
         size: the usual size of its font.
     """
 
     number: int
     rows: list[Row]
-    index: dict[int, list[str]]
+    index: dict[int, dict[str, list[_Numbered]]]
     height: float = 0.0
     size: float = 0.0
 
 
 def make_sheet(number: int, rows: list[Row], height: float = 0.0) -> Sheet:
     """The page ``number``, ``height`` points high, with its ``rows``."""
-    index: dict[int, list[str]] = {}
+    index: dict[int, dict[str, list[_Numbered]]] = {}
     for row in rows:
         for part in row.segments if row.grid is None else ():
-            index.setdefault(round(part.middle / _SAME_PLACE), []).append(part.text)
+            shapes = index.setdefault(round(part.middle / _SAME_PLACE), {})
+            alike = shapes.setdefault(_DIGITS.sub("#", part.text), [])
+            if len(alike) < _MOST_ALIKE:
+                alike.append(_Numbered(part.text, _read_numbers(part.text)))
     return Sheet(number, rows, index, height, median([row.size for row in rows]) if rows else 0.0)
 
 
@@ -137,19 +150,30 @@ def _is_title(part: Segment, page: Sheet) -> bool:
 
 def _repeats(text: str, middle: float, page: Sheet, others: Sequence[Sheet]) -> bool | None:
     """Whether numbers in ``text`` count pages; None where no other page has the like at its place."""
-    shape = _DIGITS.sub("#", text)
+    shape, numbers = _DIGITS.sub("#", text), _read_numbers(text)
     place = round(middle / _SAME_PLACE)
     for other in others:
+        distance = other.number - page.number
         for near in (place, place - 1, place + 1):
-            for candidate in other.index.get(near, ()):
-                if candidate == text:
+            for candidate in other.index.get(near, {}).get(shape, ()):
+                if candidate.text == text:
                     return False
-                if _DIGITS.sub("#", candidate) == shape and _counts(text, candidate, other.number - page.number):
+                if _counts(numbers, candidate.numbers, distance):
                     return True
     return None
 
 
-def _counts(text: str, other: str, pages: int) -> bool:
-    """Whether every number that differs differs by the distance of the pages."""
-    pairs = zip(_DIGITS.findall(text), _DIGITS.findall(other), strict=True)
-    return all(one == two or int(two[:9]) - int(one[:9]) == pages for one, two in pairs)
+def _counts(numbers: Sequence[int], others: Sequence[int], pages: int) -> bool:
+    """Whether every number that differs differs by the distance of the pages, and one does."""
+    counted = False
+    # A page of figures has many candidates, and most differ in the first number.
+    for one, two in zip(numbers, others, strict=True):
+        if two - one == pages:
+            counted = True
+        elif one != two:
+            return False
+    return counted
+
+
+def _read_numbers(text: str) -> tuple[int, ...]:
+    return tuple([int(digits[:9]) for digits in _DIGITS.findall(text)])

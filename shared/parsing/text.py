@@ -1,4 +1,4 @@
-"""Plain text: paragraphs between blank lines, or one to a line where lines are long or indented."""
+"""Plain text: paragraphs between blank lines, or one to a line where lines are long or indented; underlined titles."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import clean, decode, split_lines
 from shared.parsing.prose import WIDEST_WRAPPED_COLUMNS, columns, unwrap
+from shared.parsing.underlined import UnderlinedTitles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,19 +63,24 @@ def _blocks(texts: Iterable[str], longest: int, *, has_pages: bool) -> Iterator[
 
 
 def _paragraphs(texts: Iterable[str], longest: int, page: int | None) -> Iterator[Block]:
+    titles = UnderlinedTitles()
     gathered: list[str] = []
     size = 0
     for line in split_lines(texts, longest, cut=True):
         first, *others = line.split(_PAGE_BREAK)
         for number, part in enumerate((first, *others)):
+            if not number and (title := titles.take(gathered, part)):
+                yield replace(title, location=titles.locate(page))
+                gathered, size = [], 0
+                continue
             if gathered and (number or not part.strip() or part.startswith(_INDENT) or size + len(part) > longest):
-                yield from _shaped(gathered, Location(page=page))
+                yield from _shaped(gathered, titles.locate(page))
                 gathered, size = [], 0
             page = page + 1 if number and page is not None else page
             if part.strip():
                 gathered.append(part)
                 size += len(part)
-    yield from _shaped(gathered, Location(page=page))
+    yield from _shaped(gathered, titles.locate(page))
 
 
 def _has_pages(path: Path) -> bool:

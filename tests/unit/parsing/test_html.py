@@ -118,3 +118,28 @@ def test_merged_cells_of_a_hostile_page_are_bounded_and_reported(tmp_path: Path)
     document = html.parse(write(tmp_path, "a.html", body), Limits())
     assert sum(block.text.count("y") for block in document.blocks) == 2_000
     assert any("Merged cells" in warning for warning in document.warnings)
+
+
+@pytest.mark.parametrize("head", ['<?xml version="1.0"?>', "<!DOCTYPE html>"])
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<head><title/></head><body><p>one</p><p>two</p></body>", ["one", "two"]),
+        ("<head><script src='a.js'/><style/></head><body><p>one</p></body>", ["one"]),
+        ("<body><p><a id='p1'/>one<br/>two</p><div class='x' /><p>three</p></body>", ["one\ntwo", "three"]),
+        ("<body><iframe src='u'/><textarea/><p>one</p></body>", ["one"]),
+        ("<body><p>if <![CDATA[a < b & <i>c</i>]]> then</p></body>", ["if a < b & <i>c</i> then"]),
+        ("<body><script>write('<script src=u/>' + a)</script><p>one</p></body>", ["one"]),
+        ("<body><!-- <a/> --><p title='a/>b'>one</p></body>", ["one"]),
+        ("<body>" + "<ul><li><a href='x'/></li></ul>" * 600 + "<p>one</p></body>", ["one"]),
+    ],
+)
+def test_a_page_that_is_xml_may_write_elements_as_one_tag(
+    tmp_path: Path, head: str, source: str, expected: list[str]
+) -> None:
+    page = f'{head}<html xmlns="http://www.w3.org/1999/xhtml">{source}</html>'
+    assert texts(write(tmp_path, "a.html", page)) == expected
+
+
+def test_a_page_that_is_not_xml_is_read_as_a_browser_reads_it(tmp_path: Path) -> None:
+    assert read(tmp_path, "<script src='a.js'/>ghost</script><p>shown</p>") == ["shown"]

@@ -123,6 +123,41 @@ def test_vertical_lines_are_read_from_right_to_left(tmp_path: Path, encoding: st
     assert text == "本店概不赊账敬请谅解各位"
 
 
+_VERTICAL_LINES = ("本店概不赊账敬请谅解", "各位老顾客如有疑问", "请到柜台询问掌柜的")
+_NEXT_TIER = ("第二条规定进货时须", "经三人签字并且在三", "日之内入账不得延误")
+
+
+def draw_characters(canvas: Canvas, places: Sequence[tuple[str, float, float]]) -> None:
+    canvas.setFont(CHINESE_FONT, 12)
+    for character, left, bottom in places:
+        canvas.drawString(left, bottom, character)
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+def test_vertical_lines_drawn_character_by_character_are_read_tier_by_tier(tmp_path: Path, by_row: bool) -> None:
+    places = [
+        (character, 500 - 22 * column, top - 12 * row)
+        for top, lines in ((760, _VERTICAL_LINES), (600, _NEXT_TIER))
+        for column, line in enumerate(lines)
+        for row, character in enumerate(line)
+    ]
+    if by_row:
+        places.sort(key=lambda place: (-place[2], place[1]))
+    text = "".join(texts_of(tmp_path, drawn(lambda canvas: draw_characters(canvas, places))))
+    assert text == "".join(_VERTICAL_LINES + _NEXT_TIER)
+
+
+@pytest.mark.parametrize("pitch", [14, 18])
+def test_characters_set_apart_on_horizontal_lines_stay_on_their_lines(tmp_path: Path, pitch: int) -> None:
+    places = [
+        (character, 80 + 13 * column, 760 - pitch * row)
+        for row, line in enumerate(_VERTICAL_LINES + _NEXT_TIER)
+        for column, character in enumerate(line)
+    ]
+    text = "".join(texts_of(tmp_path, drawn(lambda canvas: draw_characters(canvas, places)))).replace(" ", "")
+    assert text == "".join(_VERTICAL_LINES + _NEXT_TIER)
+
+
 def test_a_font_with_a_unicode_map_is_read_though_it_is_not_embedded(tmp_path: Path) -> None:
     table = "1 begincodespacerange <0000> <FFFF> endcodespacerange 2 beginbfchar <0024> <7ad6> <0025> <6392> endbfchar"
     stream = f"/CIDInit /ProcSet findresource begin 12 dict begin begincmap {table} endcmap end end"
@@ -459,3 +494,15 @@ def test_the_font_for_missing_fonts_is_small() -> None:
 
     assert len(build_box_font()) < 1000
     assert build_box_font()[:4] == b"\x00\x01\x00\x00"
+
+
+def test_pages_on_which_nothing_is_drawn_are_blank_and_no_pictures_of_text(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="blank") as caught:
+        blocks_of(tmp_path, drawn(lambda _: None, lambda _: None))
+    assert caught.value.code == "empty_document"
+
+
+def test_lines_that_may_be_letters_are_no_blank_page(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="OCR") as caught:
+        blocks_of(tmp_path, drawn(lambda canvas: canvas.line(80, 700, 200, 700)))
+    assert caught.value.code == "needs_ocr"

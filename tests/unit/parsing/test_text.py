@@ -13,6 +13,8 @@ from tests.unit.parsing.files import read_blocks, texts, write
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shared.domain.models import Block
+
 CHINESE = "数据库连接失败，请检查密码。"
 UTF8 = "服务器启动成功，端口八千。"
 
@@ -95,3 +97,40 @@ def test_form_feeds_are_page_breaks(tmp_path: Path) -> None:
     found = read_blocks(write(tmp_path, "a.txt", "one\ntwo\n\x0cthree\n\x0c"))
     assert [(text, location.page) for text, location in found] == [("one\ntwo", 1), ("three", 2)]
     assert read_blocks(write(tmp_path, "b.txt", "one\n\x0c"))[0][1].page is None
+
+
+def parse_text(folder: Path, name: str, text: str) -> list[Block]:
+    path = write(folder, name, text.encode())
+    return list(parse(path, name, Limits()).blocks)
+
+
+def test_underlined_titles_are_headings_of_levels_as_they_first_occur(tmp_path: Path) -> None:
+    text = (
+        "=======\nManual\n=======\n\nBefore use.\n\nInstalling\n==========\nTurn the pump by hand.\n\n"
+        "安全\n----\n\n戴手套。\n\nCleaning\n========\n\nUse water.\n"
+    )
+    found = [(block.text, block.heading, block.location.headings) for block in parse_text(tmp_path, "a.rst", text)]
+    assert found == [
+        ("Manual", True, ("Manual",)),
+        ("Before use.", False, ("Manual",)),
+        ("Installing", True, ("Manual", "Installing")),
+        ("Turn the pump by hand.", False, ("Manual", "Installing")),
+        ("安全", True, ("Manual", "Installing", "安全")),
+        ("戴手套。", False, ("Manual", "Installing", "安全")),
+        ("Cleaning", True, ("Manual", "Cleaning")),
+        ("Use water.", False, ("Manual", "Cleaning")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A first line of text\nand a second one\n----------------\n",
+        "name  cost\n----  ----\nnail  3\n",
+        "12345\n-----\n",
+        "A title\n--------------------------------------\n",
+        "Ready?\n??????\n",
+    ],
+)
+def test_other_lines_of_marks_make_no_headings(tmp_path: Path, text: str) -> None:
+    assert not any(block.heading for block in parse_text(tmp_path, "a.txt", text))
