@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.parsing.equation import STARTS, Equation
 from shared.parsing.numerals import write_numeral
-from shared.parsing.symbols import is_symbol_font, show
+from shared.parsing.symbols import is_symbol_font, show, show_signs
 
 if TYPE_CHECKING:
     from shared.parsing.archive import Event
@@ -27,6 +27,8 @@ _SCHEMES = {
     "ea1Jpn": "japaneseCounting",
 }
 _LEVELS = 9
+# Languages with words such as "à", which elsewhere is an arrow.
+_LANGUAGES_OF_LONE_LETTERS = frozenset({"ca", "fr", "gl", "it", "oc", "pt"})
 _LARGEST_START = 32_767
 
 
@@ -36,7 +38,7 @@ class ParagraphText:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._in_text = False
-        self._font = ""
+        self._font = self._sign_font = self._language = ""
         self._label = ""
         self._equation: Equation | None = None
         self._counts: dict[int, tuple[str, int]] = {}
@@ -50,7 +52,8 @@ class ParagraphText:
             self._enter(event)
         elif event.kind == "text":
             if self._in_text:
-                self._parts.append(show(self._font, event.name))
+                signs = self._sign_font and not is_symbol_font(self._font)
+                self._parts.append(show_signs(self._sign_font, event.name) if signs else show(self._font, event.name))
         elif event.name == "t":
             self._in_text = False
         elif event.name == "p":
@@ -75,10 +78,13 @@ class ParagraphText:
         elif name in ("br", "tab"):
             self._parts.append("\n" if name == "br" else "\t" if not attributes else "")
         elif name == "r":
-            self._font = ""
-        elif name in ("sym", "latin"):
-            typeface = attributes.get("typeface", "")
-            self._font = typeface if is_symbol_font(typeface) else self._font
+            self._font = self._sign_font = self._language = ""
+        elif name == "rPr":
+            self._language = attributes.get("lang", "")[:2]
+        elif name == "latin":
+            self._font = attributes.get("typeface", "")
+        elif name == "sym" and self._language not in _LANGUAGES_OF_LONE_LETTERS:
+            self._sign_font = attributes.get("typeface", "")
         elif name == "pPr":
             level = attributes.get("lvl", "0")
             self._level = min(int(level), _LEVELS) if level.isdecimal() else 0
@@ -105,5 +111,5 @@ class ParagraphText:
         if text and not label:
             # A paragraph without a number ends the counting of its level and of those below.
             self._counts = {level: value for level, value in self._counts.items() if level < self._level}
-        self._parts, self._level, self._font = [], 0, ""
+        self._parts, self._level, self._font, self._sign_font = [], 0, "", ""
         return f"{label} {text}" if text and label else text

@@ -13,7 +13,7 @@ class Paragraph:
         number: id of its list, ``0`` for none; empty where the style decides.
         place: level within the list.
         level: heading level it sets itself, 0 for body text.
-        joins: whether its end is deleted, so that the next paragraph goes on in it.
+        joins: whether the next paragraph goes on in it: its end is deleted, or it is a large first letter.
         graphics: relations to charts and diagrams in it, as (kind, relation id).
         descriptions: alternative texts of pictures in it.
         pictures: relations to pictures in it, and the square centimetres on which each is shown.

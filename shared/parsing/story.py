@@ -89,6 +89,8 @@ class Story:
                 continue
             path = () if self._is_marginal else self._context.sections.get(self._note, outline.path)
             yield replace(block, location=replace(block.location, headings=path))
+        if kept := "".join(self._kept).strip():  # of a paragraph that nothing follows
+            yield Block(kept, outline.location)
 
     def _content(self, events: Iterator[Event], end: str) -> Iterator[Entry]:
         """What stands before the end of the element ``end``."""

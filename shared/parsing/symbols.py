@@ -50,6 +50,8 @@ _FONTS = {
     "webdings": _WEBDINGS,
 }
 _PRIVATE = re.compile("[\uf020-\uf0ff]")
+# What PowerPoint writes for --> <-- ==> <== <=>, where these letters stand alone.
+_SIGN = re.compile("[\uf020-\uf0ff]|(?<![^\\W_])[àßèçó](?![^\\W_])")
 _PRIVATE_OFFSET = 0xF000
 _BYTE = 0x100
 _LAST_CHARACTER = 0x10FFFF
@@ -80,6 +82,17 @@ def show(font: str, text: str) -> str:
         table = _FONTS[font.strip().lower()]
         return "".join(_pictured(table, character) for character in text)
     return _PRIVATE.sub(lambda match: _guess(match[0]), text)
+
+
+def show_signs(font: str, text: str) -> str:
+    """``text`` with its signs, but not its letters, set in ``font``: private characters, and letters that mean arrows.
+
+    PowerPoint names such a font for every run that goes on after a sign.
+    """
+    table = _FONTS.get(font.strip().lower())
+    if table is None:
+        return show("", text)
+    return _SIGN.sub(lambda match: _pictured(table, match[0]), text)
 
 
 def _pictured(table: dict[int, str], character: str) -> str:

@@ -300,6 +300,15 @@ class TestText:
         signs += [sym("MS Gothic", "2612"), sym("Symbol", "F061"), sym("Wingdings", "F0E0"), sym("Symbol", "zz")]
         assert texts(tmp_path, p(*signs, run("\uf0a7", '<w:rFonts w:ascii="Wingdings"/>'))) == ["±☑☐☑☒α→▪"]
 
+    def test_a_large_first_letter_is_part_of_its_word(self, tmp_path: Path) -> None:
+        drop = '<w:framePr w:dropCap="drop" w:lines="3"/>'
+        frame = '<w:framePr w:w="2000" w:hAnchor="page"/>'
+        content = [p(run("D"), properties=drop), p(run("rop cap.")), p(run("Note"), properties=frame), p(run("Text"))]
+        assert texts(tmp_path, *content) == ["Drop cap.", "Note", "Text"]
+
+    def test_a_paragraph_without_an_end_that_nothing_follows_is_not_lost(self, tmp_path: Path) -> None:
+        assert texts(tmp_path, p(run("last"), properties="<w:rPr><w:del/></w:rPr>")) == ["last"]
+
     def test_hidden_and_deleted_text_is_left_out_and_moved_text_comes_once(self, tmp_path: Path) -> None:
         styles = part(
             "styles",

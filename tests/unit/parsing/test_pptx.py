@@ -208,3 +208,20 @@ def test_a_chart_of_too_many_points_is_cut_and_says_so(tmp_path: Path) -> None:
         rows = list(read_chart(archive, "c.xml", Location(), warnings))
     assert len(rows) == 100_000
     assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("properties", "text", "expected"),
+    [
+        ('<a:rPr><a:sym typeface="Wingdings"/></a:rPr>', "\uf0e0 Available models: how?", "→ Available models: how?"),
+        ('<a:rPr lang="en-US"><a:sym typeface="Wingdings"/></a:rPr>', "cost à price, è déjà", "cost → price, ➔ déjà"),
+        ('<a:rPr lang="fr-FR"><a:sym typeface="Wingdings"/></a:rPr>', "aller à Paris", "aller à Paris"),
+        ('<a:rPr><a:latin typeface="Wingdings"/><a:sym typeface="Wingdings"/></a:rPr>', "\u00fc", "✓"),
+        ('<a:rPr><a:latin typeface="Arial"/><a:sym typeface="Symbol"/></a:rPr>', "a b \uf061", "a b α"),
+    ],
+)
+def test_a_font_for_signs_shows_signs_and_leaves_letters(
+    tmp_path: Path, properties: str, text: str, expected: str
+) -> None:
+    deck = deck_of(shape(f"<a:p><a:r>{properties}<a:t>{text}</a:t></a:r></a:p>"))
+    assert texts(write(tmp_path, "a.pptx", deck)) == [expected]
