@@ -105,8 +105,8 @@ def _plan(environ: Mapping[str, str]) -> Plan:
         raise StartError(f"BUCKET must name a folder, and {bucket} is a file.")
     data = Path(environ.get("DATA") or PROJECT / ".local").expanduser().absolute()
     quota = environ.get("QUOTA", "0") not in ("", "0")
-    # /admin is on, with a key that is no secret: the demo listens on this machine only.
-    settings = {"ADMIN_API_KEYS": _ADMIN_KEY, **environ}
+    # /admin is on, with a key that is no secret, and documents can be opened: the demo listens on this machine only.
+    settings = {"ADMIN_API_KEYS": _ADMIN_KEY, "SOURCE_LINKS": "true", **environ}
     return Plan(data=data, bucket=bucket, model=model, ports=ports, environ=settings, quota=quota, report=_report)
 
 

@@ -235,6 +235,7 @@ def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
         environ.setdefault("DASHSCOPE_NETWORK", "public")  # no PrivateLink reaches a laptop
     if plan.local_oss:
         environ |= {"OSS_BUCKET": _BUCKET, "OSS_PREFIX": "", "OSS_ENDPOINT": f"http://127.0.0.1:{ports.oss}"}
+        environ.setdefault("SOURCE_ENDPOINT", environ["OSS_ENDPOINT"])
         environ |= {"ALIBABA_CLOUD_ACCESS_KEY_ID": "local", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "local"}
     else:
         region = environ.setdefault("OSS_REGION", "cn-beijing")

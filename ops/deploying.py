@@ -43,7 +43,13 @@ _UNKNOWN: Final = "Remove the cause that the lines above name."
 Build: TypeAlias = "Callable[[Deployment], Sequence[Package]]"
 
 
-def deploy(path: Path, environ: Mapping[str, str], build: Build, say: Callable[[str], object]) -> int:
+def deploy(
+    path: Path,
+    environ: Mapping[str, str],
+    build: Build,
+    say: Callable[[str], object],
+    note: Callable[[str, Deployed], object] = lambda *_: None,
+) -> int:
     """Deploy what ``path`` declares; the exit status.
 
     Args:
@@ -51,6 +57,7 @@ def deploy(path: Path, environ: Mapping[str, str], build: Build, say: Callable[[
         environ: the variables of the process and of the ``.env`` files.
         build: builds the packages.
         say: takes each line of progress.
+        note: takes the name of each function that was deployed, and how it stands afterwards.
 
     Raises:
         DeploymentError: the declaration cannot be used.
@@ -79,7 +86,14 @@ def deploy(path: Path, environ: Mapping[str, str], build: Build, say: Callable[[
         if run(*command):
             say(f"This failed. {run.find_next_step()} Then run `make deploy` again. {_KEPT}")
             return run.status
-    return _verify(deployment, packages, environ, began, say)
+    status = 0
+    for name, found in _verify(deployment, packages, environ, began):
+        note(name, found)
+        status |= bool(found.problem)
+        say(f"{'problem' if found.problem else 'ok':<8} {name}: {found.problem or found.address or 'updated'}")
+    if status:
+        say("Not all of it runs what was built: run `make deploy` again; `s NAME logs --tail` shows a function's log.")
+    return status
 
 
 def _commands(deployment: Deployment) -> Iterator[tuple[str, ...]]:
@@ -175,25 +189,16 @@ class Deployed:
 
 
 def _verify(
-    deployment: Deployment,
-    packages: Iterable[Package],
-    environ: Mapping[str, str],
-    began: datetime,
-    say: Callable[[str], object],
-) -> int:
-    status = 0
+    deployment: Deployment, packages: Iterable[Package], environ: Mapping[str, str], began: datetime
+) -> Iterator[tuple[str, Deployed]]:
+    """How each function stands, by the name it was deployed under."""
     revisions = {package.folder.name: package.revision for package in packages}
     for name, function in deployment.functions.items():
         try:
             found = _look_at(function, revisions[name], environ, began)
         except invoking.InvocationError as error:
             found = Deployed(f"it could not be looked at: {error}")
-        status |= bool(found.problem)
-        verdict = "problem" if found.problem else "ok"
-        say(f"{verdict:<8} {function.function_name}: {found.problem or found.address or 'updated'}")
-    if status:
-        say("Not all of it runs what was built: run `make deploy` again; `s NAME logs --tail` shows a function's log.")
-    return status
+        yield function.function_name, found
 
 
 def _look_at(function: Function, revision: str, environ: Mapping[str, str], began: datetime) -> Deployed:

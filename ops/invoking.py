@@ -68,7 +68,7 @@ def invoke(function: Function, event: Mapping[str, Any], environ: Mapping[str, s
     return content
 
 
-def invoke_later(function: Function, event: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+def invoke_later(function: Function, event: Any, environ: Mapping[str, str]) -> str:
     """Hand ``event`` to Function Compute's queue of asynchronous calls; returns the request id.
 
     Raises:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _FILE: Final = "stack.json"
 _FOLDER: Final = ".local"
+# Names the stack's folder among the settings of a command that asks it.
+_DATA: Final = "LOCAL_STACK"
 
 
 def write_settings(data: Path, url: str, chosen: Mapping[str, str], given: Mapping[str, str]) -> None:
@@ -44,6 +46,16 @@ def read_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """
     file = Path(environ.get("DATA") or _FOLDER).expanduser() / _FILE
     try:
-        return dict(json.loads(file.read_text("utf-8")))
+        return {**json.loads(file.read_text("utf-8")), _DATA: str(file.parent)}
     except (OSError, ValueError):
         raise DeploymentError(f"no local stack runs ({file} is missing): `make demo` starts one") from None
+
+
+def find_logs(environ: Mapping[str, str]) -> Path | None:
+    """The folder with the logs of the local stack; ``None`` where the deployment is asked."""
+    return Path(environ[_DATA]) / "logs" if _DATA in environ else None
+
+
+def find_failures(environ: Mapping[str, str]) -> Path | None:
+    """The folder in which the local stack keeps events that failed for good; ``None`` where the deployment is asked."""
+    return Path(environ[_DATA]) / "failed" if _DATA in environ else None

@@ -70,17 +70,22 @@ class _Migration:
                 f"{estimate['chunks']} chunks to embed, about {estimate['tokens']} tokens: {by_calls}"
                 f"{_duration(estimate['seconds'])}; CNY {estimate['batch_cny']:.4f} by batch tasks within a day."
             )
+        if asked.dry_run and asked.as_json:
+            print_json(estimated)
         if asked.dry_run or not self._confirms("Begin?", asked):
             return 0
         self._call("start", **options)
         if asked.batch:
             self._order()
-        return self._fill()
+        found = self._fill()
+        if asked.as_json:
+            print_json(found)
+        return 1 if found["waiting"] else 0
 
     def show(self, asked: argparse.Namespace) -> int:
         """Do a step without more ado, and print where the migration stands."""
         found = self._call(asked.step)
-        if getattr(asked, "as_json", False):
+        if asked.as_json:
             print_json(found)
             return 0
         self._console.print(f"phase: {found['phase']}")
@@ -128,7 +133,8 @@ class _Migration:
         run.plan()
         run.collect()
 
-    def _fill(self) -> int:
+    def _fill(self) -> dict[str, Any]:
+        """Fill until nothing is left; returns where the migration stands then, with what filling cost."""
         tokens, cost, done = 0, 0.0, 0
         with Progress(
             *_COLUMNS, TimeRemainingColumn(), TextColumn("{task.fields[cost]}"), console=self._console
@@ -148,9 +154,10 @@ class _Migration:
         self._console.print(f"The new collection is {found['phase']}. Cost: {tokens} tokens, CNY {cost:.4f}.")
         if found["waiting"]:
             self._console.print(f"{found['waiting']} documents wait for batch tasks: repeat start with --batch.")
-            return 1
-        self._console.print("Next: `migrate check QUERIES`, then `migrate switch`.")
-        return 0
+        else:
+            self._console.print("Next: `migrate check QUERIES`, then `migrate switch`.")
+        shown = {name: found[name] for name in ("phase", "waiting")}
+        return {**shown, "documents": done, "tokens": tokens, "cost_cny": round(cost, 6)}
 
     def _confirms(self, question: str, asked: argparse.Namespace) -> bool:
         return asked.yes or confirm(question)

@@ -33,6 +33,7 @@ from functions.search.shapes import (
     SearchResponse,
 )
 from functions.search.similar_shapes import SimilarRequest
+from functions.search.sources import SourceRequest, SourceResponse
 from ops.generating import describe_defaults, widen_tuples
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from shared.domain.models import Document, Failure, SparseVector, Usage
@@ -98,6 +99,7 @@ RETRY: Final[Codes] = {
     503: ("event_not_queued", "deadline_exceeded"),
 }
 DOCUMENT: Final[Codes] = {404: ("document_not_found",)}
+SOURCE: Final[Codes] = {404: ("sources_off", "source_not_found")}
 
 # What every path and method can answer that is not in the description.
 ELSEWHERE: Final = (
@@ -162,6 +164,11 @@ OPERATIONS: Final = (
         "get", "/documents/{document_id}/chunks", "search", "getChunks", "Chunks of one document in order.",
         ChunksResponse, ChunksRequest, by_link=True, marks=("document_id", "chunks"),
         errors=(GATE, LINK, DOCUMENT, MILVUS),
+    ),
+    Operation(
+        "get", "/documents/{document_id}/source", "search", "getSource",
+        "A link to the document itself, where SOURCE_LINKS is true.", SourceResponse, SourceRequest, by_link=True,
+        marks=("url", "expires"), errors=(GATE, LINK, DOCUMENT, SOURCE, MILVUS),
     ),
     Operation(
         "post", "/mcp", "search", "mcp", "Model Context Protocol: one JSON-RPC 2.0 message, its answer or nothing.",
@@ -256,6 +263,7 @@ def _schemas() -> dict[str, Any]:
                 "properties": {"model": {"type": "string"}, "usual_cost_cny": {"type": "number"}},
                 "required": ["model", "usual_cost_cny"],
             },
+            "sources": {"type": "boolean", "description": "Of search: whether documents themselves can be opened."},
         },
         "required": ["status", "function", "embedding"],
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 
+from ops.cloud import CloudError
 from ops.invoking import InvocationError
 from ops.remote_search import AskError
 
@@ -49,7 +50,7 @@ def show(read: Callable[[], Printable], *, as_json: bool) -> int:
     logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
     try:
         found = read()
-    except (AskError, InvocationError) as error:
+    except (AskError, CloudError, InvocationError) as error:
         print(error)
         return 1
     if as_json:

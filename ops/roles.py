@@ -39,6 +39,7 @@ _NOTIFICATIONS: Final = (
     "oss:DeleteBucketEventNotification",
 )
 _LOG_READS: Final = ("log:Get*", "log:List*")
+_QUEUE_READS: Final = ("mns:PeekMessage", "mns:ReceiveMessage", "mns:DeleteMessage")
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,16 @@ class Policy:
 
 def roles(deployment: Deployment) -> list[Role]:
     """Every role that ``s.yaml`` names: one per function, and one for each service that calls a function."""
-    own = [Role(it.role, "fc.aliyuncs.com", tuple(_function(it))) for it in deployment.functions.values() if it.role]
+    own = [
+        Role(it.role, "fc.aliyuncs.com", (*_function(it), *_sources(it, deployment)))
+        for it in deployment.functions.values()
+        if it.role
+    ]
     return [*own, *_callers(deployment)]
 
 
 def deployer(deployment: Deployment) -> Policy:
-    """What ``s`` and ``ops deploy`` do: Function Compute, notifications of the bucket, passing on the roles, logs."""
+    """What ``s`` and ``ops`` do: Function Compute, notifications of the bucket, roles, logs, failed events."""
     account = _account(deployment)
     buckets = sorted({it.source_arn.split(":")[4] for it in _oss_triggers(deployment)})
     names = [f"acs:ram::{account}:role/{role.name}" for role in roles(deployment)]
@@ -124,6 +129,8 @@ def deployer(deployment: Deployment) -> Policy:
     ]
     projects = {it.log_config.project for it in deployment.functions.values() if isinstance(it.log_config, Logs)}
     statements += [_allow(_LOG_READS, f"acs:log:*:{account}:project/{project}/*") for project in sorted(projects)]
+    queues = set(map(_find_queue, deployment.functions.values()))
+    statements += [_allow(_QUEUE_READS, queue) for queue in sorted(queues) if queue.startswith("acs:mns:")]
     if deployment.has_records or deployment.has_batch_events:
         statements.append(_allow("eventbridge:*", f"acs:eventbridge:*:{account}:*"))
     return Policy(f"{deployment.variables.get('prefix', deployment.name)}-deployer", tuple(statements))
@@ -151,6 +158,13 @@ def _function(function: Function) -> Iterator[dict[str, Any]]:
     yield from _retries(function, account)
 
 
+def _find_queue(function: Function) -> str:
+    """Where events go that failed for good; empty where they are dropped."""
+    destinations = function.retrying.destination_config
+    found = destinations.on_failure if destinations else None
+    return found.destination if found else ""
+
+
 def _failures(function: Function) -> Iterator[dict[str, Any]]:
     destinations = function.retrying.destination_config
     for outcome in (destinations.on_failure, destinations.on_success) if destinations else ():
@@ -167,6 +181,17 @@ def _bucket(function: Function, account: str) -> Iterator[dict[str, Any]]:
     yield _allow("oss:GetObject", f"acs:oss:*:{account}:{bucket}/{prefix}*")
     listing = _allow("oss:ListObjects", f"acs:oss:*:{account}:{bucket}")
     yield {**listing, "Condition": {"StringLike": {"oss:Prefix": [f"{prefix}*"]}}} if prefix else listing
+
+
+def _sources(function: Function, deployment: Deployment) -> Iterator[dict[str, Any]]:
+    """What links to documents need, which have the rights of who signed them; nothing where they are off."""
+    if function.environment_variables.get("SOURCE_LINKS", "").lower() != "true":
+        return
+    for other in deployment.functions.values():
+        if bucket := other.environment_variables.get("OSS_BUCKET"):
+            prefix = other.environment_variables.get("OSS_PREFIX", "")
+            account = function.role.split(":")[3]
+            yield _allow("oss:GetObject", f"acs:oss:*:{account}:{bucket}/{prefix}*")
 
 
 def _retries(function: Function, account: str) -> Iterator[dict[str, Any]]:

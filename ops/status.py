@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from ops.activity import Activity, read_activity
 from ops.advice import find_advice
+from ops.remote_search import find_search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ops.project import Project
     from ops.remote_search import Search
 
 _STATES: Final = ("indexed", "pending", "failed")
@@ -45,6 +48,7 @@ class Status:
         pending_key: that document.
         model: that search embeds with.
         revision: of the package that answers; empty where it has none.
+        activity: cost today, queue, quota and last reconcile, from the logs.
     """
 
     documents: dict[str, int]
@@ -54,6 +58,7 @@ class Status:
     pending_key: str
     model: str
     revision: str
+    activity: Activity = field(default_factory=Activity)
 
     def describe(self) -> Iterator[str]:
         """The lines that a person reads."""
@@ -66,6 +71,7 @@ class Status:
             yield f"tried again, {failure.code}: {failure.documents} ({', '.join(failure.keys)})"
         if self.pending_key:
             yield f"waiting for longest: {self.pending_key}, {self.oldest_pending_seconds:.0f} s"
+        yield from self.activity.describe()
         yield f"model {self.model}" + (f", revision {self.revision}" if self.revision else "")
 
     def to_json(self) -> dict[str, Any]:
@@ -73,7 +79,19 @@ class Status:
         return asdict(self)
 
 
-def read_status(search: Search) -> Status:
+def read_status(project: Project) -> Status:
+    """Ask search for the state of all documents, and the logs for the rest.
+
+    Raises:
+        AskError: search does not answer, or refuses.
+        InvocationError: Function Compute refuses, or does not answer.
+    """
+    documents = read_documents(find_search(project.deployment, project.environ))
+    activity = read_activity(project.deployment.functions["ingest"], project.environ, time.time())
+    return replace(documents, activity=activity)
+
+
+def read_documents(search: Search) -> Status:
     """Ask search for the state of all documents.
 
     Raises:

@@ -56,7 +56,7 @@ class ControlApi:
         self._next = ""
         self._events: list[dict[str, str]] = []
 
-    def answer(self, action: str, asked: dict[str, str]) -> dict[str, Any]:
+    def answer(self, action: str, asked: dict[str, str]) -> Any:
         self.calls.append(action)
         if self.silent:
             self.silent -= 1
@@ -66,7 +66,8 @@ class ControlApi:
         method: Callable[[dict[str, str]], dict[str, Any]] | None = getattr(self, f"on_{action}", None)
         if method is None:
             raise RefusedError("InvalidAction.NotFound", f"There is no {action}", 404)
-        return {"RequestId": "request", **method(asked)}
+        found = method(asked)
+        return {"RequestId": "request", **found} if isinstance(found, dict) else found
 
     # --- STS
 
@@ -97,6 +98,10 @@ class ControlApi:
 
     def on_GetIndex(self, asked: dict[str, str]) -> dict[str, Any]:
         return {"keys": self._find("logs", asked["store"], "LogStoreNotExist")}
+
+    def on_GetLogs(self, asked: dict[str, str]) -> Any:
+        """The rows that a test gives for queries that hold a text."""
+        return next((rows for text, rows in self.exists.get("rows", {}).items() if text in asked["query"]), [])
 
     def _find(self, kind: str, name: str, code: str) -> Any:
         if name not in self.exists.get(kind, {}):
@@ -243,18 +248,21 @@ def serve(api: ControlApi) -> Iterator[ControlApi]:
                 self._send(error.status, {"Code": error.code, "Message": str(error), "RequestId": "request"})
 
         def do_GET(self) -> None:
-            path = self.path.partition("?")[0].strip("/").split("/")
+            plain, _, query = self.path.partition("?")
+            path = plain.strip("/").split("/")
             of_logs = path[0] == "logstores"
             try:
                 if of_logs and not self.headers.get("Authorization", "").startswith(f"LOG {KEY}:"):
                     raise RefusedError("Unauthorized", "The signature is wrong.", 401)
                 action, asked = ("GetIndex", {"store": path[1]}) if of_logs else ("ListFunctions", {})
+                if of_logs and len(path) == 2:  # not its index, but its lines
+                    action, asked = "GetLogs", dict(parse_qsl(query))
                 self._send(200, api.answer(action, asked))
             except RefusedError as error:
                 names = ("errorCode", "errorMessage") if of_logs else ("Code", "Message")
                 self._send(error.status, dict(zip(names, (error.code, str(error)), strict=True)))
 
-        def _send(self, status: int, content: dict[str, Any]) -> None:
+        def _send(self, status: int, content: Any) -> None:
             raw = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

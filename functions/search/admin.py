@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from flask import Response, request
 
 from functions.search import page
+from functions.search.role import find_credentials
 from shared.domain.errors import ConfigurationError, NotFoundError, RequestError
 from shared.domain.models import DocumentState
-from shared.runtime.credentials import Credentials, read_credentials
-from shared.runtime.environment import Secret
 from shared.runtime.request import deadline, read_body, request_id, scope
 from shared.runtime.responses import answer
 from shared.store.expressions import select_documents
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from flask import Flask
 
     from functions.search.admin_shapes import Migration, StatusResponse
+    from shared.runtime.credentials import Credentials
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import AdminSettings
     from shared.store.directory import StoreDirectory
@@ -80,7 +77,7 @@ class Admin:
             raise NotFoundError("retry_off", "INGEST_FUNCTION is not set, so nothing can be tried again from here.")
         region, account = (request.headers.get(f"x-fc-{name}", "") for name in ("region", "account-id"))
         target = Target(settings.ingest_function, region, account, settings.endpoint)
-        invoke_later(target, asked.to_event(), _find_credentials(), deadline())
+        invoke_later(target, asked.to_event(), _get_credentials(), deadline())
         return answer({"queued": True, "request_id": request_id()})
 
     def _check_on(self) -> None:
@@ -104,11 +101,8 @@ def _describe(other: Store, total: int, until: Deadline) -> Migration:
     return {"model": other.space.model, "done": done, "total": total}
 
 
-def _find_credentials() -> Credentials:
-    """Those of the invocation, else those the instance was started with."""
-    found = read_credentials(request.headers.get)
-    names: Any = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
-    key_id, secret, token = (os.environ.get(f"ALIBABA_CLOUD_{name}", "") for name in names)
-    if found is None and not (key_id and secret):
+def _get_credentials() -> Credentials:
+    found = find_credentials()
+    if found is None:
         raise ConfigurationError("invocation_refused", "The search function has no role, so it may call no other one.")
-    return found or Credentials(Secret(key_id), Secret(secret), Secret(token))
+    return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from functions.search import admin, answers, dify, mcp, page, similar
+from functions.search import admin, answers, dify, mcp, page, similar, sources
 from functions.search.arguments import convert
 from functions.search.shapes import (
     ChunksRequest,
@@ -89,6 +89,7 @@ def describe() -> dict[str, Any]:
         **embedders.find(space.model, space.dimension).about,
         "rerank": {"model": settings.rerank.model.name, "default": settings.rerank.by_default},
         **answers.describe_model(answer_model),
+        "sources": settings.sources.is_on,
     }
 
 
@@ -106,6 +107,7 @@ app = application.flask
 written.register(app)
 similar.register(app, retrieval)
 operating.register(app)
+sources.register(app, settings.sources, lambda document_id: _document(document_id))
 
 
 @app.post("/search")

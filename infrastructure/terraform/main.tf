@@ -134,6 +134,12 @@ resource "alicloud_log_store_index" "log_index" {
       type      = "long"
       doc_value = true
     }
+
+    json_keys {
+      name      = "tokens"
+      type      = "double"
+      doc_value = true
+    }
   }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -87,6 +88,20 @@ class Call:
     def security_token(self) -> str:
         """Of temporary credentials, in the header or the query; empty for others."""
         return self.header("x-oss-security-token") or self.query.get("x-oss-security-token", "")
+
+    def has_expired(self, now: float) -> bool:
+        """Whether a link signed by version 4 is too old; one without a readable time is.
+
+        Args:
+            now: seconds since the epoch.
+        """
+        if "x-oss-credential" not in self.query:
+            return False
+        try:
+            signed = datetime.strptime(self.query["x-oss-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            return now > signed.timestamp() + int(self.query["x-oss-expires"])
+        except (KeyError, ValueError):
+            return True
 
     @property
     def operation(self) -> str:

@@ -149,6 +149,8 @@ class Emulator:
             raise Refusal("AccessDenied", "You have no right to access this object: the request is not signed.")
         if self._settings.access_key_id not in ("", call.access_key_id):
             raise Refusal("InvalidAccessKeyId")
+        if call.has_expired(time.time()):
+            raise Refusal("AccessDenied", "Request has expired.")
         if call.security_token in self._expired or _has_expired(call.security_token):
             raise Refusal("SecurityTokenExpired")
 

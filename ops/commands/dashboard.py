@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.arguments import add_json
+from ops.printing import print_json
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
@@ -16,6 +19,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
     parser.add_argument("--logs", type=Path, default=Path(".local/logs"), help="folder with *.log files")
     parser.add_argument("--output", type=Path, default=Path(".local/dashboard.html"), help="the page")
+    add_json(parser)
     parser.add_argument("--language", choices=("en", "zh"), default="en", help="of its titles")
 
 
@@ -32,5 +36,9 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     measured = measure_charts(CHARTS, asked.logs)
     asked.output.parent.mkdir(parents=True, exist_ok=True)
     asked.output.write_text(render(measured, asked.language, str(asked.logs)), "utf-8")
-    print(f"{asked.output}: {sum(bool(it.columns) for it in measured)} of {len(measured)} charts have numbers")
+    drawn = sum(bool(it.columns) for it in measured)
+    if asked.as_json:
+        print_json({"page": str(asked.output), "charts": len(measured), "with_numbers": drawn})
+    else:
+        print(f"{asked.output}: {drawn} of {len(measured)} charts have numbers")
     return 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.printing import confirm
+from ops.arguments import add_json
+from ops.printing import confirm, print_json
 from ops.template import environment
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--down", action="store_true", help="delete what was created; lists it and asks first")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
     parser.add_argument("--template", action="store_true", help="only print the template (ROS)")
+    add_json(parser)
     parser.add_argument("--terraform", type=Path, metavar="FOLDER", help="only write the same as a Terraform module")
 
 
@@ -41,7 +44,11 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     file = Path(f".env.{asked.env}" if asked.env else ".env")
     ask = functools.partial(_confirm, always=asked.yes)
     work = removing.remove if asked.down else applying.apply
-    return work(path, complete, file, ask, functools.partial(print, flush=True))
+    say = functools.partial(print, flush=True, file=sys.stderr if asked.as_json else sys.stdout)
+    status = work(path, complete, file, ask, say)
+    if asked.as_json:
+        print_json({"status": status})
+    return status
 
 
 def _confirm(question: str, *, always: bool) -> bool:

@@ -50,8 +50,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
             step.add_argument("--differences", type=positive_number, default=20, help="to print; 20 by default")
         if name in ("start", "finish", "cancel"):
             step.add_argument("--yes", action="store_true", help="do not ask")
-        if name in ("status", "check"):
-            add_json(step)
+        add_json(step)
 
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -59,5 +58,5 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from ops import migrating
 
     project = read_project(environ)
-    console = make_console(as_json=getattr(asked, "as_json", False))
+    console = make_console(as_json=asked.as_json)
     return migrating.run(project.deployment.functions["ingest"], project.environ, asked, console)

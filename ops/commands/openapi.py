@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.arguments import add_json
+from ops.printing import print_json
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
@@ -14,14 +17,16 @@ SUMMARY = "describe the HTTP functions again, in shared/runtime/openapi.json"
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
-    del parser
+    add_json(parser)
 
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Write the description."""
-    del asked, environ
+    del environ
     from ops import openapi
     from shared.runtime.openapi import FILE
 
     openapi.write(Path.cwd(), FILE)
+    if asked.as_json:
+        print_json({"written": [str(FILE)]})
     return 0

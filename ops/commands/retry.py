@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-SUMMARY = "try documents again that failed, or read them again"
+    from ops.project import Project
+
+SUMMARY = "try documents again that failed, read them again, or send events again from the failure queue"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -26,15 +28,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reread", action="store_true", help="also read documents again that an older release has indexed"
     )
-    parser.add_argument("--dry-run", action="store_true", help="only list the documents")
+    parser.add_argument(
+        "--queue", action="store_true", help="instead, send the events again that Function Compute gave up"
+    )
+    parser.add_argument("--records", action="store_true", help="with --queue: events of embed too, which hold records")
+    parser.add_argument("--dry-run", action="store_true", help="only list the documents, or count the events")
     add_json(parser)
 
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Try the chosen documents again."""
+    """Try the chosen documents again, or send events again."""
     from ops.retrying import Retried, preview, retry
 
     project = read_project(environ)
+    if asked.queue or asked.records:
+        return _resend(asked, project)
     ingest = project.deployment.functions["ingest"]
     names = ("state", "code", "prefix", "id", "reread")
     selection = {name: getattr(asked, name) for name in names if getattr(asked, name)}
@@ -49,3 +57,19 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     status = show(read, as_json=asked.as_json)
     return 1 if status or done[0].failed else 0
+
+
+def _resend(asked: argparse.Namespace, project: Project) -> int:
+    from ops.failure_queue import find_queue
+    from ops.resending import resend
+
+    if any((asked.state, asked.code, asked.prefix, asked.id, asked.reread)) or not asked.queue:
+        print("--queue takes all events of the queue: of the other options only --records and --dry-run go with it.")
+        return 2
+    deployment, environ = project.deployment, project.environ
+    return show(
+        lambda: resend(
+            find_queue(deployment, environ), deployment, environ, dry_run=asked.dry_run, records=asked.records
+        ),
+        as_json=asked.as_json,
+    )

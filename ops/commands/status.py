@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-SUMMARY = "how the index stands: documents by state, failures with advice"
+SUMMARY = "how the index stands: documents, failures with advice, cost, queue, quota"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the status."""
-    from ops.remote_search import find_search
     from ops.status import read_status
 
     project = read_project(environ)
-    return show(lambda: read_status(find_search(project.deployment, project.environ)), as_json=asked.as_json)
+    return show(lambda: read_status(project), as_json=asked.as_json)

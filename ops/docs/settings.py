@@ -39,7 +39,7 @@ class Variable(Struct, frozen=True):
     """An environment variable that functions read.
 
     Attributes:
-        group: name of the settings class that has it.
+        group: name of the settings class that has it; of several, the first.
         default: as text; ``required`` where there is none, empty where it is empty.
         functions: the functions that read it.
     """
@@ -60,7 +60,7 @@ def list_settings() -> dict[str, Variable]:
             for name, description, default in variables:
                 known = found.get(name)
                 readers = (*known.functions, function) if known else (function,)
-                found[name] = Variable(name, group, description, _text(default), readers)
+                found[name] = Variable(name, known.group if known else group, description, _text(default), readers)
     return found
 
 

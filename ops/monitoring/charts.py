@@ -201,8 +201,8 @@ ALARMS: Final = (
 
 
 def list_fields() -> dict[str, str]:
-    """Every field that a chart or an alarm reads, with its kind in an index of Simple Log Service."""
-    found: dict[str, str] = {"event": "text", "path": "text", "function": "text"}
+    """Every field that a chart, an alarm or ``status`` reads, with its kind in an index of Simple Log Service."""
+    found: dict[str, str] = {"event": "text", "path": "text", "function": "text", "tokens": "double"}
     for chart in CHARTS:
         if chart.by not in ("time", "day"):
             found[chart.by] = "text"

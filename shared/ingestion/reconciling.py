@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from shared.domain.errors import RequestError
 from shared.ingestion.comparing import IDS, compare, verify
+from shared.ingestion.ending import log_end
 from shared.ingestion.events import Span
 from shared.ingestion.key_list import KeyList
 from shared.ingestion.repairing import make_repairs, make_unfinished
@@ -48,7 +49,12 @@ def reconcile(
     """Compare listing and registry, and repair both ways; see `Ingestion.reconcile`."""
     if dry_run:
         return _Run(pipeline, converge, span, deadline, None).count()
-    run = _Run(pipeline, converge, span, deadline, seconds)
+    with log_end() as end:
+        end.report = _complete(_Run(pipeline, converge, span, deadline, seconds), span, seconds)
+        return end.report
+
+
+def _complete(run: _Run, span: Span, seconds: float | None) -> Report:
     if run.interrupted is None:
         return run.complete(Cursor(after=span.after))
     first = run.complete(run.interrupted)

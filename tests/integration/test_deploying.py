@@ -122,6 +122,22 @@ def test_the_plan_is_shown_and_carried_out_without_a_question(environ: dict[str,
     assert "ok       semantic-search-ingest: updated" in printed
 
 
+def test_each_function_that_was_deployed_is_noted_for_programs(environ: dict[str, str], plane: ControlPlane) -> None:
+    plane.status = "Failed"
+    noted: dict[str, str] = {}
+    package = Path(environ["CALLS"]).with_name("package.zip")
+    package.write_bytes(b"")
+    deploy(
+        ROOT / "s.yaml",
+        environ,
+        lambda deployment: [Package(Path(name), package, 1, 1, "new") for name in deployment.functions],
+        lambda _: None,
+        lambda name, found: noted.update({name: found.problem}),
+    )
+    assert set(noted) == {"semantic-search-embed", "semantic-search-ingest", "semantic-search-search"}
+    assert all("its last update is Failed" in problem for problem in noted.values())
+
+
 def test_no_secret_is_printed(environ: dict[str, str]) -> None:
     _, printed, _ = run(environ)
     assert "DASHSCOPE_API_KEY: ******** MILVUS_TOKEN: ********" in printed

@@ -82,7 +82,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("data"),
         folder,
         ports=Ports(0, 0, 0, 0),
-        environ={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "ADMIN_API_KEYS": "operator"},
+        environ={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "ADMIN_API_KEYS": "operator", "SOURCE_LINKS": "true"},
     )
     with stack.running(plan) as everything:
         samples = {path.name: path.read_bytes() for path in (PROJECT / "samples").glob("*.*")}
@@ -721,6 +721,23 @@ def test_a_title_opens_the_document_at_the_hit_and_the_way_back_leads_to_the_res
     visit.page.keyboard.press("Escape")
     expect(visit.chunks.first).to_be_visible()
     assert visit.ids()[0] == hit
+
+
+def test_the_original_file_opens_in_a_tab_of_its_own(visit: Visit, running: Stack) -> None:
+    def open_file(place: str) -> None:
+        context = visit.page.context
+        is_link = lambda request: "x-oss-signature=" in request.url  # noqa: E731
+        with context.expect_page() as opened, context.expect_event("request", is_link) as sent:
+            visit.page.locator(place).first.get_by_role("button", name="Original file").click()
+        assert sent.value.url.startswith(f"{running.oss}/")
+        # A browser may also save it: that depends on the type with which the object was stored.
+        assert requests.get(sent.value.url, timeout=30).content.decode() == BIRDS
+        opened.value.close()
+
+    visit.searched(q="The kestrel nests in the old tower")
+    open_file(".chunk")
+    visit.page.locator("#results .card h2 a").first.click()
+    open_file("#reader .head")
 
 
 def test_a_long_document_is_read_on_in_both_directions(visit: Visit) -> None:

@@ -102,6 +102,13 @@ def test_search_may_call_ingest_only_where_operators_have_keys() -> None:
     assert allowed(ADMIN_API_KEYS="key")["search"] - allowed()["search"] == calls
 
 
+def test_search_may_read_documents_only_where_their_links_are_on() -> None:
+    reads = ("oss:GetObject", "acs:oss:*:1234567890123456:my-documents/reports/*")
+    assert allowed(SOURCE_LINKS="true", OSS_PREFIX="reports/")["search"] - allowed(OSS_PREFIX="reports/")["search"] == {
+        reads
+    }
+
+
 def test_the_commands_hold_the_documents_that_are_printed(tmp_path: Path) -> None:
     printed = ops(tmp_path, "roles").stdout
     decoder, documents = json.JSONDecoder(), []

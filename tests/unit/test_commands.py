@@ -77,3 +77,29 @@ def test_problems_of_a_deployment_are_printed_for_programs(tmp_path: Path, capsy
 def test_a_deployment_without_problems_has_an_empty_list_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     main(["check", str(ROOT / "s.yaml"), "--json"])
     assert isinstance(json.loads(capsys.readouterr().out)["problems"], list)
+
+
+# Those that print something else: a script, the output of another program, a report to attach (verify --json FILE), or
+# JSON in any case.
+NOT_FOR_PROGRAMS = {"completion", "run", "verify", "calibrate"}
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - NOT_FOR_PROGRAMS - {"migrate"}))
+def test_each_command_prints_for_programs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert "--json" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", ["start", "status", "check", "switch", "back", "finish", "cancel"])
+def test_each_step_of_a_migration_prints_for_programs(step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["migrate", step, "--help"])
+    assert "--json" in capsys.readouterr().out
+
+
+def test_roles_are_one_document_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["roles", str(ROOT / "s.yaml"), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert {"role", "trust", "policy"} == set(printed["roles"][0])
+    assert printed["deployer"]["Statement"]

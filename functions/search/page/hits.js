@@ -78,7 +78,7 @@ function chunk(hit, about, answer) {
   more.setAttribute("aria-expanded", "false");
   more.hidden = true;
   const read = linkTo("link read", say.readOn, (wanted) => toDocument(wanted, about.id, hit.location.ordinal));
-  card.append(make("div", "actions", more, ...neighbours(hit, about, text, () => { more.hidden = false; unclamp(true); }), read, copyMenu(about, hit)));
+  card.append(make("div", "actions", more, ...neighbours(hit, about, text, () => { more.hidden = false; unclamp(true); }), read, ...openFile(about, hit.location.page), copyMenu(about, hit)));
   return card;
 }
 // The other documents that hold the same text.
@@ -134,10 +134,13 @@ function groupCard({ document: about, hits }, answer) {
   return make("section", "card", heading(about, hits[0]), source(about), tags(about.metadata), ...hits.map((hit) => chunk(hit, about, answer)));
 }
 // Only what is cut off can be shown whole; how much fits is known once it is laid out.
+// Everything is read before anything changes, so that the page is laid out once.
 function measure() {
-  letScroll();
+  const known = [];
   for (const card of $$(".chunk")) {
     const text = card.querySelector(".clamped");
-    if (text && text.clientHeight) card.querySelector(".more").hidden = !text.querySelector(".lead, .far") && text.scrollHeight <= text.clientHeight + 1;
+    if (text && text.clientHeight) known.push([card, !text.querySelector(".lead, .far") && text.scrollHeight <= text.clientHeight + 1]);
   }
+  letScroll();
+  for (const [card, fits] of known) card.querySelector(".more").hidden = fits;
 }

@@ -194,4 +194,4 @@ speak();
 reveal();
 follow();
 if (document.activeElement === document.body) $("#query").focus({ preventScroll: true });
-call("/healthz").then((answer) => { health = answer; showModel(); showControls(address()); offerAnswer(); }, () => { /* the line stays empty */ });
+call("/healthz").then((answer) => { health = answer; showModel(); showControls(address()); offerAnswer(); offerFiles(); }, () => { /* the line stays empty */ });

@@ -27,7 +27,7 @@ function showReading(goThere = false) {
     if (query) wanted.delete("view"); else wanted.set("view", "documents");
   });
   const facts = [about.tenant, about.chunks ? say.chunks(about.chunks) : "", about.modified ? say.changed(dateOf(about.modified)) : "", about.state === "indexed" ? "" : say.states[about.state]];
-  const head = make("div", "card head", make("div", "top", titled(about.title || about.key)), where([about.key, ...facts]), ...about.warnings.map((warning) => make("p", "warning", warning)));
+  const head = make("div", "card head", make("div", "top", titled(about.title || about.key)), where([about.key, ...facts]), ...about.warnings.map((warning) => make("p", "warning", warning)), make("div", "actions", ...openFile(about, pageAt(chunks, at))));
   if (about.failure) head.append(reason(about, Boolean(about.indexed_version && about.indexed_version !== about.version)));
   const parts = make("div", "card parts", ...chunks.map((part, i) => partOf(about, part, chunks[i - 1])));
   const edge = chunks.length ? chunks[0].location.ordinal : 0, last = chunks.length ? chunks.at(-1).location.ordinal + 1 : 0;
@@ -41,6 +41,7 @@ function showReading(goThere = false) {
   const here = $("#reader .here");
   if (here) { here.focus({ preventScroll: true }); here.scrollIntoView({ block: "center" }); } else { window.scrollTo(0, 0); }
 }
+function pageAt(chunks, at) { return (chunks.find((part) => part.location.ordinal === at) || { location: {} }).location.page; }
 // A heading that begins the text is shown as one; page and sheet are named where they change.
 function partOf(about, part, before) {
   const { headings, page, sheet } = part.location, title = (headings || []).at(-1) || "";

@@ -68,7 +68,8 @@ function render(chunk, className) {
 }
 // A table that is wider than the window is scrolled with the keyboard too.
 function letScroll() {
-  for (const table of $$("main .table")) if (table.clientWidth && table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+  const wide = [...$$("main .table")].filter((table) => table.clientWidth && table.scrollWidth > table.clientWidth);
+  for (const table of wide) table.tabIndex = 0;
 }
 function linesOf(text) {
   let start = 0;

@@ -10,6 +10,7 @@ from shared.runtime.settings.content import IngestionSettings, RecordSettings
 from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings, RerankSettings
 from shared.runtime.settings.functions import EmbedSettings, IngestSettings, SearchSettings
 from shared.runtime.settings.ocr import OcrSettings
+from shared.runtime.settings.sources import SourceSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "RerankSettings",
     "SearchSettings",
     "Secret",
+    "SourceSettings",
     "TenantSettings",
     "list_variables",
     "read_settings",

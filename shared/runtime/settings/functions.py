@@ -12,6 +12,7 @@ from shared.runtime.settings.admin import AdminSettings
 from shared.runtime.settings.content import IngestionSettings, RecordSettings
 from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings, RerankSettings
 from shared.runtime.settings.ocr import OcrSettings
+from shared.runtime.settings.sources import SourceSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
 
 # Digits count one token each, four times what the size of a chunk takes them for.
@@ -54,6 +55,7 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
     admin: AdminSettings
     rerank: RerankSettings
     answer: AnswerSettings
+    sources: SourceSettings
     sample_share: Annotated[
         float,
         Meta(ge=0, le=1),
