@@ -34,7 +34,7 @@ _NUMBER_SHARE = 0.6
 # Weight of a highlighted word that is no token of the query, beside those that are.
 _UNKNOWN_WEIGHT = 0.1
 # Share of the room around what matches that comes before it, and how much of that room a sentence may ask for.
-_SHARE_BEFORE, _SNAP = 0.2, 0.6
+_SHARE_BEFORE, _SNAP = 0.1, 0.45
 # A word at the border of a snippet that is not cut, and marks of a text that are looked at.
 _WORD_CHARACTERS, _MOST_MARKS = 20, 200
 # Characters that tell the script of a text: its beginning may be a title in another one.
