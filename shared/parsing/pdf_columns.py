@@ -7,6 +7,7 @@ from itertools import chain, groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from shared.parsing.pdf_column_tables import order_columns
 from shared.parsing.pdf_layout import Row, Segment, find_rows, share_running, split_segments
 from shared.parsing.prose import columns as width_of
 
@@ -32,7 +33,7 @@ _RUNNING: Final = 0.3
 
 def arrange(words: Sequence[Word]) -> list[Row]:
     """The rows of a page in reading order."""
-    return find_rows(order_segments(split_segments(words)))
+    return find_rows(order_segments(order_columns(split_segments(words))))
 
 
 def order_segments(found: list[Segment], depth: int = 0) -> list[Segment]:

@@ -26,6 +26,8 @@ _MOST_ROWS: Final = 500
 _THICK: Final = 2.5
 _NEAR: Final = 2.5
 _SHORT: Final = 4.0
+# A column at an open side of a table is at least so wide.
+_NARROWEST: Final = 15.0
 # A cell that holds most of a page is a frame around text.
 _LARGEST_SHARE: Final = 0.6
 _FRAME_WORDS: Final = 100
@@ -226,7 +228,16 @@ def find_grids(rules: Rules) -> Iterator[Grid]:
         xs, ys = sorted({rule.at for rule in down}), sorted({rule.at for rule in across})
         if 3 <= len(xs) <= _MOST_COLUMNS + 1 and 3 <= len(ys) <= _MOST_ROWS + 1:
             count += 1
-            yield Grid(xs, ys, across, down)
+            sides = list(_find_open_sides(xs, ys, across))
+            yield Grid(sorted([*xs, *(side.at for side in sides)]), ys, across, [*down, *sides])
+
+
+def _find_open_sides(xs: Sequence[float], ys: Sequence[float], across: Sequence[Rule]) -> Iterator[Rule]:
+    """Outer edges that are not drawn, where rules between rows go on beyond the outer ones between columns."""
+    for end, edge in ((min(rule.start for rule in across), xs[0]), (max(rule.end for rule in across), xs[-1])):
+        reaching = {rule.at for rule in across if min(abs(rule.start - end), abs(rule.end - end)) < _NEAR}
+        if abs(end - edge) > _NARROWEST and {ys[0], ys[-1]} <= reaching:
+            yield Rule(end, ys[0], ys[-1])
 
 
 def _meet(across: Rule, down: Rule) -> bool:

@@ -30,6 +30,8 @@ _MOST_KEYS: Final = 2_000
 # Segments at one height that differ in numbers only; more are cells of a table.
 _MOST_ALIKE: Final = 40
 _DIGITS: Final = re.compile("[0-9]+")
+# Stands for the digits of a number: no line has it.
+_NUMBER: Final = "\n"
 _NUMBER_ONLY: Final = re.compile(
     r"\A\W*(?:(?:page|seite|p\.|s\.|pág(?:ina|\.)|pagina|strona|sida|side|стр(?:аница|\.)|第|ページ)\s*)?[0-9]+\s*"
     r"(?:(?:/|of|von|de|di|sur|из|z|av|页|頁|ページ)?\s*[,，]?\s*(?:[/|]|of|von|de|di|sur|共|总|out of)?\s*[0-9]*)"
@@ -69,7 +71,7 @@ def make_sheet(number: int, rows: list[Row], height: float = 0.0) -> Sheet:
     for row in rows:
         for part in row.segments if row.grid is None else ():
             shapes = index.setdefault(round(part.middle / _SAME_PLACE), {})
-            alike = shapes.setdefault(_DIGITS.sub("#", part.text), [])
+            alike = shapes.setdefault(_DIGITS.sub(_NUMBER, part.text), [])
             if len(alike) < _MOST_ALIKE:
                 alike.append(_Numbered(part.text, _read_numbers(part.text)))
     return Sheet(number, rows, index, height, median([row.size for row in rows]) if rows else 0.0)
@@ -132,7 +134,7 @@ class RunningLines:
             return True
         if hits[index] and len(text) <= _LONGEST_NUMBER and _NUMBER_ONLY.fullmatch(text):
             return False
-        key = _DIGITS.sub("#", text)
+        key = _DIGITS.sub(_NUMBER, text)
         if key in self._seen:
             return False
         if len(self._seen) < _MOST_KEYS:
@@ -150,7 +152,7 @@ def _is_title(part: Segment, page: Sheet) -> bool:
 
 def _repeats(text: str, middle: float, page: Sheet, others: Sequence[Sheet]) -> bool | None:
     """Whether numbers in ``text`` count pages; None where no other page has the like at its place."""
-    shape, numbers = _DIGITS.sub("#", text), _read_numbers(text)
+    shape, numbers = _DIGITS.sub(_NUMBER, text), _read_numbers(text)
     place = round(middle / _SAME_PLACE)
     for other in others:
         distance = other.number - page.number

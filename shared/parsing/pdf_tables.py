@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shared.parsing.figures import is_figure
 from shared.parsing.header import find_header
+from shared.parsing.pdf_cell_lines import split_rows
 from shared.parsing.pdf_layout import compose
 from shared.parsing.pdf_rules import find_grids
 from shared.parsing.pdf_words import Word
@@ -63,7 +64,7 @@ def take_tables(
         at = next(place for place, word in enumerate(words) if id(word) in known)
         words[:] = [*words[:at], frame, *(word for word in words[at:] if id(word) not in known)]
         values[:] = [part for part in values if part not in typed]
-        found[id(frame)] = _print_cells(sorted_, join)
+        found[id(frame)] = _print_cells(split_rows(sorted_), join)
     return found
 
 

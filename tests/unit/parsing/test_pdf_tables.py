@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from reportlab.lib import colors
+from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, SimpleDocTemplate, Table
 
 from shared.parsing import pdf
@@ -14,6 +15,7 @@ from shared.parsing.limits import Limits
 from tests.unit.parsing.files import write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _GRID: tuple[object, ...] = ("GRID", (0, 0), (-1, -1), 0.5, colors.black)
@@ -77,3 +79,51 @@ def test_two_columns_without_rules_are_a_table_where_figures_have_a_label(tmp_pa
 def test_lines_with_a_gap_at_the_same_place_stay_lines(tmp_path: Path) -> None:
     rows = [["goes up", "with the tide"], ["goes down", "with the moon"], ["stays there", "without wind"]]
     assert texts_of(tmp_path, Table(rows, colWidths=150)) == [" ".join(row) for row in rows]
+
+
+_SALES = [["Town", "2023", "2024", "2025"], ["Ulm", "1,210", "1,445", "1,502"], ["Bonn", "980", "1,003", "997"]]
+_SALES += [["Trier", "310", "305", "328"], ["Worms", "77", "81", "90"]]
+_SALES_ROWS = ["; ".join(f"{label}: {cell}" for label, cell in zip(_SALES[0], row, strict=True)) for row in _SALES[1:]]
+
+
+def test_a_table_drawn_column_by_column_is_read_by_row(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    canvas = Canvas(stream)
+    for row, cells in enumerate(_SALES[:1]):
+        for column, cell in enumerate(cells):
+            canvas.drawString(80 + 90 * column, 700 - 16 * row, cell)
+    for column in range(4):
+        for row, cells in enumerate(_SALES[1:], 1):
+            canvas.drawString(80 + 90 * column, 700 - 16 * row, cells[column])
+    canvas.save()
+    assert read(tmp_path, stream.getvalue()) == _SALES_ROWS
+
+
+def test_two_columns_of_prose_stay_columns(tmp_path: Path) -> None:
+    lines = [
+        "the committee met in the hall and",
+        "looked at the accounts of all the",
+        "houses, of which it found 24 that",
+    ]
+    stream = io.BytesIO()
+    canvas = Canvas(stream)
+    for left in (60, 320):
+        for row, line in enumerate(lines):
+            canvas.drawString(left, 700 - 14 * row, line)
+    canvas.save()
+    assert read(tmp_path, stream.getvalue()) == [" ".join(lines)] * 2
+
+
+def draw_rules(outer: Sequence[int]) -> list[tuple[object, ...]]:
+    """Lines around the header and below the table, and between columns, with the given ones of the outer edges."""
+    lines: list[tuple[object, ...]] = [("LINEABOVE", (0, row), (-1, row), 0.5, colors.black) for row in (0, 1)]
+    lines.append(("LINEBELOW", (0, -1), (-1, -1), 0.5, colors.black))
+    inner = [("LINEAFTER", (column, 0), (column, -1), 0.5, colors.black) for column in range(3)]
+    sides = [("LINEAFTER" if edge else "LINEBEFORE", (edge, 0), (edge, -1), 0.5, colors.black) for edge in outer]
+    return [*lines, *inner, *sides]
+
+
+@pytest.mark.parametrize("outer", [(0, -1), (), (0,)])
+def test_rules_between_columns_alone_make_no_single_row(tmp_path: Path, outer: tuple[int, ...]) -> None:
+    """With its sides drawn or open."""
+    assert texts_of(tmp_path, Table(_SALES, colWidths=90, style=draw_rules(outer))) == _SALES_ROWS
