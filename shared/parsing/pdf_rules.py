@@ -24,10 +24,8 @@ _MOST_COLUMNS: Final = 64
 _MOST_ROWS: Final = 500
 # Points: how thick a rule may be, how far two rules that meet may be apart, and how short one may be.
 _THICK: Final = 2.5
-_NEAR: Final = 2.5
+NEAR: Final = 2.5
 _SHORT: Final = 4.0
-# A column at an open side of a table is at least so wide.
-_NARROWEST: Final = 15.0
 # A cell that holds most of a page is a frame around text.
 _LARGEST_SHARE: Final = 0.6
 _FRAME_WORDS: Final = 100
@@ -114,7 +112,7 @@ def _joined(rules: Iterable[Rule]) -> list[Rule]:
     at = 0.0
     for rule in _aligned(sorted(rules, key=lambda rule: rule.at)):
         last = joined[-1] if joined else None
-        if last is not None and rule.at == at and rule.start <= last.end + _NEAR:
+        if last is not None and rule.at == at and rule.start <= last.end + NEAR:
             joined[-1] = Rule(at, last.start, max(last.end, rule.end))
         else:
             joined.append(rule)
@@ -127,7 +125,7 @@ def _aligned(rules: Sequence[Rule]) -> list[Rule]:
     aligned: list[Rule] = []
     at = before = 0.0
     for number, rule in enumerate(rules):
-        if not number or rule.at - before > _NEAR:
+        if not number or rule.at - before > NEAR:
             at = rule.at
         before = rule.at
         aligned.append(Rule(at, rule.start, rule.end))
@@ -228,17 +226,8 @@ def find_grids(rules: Rules) -> Iterator[Grid]:
         xs, ys = sorted({rule.at for rule in down}), sorted({rule.at for rule in across})
         if 3 <= len(xs) <= _MOST_COLUMNS + 1 and 3 <= len(ys) <= _MOST_ROWS + 1:
             count += 1
-            sides = list(_find_open_sides(xs, ys, across))
-            yield Grid(sorted([*xs, *(side.at for side in sides)]), ys, across, [*down, *sides])
-
-
-def _find_open_sides(xs: Sequence[float], ys: Sequence[float], across: Sequence[Rule]) -> Iterator[Rule]:
-    """Outer edges that are not drawn, where rules between rows go on beyond the outer ones between columns."""
-    for end, edge in ((min(rule.start for rule in across), xs[0]), (max(rule.end for rule in across), xs[-1])):
-        reaching = {rule.at for rule in across if min(abs(rule.start - end), abs(rule.end - end)) < _NEAR}
-        if abs(end - edge) > _NARROWEST and {ys[0], ys[-1]} <= reaching:
-            yield Rule(end, ys[0], ys[-1])
+            yield Grid(xs, ys, across, down)
 
 
 def _meet(across: Rule, down: Rule) -> bool:
-    return across.start - _NEAR <= down.at <= across.end + _NEAR and down.start - _NEAR <= across.at <= down.end + _NEAR
+    return across.start - NEAR <= down.at <= across.end + NEAR and down.start - NEAR <= across.at <= down.end + NEAR

@@ -127,3 +127,24 @@ def draw_rules(outer: Sequence[int]) -> list[tuple[object, ...]]:
 def test_rules_between_columns_alone_make_no_single_row(tmp_path: Path, outer: tuple[int, ...]) -> None:
     """With its sides drawn or open."""
     assert texts_of(tmp_path, Table(_SALES, colWidths=90, style=draw_rules(outer))) == _SALES_ROWS
+
+
+@pytest.mark.parametrize("reaching", [[1], [1, 2, 3, 4, 5]])
+def test_labels_beside_a_ruled_table_belong_to_its_rows(tmp_path: Path, reaching: list[int]) -> None:
+    """Their column has no line at its outer side, and not all lines go over it."""
+    style: list[tuple[object, ...]] = [("GRID", (1, 0), (-1, -1), 0.5, colors.black)]
+    style += [("LINEABOVE", (0, row), (0, row), 0.5, colors.black) for row in reaching]
+    rows = [["", *_SALES[0][1:]], *_SALES[1:]]
+    found = texts_of(tmp_path, Table(rows, colWidths=90, style=style))
+    assert [[cell in text for cell in row].count(True) for row, text in zip(_SALES[1:], found, strict=True)] == [4] * 4
+
+
+def test_text_beside_a_ruled_table_is_no_column_of_it(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    canvas = Canvas(stream)
+    canvas.drawString(60, 700, "See the table")
+    table = Table(_SALES, colWidths=80, style=[_GRID])
+    table.wrapOn(canvas, 320, 400)
+    table.drawOn(canvas, 220, 640)
+    canvas.save()
+    assert read(tmp_path, stream.getvalue())[-4:] == _SALES_ROWS
