@@ -190,7 +190,8 @@ def _client(region: str, environ: Mapping[str, str]) -> Any:
     key, secret = (environ.get(name) or ("local" if address else "") for name in names)
     if not key or not secret:
         raise InvocationError(
-            "no_credentials", f"Run `aliyun configure`, or set {' and '.join(names)}: Function Compute asks who calls."
+            "no_credentials",
+            f"Set {' and '.join(names)}, or run `aliyun configure`: Function Compute asks who calls.",
         )
     return Client(
         Config(

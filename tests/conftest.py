@@ -68,13 +68,27 @@ class DashScope:
         return dict(requests.get(self._control("usage"), timeout=60).json())
 
     def reset(self) -> None:
-        """Forget faults, quota, latency and counters."""
+        """Forget faults, quota, latency and counters, and end batch tasks, which would be billed to the next test."""
         requests.delete(self._control("faults"), timeout=60).raise_for_status()
+        self._end_tasks()
         requests.delete(self._control("usage"), timeout=60).raise_for_status()
         self.tune(latency_ms=0, requests_per_second=0, tokens_per_minute=0, batch_seconds=0)
 
+    def _end_tasks(self) -> None:
+        while under_way := [task["id"] for task in self._tasks("GET", "?limit=100")["data"] if _is_under_way(task)]:
+            for id_ in under_way:
+                self._tasks("POST", f"/{id_}/cancel")
+
+    def _tasks(self, method: str, what: str) -> dict[str, Any]:
+        url = f"{self.base_url.removesuffix('/api/v1')}/compatible-mode/v1/batches{what}"
+        return dict(requests.request(method, url, headers={"Authorization": "Bearer sk-local"}, timeout=60).json())
+
     def _control(self, what: str) -> str:
         return f"{self.base_url.removesuffix('/api/v1')}/control/{what}"
+
+
+def _is_under_way(task: dict[str, Any]) -> bool:
+    return task["status"] not in ("failed", "completed", "expired", "cancelled")
 
 
 @pytest.fixture(scope="session")

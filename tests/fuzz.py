@@ -187,8 +187,8 @@ class Oracle:
         parts = ("/" + target.partition("?")[0].lstrip("/")).split("/")
         if parts[:2] == ["", "documents"] and len(parts) == 3 and parts[2]:
             return "/documents/{document_id}"
-        if parts[:2] == ["", "documents"] and len(parts) == 4 and parts[2] and parts[3] == "chunks":
-            return "/documents/{document_id}/chunks"
+        if parts[:2] == ["", "documents"] and len(parts) == 4 and parts[2] and parts[3] in ("chunks", "source"):
+            return f"/documents/{{document_id}}/{parts[3]}"
         if parts[:3] == ["", "v1", "models"] and len(parts) == 4 and parts[3]:
             return "/v1/models/{name}"
         return "/".join(parts)
