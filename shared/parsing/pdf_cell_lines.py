@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +10,7 @@ from shared.parsing.figures import is_figure
 from shared.parsing.pdf_layout import compose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from shared.parsing.pdf_words import Word
 
@@ -43,11 +44,12 @@ def _split(row: list[_Cell]) -> list[list[_Cell]]:
     figures = [lines for lines in columns if _are_figures(lines)]
     if len(figures) < _FEWEST_COLUMNS:
         return [row]
-    anchors = sorted((line[0].middle for line in max(figures, key=len)), reverse=True)
+    anchors = sorted(line[0].middle for line in max(figures, key=len))
     size = row[columns.index(figures[0])][0].size
     if not all(_stand_beside(lines, anchors, size) for lines in figures):
         return [row]
-    return [[list(cell) for cell in cut] for cut in zip(*(_assign(lines, anchors) for lines in columns), strict=True)]
+    cut = list(zip(*(_assign(lines, anchors) for lines in columns), strict=True))
+    return [list(cells) for cells in reversed(cut)]
 
 
 def _are_figures(lines: Sequence[_Cell]) -> bool:
@@ -57,14 +59,20 @@ def _are_figures(lines: Sequence[_Cell]) -> bool:
 
 
 def _stand_beside(lines: Sequence[_Cell], anchors: Sequence[float], size: float) -> bool:
-    beside = sum(any(abs(line[0].middle - anchor) < _SAME_ROW * size for anchor in anchors) for line in lines)
+    heights = [line[0].middle for line in lines]
+    beside = sum(abs(anchors[_find_nearest(anchors, height)] - height) < _SAME_ROW * size for height in heights)
     return beside >= _BESIDE * len(lines)
 
 
-def _assign(lines: Sequence[_Cell], anchors: Sequence[float]) -> Iterator[_Cell]:
+def _assign(lines: Sequence[_Cell], anchors: Sequence[float]) -> list[_Cell]:
     """The words of a column by row: each line belongs to the nearest one."""
     cells: list[_Cell] = [[] for _ in anchors]
     for line in lines:
-        nearest = min(range(len(anchors)), key=lambda place: abs(anchors[place] - line[0].middle))
-        cells[nearest] += line
-    yield from cells
+        cells[_find_nearest(anchors, line[0].middle)] += line
+    return cells
+
+
+def _find_nearest(anchors: Sequence[float], height: float) -> int:
+    place = bisect_left(anchors, height)
+    near = range(max(0, place - 1), min(len(anchors), place + 1))
+    return min(near, key=lambda each: abs(anchors[each] - height))

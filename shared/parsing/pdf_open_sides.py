@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -40,6 +41,7 @@ def _is_ruled(grid: Grid, end: float) -> bool:
 
 def _is_filled(grid: Grid, words: Sequence[Word], left: float, right: float) -> bool:
     """Whether most rows have words between ``left`` and ``right``, which go no further."""
-    beside = [word for word in words if left - NEAR <= word.left and word.right <= right + NEAR]
+    beside = sorted(word.middle for word in words if left - NEAR <= word.left and word.right <= right + NEAR)
     rows = list(zip(grid.ys, grid.ys[1:], strict=False))
-    return sum(any(low <= word.middle <= high for word in beside) for low, high in rows) >= _FILLED * len(rows)
+    filled = sum(bisect_left(beside, low) < bisect_right(beside, high) for low, high in rows)
+    return filled >= _FILLED * len(rows)
