@@ -43,10 +43,11 @@ _LEFT_OUT_SUFFIXES = frozenset(
         *(".c", ".cc", ".cpp", ".h", ".hpp", ".a", ".f", ".f90"),
     }
 )
-# Parts of Pillow that draw letters, manage colours, show windows or read AVIF, with their libraries: pictures of
+# Command lines of DashScope's SDK, and parts of Pillow that draw letters, manage colours, show windows or read AVIF, with their libraries: pictures of
 # documents are opened, turned and saved as JPEG.
 _LEFT_OUT_FILES = re.compile(
-    r"PIL/_(avif|imaging(ft|cms|tk|math|morph))\..+|pillow\.libs/lib(avif|harfbuzz|freetype|brotli\w*|lcms2|png16)-.+"
+    r"dashscope/a?cli/.+|PIL/_(avif|imaging(ft|cms|tk|math|morph))\..+"
+    r"|pillow\.libs/lib(avif|harfbuzz|freetype|brotli\w*|lcms2|png16)-.+"
 )
 # What importlib.metadata answers from, and what the licences ask to be passed on.
 _METADATA = re.compile(r"METADATA|entry_points\.txt|.*(?i:licen[cs]e|notice|copying|authors).*")

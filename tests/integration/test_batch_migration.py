@@ -173,13 +173,13 @@ def test_a_migration_by_batch_costs_half_and_parses_nothing(world: World) -> Non
 
 def test_what_waits_is_not_embedded_by_calls_and_what_changed_or_failed_is(world: World) -> None:
     world.dashscope.tune(batch_seconds=60)
-    world.dashscope.fail({"fault": "status", "code": "InternalError", "match": "line 3 of 2.txt"})
     world.start()
     new = world.find_new()
     world.order()
     report = world.migrate("fill")
     assert (report.phase, report.waiting, world.read_states(new)) == ("filling", _DOCUMENTS, {})
     assert world.order().is_done  # nothing is ordered twice
+    world.dashscope.fail({"fault": "status", "code": "InternalError", "match": "line 3 of 2.txt"})
     world.oss.remove("1.txt")
     world.put("0.txt", "Something else")
     for name, kind in (("0.txt", "ObjectCreated:PutObject"), ("1.txt", "ObjectRemoved:DeleteObject")):
