@@ -43,8 +43,8 @@ _LEFT_OUT_SUFFIXES = frozenset(
         *(".c", ".cc", ".cpp", ".h", ".hpp", ".a", ".f", ".f90"),
     }
 )
-# Command lines of DashScope's SDK, and parts of Pillow that draw letters, manage colours, show windows or read AVIF, with their libraries: pictures of
-# documents are opened, turned and saved as JPEG.
+# Command lines of DashScope's SDK, and parts of Pillow that draw letters, manage colours, show windows or read AVIF,
+# with their libraries: pictures of documents are opened, turned and saved as JPEG.
 _LEFT_OUT_FILES = re.compile(
     r"dashscope/a?cli/.+|PIL/_(avif|imaging(ft|cms|tk|math|morph))\..+"
     r"|pillow\.libs/lib(avif|harfbuzz|freetype|brotli\w*|lcms2|png16)-.+"

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-SEEDS = histories(2_000)
+# `make simulate` runs more.
+SEEDS = histories(1_000)
 PORTION = 500
 OLD = Record("a", "the first text", {"n": 1}, version=1)
 NEWER = {

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-SEEDS = histories(2_000)
+# `make simulate` runs more.
+SEEDS = histories(1_000)
 PORTION = 250
 
 
