@@ -19,22 +19,16 @@ charges     rows billed by calls and by tasks together are within the bound of `
 
 from __future__ import annotations
 
-import argparse
 import math
-import os
 import secrets
+import sys
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from rich.console import Console
-from rich.progress import track
-
-from benchmarks.report import at_least, at_most, report
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import ConfigurationError, PlatformError, TransientError
 from shared.embedding import sources
@@ -51,6 +45,7 @@ from shared.runtime import clock
 from shared.store.schema import BATCHES_BUCKET
 from tests.fake_batches import BatchService, FakeBatchTasks, ServedTask
 from tests.fakes import SPACE, Wire
+from tests.seeds import Simulated
 from tests.simulation import Delivery, Moment, Process, Simulation, Verdict, calm, chunks_of, simulated, text
 
 if TYPE_CHECKING:
@@ -66,7 +61,6 @@ _MOST_PLANS = 12
 _ENDS = 0.02
 _MOST_ROUNDS = 8
 _DAY = 86_400.0
-_SHOWN = 5
 _FIRST, _ALL = "", math.inf
 
 
@@ -399,31 +393,10 @@ def _simulate_all(seeds: Sequence[int]) -> list[Verdict]:
     ]
 
 
-def main() -> None:
+def main() -> int:
     """Simulate many seeds and report."""
-    parser = argparse.ArgumentParser(description="Simulate backfills under faults, and count violations.")
-    parser.add_argument("--seeds", type=int, default=2_000)
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    options = parser.parse_args()
-    last = options.first + options.seeds
-    portions = [range(start, min(start + 50, last)) for start in range(options.first, last, 50)]
-    verdicts: list[Verdict] = []
-    with ProcessPoolExecutor(options.processes) as pool:
-        running = pool.map(_simulate_all, portions)
-        for some in track(running, "simulating backfills", len(portions), console=Console(stderr=True)):
-            verdicts += some
-    bad = [verdict for verdict in verdicts if verdict.violations]
-    for verdict in bad[:_SHOWN]:
-        Console(highlight=False, markup=False).print(verdict.report())
-    figures = [
-        at_least("seeds", len(verdicts), "runs", options.seeds),
-        at_least("remote calls", sum(verdict.steps for verdict in verdicts), "calls", 1),
-        at_most("violations", len(bad), "runs", 0),
-    ]
-    report("simulate-backfills", figures)
-    raise SystemExit(1 if bad else 0)
+    return Simulated("backfills", _simulate_all, portion=50).conclude("simulate-backfills")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,20 +19,14 @@ charges     a text is billed at most once for each delivery of a record with it.
 
 from __future__ import annotations
 
-import argparse
-import os
+import sys
 import threading
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rich.console import Console
-from rich.progress import track
-
-from benchmarks.report import at_least, at_most, report
 from shared.domain.errors import ConfigurationError, PlatformError, TransientError
 from shared.domain.models import DocumentState
 from shared.records.envelopes import BadRecord, Record
@@ -42,6 +36,7 @@ from shared.records.versions import RowVersion, Versions
 from shared.records.writing import RecordWriter
 from shared.store.schema import VERSIONS_BUCKET
 from tests.fakes import REFUSED, FakeEmbedder, FakeStore, Index, Model, Wire, vector_of
+from tests.seeds import Simulated
 from tests.simulation import Killed, Moment, Patience, calm, simulated
 
 if TYPE_CHECKING:
@@ -54,7 +49,6 @@ Result = TypeVar("Result")
 
 REPETITIONS = 3
 _MOST_WRITERS = 3
-_SHOWN = 5
 
 
 class RecordWorld:
@@ -363,30 +357,9 @@ def _simulate_all(seeds: Sequence[int]) -> list[Verdict]:
     return [one if one.violations else Verdict(one.seed, (), (), one.steps) for one in verdicts]
 
 
-def main() -> None:
+def main() -> int:
     """Simulate many seeds and report."""
-    parser = argparse.ArgumentParser(description="Simulate writers of records under faults, and count violations.")
-    parser.add_argument("--seeds", type=int, default=2_000)
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    options = parser.parse_args()
-    last = options.first + options.seeds
-    portions = [range(start, min(start + 100, last)) for start in range(options.first, last, 100)]
-    verdicts: list[Verdict] = []
-    with ProcessPoolExecutor(options.processes) as pool:
-        running = pool.map(_simulate_all, portions)
-        for some in track(running, "simulating records", len(portions), console=Console(stderr=True)):
-            verdicts += some
-    bad = [verdict for verdict in verdicts if verdict.violations]
-    for verdict in bad[:_SHOWN]:
-        Console(highlight=False, markup=False).print(verdict.report())
-    figures = [
-        at_least("seeds", len(verdicts), "runs", options.seeds),
-        at_least("remote calls", sum(verdict.steps for verdict in verdicts), "calls", 1),
-        at_most("violations", len(bad), "runs", 0),
-    ]
-    report("simulate-records", figures)
-    raise SystemExit(1 if bad else 0)
+    return Simulated("writers of records", _simulate_all).conclude("simulate-records")
 
 
 def _name(record: Record) -> str:
@@ -395,4 +368,4 @@ def _name(record: Record) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

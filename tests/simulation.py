@@ -30,13 +30,11 @@ charges     rows billed are at most ``needed + 2 * largest * disturbances``, for
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
+import sys
 import tempfile
 import threading
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,10 +44,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
 import msgspec
-from rich.console import Console
-from rich.progress import track
 
-from benchmarks.report import at_least, at_most, report
+from benchmarks.report import at_most
 from shared import parsing
 from shared.domain.errors import ConfigurationError, InternalError, PlatformError, TransientError
 from shared.domain.models import DocumentState, ObjectKey
@@ -87,6 +83,7 @@ from tests.fakes import (
     parse_here,
     vector_of,
 )
+from tests.seeds import Simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +117,6 @@ _WHOLE = {
         (key_list, "MAX_REMEMBERED"),
     )
 }
-_SHOWN = 5
 PROFILE = FakeEmbedder(Model()).profile
 
 
@@ -985,35 +981,14 @@ def _brief(verdict: Verdict) -> Verdict:
     return Verdict(verdict.seed, (), (), verdict.steps, verdict.billed, verdict.needed, verdict.reconciled)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Simulate ingestion under faults, and count violations.")
-    parser.add_argument("--seeds", type=int, default=2_000)
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    options = parser.parse_args()
-    console = Console(stderr=True)
-    last = options.first + options.seeds
-    portions = [range(start, min(start + 100, last)) for start in range(options.first, last, 100)]
-    verdicts: list[Verdict] = []
-    with ProcessPoolExecutor(options.processes) as pool:
-        for some in track(pool.map(_simulate_all, portions), "simulating", len(portions), console=console):
-            verdicts += some
-    bad = [verdict for verdict in verdicts if verdict.violations]
-    for verdict in bad[:_SHOWN]:
-        Console(highlight=False, markup=False).print(verdict.report())
-    steps, billed = sum(verdict.steps for verdict in verdicts), sum(verdict.billed for verdict in verdicts)
-    needed = sum(verdict.needed for verdict in verdicts)
-    report(
-        "simulate",
-        [
-            at_least("seeds", len(verdicts), "runs", options.seeds),
-            at_least("remote calls", steps, "calls", 1),
-            at_most("rows billed for each row needed", billed / max(1, needed), "rows", 2),
-            at_most("violations", len(bad), "runs", 0),
-        ],
-    )
-    raise SystemExit(1 if bad else 0)
+def main() -> int:
+    """Simulate many seeds and report."""
+    simulated_ = Simulated("ingestion", _simulate_all)
+    billed = sum(verdict.billed for verdict in simulated_.verdicts)
+    needed = sum(verdict.needed for verdict in simulated_.verdicts)
+    share = at_most("rows billed for each row needed", billed / max(1, needed), "rows", 2)
+    return simulated_.conclude("simulate", [share])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

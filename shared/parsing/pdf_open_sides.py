@@ -21,7 +21,7 @@ _FILLED: Final = 0.6
 
 
 def open_sides(grid: Grid, words: Sequence[Word]) -> Grid:
-    """``grid`` with the columns beside it over which rules between its rows go on."""
+    """``grid`` with the columns next to it over which rules between its rows go on."""
     left, right = min(rule.start for rule in grid.across), max(rule.end for rule in grid.across)
     sides = [
         Rule(end, grid.ys[0], grid.ys[-1])

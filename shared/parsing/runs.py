@@ -136,7 +136,7 @@ class Runs:
     def _enter(self, name: str, attributes: dict[str, str], paragraph: Paragraph) -> None:
         value = attributes.get("val", "")
         if paragraph.is_in_properties:
-            # A large first letter is a paragraph of its own, which the text beside it continues.
+            # A large first letter is a paragraph of its own, which the text next to it continues.
             paragraph.joins |= attributes.get("dropCap", "none") != "none"
             self._set_property(name, value, paragraph)
         elif name == "t":

@@ -1,4 +1,4 @@
-"""A function with no free instance: the operator's call waits for its turn behind events."""
+"""A function with no free instance: the operator's call waits for its turn after events."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_the_commands_update_what_exists(tmp_path: Path) -> None:
     (tmp_path / "aliyun").write_text(ALIYUN)
     (tmp_path / "aliyun").chmod(0o755)
     commands = ops(tmp_path, "roles", "--commands", NAME_PREFIX="search").stdout
-    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLS": str(tmp_path / "calls"), "DEPLOYER": "somebody"}
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLS": str(tmp_path / "calls"), "DEPLOYER": "other-user"}
     done = subprocess.run(["sh", "-e"], input=commands, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     actions = Counter(line.split()[0] for line in (tmp_path / "calls").read_text().splitlines())

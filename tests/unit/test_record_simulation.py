@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# `make simulate` runs more.
-SEEDS = histories(1_000)
+SEEDS = histories(2_000)
 PORTION = 500
 OLD = Record("a", "the first text", {"n": 1}, version=1)
 NEWER = {

@@ -39,7 +39,7 @@ from ops.refusals import find_next_step
         ("runtime 'custom.debian12' is not supported", "another REGION"),
         ("env: 'node': No such file or directory", "Node.js"),
         ("SyntaxError: Unexpected token '?'", "Node.js"),
-        ("Error: EACCES: permission denied, mkdir '/root/.s'", "owns the folder"),
+        ("Error: EACCES: permission denied, mkdir '/home/dev/.s'", "owns the folder"),
         ("getaddrinfo ENOTFOUND api.devsapp.cn", "could not be reached"),
         ("connect ETIMEDOUT 1.2.3.4:443", "could not be reached"),
         ("Throttling.User", "wait a minute"),

@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# `make simulate` runs more.
-SEEDS = histories(1_000)
+SEEDS = histories(2_000)
 PORTION = 250
 
 

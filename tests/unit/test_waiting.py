@@ -26,7 +26,7 @@ def manual() -> Iterator[clock.ManualClock]:
 
 
 class Line(Client):
-    """A client whose calls fail until ``back``, each after some time; and always where ``always`` names one."""
+    """A client with calls that fail until ``back``, each after some time; and always where ``always`` names one."""
 
     def __init__(
         self, back: float, error: PlatformError = AWAY, always: str = "", *, awaits_server: bool = True
