@@ -11,11 +11,14 @@ but empty counts as unset, and the process's environment wins over ``.env``.
 from __future__ import annotations
 
 import copy
+import os
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from ops.dotenv import parse_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,20 +104,33 @@ def render(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ``, and what it leaves to the ``.env`` file beside ``s.yaml``."""
-    return {**variables(path.parent / ".env"), **environ}
+    """``environ``, and what it leaves to the ``.env`` file beside ``s.yaml``.
+
+    Raises:
+        DeploymentError: the file cannot be used.
+    """
+    return {**variables(path.parent / ".env", environ), **environ}
 
 
-def variables(file: Path) -> dict[str, str]:
-    """What a file such as ``.env`` sets; nothing if there is none. ``s`` loads the ``.env`` beside ``s.yaml``."""
-    if not file.is_file():
+def variables(file: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What a file such as ``.env`` sets; nothing if there is none. ``s`` loads the ``.env`` beside ``s.yaml``.
+
+    Args:
+        environ: the variables to which values may refer; those of the process by default.
+
+    Raises:
+        DeploymentError: it cannot be read, or a value refers to a variable that is not set.
+    """
+    try:
+        return parse_variables(file.read_text("utf-8"), environ)
+    except (FileNotFoundError, IsADirectoryError):  # some call their virtual environment .env
         return {}
-    pairs = (line.removeprefix("export ").partition("=") for line in file.read_text("utf-8").splitlines())
-    return {
-        name.strip(): value.strip().strip("'\"")
-        for name, equals, value in pairs
-        if equals and not name.lstrip().startswith("#")
-    }
+    except OSError as error:
+        raise DeploymentError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DeploymentError(f"{file} is not text in UTF-8: save it as UTF-8") from None
+    except ValueError as error:
+        raise DeploymentError(f"{file} {error}") from None
 
 
 def _extended(path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ops.checks import problems
 from ops.deployment import DeploymentError, EventBridgeTrigger, Function, load
 from ops.template import parse, render
 from shared.ingestion import events
+from tests.unit.test_dotenv import LINES
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENT = ROOT / "s.yaml"
@@ -149,6 +150,19 @@ def test_our_rendering_is_that_of_serverless_devs(
     (tmp_path / ".env").write_text("MILVUS_DATABASE=from_file\nREGION=cn-nowhere\n# A=b\n")
     variables = {"REGION": "cn-beijing", **variables}
     assert without_variables(render(path, variables)) == preview(serverless_devs, path, tmp_path, **variables)
+
+
+def test_each_line_of_an_env_file_is_read_as_by_serverless_devs(serverless_devs: Path, tmp_path: Path) -> None:
+    lines = {f"N{number}": text.replace("A", f"N{number}") for number, (text, _) in enumerate(LINES)}
+    (tmp_path / ".env").write_text("\n".join(lines.values()), "utf-8")
+    props = {name: f"${{env('{name}', 'none')}}" for name in lines}
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        yaml.safe_dump({"edition": "3.0.0", "name": "x", "resources": {"a": {"component": "fc3", "props": props}}})
+    )
+    read = preview(serverless_devs, path, tmp_path)["resources"]["a"]["props"]
+    expected = [value.replace("/h/", f"{tmp_path}/") for _, value in LINES]
+    assert [read[name] for name in lines] == expected
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
