@@ -77,9 +77,9 @@ def test_a_variable_of_the_process_wins_and_needs_no_value_in_the_file() -> None
 
 def test_reading_takes_time_in_proportion_to_the_size() -> None:
     def seconds(text: str) -> float:
-        started = time.perf_counter()
+        started = time.process_time()
         parse_variables(text, {"B": "b"})
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     for text in ("A" * 100, " " * 100, "A='x\n" * 20, "$ " * 40, "export " * 20):
         few = min(seconds(f"A={text * 20}\n{text * 20}") for _ in range(3))
