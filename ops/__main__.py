@@ -38,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a file or folder that the command was given, or a full disk
+        print(f"{error.filename}: {error.strerror}" if error.filename else error)
+        return 1
 
 
 def _run(asked: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ _STATUS: Final = (
     "exit status: 0 when all is well, 1 when something is wrong (a sentence says what), 2 for a wrong command, "
     "130 after Ctrl-C"
 )
+
+_SHOWN_CHARACTERS: Final = 40
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -42,7 +45,7 @@ def make_parser(name: str) -> argparse.ArgumentParser:
         action="store_true",
         help="ask the local stack (make demo; DATA is its folder) instead of the deployment",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", prog=name)
     for group in GROUPS.values():
         for command in group:
             module = load_command(command)
@@ -61,9 +64,34 @@ def add_deployment(parser: argparse.ArgumentParser) -> None:
 
 
 def positive_number(text: str) -> int:
-    """A whole number of at least 1; argparse makes a sentence of another, with this function's name."""
-    if (number := int(text)) < 1:
-        raise ValueError(text)
+    """A whole number of at least 1."""
+    return _read_number(text, 1, None)
+
+
+def hours_of_a_batch(text: str) -> int:
+    """The hours within which Model Studio can be asked to answer a batch task."""
+    return _read_number(text, 24, 336)
+
+
+def amount_of_money(text: str) -> float:
+    """An amount of at least 0; ``inf`` for any."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if not amount >= 0:
+        raise argparse.ArgumentTypeError(f"{text[:_SHOWN_CHARACTERS]!r} is not an amount of at least 0")
+    return amount
+
+
+def _read_number(text: str, least: int, most: int | None) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least or (most is not None and number > most):
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise argparse.ArgumentTypeError(f"{text[:_SHOWN_CHARACTERS]!r} is not a whole number {limits}")
     return number
 
 

@@ -44,7 +44,7 @@ def ask(
         uploaded = _fill_empty_bucket(deployment, environ, samples, say)
         if uploaded:
             _wait_until_indexed(search, uploaded, say)
-        answer: dict[str, Any] = search.get("/search", q=question, top_k="3")
+        answer: dict[str, Any] = search.post("/search", {"query": question, "top_k": 3})
         for line in _lay_out(answer):
             say(line)
     except (AskError, InvocationError, PlatformError) as error:

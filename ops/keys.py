@@ -38,9 +38,21 @@ def hash_key(key: str, tenants: tuple[str, ...] = ()) -> Entry:
     """
     if not key or any(character in key for character in "@, \t\n"):
         raise ValueError("a key has at least one character, and no @, comma or space")
-    if any(not name or any(character in name for character in "+@,") for name in tenants):
-        raise ValueError("a tenant has at least one character, and no +, @ or comma")
+    if not all(map(_can_be_listed, tenants)):
+        raise ValueError("a tenant has at least one character, no +, @, comma or line break, and no space around it")
     bound = f"@{'+'.join(tenants)}" if tenants else ""
     entry = f"sha256:{hashlib.sha256(key.encode()).hexdigest()}{bound}"
     read_key(entry)
     return Entry(key, entry)
+
+
+def advise_on_env_file(entry: str) -> str:
+    """What to do so that a ``.env`` file does not cut the entry short; empty where nothing has to be done."""
+    if "$" in entry:
+        return "A .env file cannot hold this entry, because of the $ in it: use API_KEYS_FILE."
+    return "In a .env file, put the value in double quotes: # begins a comment there." if "#" in entry else ""
+
+
+def _can_be_listed(tenant: str) -> bool:
+    is_whole = tenant.isprintable() and tenant == tenant.strip()
+    return bool(tenant) and is_whole and not any(character in tenant for character in "+@,")

@@ -107,7 +107,7 @@ class _Migration:
 
     def check(self, asked: argparse.Namespace) -> int:
         """Let both collections answer, and compare."""
-        queries = read_queries(asked.queries.read_text("utf-8")) if asked.queries else self._read_samples()
+        queries = read_queries(asked.queries.read_text("utf-8-sig")) if asked.queries else self._read_samples()
         comparison = Comparison(asked.differences)
         for at in range(0, len(queries), _QUERIES_PER_CALL):
             some = queries[at : at + _QUERIES_PER_CALL]

@@ -67,12 +67,25 @@ class Search:
         url = f"{self.address.rstrip('/')}{path}"
         try:
             answer = requests.request(method, url, headers=headers, timeout=_CALL_SECONDS, **options)
-            content = answer.json()
         except (requests.RequestException, ValueError) as error:
             raise AskError(f"{url} does not answer: {error}") from None
+        try:
+            content = answer.json()
+        except ValueError:
+            raise AskError(f"{url} answers with status {answer.status_code} and no JSON: is it search?") from None
         if not answer.ok:
-            raise AskError(f"{url} refuses: {content['error']['message']} ({content['error']['code']})")
+            raise AskError(f"{url} refuses: {_describe_refusal(content) or f'status {answer.status_code}'}")
         return content
+
+
+def _describe_refusal(content: Any) -> str:
+    """The sentence and the code of search, or of Function Compute, which refuses what does not reach the function."""
+    fields = content if isinstance(content, dict) else {}
+    error = fields.get("error")
+    named = error if isinstance(error, dict) else {}
+    message = named.get("message") or fields.get("ErrorMessage")
+    code = named.get("code") or fields.get("ErrorCode")
+    return " ".join(filter(None, (str(message or ""), f"({code})" if code else "")))
 
 
 def find_search(deployment: Deployment, environ: Mapping[str, str]) -> Search:

@@ -36,7 +36,7 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the key, where one was made, and its entry; or the entries of a key to revoke."""
     if asked.action == "revoke":
         return _revoke(asked, environ)
-    from ops.keys import hash_key, make_key
+    from ops.keys import advise_on_env_file, hash_key, make_key
 
     tenants = tuple(asked.tenant)
     try:
@@ -50,6 +50,8 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if not asked.hash:
         print(f"Key, for who calls (it is not shown again): {made.key}")
     print(f"Entry, for API_KEYS or API_KEYS_FILE: {made.entry}")
+    if advice := advise_on_env_file(made.entry):
+        print(advice)
     return 0
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+import requests
 
 from ops.__main__ import main
 from ops.commands import GROUPS, load_command
+from ops.dotenv import parse_variables
+from ops.remote_search import AskError, Search
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [name for group in GROUPS.values() for name in group]
@@ -103,3 +109,96 @@ def test_roles_are_one_document_for_programs(capsys: pytest.CaptureFixture[str])
     printed = json.loads(capsys.readouterr().out)
     assert {"role", "trust", "policy"} == set(printed["roles"][0])
     assert printed["deployer"]["Statement"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("dashboard", "--logs", "logs", "--output"), ("infra", "--terraform"), ("application", "--output")],
+    ids=lambda command: command[0],
+)
+@pytest.mark.parametrize("place", ["file/under", "/proc/nothing/here"])
+def test_an_output_that_cannot_be_written_is_a_sentence(
+    command: tuple[str, ...], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "file").touch()
+    output = tmp_path / place
+    if command[0] == "dashboard":
+        monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        assert main([*command, str(output)]) == 1
+    assert place.partition("/")[0] in printed.getvalue()
+    assert len(printed.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["backfill", "--hours", "0"], "'0' is not a whole number from 24 to 336"),
+        (["backfill", "--hours", "1e2"], "'1e2' is not a whole number from 24 to 336"),
+        (["backfill", "--hours", "9" * 5_000], "'9999"),
+        (["backfill", "--max-cost", "-1"], "'-1' is not an amount of at least 0"),
+        (["backfill", "--max-cost", "nan"], "'nan' is not an amount of at least 0"),
+        (["backfill", "--max-cost", "five"], "'five' is not an amount of at least 0"),
+        (["estimate", "--documents", "0"], "'0' is not a whole number of at least 1"),
+        (["migrate", "start", "--dimension", "-1"], "'-1' is not a whole number of at least 1"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_a_number_out_of_range_is_refused_before_anything_is_asked(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert sentence in last
+    assert last.startswith(f"python -m ops {arguments[0]}")
+    assert len(last) < 200
+
+
+@pytest.mark.parametrize(
+    "tenant", ["", " a", "a ", "a\nb", "a\u2028b", "a\x00", "a+b", "a@b", "a,b", "\udcff", "\u3000a"]
+)
+def test_a_tenant_that_an_entry_cannot_hold_gets_no_key(tenant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "--tenant", tenant]) == 1
+    assert capsys.readouterr().out.startswith("a tenant has")
+
+
+@pytest.mark.parametrize(("tenant", "advice"), [("a#b", "double quotes"), ("a$b", "API_KEYS_FILE."), ("a'b c", "")])
+def test_an_entry_that_an_env_file_would_cut_short_comes_with_advice(
+    tenant: str, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keys", "--tenant", tenant]) == 0
+    entry, *more = capsys.readouterr().out.splitlines()[1:]
+    value = entry.partition(": ")[2]
+    assert value.endswith(f"@{tenant}")
+    assert all(advice in line for line in more)
+    assert bool(more) == bool(advice)
+    if not advice.startswith("API"):
+        written = f'"{value}"' if advice else value
+        assert parse_variables(f"API_KEYS={written}", {}) == {"API_KEYS": value}
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "sentence"),
+    [
+        (400, '{"error": {"code": "invalid_query", "message": "The query is empty."}}', "The query is empty. (invalid"),
+        (429, '{"ErrorCode": "ResourceExhausted", "ErrorMessage": "Busy."}', "refuses: Busy. (ResourceExhausted)"),
+        (502, "[]", "refuses: status 502"),
+        (500, '{"error": "broken"}', "refuses: status 500"),
+        (403, '{"error": null, "message": 5}', "refuses: status 403"),
+        (200, "<html>a page</html>", "status 200 and no JSON"),
+        (404, "", "status 404 and no JSON"),
+    ],
+)
+def test_whatever_answers_in_place_of_search_is_a_sentence(
+    status: int, content: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = requests.Response()
+    answer.status_code = status
+    answer._content = content.encode()
+    monkeypatch.setattr(requests, "request", lambda *_, **__: answer)
+    with pytest.raises(AskError, match=re.escape(sentence)):
+        Search("http://search", "").get("/documents")
