@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from ops.credentials import VARIABLES
 from ops.invoking import InvocationError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _BUCKET_SECONDS: Final = 300.0
 _INDEX_SECONDS: Final = 300.0
 _POLL_SECONDS: Final = 2.0
+_HITS: Final = "3"
+# Of a question in a link; with the path it must stay below what Function Compute takes, 4,096 bytes.
+_MOST_LINK_CHARACTERS: Final = 3_000
 
 
 def ask(
@@ -44,7 +48,7 @@ def ask(
         uploaded = _fill_empty_bucket(deployment, environ, samples, say)
         if uploaded:
             _wait_until_indexed(search, uploaded, say)
-        answer: dict[str, Any] = search.post("/search", {"query": question, "top_k": 3})
+        answer = _search_for(question, search)
         for line in _lay_out(answer):
             say(line)
     except (AskError, InvocationError, PlatformError) as error:
@@ -52,6 +56,13 @@ def ask(
         return None
     say(f"Asked at {search.address}")
     return answer
+
+
+def _search_for(question: str, search: Search) -> dict[str, Any]:
+    """The answer to a question that was asked as a link, or in a body where that would be too long for one."""
+    if len(quote(question)) > _MOST_LINK_CHARACTERS:
+        return dict(search.post("/search", {"query": question, "top_k": int(_HITS)}))
+    return dict(search.get("/search", q=question, top_k=_HITS))
 
 
 def _fill_empty_bucket(

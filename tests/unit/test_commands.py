@@ -9,12 +9,15 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from ops.__main__ import main
+from ops.asking import ask
 from ops.commands import GROUPS, load_command
+from ops.deployment import load
 from ops.dotenv import parse_variables
 from ops.remote_search import AskError, Search
 
@@ -202,3 +205,24 @@ def test_whatever_answers_in_place_of_search_is_a_sentence(
     monkeypatch.setattr(requests, "request", lambda *_, **__: answer)
     with pytest.raises(AskError, match=re.escape(sentence)):
         Search("http://search", "").get("/documents")
+
+
+@pytest.mark.parametrize(("question", "method"), [("How often?", "GET"), ("年" * 2_000, "POST"), ("a" * 2_000, "GET")])
+def test_a_question_is_asked_in_a_body_where_a_link_would_be_too_long(
+    question: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, b'{"hits": [], "answerable": false}'
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def request(method: str, _url: str, **options: Any) -> requests.Response:
+        asked.append((method, options.get("params") or options["json"]))
+        return answer
+
+    monkeypatch.setattr(requests, "request", request)
+    monkeypatch.setattr("ops.asking._fill_empty_bucket", lambda *_: set())
+    monkeypatch.setattr("ops.asking.find_search", lambda *_: Search("http://search", ""))
+    assert ask(question, load(ROOT / "s.yaml", {}), {}, ROOT, lambda _: None) is not None
+    [(used, values)] = asked
+    assert used == method
+    assert question in values.values()
