@@ -2,6 +2,7 @@
 
 OSS trigger            {"events": [record, ...]}, event names without "oss:"
 OSS by EventBridge     a CloudEvent with one such record as "data", alone or in a list (items may be JSON text)
+OSS by MNS             {"events": [record, ...]}, in Base64 or not, as the message of each envelope for it
 end of a batch task    a CloudEvent of the type "dashscope:System:BatchTaskFinish"
 timer                  {"triggerTime", "triggerName", "payload"}, the payload naming an action
 operator               {"action": "reconcile", "dry_run"?: true, "seconds"?: 30, "after"?: KEY, "until"?: KEY}
@@ -20,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.domain.errors import RequestError
+from shared.domain.message_text import decode
 from shared.domain.models import ObjectKey
 
 # Function Compute takes 128 KB of an asynchronous event.
@@ -30,7 +32,7 @@ MOST_SECONDS = 86_400
 _MAX_CHARACTERS = 1_023
 # Queries that one invocation asks of both collections of a migration.
 _MAX_QUERIES = 50
-_CREATED, _REMOVED = "ObjectCreated:", "ObjectRemoved:"
+_CHANGED = ("ObjectCreated:", "ObjectRemoved:", "ObjectReplication:")
 ACTIONS = ("reconcile", "retry", "backfill", "migrate")
 # https://help.aliyun.com/zh/model-studio/batch-interfaces-compatible-with-openai
 _BATCH_ENDED = "dashscope:System:BatchTaskFinish"
@@ -198,25 +200,24 @@ def parse(raw: bytes) -> tuple[AnyEvent, ...]:
     """
     if len(raw) > MAX_EVENT_BYTES:
         raise RequestError("invalid_event", f"The event is larger than {MAX_EVENT_BYTES} bytes.")
-    content = _json(raw)
+    content = _read(raw)
     records = content if isinstance(content, list) else [content]
     if not records:
         raise RequestError("invalid_event", "The event is an empty list.")
     return tuple(event for record in records for event in _events(record))
 
 
-def _events(record: Any) -> tuple[AnyEvent, ...]:
-    if isinstance(record, str):
-        try:
-            record = _json(record.encode("utf-8", "surrogatepass"))
-        except RequestError as error:
-            return (Unknown(error.message),)
+def _events(record: Any, *, is_message: bool = False) -> tuple[AnyEvent, ...]:
+    if isinstance(record, str) and not isinstance(record := decode(record), dict):
+        return (Unknown("The event is not JSON."),)
     if not isinstance(record, dict):
         return (Unknown("a record is not an object"),)
     if isinstance(record.get("events"), list):
         return tuple(map(_object_event, record["events"]))
     if record.get("type") == _BATCH_ENDED:
         return (BackfillRequest("collect"),)
+    if not is_message and (message := _get_message(record)) is not None:
+        return _events(message, is_message=True)
     if "specversion" in record:
         return (_object_event(record.get("data")),)
     if "triggerName" in record:
@@ -224,6 +225,16 @@ def _events(record: Any) -> tuple[AnyEvent, ...]:
     if "action" in record:
         return (_action(record),)
     return (Unknown("it is neither an OSS event, a timer's nor an action"),)
+
+
+def _get_message(record: dict[str, Any]) -> Any:
+    """The message in an envelope of MNS; ``None`` in anything else."""
+    if str(record.get("type", "")).startswith("mns:"):
+        data = decode(record.get("data"))
+        return data.get("messageBody") if isinstance(data, dict) else None
+    if "TopicName" in record:
+        return record.get("Message")
+    return record.get("body") if "attrs" in record else None
 
 
 def _object_event(record: Any) -> Event:
@@ -234,7 +245,7 @@ def _object_event(record: Any) -> Event:
         return Unknown("an OSS record lacks eventName, oss.bucket.name or oss.object.key")
     if not all(isinstance(value, str) and value for value in (name, bucket, key)):
         return Unknown("eventName, bucket and key of an OSS record must be text")
-    if not name.removeprefix("oss:").startswith((_CREATED, _REMOVED)):
+    if not name.removeprefix("oss:").startswith(_CHANGED):
         return Unknown(f"{name[:80]!r} neither creates nor removes an object")
     return ObjectEvent(ObjectKey(bucket, key), name)
 
@@ -269,6 +280,12 @@ def _action(content: dict[str, Any]) -> AnyEvent:
 def _migrate(asked: _Migrate) -> Action:
     step = Step(asked.step, asked.model, asked.dimension, asked.chunk_tokens, asked.reread, asked.queries, asked.batch)
     return Action(asked.action, asked.dry_run, asked.seconds, step=step)
+
+
+def _read(raw: bytes) -> Any:
+    """The content of an event; a message of MNS comes as it is, which is Base64 where OSS sent it."""
+    content = decode(raw.decode("ascii")) if raw.isascii() else ""
+    return _json(raw) if isinstance(content, str) else content
 
 
 def _json(raw: bytes) -> Any:

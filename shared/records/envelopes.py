@@ -11,8 +11,8 @@ A record is a text to index: ``{"id", "text", "metadata"?, "op"?: "upsert" | "de
     MNS topic, STREAM    the message itself, or {"body", "attrs"}; ``body``
     a call               the record itself, a list of records, or {"records": [...]}
 
-A message that is plain text instead of JSON is the record's text, and takes its id from the envelope: the Kafka key (or
-topic, partition and offset), the MNS message id, the CloudEvent's id.
+The message of a queue may be JSON in Base64. A message that is plain text instead of JSON is the record's text, and
+takes its id from the envelope: the Kafka key (or topic, partition and offset), the MNS message id, the CloudEvent's id.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from msgspec import Meta, Struct
 
 from shared.domain import metadata
 from shared.domain.errors import RequestError
+from shared.domain.message_text import decode
 from shared.domain.models import digest
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _read_messages(raw: bytes, settings: RecordSettings) -> Iterator[_Message]:
     if content in ([], {}, None, ""):
         raise RequestError("invalid_event", "The event is empty.")
     for item in content if isinstance(content, list) else [content]:
-        yield _read_message(_decode(item), settings)
+        yield _read_message(decode(item), settings)
 
 
 def _read_text(raw: bytes) -> str:
@@ -145,7 +146,7 @@ def _make_kafka_id(item: Mapping[str, Any]) -> str:
 
 
 def _read_records(message: _Message) -> Iterator[Record | BadRecord]:
-    content = _decode(message.content)
+    content = decode(message.content)
     if isinstance(content, dict) and isinstance(content.get("records"), list):
         content = content["records"]
     items = content if isinstance(content, list) else [content]
@@ -190,19 +191,9 @@ def _get_number(item: Any, path: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_VERSION else 0
 
 
-def _decode(value: Any) -> Any:
-    """JSON inside a text, as queues carry it; any other text as it is."""
-    if isinstance(value, str) and value.strip()[:1] in ("{", "["):
-        try:
-            return msgspec.json.decode(value)
-        except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            return value
-    return value
-
-
 def _get(item: Any, path: str) -> Any:
     for name in filter(None, path.split(".")):
-        item = _decode(item)
+        item = decode(item)
         item = item.get(name) if isinstance(item, dict) else None
     return item
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -80,6 +81,32 @@ def test_known_envelopes(payload: Any, records: list[Record]) -> None:
     found = parse(json.dumps(payload).encode(), PATHS)
     assert [replace(record, version=0) for record in found if isinstance(record, Record)] == records
     assert len(found) == len(records)
+
+
+def in_base64(content: Any, *, lines: bool = False) -> str:
+    data = json.dumps(content, ensure_ascii=False).encode()
+    return (base64.encodebytes(data) if lines else base64.b64encode(data)).decode()
+
+
+@pytest.mark.parametrize("content", [ONE, {"records": [ONE]}, [ONE], {**ONE, "text": "潮汐。" * 40}])
+@pytest.mark.parametrize("lines", [False, True])
+def test_json_in_base64_is_the_record_and_not_its_text(content: Any, *, lines: bool) -> None:
+    message = in_base64(content, lines=lines)
+    envelopes = (queue(message), [queue(message)], {**TOPIC, "Message": message}, {"body": message, "attrs": {}})
+    for raw in (*(json.dumps(envelope).encode() for envelope in envelopes), message.encode()):
+        (found,) = parse(raw, PATHS)
+        assert isinstance(found, Record)
+        assert found.id == "r-1"
+        assert found.text in ("Tides turn.", "潮汐。" * 40)
+
+
+WORDS = ("easy", "each", "Wood", "Winter time", "Industry", "eyJ", "Data", in_base64("a text alone"), "W10=x")
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_words_that_could_be_base64_stay_words(words: str) -> None:
+    (found,) = parse(json.dumps(queue(words)).encode(), PATHS)
+    assert found == Record("message-1", words, version=1_793_607_330_000)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -183,3 +184,48 @@ def test_a_retry_that_is_not_understood_is_refused_and_not_guessed(asked: dict[s
     assert isinstance(event, Unknown)
     (reconcile,) = parse(json.dumps({"action": "reconcile", "state": "failed"}).encode())
     assert isinstance(reconcile, Unknown)
+
+
+NOTIFICATION = json.dumps({"events": [record(CREATED, "a.txt"), record(REMOVED, "b.txt")]})
+ENCODED = base64.b64encode(NOTIFICATION.encode()).decode()
+LINES = base64.encodebytes(NOTIFICATION.encode()).decode()
+
+
+def in_queue(message: Any) -> list[Any]:
+    """Each envelope in which a message of a queue or a topic arrives."""
+    queue = {
+        "specversion": "1.0",
+        "type": "mns:Queue:SendMessage",
+        "data": {"messageId": "m", "messageBody": message},
+    }
+    topic = {"TopicName": "t", "MessageId": "m", "Message": message, "PublishTime": 1}
+    return [message, queue, [queue], [json.dumps(queue)], topic, {"body": message, "attrs": {"Extend": "{}"}}]
+
+
+@pytest.mark.parametrize("message", [NOTIFICATION, ENCODED, LINES, ENCODED.rstrip("="), json.loads(NOTIFICATION)])
+def test_what_oss_sends_to_a_topic_is_read_from_every_envelope(message: Any) -> None:
+    for payload in in_queue(message):
+        assert parse(json.dumps(payload).encode()) == (A, B)
+    if isinstance(message, str):
+        assert parse(message.encode()) == (A, B)
+
+
+@pytest.mark.parametrize("message", ["text", "eyJhIjo", base64.b64encode(b"text").decode(), "", None, 7, [], {"a": 1}])
+def test_another_message_of_a_queue_makes_no_sense_and_is_named(message: Any) -> None:
+    for payload in in_queue(message)[1:]:
+        (event,) = parse(json.dumps(payload).encode())
+        assert isinstance(event, Unknown)
+
+
+def test_envelopes_in_envelopes_end() -> None:
+    payload: Any = {"events": [record(CREATED, "a.txt")]}
+    for _ in range(400):
+        payload = {"TopicName": "t", "MessageId": "m", "Message": payload}
+    (event,) = parse(json.dumps(payload).encode())
+    assert isinstance(event, Unknown)
+
+
+@pytest.mark.parametrize("name", ["ObjectCreated", "ObjectModified", "ObjectRemoved"])
+def test_what_replication_changes_is_looked_at(name: str) -> None:
+    event = ObjectEvent(ObjectKey("team-docs", "a.txt"), f"ObjectReplication:{name}")
+    assert parse(json.dumps({"events": [record(event.name, "a.txt")]}).encode()) == (event,)
