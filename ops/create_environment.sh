@@ -6,6 +6,7 @@ set -eu
 
 PYTHON="${PYTHON:-python3.11}"
 VENV="${VENV:-.venv}"
+LOCK="$VENV.lock"
 LOG="${TMPDIR:-/tmp}/create-environment-$$.log"
 
 explain() {
@@ -50,6 +51,30 @@ run() {
     fi
 }
 
+# Two runs of make at once would remove each other's environment: the second waits, and takes what the first has made.
+# The lock holds the number of the process; that of a process that is gone counts for nothing.
+take_lock() {
+    waited=
+    until (set -C && echo $$ >"$LOCK") 2>/dev/null; do
+        holder=
+        if [ -e "$LOCK" ]; then
+            read -r holder <"$LOCK" || true
+        elif [ ! -w . ]; then
+            echo "$PWD cannot be written: make needs a folder of your own, for $VENV, .local, bucket and build." >&2
+            exit 1
+        fi
+        if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; then
+            rm -f "$LOCK"
+        else
+            [ -n "$waited" ] || echo "Another make creates $VENV (process $holder): waiting for it."
+            waited=yes
+            sleep 1
+        fi
+    done
+    trap 'rm -f "$LOCK"' EXIT
+    if [ -n "$waited" ] && [ -x "$VENV/bin/ossearch" ]; then exit 0; fi
+}
+
 # The operator's command line under a name of its own, for a shell with $VENV/bin in its path.
 add_command() {
     root=$(cd "$(dirname "$0")/.." && pwd)
@@ -58,6 +83,7 @@ add_command() {
     chmod +x "$VENV/bin/ossearch"
 }
 
+take_lock
 rm -rf "$VENV"
 if command -v uv >/dev/null 2>&1; then
     if is_usable; then chosen=$(command -v "$PYTHON"); else chosen=3.11; fi

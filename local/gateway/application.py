@@ -129,7 +129,7 @@ class _Handlers:
             return refused
         if request.headers.get("x-fc-invocation-type", "").lower() == "async":
             return await self._enqueue_request(pool, request)
-        return await self._forward(pool, request, request.raw_path, "/http-invoke")
+        return await self._forward(pool, request, _read_target(request), "/http-invoke")
 
     async def _enqueue_request(self, pool: Pool, request: web.Request) -> web.Response:
         """Accept an asynchronous call of an HTTP URL: queued and retried like an event, its answer dropped."""
@@ -140,7 +140,7 @@ class _Handlers:
             pool,
             request,
             lambda payload: Event(
-                payload, method=request.method, path=request.raw_path, control_path="/http-invoke", headers=headers
+                payload, method=request.method, path=_read_target(request), control_path="/http-invoke", headers=headers
             ),
         )
 
@@ -205,6 +205,16 @@ def _count_records(payload: bytes) -> int:
         return max(1, len(msgspec.json.decode(payload)["events"]))
     except (msgspec.MsgspecError, TypeError, KeyError):
         return 1
+
+
+def _read_target(request: web.Request) -> str:
+    """Path and query as they were sent; of a whole address, as clients of proxies send it, what follows the host."""
+    target = request.raw_path
+    scheme, separator, rest = target.partition("://")
+    if not separator or scheme.lower() not in ("http", "https"):
+        return target
+    end = next((position for position, character in enumerate(rest) if character in "/?"), len(rest))
+    return rest[end:] if rest[end : end + 1] == "/" else f"/{rest[end:]}"
 
 
 def _find_excess(request: web.Request) -> web.Response | None:

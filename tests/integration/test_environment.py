@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,33 @@ def test_a_failed_installation_shows_why_and_leaves_no_half_environment(tmp_path
     assert "the index is not reachable" in done.stderr
     assert not (tmp_path / ".venv").exists()
     assert not list(tmp_path.glob("*.log"))
+
+
+@pytest.mark.parametrize("is_made", [True, False], ids=["complete", "failed"])
+def test_a_second_make_waits_for_the_first_and_takes_what_it_made(tmp_path: Path, *, is_made: bool) -> None:
+    with subprocess.Popen([shutil.which("sleep") or "sleep", "60"]) as first:
+        (tmp_path / ".venv.lock").write_text(f"{first.pid}\n")
+        (tmp_path / ".venv/bin").mkdir(parents=True)
+        if is_made:
+            (tmp_path / ".venv/bin/ossearch").touch(0o755)
+        timer = threading.Timer(1, lambda: (first.kill(), first.wait()))
+        timer.start()
+        done = create(tmp_path, {"python3.11": PYTHON_3_11})
+        timer.join()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Another make creates .venv (process {first.pid}): waiting for it.\n")
+    assert bool(calls(tmp_path)) != is_made
+    assert not (tmp_path / ".venv.lock").exists()
+
+
+def test_the_lock_of_a_process_that_is_gone_holds_nothing_up(tmp_path: Path) -> None:
+    with subprocess.Popen([shutil.which("true") or "true"]) as gone:
+        pass
+    (tmp_path / ".venv.lock").write_text(f"{gone.pid}\n")
+    done = create(tmp_path, {"python3.11": PYTHON_3_11})
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    assert not (tmp_path / ".venv.lock").exists()
 
 
 def test_every_posix_shell_accepts_the_script() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -363,6 +364,25 @@ def test_method_path_query_and_body_pass_unchanged_and_the_platform_adds_its_hea
         "x-fc-region": "cn-beijing",
         "x-fc-account-id": "1000000000000000",
     }
+
+
+@pytest.mark.parametrize(
+    ("target", "seen"),
+    [
+        ("http://proxy.example/a%2Fb?q=http://x", "/a%2Fb?q=http://x"),
+        ("HTTP://proxy.example/", "/"),
+        ("http://proxy.example:80/?q=1", "/?q=1"),
+    ],
+)
+def test_a_whole_address_as_clients_of_proxies_send_it_is_its_path(gateway: Running, target: str, seen: str) -> None:
+    connection = http.client.HTTPConnection(gateway.url.partition("://")[2], timeout=60)
+    try:
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert json.loads(answer.read())["raw"] == seen
+    finally:
+        connection.close()
 
 
 def test_a_client_cannot_pretend_to_be_the_platform(gateway: Running) -> None:
