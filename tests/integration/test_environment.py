@@ -94,6 +94,11 @@ def test_a_failed_installation_shows_why_and_leaves_no_half_environment(tmp_path
     assert not list(tmp_path.glob("*.log"))
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
 @pytest.mark.parametrize("is_made", [True, False], ids=["complete", "failed"])
 def test_a_second_make_waits_for_the_first_and_takes_what_it_made(tmp_path: Path, *, is_made: bool) -> None:
     with subprocess.Popen([shutil.which("sleep") or "sleep", "60"]) as first:
@@ -101,7 +106,7 @@ def test_a_second_make_waits_for_the_first_and_takes_what_it_made(tmp_path: Path
         (tmp_path / ".venv/bin").mkdir(parents=True)
         if is_made:
             (tmp_path / ".venv/bin/ossearch").touch(0o755)
-        timer = threading.Timer(1, lambda: (first.kill(), first.wait()))
+        timer = threading.Timer(1, end, [first])
         timer.start()
         done = create(tmp_path, {"python3.11": PYTHON_3_11})
         timer.join()
