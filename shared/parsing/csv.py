@@ -11,6 +11,7 @@ from shared.domain.models import Location, ParsedDocument
 from shared.parsing.encoding import lines
 from shared.parsing.refusing import refuse
 from shared.parsing.table import render
+from shared.parsing.tableline import Across
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # Of two that split equally well the first one wins: figures and sentences hold commas, but seldom tabs.
 _DELIMITERS = "\t;|,，"
 _SAMPLE_LINES, _SAMPLE_CHARACTERS = 1000, 1 << 20
+_FEWEST_ROWS = 3
 # Excel's first line that names the delimiter and is no record.
 _NAMED_DELIMITER = re.compile(r"\A\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 # Excel's way to keep zeros at the front of a number: a formula that is only a text.
@@ -62,7 +64,9 @@ def _records(path: Path, limits: Limits, warnings: list[str]) -> Iterator[list[s
     for number, record in enumerate(_split(whole, delimiter, warnings), start=1):
         if number > limits.max_rows:
             raise refuse("too_large", f"The table has more than {limits.max_rows} rows.")
-        yield [_value(field, delimiter) for field in record] if has_escapes else [*map(_plain, record)]
+        values = [_value(field, delimiter) for field in record] if has_escapes else [*map(_plain, record)]
+        # A comment between records stands over all columns, so that it gets the label of none.
+        yield [*values, Across(values[0])] if len(values) == 1 and values[0].startswith("#") else values
 
 
 def _split(whole: Iterator[str], delimiter: str, warnings: list[str]) -> Iterator[list[str]]:
@@ -155,8 +159,18 @@ def _delimiter(sample: list[str]) -> str:
 
 def _evenness(sample: list[str], delimiter: str) -> tuple[int, int]:
     try:
-        widths = [len(record) for record in csv.reader([f"{line}\n" for line in sample], delimiter=delimiter) if record]
+        reader = csv.reader([f"{line}\n" for line in sample], delimiter=delimiter)
+        widths = [len(record) for record in reader if record and not record[0].startswith("#")]
     except csv.Error:
         return 0, 0
+    # Notes above and below do not count, however many there are; a sentence or two with commas is no table.
+    table = _strip_notes(widths)
+    widths = table if len(table) >= _FEWEST_ROWS else widths
     usual = max(set(widths), key=lambda width: (widths.count(width), width), default=0)
     return (widths.count(usual), usual) if usual > 1 else (0, 0)
+
+
+def _strip_notes(widths: list[int]) -> list[int]:
+    """``widths`` without the lines of one field at both ends."""
+    wide = [place for place, width in enumerate(widths) if width > 1]
+    return widths[wide[0] : wide[-1] + 1] if wide else []

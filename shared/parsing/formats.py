@@ -155,6 +155,8 @@ _FRAGMENT = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,999}<(?:table|meta|body|head|s
 _MESSAGE = re.compile(
     rb"\A\s{0,99}(?:MIME-Version|Content-Type|From|Date|Subject|Message-ID|Received):\s", re.IGNORECASE
 )
+# Programs on other systems than Windows give messages the extension of Outlook's.
+_MAIL_HEADER = re.compile(rb"\A\s{0,99}(?:From [^\n]{1,200}\n)?[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]")
 _XML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,99}<\?xml\s")
 
 
@@ -219,7 +221,8 @@ def _written(head: bytes, hint: str) -> str:
         return next((form for pattern, form in named if pattern.match(head)), "")
     if hint in ("odt", "ods", "odp") and _XML.match(head):
         return hint
-    return "eml" if hint == "html" and _MESSAGE.match(head) else ""
+    header = {"html": _MESSAGE, "msg": _MAIL_HEADER}.get(hint)
+    return "eml" if header and header.match(head) else ""
 
 
 def _packed(head: bytes, hint: str, key: str) -> str:

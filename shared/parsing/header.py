@@ -54,8 +54,9 @@ def header_at(lines: Sequence[Line], start: int, depth: int) -> Header:
     if depth > 1 and _is_unmerged_group(lines, start):
         rows[0] = _spread(rows[0], rows[1])
     columns = zip_longest(*rows, fillvalue="")
-    labels = (" ".join(dict.fromkeys(filter(None, column))) for column in columns)
-    return Header(start, start + depth, tuple(label[:_LONGEST_LABEL_CHARACTERS] for label in labels))
+    labels = [" ".join(dict.fromkeys(filter(None, column))) for column in columns]
+    long = tuple(dict.fromkeys(label for label in labels if len(label) > _LONGEST_LABEL_CHARACTERS))
+    return Header(start, start + depth, tuple(label[:_LONGEST_LABEL_CHARACTERS] for label in labels), long)
 
 
 def _single_column(lines: Sequence[Line]) -> Header | None:
@@ -119,7 +120,7 @@ def _spread(groups: list[str], labels: list[str]) -> list[str]:
         before = spread[-1] if spread else ""
         alone = not labels[place - 1] if place else True
         spread.append(group or ("" if alone else before))
-    return spread
+    return spread + groups[len(labels) :]
 
 
 def _covers(header: Header, lines: Sequence[Line]) -> bool:

@@ -45,11 +45,13 @@ class Header(Struct, frozen=True):
         start: index of its first line.
         end: index of the first line below it.
         labels: one for each column; empty where the column has none.
+        long: whole texts of the labels that were cut, because each row repeats them.
     """
 
     start: int
     end: int
     labels: tuple[str, ...]
+    long: tuple[str, ...] = ()
 
 
 def count_own_cells(cells: Iterable[str]) -> int:

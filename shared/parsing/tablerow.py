@@ -68,6 +68,7 @@ class Layout:
         self._keys = [place for place, label in enumerate(self.labels) if is_key_label(label)][:_MOST_KEY_FIELDS]
         self._unused = {place for place, label in enumerate(self.labels) if label}
         self._number = lines[header.end - 1].number
+        self._long = header.long
         # A header is often repeated at the top of each printed page.
         self._repeated = {tuple(line.cells) for line in lines[header.start : header.end]}
 
@@ -76,7 +77,8 @@ class Layout:
         cells = line.cells
         if not count_own_cells(cells) or tuple(cells) in self._repeated:
             return
-        if any(isinstance(cell, Across) for cell in cells) and count_own_cells(cells) == 1 and len(self.columns) > 1:
+        kinds = set(map(type, filter(None, cells)))
+        if Across in kinds and Down not in kinds and count_own_cells(cells) == 1 and len(self.columns) > 1:
             # A cell merged over the columns is a caption inside the table.
             yield Row(line.number, next(cell for cell in cells if cell), self.columns)
             return
@@ -104,7 +106,8 @@ class Layout:
         return _bounded(keys or list(islice(fields.values(), _KEY_FIELDS)), "; ")
 
     def rest(self) -> Iterator[Row]:
-        """Labels of columns that held nothing, which no row repeats."""
+        """Labels that no row repeats: those of columns that held nothing, and whole the long ones."""
+        yield from (Row(self._number, label, self.columns) for label in self._long)
         if self._unused:
             yield Row(self._number, " | ".join(self.labels[place] for place in sorted(self._unused)), self.columns)
 
@@ -124,7 +127,7 @@ class SideBySide:
             yield from layout.rows(mask_line(line, first if first != self._first[0] else 0, end))
 
     def rest(self) -> Iterator[Row]:
-        """Labels of columns that held nothing."""
+        """Labels that no row repeats."""
         for layout in self._layouts:
             yield from layout.rest()
 

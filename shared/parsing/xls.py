@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,8 +62,17 @@ def _open(path: Path, limits: Limits) -> Any:
 
 @cache
 def _make_tolerant(xlrd: Any) -> None:
-    """Let xlrd read on where it gives up a workbook for something that is not needed: names of areas, comments."""
+    """Let xlrd read on where it gives up a workbook for what is not needed: names of areas, comments, counts."""
     read_note = xlrd.sheet.Sheet.handle_note
+    read_strings = xlrd.book.unpack_SST_table
+
+    def read_all_strings(parts: list[bytes], count: int) -> Any:
+        # Programs write a wrong number of strings, so the data decides; each string has three bytes or more.
+        most = sum(map(len, parts)) // 3 + 1
+        uses = int.from_bytes(parts[0][:4], "little", signed=True)
+        with suppress(*_DAMAGE):
+            return read_strings([*parts, bytes(3 * most)], min(max(count, uses), most))
+        return read_strings(parts, count)
 
     def read_sound_note(self: Any, data: bytes, boxes: Any) -> None:
         with suppress(*_DAMAGE):
@@ -71,6 +80,7 @@ def _make_tolerant(xlrd: Any) -> None:
 
     xlrd.book.Book.names_epilogue = lambda self: None  # noqa: ARG005 - called as a method
     xlrd.sheet.Sheet.handle_note = read_sound_note
+    xlrd.book.unpack_SST_table = read_all_strings
 
 
 def _stream(path: Path, limits: Limits) -> bytes:
@@ -107,7 +117,8 @@ def _decrypt(path: Path) -> bytes:
         raise refuse(
             "encrypted", "The file is protected with a password; remove it and upload the file again."
         ) from None
-    with open_container(TemporaryCopy([found.getvalue()], _MOST_BYTES).path, Limits()) as container:
+    copy = TemporaryCopy([found.getvalue()], _MOST_BYTES)
+    with closing(copy), open_container(copy.path, Limits()) as container:
         return read_stream(container, "Workbook") or read_stream(container, "Book")
 
 

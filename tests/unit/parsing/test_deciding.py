@@ -236,6 +236,8 @@ def test_the_content_decides_whatever_the_name(tmp_path: Path, format_: str, key
         ("a.xls", b"<table><tr><td>a</td><td>b</td></tr></table>", "html"),
         ("a.doc", b"<html xmlns:o='urn:x'><body><p>text</p></body></html>", "html"),
         ("a.doc", b"MIME-Version: 1.0\nContent-Type: text/html\n\n<p>text</p>", "eml"),
+        ("a.msg", b"Delivered-To: jo@example.com\nSubject: Plan\n\ntext", "eml"),
+        ("a.msg", b"From jo@example.com Mon Jan  5 2026\nX-Mailer: m\n\ntext", "eml"),
         ("a.xls", b"<?xml version='1.0'?><a><b>text</b></a>", "xml"),
         ("a.fodt", b"<?xml version='1.0'?><document><p>text</p></document>", "odt"),
         ("a.ts", b"const a = 1;\n", "code"),

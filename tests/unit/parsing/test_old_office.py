@@ -4,9 +4,15 @@
 from __future__ import annotations
 
 import struct
+from hashlib import md5
 from pathlib import Path
+from typing import Any
 
+import olefile
 import pytest
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
+from cryptography.hazmat.primitives.ciphers import Cipher
+from msoffcrypto.method.rc4 import _makekey as make_key
 
 from shared.domain.errors import DocumentError
 from shared.domain.models import BlockKind, Location
@@ -138,6 +144,67 @@ def test_a_damaged_workbook_is_read_or_refused(tmp_path: Path) -> None:
             texts(write(tmp_path, "a.xls", bytes(damaged)))
         except DocumentError as error:
             assert error.code in ("broken_file", "empty_document", "encrypted", "unsupported_format")  # noqa: PT017
+
+
+def stream_of(name: str) -> bytes:
+    with olefile.OleFileIO(WRITTEN / name) as container:
+        return bytes(container.openstream("Workbook").read())
+
+
+@pytest.mark.parametrize("count", [0, 1, 5000, 2**31 - 1, 2**32 - 1])
+def test_texts_of_a_workbook_are_read_although_their_number_is_wrong(tmp_path: Path, count: int) -> None:
+    stream = bytearray(stream_of("prices.xls"))
+    place = next(place for place in record_places(stream) if stream[place : place + 2] == b"\xfc\x00")
+    stream[place + 8 : place + 12] = struct.pack("<I", count)
+    path = write(tmp_path, "a.xls", container_of({"Workbook": bytes(stream)}))
+    assert read_blocks(path) == read_blocks(WRITTEN / "prices.xls")
+
+
+def record_places(stream: bytes | bytearray) -> list[int]:
+    places = [0]
+    while places[-1] + 4 <= len(stream):
+        places.append(places[-1] + 4 + int.from_bytes(stream[places[-1] + 2 : places[-1] + 4], "little"))
+    return places[:-1]
+
+
+def encrypt_rc4(stream: bytes, password: str) -> bytes:
+    """As Excel 97 encrypts ([MS-XLS] 2.2.10): all but heads of records and positions of sheets."""
+    salt, verifier = bytes(range(16)), bytes(range(16, 32))
+    added = 4 + 54
+
+    def cipher(block: int) -> Any:
+        return Cipher(ARC4(make_key(password, salt, block)), mode=None).encryptor()
+
+    first = cipher(0)
+    check = first.update(verifier) + first.update(md5(verifier).digest())
+    plain, shown = bytearray(), bytearray()
+    for place in record_places(stream):
+        head, data = (
+            stream[place : place + 4],
+            bytearray(stream[place + 4 :][: stream[place + 2] | stream[place + 3] << 8]),
+        )
+        kept = len(data) if head[:2] == b"\x09\x08" else 0
+        if head[:2] == b"\x85\x00":
+            data[:4] = struct.pack("<I", int.from_bytes(data[:4], "little") + added)
+            kept = 4
+        plain += head + data
+        shown += b"\1" * (4 + kept) + bytes(len(data) - kept)
+        if not place:
+            plain += struct.pack("<HHHHH", 0x2F, 54, 1, 1, 1) + salt + check
+            shown += b"\1" * added
+    # Empty records at the end, up to the size from which a container stores a stream by itself.
+    padding = 4 * (1 + (4096 - len(plain)) // 4)
+    plain += bytes(padding)
+    shown += b"\1" * padding
+    hidden = b"".join(cipher(at // 1024).update(bytes(plain[at : at + 1024])) for at in range(0, len(plain), 1024))
+    return bytes(clear if keep else secret for clear, secret, keep in zip(plain, hidden, shown, strict=True))
+
+
+def test_an_old_workbook_with_the_password_that_excel_tries_is_read(tmp_path: Path) -> None:
+    stream = stream_of("prices.xls")
+    path = write(tmp_path, "a.xls", container_of({"Workbook": encrypt_rc4(stream, "VelvetSweatshop")}))
+    assert read_blocks(path) == read_blocks(WRITTEN / "prices.xls")
+    assert refused(write(tmp_path, "b.xls", container_of({"Workbook": encrypt_rc4(stream, "another")}))) == "encrypted"
 
 
 def wide(text: str) -> bytes:

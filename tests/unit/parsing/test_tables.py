@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from random import Random
+
 import pytest
 
 from shared.domain.models import BlockKind, Location
-from shared.parsing.table import render
-from shared.parsing.tableline import Across, Down
+from shared.parsing.sheet import Areas, Covered, make_line
+from shared.parsing.table import render, render_lines
+from shared.parsing.tableline import Across, Down, Line
 
 
 def rows(text: str) -> list[str]:
@@ -166,3 +170,81 @@ def test_a_row_knows_its_labels_and_what_identifies_it() -> None:
 
 def test_a_header_that_repeats_on_each_page_is_no_row() -> None:
     assert rows("Part,Stock\nK1,4\nPart,Stock\nK2,5") == ["Part: K1; Stock: 4", "Part: K2; Stock: 5"]
+
+
+def test_a_cell_next_to_one_merged_over_rows_is_kept() -> None:
+    plan = [
+        ["No.", "Area", "Need", "Need", "Points"],
+        ["1", "Care", "Medicine", "none", "4"],
+        ["2", "Home", "Cooking", "some", "2"],
+        [Down("2"), Down("Home"), "Plans each meal", Across("Plans each meal")],
+        ["3", "Work", "Travel", "much", "1"],
+    ]
+    assert "No.: 2; Area: Home; Need: Plans each meal" in [row.text for row in render(plan)]
+
+
+def test_a_long_label_is_cut_in_rows_and_kept_whole_once() -> None:
+    long = f"Amount {'of the order ' * 30}in full"
+    found = [row.text for row in render([["Name", long], ["Ada", "1"], ["Bo", "2"], ["Cy", "3"]])]
+    assert sum("in full" in text for text in found) == 1
+    assert found[0].startswith("Name: Ada; Amount of the order")
+
+
+def test_groups_over_more_columns_than_are_labelled_are_kept() -> None:
+    plan = [
+        ["", "East", "", "West", "", "Remark"],
+        ["Site", "In", "Out", "In", "Out"],
+        ["A", "1", "2", "3", "4", "good"],
+        ["B", "5", "6", "7", "8", "bad"],
+    ]
+    found = [row.text for row in render(plan)]
+    assert "Site: B; East In: 5; East Out: 6; West In: 7; West Out: 8; Remark: bad" in found
+
+
+_CELLS = (
+    "Name",
+    "Price",
+    "价格",
+    "2024",
+    "Jan",
+    "yes",
+    "12",
+    "3.5%",
+    "2026-05-01",
+    "-",
+    "Note:",
+    "on and on " * 9,
+    "X" * 400,
+)
+
+
+def random_table(random: Random) -> tuple[list[Line], set[str]]:
+    """A sheet with merged cells, and a word that no other cell has in each cell that is shown."""
+    height, width = random.randint(1, 12), random.randint(1, 7)
+    areas, hidden, words = Areas(), set[tuple[int, int]](), set[str]()
+    for _ in range(random.randint(0, 6)):
+        top, left = random.randint(1, height), random.randint(1, width)
+        bottom = min(height, top + random.choice([0, 0, 1, 2, 12]))
+        right = min(width, left + random.choice([0, 1, 2, 7]))
+        covered = {(row, column) for row in range(top, bottom + 1) for column in range(left, right + 1)}
+        if len(covered) > 1 and not covered & hidden:
+            hidden |= covered - {(top, left)}
+            areas.merged.setdefault(top, []).append((left, bottom, right))
+    share, lines, merged = random.choice([0.3, 0.6, 0.9, 1.0]), [], Covered(areas)
+    for row in range(1, height + 1):
+        cells = {}
+        for column in range(1, width + 1):
+            if (row, column) not in hidden and random.random() < share:
+                words.add(f"r{row}c{column}z")
+                cells[column] = (f"{random.choice(_CELLS)} r{row}c{column}z", random.random() < 0.1)
+        if cells:
+            lines.append(make_line(row, cells, merged))
+    return lines, words
+
+
+@pytest.mark.parametrize("first", range(0, 300, 100))
+def test_no_cell_of_a_sheet_is_lost(first: int) -> None:
+    for seed in range(first, first + 100):
+        lines, words = random_table(Random(seed))
+        shown = " ".join(row.text for row in render_lines(iter(lines)))
+        assert not words - set(re.findall(r"r\d+c\d+z", shown)), f"seed {seed}"

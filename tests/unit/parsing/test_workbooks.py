@@ -119,6 +119,8 @@ def test_readings_of_characters_are_left_out_and_escaped_characters_read(tmp_pat
         ('sep=;\nName;Price\nSeal;1,5\nNut;2,5\n', ["Name: Seal; Price: 1,5", "Name: Nut; Price: 2,5"]),
         ('Name,Path\na,"C:\\temp\\"\nb,"D:\\new"\n', ["Name: a; Path: C:\\temp\\", "Name: b; Path: D:\\new"]),
         ('Name,Size\npipe,5" wide\nrod,"7"" wide"\n', ['Name: pipe; Size: 5" wide', 'Name: rod; Size: 7" wide']),
+        ("# a\n# b\n# c\nName;Price\n# fruit\nPear;3\n", ["# a", "# b", "# c", "# fruit", "Name: Pear; Price: 3"]),
+        ("库存\n全\n千\n限\n名,价\n梨,3\n桃,4\n", ["库存", "全", "千", "限", "名: 梨; 价: 3", "名: 桃; 价: 4"]),
     ],
 )  # fmt: skip
 def test_csv_is_read_as_its_program_wrote_it(tmp_path: Path, content: str, expected: list[str]) -> None:
