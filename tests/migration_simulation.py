@@ -90,11 +90,11 @@ _SHOWN = 5
 class MigrationWorld:
     """A bucket, records, models and the collections of a deployment."""
 
-    def __init__(self) -> None:
+    def __init__(self, space: Space = SPACE) -> None:
         self.objects, self.model, self.index = Objects(), Model(), Index()
         self.parsed: Counter[str] = Counter()
         self.records: dict[str, str] = {}
-        self.instance().stores.prepare(calm())
+        StoreDirectory(SETTINGS, space, FakeMilvusClient(self.index, Wire())).prepare(calm())
 
     def instance(self, wire: Wire | None = None) -> Instance:
         """A process of its own."""

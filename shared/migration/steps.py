@@ -277,10 +277,11 @@ class Migration:
     def _describe(self, store: Store, deadline: Deadline) -> Collection:
         space, documents = store.space, dict[str, int]()
         if not store.check(deadline):
-            return Collection(space.model, space.dimension, space.edition, documents, 0)
+            return Collection(space.model, space.dimension, space.edition, documents, 0, space.layout)
         for state in DocumentState:
             documents[state.value] = store.registry.count(select_documents(None, state, ""), deadline)
-        return Collection(space.model, space.dimension, space.edition, documents, store.chunks.count(deadline))
+        chunks = store.chunks.count(deadline)
+        return Collection(space.model, space.dimension, space.edition, documents, chunks, space.layout)
 
 
 def _pair(members: Sequence[Member]) -> tuple[Member, Member]:
