@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from itertools import pairwise, permutations
+from itertools import islice, pairwise, permutations
+from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,8 +16,9 @@ from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import PlatformError, RequestError
 from shared.domain.models import Usage
 from shared.domain.tenants import Tenancy
+from shared.embedding.batch_tasks import BatchTasks
 from shared.ingestion.claiming import CLAIM_SECONDS
-from shared.migration import comparing
+from shared.migration import comparing, ingestions
 from shared.migration.record_writers import RecordWriters
 from shared.records.envelopes import Record
 from shared.retrieval.sampling import Sampler
@@ -60,6 +62,23 @@ def world() -> Iterator[MigrationWorld]:
 def test_whatever_happens_both_collections_end_equal_to_the_bucket(seed: int) -> None:
     found, history = simulate(seed)
     assert not found, "\n".join([*history.trace, *found])
+
+
+@pytest.mark.parametrize(
+    ("place", "fault", "sentence"),
+    [
+        (BatchTasks, ("cancel", lambda *_: None), "runs, and no note names it"),
+        (ingestions, ("_is_collecting", lambda _: False), "a task is left"),
+    ],
+    ids=["tasks of a cancelled migration run on", "timers collect for one collection only"],
+)
+def test_a_deliberate_fault_of_a_migration_by_batch_is_found(
+    monkeypatch: pytest.MonkeyPatch, place: Any, fault: tuple[str, Any], sentence: str
+) -> None:
+    monkeypatch.setattr(place, *fault)
+    with_batch = (seed for seed in range(58, 400) if Random(f"batches of migration {seed}").random() < 1 / 3)
+    found = (problem for seed in islice(with_batch, 60) for problem in simulate(seed)[0])
+    assert any(sentence in problem for problem in found)
 
 
 def test_a_migration_parses_nothing_and_bills_each_chunk_once(world: MigrationWorld) -> None:
