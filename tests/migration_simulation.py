@@ -308,10 +308,12 @@ class History:
         phase = calm_one.step("status").phase
         self.trace.append(f"at rest: {phase}")
         if phase == "filling":
-            calm_one.step("fill")
+            phase = calm_one.step("fill").phase
             found += self.world.problems()
+        if phase == "filling":
+            found.append("the new collection cannot be filled")
         if phase != "none":
-            if phase != "switched" and self.random.random() < 0.5:
+            if phase == "ready" and self.random.random() < 0.5:
                 calm_one.step("switch")
             calm_one.step("finish" if calm_one.step("status").phase == "switched" else "cancel")
         else:

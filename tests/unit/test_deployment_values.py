@@ -95,7 +95,7 @@ def test_a_value_that_would_fail_later_is_a_problem_now(alone: Path, variable: s
     ],
 )
 def test_what_the_services_take_is_no_problem(environ: dict[str, str]) -> None:
-    assert find_problems(**environ) == []
+    assert problems(load(ROOT / "s.yaml", environ)) == []
 
 
 def test_a_wrong_value_is_one_problem_and_no_secret_is_repeated() -> None:

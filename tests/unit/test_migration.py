@@ -142,8 +142,9 @@ def _describe_earlier_layout(_: FakeMilvusClient, name: str) -> dict[str, Any]:
 
 
 def test_a_plan_of_an_earlier_release_names_the_layout_that_it_had() -> None:
-    held = {"other": {"model": "m", "dimension": 8, "edition": 0}, "unused": None, "chunk_tokens": 64}
-    assert plan._add_layouts(held) == {**held, "other": {"layout": 7, **held["other"]}}
+    other = {"model": "m", "dimension": 8, "edition": 0}
+    held = {"other": other, "unused": None, "chunk_tokens": 64}
+    assert plan._add_layouts(held) == {**held, "other": {"layout": 7, **other}}
 
 
 def _list_spaces() -> list[Space]:
