@@ -162,7 +162,9 @@ class Oracle:
         if path == "/pre-stop" and status == 200:
             return ""  # Function Compute's own call, which says nothing and changes nothing
         operation = DESCRIPTION["paths"].get(path, {}).get(request.method.lower())
-        if operation is None or status in _ANYWHERE or self._elsewhere(request, content):
+        # No description names the body of a GET, which is read and refused all the same.
+        is_large = status == 413 and request.method == "GET"
+        if operation is None or status in _ANYWHERE or is_large or self._elsewhere(request, content):
             return self._wrong_elsewhere(status, content)
         media = headers.get("content-type", "").partition(";")[0]
         return self._wrong_here(path, request.method, operation["responses"].get(str(status)), status, media, content)
@@ -193,7 +195,13 @@ class Oracle:
         return odd or (is_varied and b'"not_found"' in content)
 
     def _wrong_elsewhere(self, status: int, content: bytes) -> str:
-        known = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"} | _ANYWHERE
+        known = {
+            401: "unauthorized",
+            403: "origin_forbidden",
+            404: "not_found",
+            405: "method_not_allowed",
+            413: "body_too_large",
+        } | _ANYWHERE
         if status not in known:
             return f"a {status} where there is nothing"
         code = _code(content)

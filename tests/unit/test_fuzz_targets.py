@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 
 import pytest
 
-from tests.fuzz import Crafter
+from tests.fuzz import Crafter, Oracle, Request
 from tests.fuzz_targets import DESCRIPTION, Target, find_path, list_targets
 
 
@@ -45,3 +46,18 @@ def test_a_new_route_is_fuzzed_with_its_fields_without_a_change_here() -> None:
 )
 def test_a_request_is_judged_by_the_path_it_goes_to(target: str, path: str) -> None:
     assert find_path(target) == path
+
+
+HEADERS = {"x-request-id": "r-1", "x-content-type-options": "nosniff", "content-type": "application/json"}
+
+
+def make_refusal(code: str) -> bytes:
+    return json.dumps({"error": {"code": code, "message": "", "request_id": ""}}).encode()
+
+
+def test_a_large_body_of_a_get_and_a_foreign_page_may_be_refused_anywhere() -> None:
+    judge = Oracle()
+    assert not judge.wrong(Request("search", "GET", "/healthz"), 413, HEADERS, make_refusal("body_too_large"))
+    assert not judge.wrong(Request("search", "POST", "/invoke"), 403, HEADERS, make_refusal("origin_forbidden"))
+    assert judge.wrong(Request("search", "POST", "/invoke"), 403, HEADERS, make_refusal("admin_only"))
+    assert judge.wrong(Request("search", "GET", "/healthz"), 413, HEADERS, make_refusal("admin_only"))
