@@ -101,6 +101,11 @@ class Client:
         port = self._ports[request.function]
         return self._send(http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS), request)
 
+    def close(self) -> None:
+        """Close the kept connections."""
+        for connection in self._open.values():
+            connection.close()
+
     def _send(self, connection: http.client.HTTPConnection, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:
             connection.putrequest(request.method, request.target, skip_accept_encoding=True)
@@ -502,6 +507,7 @@ def fuzz(testbed: Testbed, number: int, beginning: int = 0) -> Verdicts:
     while sum(game.verdicts.statuses.values()) < number:
         game.play(crafter.request())
     game.check()
+    client.close()
     game.verdicts.wrong += [f"a kept connection was lost: {lost}" for lost in client.lost]
     return game.verdicts
 
