@@ -169,7 +169,8 @@ class _Migration:
 
 def _name(about: Mapping[str, Any]) -> str:
     edition = f", edition {about['edition']}" if about["edition"] else ""
-    return f"{about['model']} with {about['dimension']} dimensions{edition}"
+    layout = f", layout {about['layout']}" if "layout" in about else ""
+    return f"{about['model']} with {about['dimension']} dimensions{layout}{edition}"
 
 
 def _duration(seconds: float) -> str:

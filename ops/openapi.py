@@ -257,6 +257,12 @@ def _schemas() -> dict[str, Any]:
                 "properties": {"model": {"type": "string"}, "address": {"type": "string"}},
                 "required": ["model", "address"],
             },
+            "rerank": {
+                "type": "object",
+                "description": "Of search: the model that reranks, and whether searches that do not say are reranked.",
+                "properties": {"model": {"type": "string"}, "default": {"type": "boolean"}},
+                "required": ["model", "default"],
+            },
             "answer": {
                 "type": "object",
                 "description": "The model that writes answers, and what one usually costs; only where answers are on.",
@@ -283,6 +289,11 @@ def _schemas() -> dict[str, Any]:
             },
         },
         "required": ["jsonrpc"],
+    }
+    message = {"$ref": REFERENCE.format(name="Message")}
+    found["Messages"] = {
+        "description": "One message; revision 2025-03-26 of the protocol also has batches of them.",
+        "anyOf": [message, {"type": "array", "items": message, "minItems": 1}],
     }
     widen_tuples(found)
     return found

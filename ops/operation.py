@@ -78,7 +78,7 @@ def render(operation: Operation, schemas: Mapping[str, Any], bodies: list[Any], 
     parameters = list(_parameters(operation, schemas))
     if parameters:
         described["parameters"] = parameters
-    taken = "Message" if operation.path == "/mcp" else operation.takes.__name__ if operation.takes else ""
+    taken = "Messages" if operation.path == "/mcp" else operation.takes.__name__ if operation.takes else ""
     if taken and not operation.by_link:
         described["requestBody"] = _body(taken, bodies)
     described["responses"] = {"200": _success(operation, answers), **_failures(operation)}
@@ -123,7 +123,7 @@ def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _success(operation: Operation, answers: list[Any]) -> dict[str, Any]:
     if operation.content != "application/json":
         return {"description": operation.summary, "content": {operation.content: {"schema": {"type": "string"}}}}
-    named = {"/mcp": "Message", "/healthz": "Health"}.get(operation.path)
+    named = {"/mcp": "Messages", "/healthz": "Health"}.get(operation.path)
     name = named or getattr(operation.gives, "__name__", "")
     schema: dict[str, Any] = _reference(name) if name else {"type": "object"}
     content: dict[str, Any] = {"schema": schema}

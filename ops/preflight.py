@@ -23,7 +23,7 @@ from shared.ingestion.bucket import Bucket
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings
 from shared.store.directory import StoreDirectory
-from shared.store.schema import Space
+from shared.store.schema import LAYOUT, Space
 from shared.store.store import Store
 from shared.store.vector_index import VECTOR_INDEXES
 
@@ -164,6 +164,9 @@ def _milvus(settings: SearchSettings) -> Iterator[tuple[Verdict, str]]:
                 f"the collection {name!r} was made before the server could search by words: ingest into another "
                 "MILVUS_COLLECTION to have it",
             )
+        if space.layout != LAYOUT:
+            made = f"the collection {name!r} has layout {space.layout} of an earlier release"
+            yield Verdict.WARNING, f"{made}: `migrate start` with the present model makes one of layout {LAYOUT}"
         yield from _check_size(store, settings.milvus, space.dimension, until)
     else:
         yield Verdict.OK, f"the collection {name!r} does not exist yet: ingest makes it when it starts"
@@ -186,8 +189,8 @@ def _check_size(
     if kind != settings.index:
         yield (
             Verdict.WARNING,
-            f"MILVUS_INDEX={settings.index} is for new collections, and this one has {kind}: choose another "
-            "MILVUS_COLLECTION, or leave MILVUS_INDEX as it was",
+            f"MILVUS_INDEX={settings.index} is for new collections, and this one has {kind}: `migrate start` with the "
+            "present model makes one, or leave MILVUS_INDEX as it was",
         )
 
 

@@ -15,6 +15,8 @@ from tests.fakes import DIMENSION, REFUSED, SPACE, Wire, vector_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from shared.store.schema import Space
+
 _RUNNING = "in_progress"
 _MISSING = {"error": {"code": "not_found", "message": "There is no such file or task."}}
 
@@ -26,11 +28,15 @@ class ServedTask:
     Attributes:
         lines: ids of texts, and the texts.
         answered: texts that were embedded.
+        model: of its vectors.
+        dimension: of its vectors.
     """
 
     id: str
     file_id: str
     lines: dict[str, str]
+    model: str = SPACE.model
+    dimension: int = DIMENSION
     status: str = _RUNNING
     output_file_id: str | None = None
     error_file_id: str | None = None
@@ -82,7 +88,12 @@ class BatchService:
                 continue
             self.billed[text] += 1
             task.answered.append(text)
-            answers.append({"custom_id": id_, "response": {"status_code": 200, "body": _answer([text])}})
+            answers.append(
+                {
+                    "custom_id": id_,
+                    "response": {"status_code": 200, "body": _answer([text], task.model, task.dimension)},
+                }
+            )
         task.failed = len(failed)
         task.output_file_id = self._keep(answers)
         task.error_file_id = self._keep(failed)
@@ -98,25 +109,34 @@ class BatchService:
             case ("GET", ["batches"]):
                 newest_first = [task.describe() for task in reversed(self.tasks)]
                 return FakeAnswer({"data": newest_first, "has_more": False})
-            case ("GET", ["batches", id_]):
-                found = [task.describe() for task in self.tasks if task.id == id_]
-                return FakeAnswer(found[0]) if found else FakeAnswer(_MISSING, 404)
+            case (_, ["batches", id_, *rest]):
+                return self._describe(id_, is_cancelled=rest == ["cancel"])
             case ("GET", ["files", id_, "content"]):
                 return FakeAnswer(self.files[id_]) if id_ in self.files else FakeAnswer(_MISSING, 404)
             case ("DELETE", ["files", id_]):
                 return FakeAnswer({"deleted": True}) if self.files.pop(id_, None) else FakeAnswer(_MISSING, 404)
             case ("POST", ["embeddings"]):
                 self.compared.update(options["json"]["input"])
-                return FakeAnswer(_answer(options["json"]["input"]))
+                asked = options["json"]
+                return FakeAnswer(_answer(asked["input"], asked["model"], asked.get("dimensions") or DIMENSION))
             case _:
                 raise AssertionError(f"{method} {path} is not known")
+
+    def _describe(self, id_: str, *, is_cancelled: bool) -> FakeAnswer:
+        for task in self.tasks:
+            if task.id == id_:
+                task.status = "cancelled" if is_cancelled and task.is_running else task.status
+                return FakeAnswer(task.describe())
+        return FakeAnswer(_MISSING, 404)
 
     def _create(self, file_id: str) -> FakeAnswer:
         if file_id not in self.files:
             return FakeAnswer(_MISSING, 404)
         lines = [json.loads(line) for line in self.files[file_id].splitlines()]
         texts = {line["custom_id"]: line["body"]["input"][0] for line in lines}
-        task = ServedTask(f"batch_{len(self.tasks) + 1}", file_id, texts)
+        body = lines[0]["body"]
+        name, dimension = f"batch_{len(self.tasks) + 1}", body.get("dimensions") or DIMENSION
+        task = ServedTask(name, file_id, texts, body["model"], dimension)
         self.tasks.append(task)
         self.on_create(task)
         return FakeAnswer(task.describe())
@@ -168,9 +188,9 @@ class _Session:
 class FakeBatchTasks(BatchTasks):
     """`BatchTasks` of a service in memory."""
 
-    def __init__(self, service: BatchService, wire: Wire | None = None) -> None:
+    def __init__(self, service: BatchService, wire: Wire | None = None, space: Space = SPACE) -> None:
         super().__init__(
-            DashScopeSettings(api_key=Secret("sk-fake"), model_name=SPACE.model, requested_dimension=SPACE.dimension)
+            DashScopeSettings(api_key=Secret("sk-fake"), model_name=space.model, requested_dimension=space.dimension)
         )
         self._in_memory: Any = _Session(service, self._address, wire or Wire())
 
@@ -179,6 +199,7 @@ class FakeBatchTasks(BatchTasks):
         return self._in_memory
 
 
-def _answer(texts: Sequence[str]) -> dict[str, Any]:
-    rows = [{"index": index, "embedding": vector_of(text, DIMENSION)} for index, text in enumerate(texts)]
+def _answer(texts: Sequence[str], model: str, dimension: int) -> dict[str, Any]:
+    space = "" if model == SPACE.model else model
+    rows = [{"index": index, "embedding": vector_of(f"{space}{text}", dimension)} for index, text in enumerate(texts)]
     return {"data": rows, "usage": {"total_tokens": sum(1 + len(text) // 4 for text in texts)}}

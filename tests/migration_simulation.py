@@ -2,7 +2,9 @@
 
 The code is the real one over the fakes of `tests.fakes`. A seed decides everything: what happens to the bucket, which
 invocation is interrupted by others at which call, which dies or fails at which call, before or after it was applied,
-and which steps the operator takes. A process keeps what it has read of alias and plans for its seconds.
+and which steps the operator takes. A third of the histories order vectors by batch tasks, which end whole, in part or
+without an answer, and are cancelled with their migration. A process keeps what it has read of alias and plans for its
+seconds.
 
     python -m tests.migration_simulation --seeds 2000
 
@@ -14,6 +16,8 @@ equal       at rest, after one reconcile: each collection that is in use holds e
 parsed      without faults and interruptions, no version of an object is parsed twice, however many collections it
             goes to.
 cleaned     after the end of a migration one collection is left.
+noted       a batch task that runs is named by a note of a collection, until its migration ends.
+ended       once all tasks have ended, timers leave no note.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import PlatformError, TransientError
 from shared.domain.models import DocumentState, ObjectKey
 from shared.domain.tenants import Tenancy
+from shared.embedding.budget import Budget
 from shared.ingestion.backfill_parts import BackfillParts
 from shared.ingestion.backfilling import Backfill, Handler
 from shared.ingestion.claiming import CLAIM_SECONDS
@@ -46,7 +51,9 @@ from shared.records.rows import RECORDS
 from shared.runtime import clock
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.directory import StoreDirectory
-from shared.store.schema import Space
+from shared.store.schema import BATCHES_BUCKET, Space
+from tests.batch_simulation import with_batches
+from tests.fake_batches import BatchService, FakeBatchTasks
 from tests.fakes import (
     BUCKET,
     SPACE,
@@ -60,7 +67,7 @@ from tests.fakes import (
     parse_here,
     vector_of,
 )
-from tests.simulation import CHUNK_TOKENS, Killed, calm, chunks_of, simulated, text
+from tests.simulation import CHUNK_TOKENS, Killed, calm, chunks_of, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,16 +92,19 @@ _DAY = 86_400.0
 _NAMES = ("a.txt", "b.txt", "c.txt")
 _LETTERS = ("ABC", "ABCDE", "BAC", "AABB", "CDE", "A", "", "ABXCDE")
 _SHOWN = 5
+_BATCH_SHARE = 1 / 3
+_MOST_ROUNDS = 5
 
 
 class MigrationWorld:
     """A bucket, records, models and the collections of a deployment."""
 
-    def __init__(self) -> None:
+    def __init__(self, space: Space = SPACE) -> None:
         self.objects, self.model, self.index = Objects(), Model(), Index()
         self.parsed: Counter[str] = Counter()
         self.records: dict[str, str] = {}
-        self.instance().stores.prepare(calm())
+        self.service = BatchService()
+        StoreDirectory(SETTINGS, space, FakeMilvusClient(self.index, Wire())).prepare(calm())
 
     def instance(self, wire: Wire | None = None) -> Instance:
         """A process of its own."""
@@ -122,6 +132,21 @@ class MigrationWorld:
                 if tuple(row["vector"]) != vector_of(f"{model}{text}", space.dimension):
                     found.append(f"{name} holds a vector of another space")
         return found
+
+    def find_notes(self) -> list[dict[str, Any]]:
+        """The notes of batch tasks in all collections."""
+        registries = [name for name in self.index.names if "_documents" in name]
+        rows = [row for name in registries for row in self.index.rows(name).values()]
+        return [row["record"]["batch"] for row in rows if row["bucket"] == BATCHES_BUCKET]
+
+    def find_forgotten(self) -> list[str]:
+        """Batch tasks that run though no note names them."""
+        noted = {note["file_id"] for note in self.find_notes()}
+        return [
+            f"{task.id} runs, and no note names it"
+            for task in self.service.tasks
+            if task.is_running and task.file_id not in noted
+        ]
 
     def _find_wrong(self, member: Member) -> list[str]:
         store, found = member.store, []
@@ -177,9 +202,10 @@ class Instance:
         (result,) = self._ingestions.handle([action], calm(), self._migrate)
         return result  # type: ignore[return-value]
 
-    def order(self) -> BackfillReport:
-        """Order vectors for the new collection by batch tasks."""
-        (result,) = self._ingestions.handle([BackfillRequest("plan", is_migration=True)], calm(), self._migrate)
+    def order(self, after: str = "", step: str = "plan") -> BackfillReport:
+        """Order vectors for the new collection by batch tasks, or collect them."""
+        request = BackfillRequest(step, after=after, is_migration=True)
+        (result,) = self._ingestions.handle([request], calm(), self._migrate)
         return result  # type: ignore[return-value]
 
     def _migrate(self, action: Action, deadline: Deadline) -> MigrationReport:
@@ -200,11 +226,9 @@ class Instance:
 
     def _build_backfill(self, target: Ingestion, ingestion: Handler, leader: Ingestion | None) -> Backfill:
         model = EMBEDDING_MODELS[target.pipeline.store.space.model]
-        tasks: Any = None  # none is ever planned
-        budget: Any = None
-        parts = BackfillParts(
-            target.pipeline, tasks, model, target.pipeline.store.space.dimension, budget, target.locks, leader
-        )
+        space = target.pipeline.store.space
+        tasks = FakeBatchTasks(self._world.service, self._wire, space)
+        parts = BackfillParts(target.pipeline, tasks, model, space.dimension, Budget(0), target.locks, leader)
         return Backfill(parts, ingestion)
 
     def _parse(self, path: Path, key: str, limits: parsing.Limits, deadline: Deadline) -> ParsedDocument:
@@ -254,13 +278,19 @@ class History:
         self.has_failed = False
         self._processes = [self._instance() for _ in range(3)]
         self._pending: list[str] = []
+        # A draw of its own, so that other histories stay as they were.
+        self._drawn = Random(f"batches of migration {seed}")
+        self.is_batch = self._drawn.random() < _BATCH_SHARE
+        self._after = ""
 
     def run(self) -> list[str]:
         """Let everything happen; returns what is wrong."""
         found: list[str] = []
+        if self.is_batch:
+            self._begin_batch()
         for _ in range(self.random.randint(8, 25)):
             self._act(depth=0)
-            found += self.world.mixed()
+            found += self.world.mixed() + self.world.find_forgotten()
         while self._pending:
             self._deliver(0)
         found += self.world.mixed() + self._finish()
@@ -272,14 +302,18 @@ class History:
         calm_one = self.world.instance()
         calm_one.reconcile()
         self._recopy(calm_one)
-        found = self.world.problems()
+        if self.is_batch:
+            self._end_batches(calm_one)
+        found = [f"a task is left: {note}" for note in self.world.find_notes()] + self.world.problems()
         phase = calm_one.step("status").phase
         self.trace.append(f"at rest: {phase}")
         if phase == "filling":
-            calm_one.step("fill")
+            phase = calm_one.step("fill").phase
             found += self.world.problems()
+        if phase == "filling":
+            found.append("the new collection cannot be filled")
         if phase != "none":
-            if phase != "switched" and self.random.random() < 0.5:
+            if phase == "ready" and self.random.random() < 0.5:
                 calm_one.step("switch")
             calm_one.step("finish" if calm_one.step("status").phase == "switched" else "cancel")
         else:
@@ -291,6 +325,46 @@ class History:
         if not self.has_failed and not self.options and any(count > 1 for count in self.world.parsed.values()):
             found.append(f"parsed more than once: {self.world.parsed}")
         return found
+
+    def _end_batches(self, instance: Instance) -> None:
+        """Let all tasks end and timers collect, and fill the rest by calls, as the operator does at last."""
+        if instance.step("status").phase == "filling":
+            instance.step("start", self.other, **self.options)
+        for _ in range(_MOST_ROUNDS):
+            self._end_tasks("completed")
+            clock.sleep(_DAY)
+            instance.reconcile()
+
+    def _end_tasks(self, status: str, is_answered: Callable[[str], bool] = lambda _: True) -> None:
+        for task in self.world.service.tasks:
+            if task.is_running:
+                self.world.service.end(task, status, is_answered)
+                self.trace.append(f"{task.id} ends: {task.describe()}")
+
+    def _begin_batch(self) -> None:
+        """Documents from before the migration, and an order of their vectors."""
+        for name in _NAMES:
+            self.world.put(name, self._drawn.choice(_LETTERS))
+        self._invoke("events", lambda instance: instance.handle(*_NAMES), 0)
+        self._invoke("start", lambda instance: instance.step("start", self.other, batch=True, **self.options), 0)
+        self._invoke("order", self._order, 0)
+
+    def _act_on_batches(self, depth: int) -> None:
+        """Order more, let tasks end, or collect what they returned."""
+        drawn = self._drawn.random()
+        if drawn < 0.5:
+            self._invoke("order", self._order, depth)
+        elif drawn < 0.75:
+            status, share = self._drawn.choice(
+                (("completed", 1.0), ("completed", 0.5), ("expired", 0.5), ("failed", 0.0))
+            )
+            self._end_tasks(status, lambda _: self._drawn.random() < share)
+        else:
+            self._invoke("collect", lambda instance: instance.order(step="collect"), depth)
+
+    def _order(self, instance: Instance) -> None:
+        report = instance.order(self._after)
+        self._after = "" if report.is_done else report.after
 
     def _recopy(self, instance: Instance) -> None:
         """Deliver the records again of which an event was given up, as a queue does until it is handled."""
@@ -310,11 +384,16 @@ class History:
             clock.sleep(self.random.choice((1.0, 5.0, CLAIM_SECONDS)))
         elif drawn < 0.7:
             self._invoke("reconcile", lambda instance: instance.reconcile(), depth)
+        elif self.is_batch and self._drawn.random() < 0.5:
+            self._act_on_batches(depth)
         elif depth == 0:
             name = self.random.choice(
                 ("start", "start", "fill", "fill", "switch", "switch", "back", "finish", "cancel")
             )
-            self._invoke(name, lambda instance: instance.step(name, self.other, **self.options), depth)
+            options = {**self.options, "batch": self.is_batch}
+            self._invoke(name, lambda instance: instance.step(name, self.other, **options), depth)
+            if self.is_batch and name == "start":
+                self._invoke("order", self._order, depth)
 
     def _change(self) -> None:
         name = self.random.choice(_NAMES)
@@ -367,7 +446,7 @@ def _name(member: Member) -> str:
 
 def simulate(seed: int) -> tuple[list[str], History]:
     """Run one seed; returns what is wrong."""
-    with simulated():
+    with with_batches():
         history = History(seed)
         return history.run(), history
 

@@ -12,6 +12,7 @@ from ops.checks.deployments import RULES as DEPLOYMENT_RULES
 from ops.checks.functions import ENVIRONMENT_BYTES
 from ops.checks.functions import RULES as FUNCTION_RULES
 from ops.checks.triggers import RULES as TRIGGER_RULES
+from ops.checks.values import RULES as VALUE_RULES
 
 if TYPE_CHECKING:
     from ops.deployment import Deployment
@@ -24,5 +25,5 @@ def problems(deployment: Deployment) -> list[str]:
     rules = (*FUNCTION_RULES, *TRIGGER_RULES)
     return [
         *(f"{name}: {problem}" for name, it in deployment.functions.items() for rule in rules for problem in rule(it)),
-        *(problem for rule in DEPLOYMENT_RULES for problem in rule(deployment)),
+        *(problem for rule in (*VALUE_RULES, *DEPLOYMENT_RULES) for problem in rule(deployment)),
     ]

@@ -7,17 +7,17 @@ the number of documents, and keeps a cursor from which the next invocation conti
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.domain.errors import RequestError
 from shared.ingestion.comparing import IDS, compare, verify
 from shared.ingestion.ending import log_end
 from shared.ingestion.events import Span
 from shared.ingestion.key_list import KeyList
-from shared.ingestion.repairing import make_repairs, make_unfinished
+from shared.ingestion.repairing import make_repairs, make_too_many, make_unfinished
 from shared.ingestion.results import Counts, Report, join_reports
 from shared.runtime import clock
 from shared.store.client import split
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from shared.ingestion.repairing import Converge, Repairs
     from shared.runtime.retrying import Deadline
 
-_SHOWN_NAMES = 20
 _KEYS_PER_BATCH = 500
 _SAVE_SECONDS = 5.0
 # An older cursor is not continued: what it counted no longer says much.
@@ -97,6 +96,8 @@ class _Run:
         self._progress = pipeline.store.progress.read(self._scope, deadline) or Progress()
         self._saved = clock.monotonic()
         self._stale, self._orphaned = KeyList(), KeyList()
+        # What chunks show where the lists above are full already.
+        self._damaged, self._strays = KeyList(), KeyList()
         self._is_counted = False
         cursor = self._progress.cursor
         self.interrupted = cursor if cursor and 0 <= clock.time() - cursor.saved < _MAX_CURSOR_SECONDS else None
@@ -125,7 +126,8 @@ class _Run:
             cursor = self._begin_repairs(cursor)
         repairs = make_repairs(self._pipeline, self._converge, self._deadline, self._seconds)
         is_known = is_whole and self._is_remembered
-        cursor, left = self._repair(cursor, repairs, self._list_known() if is_known else self._find(cursor))
+        batches = self._list_known() if is_known else chain(self._find(cursor), self._list_damage())
+        cursor, left = self._repair(cursor, repairs, batches)
         if left:
             self._save(cursor)
             if self._seconds is None:
@@ -157,13 +159,14 @@ class _Run:
         return cursor
 
     def _verify(self, cursor: Cursor) -> int | None:
-        """Compare chunks with records, by turns; only while little else is to be done.
+        """Compare chunks with records, by turns.
 
         Returns:
             Where the next run begins; ``None`` where nothing or everything was verified.
         """
-        if self._span != Span() or not self._is_remembered:
+        if self._span != Span():
             return None
+        stale, orphaned = (self._stale, self._orphaned) if self._is_remembered else (self._damaged, self._strays)
         share = self._choose_share(cursor.known)
         start = 0 if share >= 1 else self._progress.verified % IDS
         size = min(IDS, int(IDS * share))
@@ -173,7 +176,7 @@ class _Run:
             for found in verify(self._pipeline, first, last, cursor.known, self._deadline):
                 damaged = [key for key in found.damaged if key.document_id not in different]
                 strays = [key for key in found.strays if key.document_id not in different]
-                if not (self._stale.take(damaged) and self._orphaned.take(strays)):
+                if not (stale.take(damaged) and orphaned.take(strays)):
                     return reached  # the next run verifies this range again
                 reached = found.end
                 if clock.monotonic() - began > _MAX_VERIFY_SECONDS:
@@ -188,13 +191,13 @@ class _Run:
 
     def _begin_repairs(self, cursor: Cursor) -> Cursor:
         """The cursor at the beginning of the repairs, unless too much would be removed."""
-        strays = max(0, self._orphaned.total - cursor.orphaned)
+        strays = max(0, self._orphaned.total - cursor.orphaned) + self._strays.total
         cursor = replace(
             cursor,
             phase=Phase.INDEX,
             after=self._span.after,
             known=cursor.known + strays,
-            stale=max(cursor.stale, self._stale.total),
+            stale=max(cursor.stale, self._stale.total) + self._damaged.total,
             orphaned=cursor.orphaned + strays,
         )
         self._check_deletions(cursor.orphaned, cursor.known)
@@ -205,17 +208,17 @@ class _Run:
     def _check_deletions(self, orphaned: int, total: int) -> None:
         if orphaned > self._pipeline.settings.max_deleted_share * total:
             self._finish(None)
-            raise RequestError(
-                "too_many_deletions",
-                f"{orphaned} of {total} documents would be removed, more than RECONCILE_MAX_DELETED_SHARE "
-                f"allows: {_show(self._orphaned.names, orphaned)}. Raise the share if that is right; "
-                '{"action": "reconcile", "dry_run": true} lists what would be done.',
-            )
+            raise make_too_many((*self._orphaned.names, *self._strays.names), orphaned, total)
 
     def _list_known(self) -> Iterator[_Batch]:
         """What was counted, as it is remembered."""
         yield from _divide(Phase.INDEX, self._stale.kept, "", is_last=True)
         yield from _divide(Phase.REMOVE, self._orphaned.kept, "", is_last=True)
+
+    def _list_damage(self) -> Iterator[_Batch]:
+        """What chunks have shown; a run that is interrupted here finds it again when it is their turn."""
+        for phase, found in ((Phase.INDEX, self._damaged), (Phase.REMOVE, self._strays)):
+            yield from (_Batch(phase, keys, "", is_last=True) for keys in split(found.kept, _KEYS_PER_BATCH))
 
     def _find(self, cursor: Cursor) -> Iterator[_Batch]:
         """What differs from the cursor on, found part by part."""
@@ -290,9 +293,3 @@ def _divide(phase: Phase, keys: Sequence[ObjectKey], end: str, *, is_last: bool)
     for batch in batches[:-1]:
         yield _Batch(phase, batch, batch[-1].key, is_last=False)
     yield _Batch(phase, batches[-1], end, is_last)
-
-
-def _show(names: Sequence[str], total: int) -> str:
-    shown = names[:_SHOWN_NAMES]
-    more = f" and {total - len(shown)} more" if total > len(shown) else ""
-    return ", ".join(shown) + more

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from shared.domain.errors import PlatformError, TransientError
+from shared.domain.errors import PlatformError, RequestError, TransientError
 from shared.domain.models import Usage
 from shared.ingestion.claiming import ClaimedError
 from shared.ingestion.results import MOST_NAMES, Result
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _RESERVED_SECONDS = 5.0
 # Between two looks at documents that another process works on.
 _POLL_SECONDS = 2.0
+_SHOWN_NAMES = 20
 
 
 class Repairs:
@@ -139,3 +140,18 @@ def make_unfinished(left: int, total: int) -> TransientError:
     """The error of an invocation that was to repair all and could not."""
     message = f"{left} of {total} documents are left; the next run continues there."
     return TransientError("reconcile_unfinished", message)
+
+
+def make_too_many(names: Sequence[str], orphaned: int, total: int) -> RequestError:
+    """The error of a reconcile that would remove too much.
+
+    Args:
+        names: of the first documents that would be removed.
+    """
+    more = f" and {orphaned - _SHOWN_NAMES} more" if orphaned > _SHOWN_NAMES else ""
+    return RequestError(
+        "too_many_deletions",
+        f"{orphaned} of {total} documents would be removed, more than RECONCILE_MAX_DELETED_SHARE "
+        f"allows: {', '.join(names[:_SHOWN_NAMES])}{more}. Raise the share if that is right; "
+        '{"action": "reconcile", "dry_run": true} lists what would be done.',
+    )

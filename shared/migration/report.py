@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from shared.domain.models import Usage
 from shared.migration.comparing import Answers  # noqa: TC001  # msgspec resolves the types of fields
+from shared.store.schema import LAYOUT
 
 
 class Collection(Struct, frozen=True):
@@ -14,6 +15,7 @@ class Collection(Struct, frozen=True):
     Attributes:
         model: of its vectors.
         edition: counts the collections of one model and dimension.
+        layout: of the collection, which releases of this software raise.
         documents: in each state.
         chunks: in the index.
     """
@@ -23,6 +25,7 @@ class Collection(Struct, frozen=True):
     edition: int
     documents: dict[str, int]
     chunks: int
+    layout: int = LAYOUT
 
 
 class Estimate(Struct, frozen=True):

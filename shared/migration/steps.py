@@ -12,13 +12,14 @@ or leaves a collection that nothing uses, which the next step drops.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from shared.domain.catalog import EMBEDDING_MODELS
-from shared.domain.errors import RequestError
+from shared.domain.errors import PlatformError, RequestError
 from shared.domain.models import DocumentState
 from shared.embedding import tokens
 from shared.migration.report import Collection, Estimate, MigrationReport
@@ -255,12 +256,13 @@ class Migration:
         if unused is None:
             return member.plan
         clock.sleep(_DROP_SECONDS)
-        self._stores.open(unused).drop(deadline)
+        target = self._stores.open(unused)
+        with suppress(PlatformError):  # an order that began before may have noted a task; no notes are in a part
+            self._withdraw(member, Member(target), deadline)
+        target.drop(deadline)
         plan = replace(member.plan, unused=None)
         member.store.plans.write(plan, deadline)
         return plan
-
-    # -- report -------------------------------------------------------------------------------------------------------
 
     def _report(self, members: Sequence[Member], deadline: Deadline) -> MigrationReport:
         current, other = members[0], members[1] if len(members) > 1 else None
@@ -275,12 +277,12 @@ class Migration:
         )
 
     def _describe(self, store: Store, deadline: Deadline) -> Collection:
-        space, documents = store.space, dict[str, int]()
-        if not store.check(deadline):
-            return Collection(space.model, space.dimension, space.edition, documents, 0)
-        for state in DocumentState:
-            documents[state.value] = store.registry.count(select_documents(None, state, ""), deadline)
-        return Collection(space.model, space.dimension, space.edition, documents, store.chunks.count(deadline))
+        space, documents, chunks = store.space, dict[str, int](), 0
+        if store.check(deadline):
+            for state in DocumentState:
+                documents[state.value] = store.registry.count(select_documents(None, state, ""), deadline)
+            chunks = store.chunks.count(deadline)
+        return Collection(space.model, space.dimension, space.edition, documents, chunks, space.layout)
 
 
 def _pair(members: Sequence[Member]) -> tuple[Member, Member]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.domain.errors import ConfigurationError
 from shared.runtime import clock
@@ -119,9 +120,13 @@ class StoreDirectory:
         if target is None:
             return None
         space = read_space(self._alias, target)
-        if space is None or (space != self._space and self.open(space).plans.read(deadline) is None):
+        if space is None or not (self._is_expected(space) or self.open(space).plans.read(deadline)):
             raise ConfigurationError("collection_mismatch", explain_mismatch(self._alias, target, self._space))
         return self.open(space)
+
+    def _is_expected(self, space: Space) -> bool:
+        """Whether the settings name a space; an earlier release may have made its collections."""
+        return replace(space, layout=self._space.layout) == self._space
 
     def _is_named(self, store: Store, deadline: Deadline) -> bool:
         """Whether the alias still names a store: one call, where to look for it takes one for each collection."""

@@ -6,7 +6,7 @@ changes the alias and nothing else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from shared.store.client import Client
 
 _FIELD = "plan"
+_SPACES = ("other", "unused", "previous")
+# Of spaces that were noted without one.
+_FIRST_LAYOUT = 7
 _ID = digest(PROGRESS_BUCKET, "migration")
 
 
@@ -69,7 +72,7 @@ class PlanNotes:
         """Return the plan, read Strong; ``None`` where no migration ever concerned the collection."""
         rows = self._client.query(self._name, equals("id", _ID), ["record"], deadline)
         held = rows[0]["record"].get(_FIELD) if rows else None  # a backup that was read back has the row without it
-        return msgspec.convert(held, Plan) if held else None
+        return msgspec.convert(_add_layouts(held), Plan) if held else None
 
     def write(self, plan: Plan, deadline: Deadline) -> None:
         """Keep a plan."""
@@ -77,3 +80,10 @@ class PlanNotes:
         row = make_row(Document(_ID, PROGRESS_BUCKET, _ID, DocumentState.DELETED, ""))
         row["record"][_FIELD] = msgspec.to_builtins(plan)
         self._client.call("upsert", deadline, self._name, [row])
+
+
+def _add_layouts(held: dict[str, Any]) -> dict[str, Any]:
+    """A plan with the layouts that its spaces had before they were noted, whatever the present one is."""
+    return {
+        name: {"layout": _FIRST_LAYOUT, **value} if name in _SPACES and value else value for name, value in held.items()
+    }

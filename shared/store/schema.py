@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Raised when the shape of the collections changes, so that old and new rows never mix.
 LAYOUT = 7
+# Collections of this layout and later ones are used as they are, and `migrate start` fills one of the present layout.
+OLDEST_LAYOUT = 7
 # Limits of fields, which a server counts in bytes.
 MAX_TEXT_BYTES = 65_535
 # The bucket name of registry records that only mark versions of records sent as events; no listing shows them.
@@ -58,17 +60,19 @@ class Space(Struct, frozen=True):
 
     Attributes:
         edition: counts the collections of one space that a migration made, for other chunks or another index.
+        layout: of the collections.
     """
 
     model: str
     dimension: int
     edition: int = 0
+    layout: int = LAYOUT
 
     @property
     def suffix(self) -> str:
         """End of a collection's name, in characters that it may have."""
         edition = f"e{self.edition}" if self.edition else ""
-        return f"__{re.sub(r'[^A-Za-z0-9]', '_', self.model)}__{self.dimension}__{LAYOUT}{edition}"
+        return f"__{re.sub(r'[^A-Za-z0-9]', '_', self.model)}__{self.dimension}__{self.layout}{edition}"
 
     @property
     def profile(self) -> str:
@@ -174,9 +178,9 @@ def describe_documents(*, with_keywords: bool) -> CollectionSchema:
 def read_space(alias: str, target: str) -> Space | None:
     """The space of the collection ``target`` of an alias; ``None`` where this software cannot read it."""
     made = _NAME.fullmatch(target.removeprefix(alias))
-    if made is None or int(made[3]) != LAYOUT or made[1] not in _MODELS:
+    if made is None or not OLDEST_LAYOUT <= int(made[3]) <= LAYOUT or made[1] not in _MODELS:
         return None
-    return Space(_MODELS[made[1]], int(made[2]), int(made[4] or 0))
+    return Space(_MODELS[made[1]], int(made[2]), int(made[4] or 0), int(made[3]))
 
 
 def explain_mismatch(alias: str, target: str, space: Space) -> str:
@@ -185,7 +189,12 @@ def explain_mismatch(alias: str, target: str, space: Space) -> str:
     if made is None:
         return f"The alias {alias!r} belongs to another program's collection: choose another MILVUS_COLLECTION."
     model, dimension, layout, _ = made.groups()
-    if int(layout) != LAYOUT:
+    if int(layout) > LAYOUT:
+        return (
+            f"The collection {alias!r} was made by a later version of this software (layout {layout}, here {LAYOUT}): "
+            "deploy that version, or let it go back with python -m ops migrate back."
+        )
+    if int(layout) < OLDEST_LAYOUT:
         cause = f"was made by another version of this software (layout {layout}, now {LAYOUT})"
         return f"The collection {alias!r} {cause}: choose another MILVUS_COLLECTION and ingest again."
     return (

@@ -9,12 +9,13 @@ from shared.domain.errors import ConfigurationError, PlatformError
 from shared.store.batch_notes import BatchNotes
 from shared.store.chunks import ChunkCollection
 from shared.store.client import Client
+from shared.store.older_layout import OlderLayout
 from shared.store.page_texts import PageTexts
 from shared.store.plan import PlanNotes
 from shared.store.progress import ProgressNotes
 from shared.store.query_samples import QuerySamples
 from shared.store.registry import DocumentRegistry
-from shared.store.schema import describe_chunks, describe_documents, explain_mismatch
+from shared.store.schema import LAYOUT, describe_chunks, describe_documents, explain_mismatch
 from shared.store.spans import RegistrySpans
 from shared.store.vector_index import VECTOR_INDEXES
 
@@ -45,7 +46,8 @@ class Store:
         self.space = space
         self._alias = settings.collection
         self._settings = settings
-        self._client = client or Client(settings)
+        plain = client or Client(settings)
+        self._client = plain if space.layout == LAYOUT else OlderLayout(plain, settings)
         self.chunks = ChunkCollection(self._client, settings.collection + space.suffix, space.dimension)
         self.registry = DocumentRegistry(self._client, f"{settings.collection}_documents{space.suffix}")
         self.spans = RegistrySpans(self._client, self.registry.name)

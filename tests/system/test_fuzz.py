@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import testbed
-from tests.fuzz import Oracle, Request, fuzz
+from tests.fuzz import SETTINGS, Oracle, Request, fuzz
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Testbed]:
-    with testbed.testbed(0) as bed:
+    with testbed.testbed(0, environ=SETTINGS) as bed:
         bed.drop({"sea.md": b"# Sea\n\nThe sea breeze comes in at noon.\n"})
         bed.await_indexed(1, lambda _: None)
         yield bed

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from itertools import pairwise, permutations
+from itertools import islice, pairwise, permutations
+from random import Random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -15,15 +16,18 @@ from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import PlatformError, RequestError
 from shared.domain.models import Usage
 from shared.domain.tenants import Tenancy
+from shared.embedding.batch_tasks import BatchTasks
 from shared.ingestion.claiming import CLAIM_SECONDS
-from shared.migration import comparing
+from shared.migration import comparing, ingestions
 from shared.migration.record_writers import RecordWriters
 from shared.records.envelopes import Record
 from shared.retrieval.sampling import Sampler
 from shared.runtime import clock
+from shared.runtime.settings import MilvusSettings
+from shared.store import plan, schema
 from shared.store.directory import MAX_AGE_SECONDS, StoreDirectory
 from shared.store.query_samples import MOST_SAMPLES
-from shared.store.schema import Space, read_space
+from shared.store.schema import LAYOUT, Space, describe_chunks, describe_documents, read_space
 from tests import migration_simulation
 from tests.fakes import SPACE, FakeEmbedder, FakeMilvusClient, Wire
 from tests.migration_simulation import Instance, MigrationWorld, simulate
@@ -60,6 +64,23 @@ def test_whatever_happens_both_collections_end_equal_to_the_bucket(seed: int) ->
     assert not found, "\n".join([*history.trace, *found])
 
 
+@pytest.mark.parametrize(
+    ("place", "fault", "sentence"),
+    [
+        (BatchTasks, ("cancel", lambda *_: None), "runs, and no note names it"),
+        (ingestions, ("_is_collecting", lambda _: False), "a task is left"),
+    ],
+    ids=["tasks of a cancelled migration run on", "timers collect for one collection only"],
+)
+def test_a_deliberate_fault_of_a_migration_by_batch_is_found(
+    monkeypatch: pytest.MonkeyPatch, place: Any, fault: tuple[str, Any], sentence: str
+) -> None:
+    monkeypatch.setattr(place, *fault)
+    with_batch = (seed for seed in range(58, 400) if Random(f"batches of migration {seed}").random() < 1 / 3)
+    found = (problem for seed in islice(with_batch, 60) for problem in simulate(seed)[0])
+    assert any(sentence in problem for problem in found)
+
+
 def test_a_migration_parses_nothing_and_bills_each_chunk_once(world: MigrationWorld) -> None:
     process, rows, parsed = world.instance(), world.model.rows, world.parsed.total()
     process.step("start", OTHER)
@@ -75,6 +96,55 @@ def test_another_index_of_the_same_model_bills_nothing(world: MigrationWorld) ->
     report = process.step("switch")
     assert (report.phase, report.current.edition, world.problems()) == ("switched", 1, [])
     assert world.model.rows == rows + 1  # records of events are embedded again
+
+
+def test_documents_are_read_again_by_another_parser_and_their_vectors_kept(world: MigrationWorld) -> None:
+    process, rows, parsed = world.instance(), world.model.rows, world.parsed.total()
+    process.step("start", SPACE, reread=True)
+    process.step("fill")
+    assert (process.step("switch").phase, world.problems()) == ("switched", [])
+    assert (world.model.rows, world.parsed.total()) == (rows + 1, parsed + 2)  # records of events are embedded again
+
+
+def test_a_collection_of_an_earlier_release_answers_until_a_migration_has_filled_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(schema, "OLDEST_LAYOUT", LAYOUT - 1)
+    monkeypatch.setattr(FakeMilvusClient, "_on_describe_collection", _describe_earlier_layout)
+    older = replace(SPACE, layout=LAYOUT - 1)
+    with simulated():
+        world = MigrationWorld(older)
+        world.put("a.txt", "ABC")
+        process = world.instance()
+        process.handle("a.txt")
+        assert (process.stores.find_current(calm()).space, world.problems()) == (older, [])
+        (name,) = (name for name in world.index.names if "_documents" not in name)
+        assert all("metadata" not in row for row in world.index.rows(name).values())
+        (chunk,) = (
+            process.stores.find_current(calm()).chunks.read_whole([next(iter(world.index.rows(name)))], calm()).values()
+        )
+        assert chunk.metadata == {}
+        rows = world.model.rows
+        process.step("start", SPACE)
+        assert process.step("fill").phase == "ready"
+        report = process.step("switch")
+        assert (report.current.layout, report.other and report.other.layout) == (LAYOUT, LAYOUT - 1)
+        assert (world.model.rows, world.problems(), process.step("finish").other) == (rows, [], None)
+
+
+def _describe_earlier_layout(_: FakeMilvusClient, name: str) -> dict[str, Any]:
+    described = (
+        describe_documents(with_keywords=False)
+        if "_documents" in name
+        else describe_chunks(64, MilvusSettings(uri="http://fake"), with_keywords=False)
+    )
+    return {"fields": [{"name": it.name} for it in described.fields if it.name != "metadata"]}
+
+
+def test_a_plan_of_an_earlier_release_names_the_layout_that_it_had() -> None:
+    other = {"model": "m", "dimension": 8, "edition": 0}
+    held = {"other": other, "unused": None, "chunk_tokens": 64}
+    assert plan._add_layouts(held) == {**held, "other": {"layout": 7, **other}}
 
 
 def _list_spaces() -> list[Space]:

@@ -297,6 +297,39 @@ def test_without_a_run_for_days_more_is_verified_at_once(world: World, monkeypat
     assert world.problems() == []
 
 
+def test_chunks_are_verified_though_more_differs_than_is_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile(world)
+    monkeypatch.setattr(key_list, "MAX_REMEMBERED", 3)
+    for name in NAMES[:4]:
+        world.put(name, text(name, "DEF"))
+    for name in NAMES[4:6]:
+        world.store.chunks.delete([world.rows(name)[0]["id"]], calm())
+    stray = NAMES[6]
+    world.remove(stray)
+    world.store.registry.delete([ObjectKey(BUCKET, stray).document_id], calm())
+    report = reconcile(world)
+    assert (report.counts.stale, report.counts.orphaned) == (6, 1)
+    assert world.problems() == []
+    assert read_cursor(world) is None
+
+
+def test_strays_count_as_deletions_though_more_differs_than_is_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile(world)
+    monkeypatch.setattr(key_list, "MAX_REMEMBERED", 3)
+    for name in NAMES[:4]:
+        world.put(name, text(name, "DEF"))
+    for name in NAMES[4:7]:
+        world.remove(name)
+        world.store.registry.delete([ObjectKey(BUCKET, name).document_id], calm())
+    with pytest.raises(RequestError, match=rf"3 of 12 documents .* {NAMES[4]}"):
+        strict(world, 0.2).reconcile(calm())
+    assert all(world.rows(name) for name in NAMES[4:7])
+
+
 @pytest.mark.parametrize("start", [0, 1, comparing.IDS // 3, comparing.IDS - 1])
 def test_ranges_of_ids_cover_each_document_once(world: World, monkeypatch: pytest.MonkeyPatch, start: int) -> None:
     reconcile(world)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from shared.runtime.auth import read_keys
 from shared.runtime.environment import Secret, Setting
+from shared.runtime.settings.addresses import check_address
 
 
 class AdminSettings(Struct, frozen=True, kw_only=True):
@@ -32,6 +33,7 @@ class AdminSettings(Struct, frozen=True, kw_only=True):
         if any("@" in key for key in self.keys):
             raise ValueError("ADMIN_API_KEYS: a key of operators is bound to no tenant, so it holds no @")
         read_keys(self.keys)
+        check_address("FC_ENDPOINT", self.endpoint)
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -15,7 +16,10 @@ from shared.domain.catalog import (
     RerankModel,
 )
 from shared.runtime.environment import Secret, Setting
+from shared.runtime.settings.addresses import check_address
 
+# It is a part of a host name where DASHSCOPE_NETWORK is workspace.
+_WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 # Where DashScope answers, by network. Keys belong to a region: a wrong pair is refused with 401.
 # https://help.aliyun.com/zh/model-studio/regions
 NETWORKS = {
@@ -97,8 +101,9 @@ class DashScopeSettings(Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"EMBEDDING_DIMENSION must be one of {allowed} for {self.model_name}, not {self.requested_dimension}"
             )
-        if self.base_url and not self.base_url.startswith(("http://", "https://")):
-            raise ValueError("DASHSCOPE_BASE_URL must start with https:// (or http:// inside a VPC)")
+        check_address("DASHSCOPE_BASE_URL", self.base_url)
+        if self.workspace and not _WORKSPACE.fullmatch(self.workspace):
+            raise ValueError("DASHSCOPE_WORKSPACE must be the id of a workspace: letters, digits and hyphens")
         if self.network == "workspace" and not self.workspace and not self.base_url:
             raise ValueError("DASHSCOPE_WORKSPACE is needed when DASHSCOPE_NETWORK is workspace")
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from shared.runtime.environment import Setting
+from shared.runtime.settings.addresses import check_address
 
 
 class SourceSettings(Struct, frozen=True, kw_only=True):
@@ -30,5 +31,4 @@ class SourceSettings(Struct, frozen=True, kw_only=True):
     ] = ""
 
     def __post_init__(self) -> None:
-        if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
-            raise ValueError("SOURCE_ENDPOINT must start with https:// (or http:// for an emulator)")
+        check_address("SOURCE_ENDPOINT", self.endpoint)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from shared.runtime.environment import Secret, Setting
+from shared.runtime.settings.addresses import check_address
 
 COLLECTION_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
+# https://milvus.io/docs/manage_databases.md
+_DATABASE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+# https://help.aliyun.com/zh/oss/user-guide/bucket-naming-conventions
+_BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]")
+# https://help.aliyun.com/zh/oss/user-guide/object-naming-conventions
+_MOST_KEY_BYTES = 1_023
 
 
 class MilvusSettings(Struct, frozen=True, kw_only=True):
@@ -45,6 +53,9 @@ class MilvusSettings(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.uri.startswith(("http://", "https://", "tcp://")):
             raise ValueError("MILVUS_URI must be an address such as http://host:19530 (a file cannot be shared)")
+        check_address("MILVUS_URI", self.uri, ("http", "https", "tcp"))
+        if self.database and not _DATABASE_NAME.fullmatch(self.database):
+            raise ValueError("MILVUS_DATABASE must begin with a letter and hold letters, digits and underscores only")
 
 
 class BucketSettings(Struct, frozen=True, kw_only=True):
@@ -65,3 +76,18 @@ class BucketSettings(Struct, frozen=True, kw_only=True):
     security_token: Annotated[
         Secret, Setting("ALIBABA_CLOUD_SECURITY_TOKEN", "Set by Function Compute from the function's role.")
     ] = Secret("")
+
+    def __post_init__(self) -> None:
+        if not _BUCKET_NAME.fullmatch(self.bucket):
+            raise ValueError(
+                "OSS_BUCKET must be the name of a bucket: 3 to 63 small letters, digits and hyphens, with a letter or "
+                "digit at both ends"
+            )
+        if self.prefix.startswith(("/", "\\")):
+            raise ValueError("OSS_PREFIX must not begin with a slash: keys of OSS have none there")
+        for variable, value in (("OSS_PREFIX", self.prefix), ("OSS_SUFFIX", self.suffix)):
+            if len(value.encode()) > _MOST_KEY_BYTES:
+                raise ValueError(f"{variable} is longer than a key may be, {_MOST_KEY_BYTES} bytes")
+        # OSS's SDK takes an address without a scheme too.
+        if self.endpoint:
+            check_address("OSS_ENDPOINT", self.endpoint if "://" in self.endpoint else f"https://{self.endpoint}")

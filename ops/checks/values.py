@@ -1,0 +1,188 @@
+"""Rules for what a deployment takes from the environment: names that a service would refuse, and settings of functions.
+
+A service refuses a wrong name in the middle of a deploy, and a function a wrong setting when it starts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from ops.deployment import EventBridgeTrigger, TimerTrigger
+from ops.infrastructure.template import PARTS
+from shared.domain.errors import ConfigurationError
+from shared.retrieval.calibration import read_calibration
+from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, read_settings
+from shared.runtime.settings.addresses import check_address
+from shared.runtime.tracing import ENDPOINT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ops.deployment import Deployment
+
+# Of Function Compute 3.0: the component's own list, https://github.com/devsapp/fc3/blob/master/src/schema.json
+_REGIONS: Final = (
+    "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3",
+    "ap-southeast-5", "ap-southeast-7", "cn-beijing", "cn-chengdu", "cn-guangzhou", "cn-hangzhou", "cn-heyuan",
+    "cn-heyuan-acdr-1", "cn-hongkong", "cn-huhehaote", "cn-qingdao", "cn-shanghai", "cn-shanghai-cloudspe",
+    "cn-shanghai-finance-1", "cn-shenzhen", "cn-wulanchabu", "cn-zhangjiakou", "eu-central-1", "eu-west-1",
+    "me-central-1", "me-east-1", "us-east-1", "us-west-1",
+)  # fmt: skip
+# By the variable of s.yaml: the name in the environment, what the service takes, and that in words.
+_NAMES: Final = {
+    "account": ("ACCOUNT_ID", r"[1-9][0-9]{9,19}", "the number of an account, such as 1234567890123456"),
+    "prefix": (
+        "NAME_PREFIX",
+        r"[A-Za-z](?:[A-Za-z0-9-]{0,54}[A-Za-z0-9])?",
+        "at most 56 letters, digits and hyphens, with a letter in front: functions and roles are named by it",
+    ),
+    "environment": ("ENVIRONMENT", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "at most 64 letters, digits, . _ and -"),
+    "logProject": (
+        "LOG_PROJECT",
+        r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+        "3 to 63 small letters, digits and hyphens, with a letter or digit at both ends",
+    ),
+    "logStore": (
+        "LOG_STORE",
+        r"[a-z0-9][a-z0-9_-]{0,61}[a-z0-9]",
+        "2 to 63 small letters, digits, _ and -, with a letter or digit at both ends",
+    ),
+    "vpc": ("VPC_ID", r"vpc-[a-z0-9]+", "the id of a VPC, such as vpc-2ze0abc"),
+    "vSwitch": ("VSWITCH_ID", r"vsw-[a-z0-9]+", "the id of one vSwitch, such as vsw-2ze0abc"),
+    "securityGroup": ("SECURITY_GROUP_ID", r"sg-[a-z0-9]+", "the id of a security group, such as sg-2ze0abc"),
+    "failures": (
+        "FAILURE_QUEUE",
+        r"acs:mns:[^:]*:[^:]*:/queues/[A-Za-z0-9][A-Za-z0-9-]{0,119}/messages",
+        "the name of an MNS queue: at most 120 letters, digits and hyphens, with a letter or digit in front",
+    ),
+    "recordsQueue": (
+        "RECORDS_QUEUE",
+        r"[A-Za-z0-9][A-Za-z0-9-]{0,119}",
+        "the name of an MNS queue: at most 120 letters, digits and hyphens, with a letter or digit in front",
+    ),
+    "recordsSource": ("RECORDS_SOURCE", r"[^\s\"'\\\x00-\x1f]{1,255}", "a source of events without spaces and quotes"),
+    "domain": (
+        "DOMAIN",
+        r"auto|(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,9}[A-Za-z0-9-]{2,63}",
+        "a domain alone, without https:// and path, such as search.example.com; or auto for none",
+    ),
+    "milvusVersion": ("MILVUS_VERSION", r"\d+\.\d+", "a version of two numbers, such as 2.6"),
+    "milvusUnits": ("MILVUS_UNITS", r"[1-9]\d{0,3}", "a number of compute units, such as 4"),
+    "logLevel": ("LOG_LEVEL", r"(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)", "DEBUG, INFO, WARNING or ERROR"),
+}  # fmt: skip
+# What other switches may be, the settings of functions say.
+_SWITCHES: Final = {"recordsEnabled": "RECORDS_ENABLED", "batchEvents": "BATCH_EVENTS"}
+_SWITCH_VALUES: Final = ("", "0", "1", "false", "true")
+_KINDS: Final[Mapping[str, type[Any]]] = {"embed": EmbedSettings, "ingest": IngestSettings, "search": SearchSettings}
+# Enough for a function to read its settings where others are not made yet; what is missing, `ops preflight` says.
+_UNSET: Final = {
+    "DASHSCOPE_API_KEY": "unset",
+    "MILVUS_URI": "http://unset",
+    "API_KEYS": "unset",
+    "OSS_BUCKET": "unset",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "unset",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "unset",
+}
+_LIKENESS: Final = 0.7
+
+
+def _names(deployment: Deployment) -> Iterator[str]:
+    for key, (variable, pattern, meaning) in _NAMES.items():
+        value = deployment.variables.get(key)
+        if value is not None and not re.fullmatch(pattern, str(value)):
+            shown = str(value).split("/")[2] if key == "failures" and str(value).count("/") > 1 else str(value)
+            yield f"{variable} must be {meaning}; it is {shown!r}"
+
+
+def _regions(deployment: Deployment) -> Iterator[str]:
+    for key, variable in (("region", "REGION"), ("bucketRegion", "OSS_REGION")):
+        value = str(deployment.variables.get(key, ""))
+        if value and value not in _REGIONS:
+            near = difflib.get_close_matches(value, _REGIONS, 1, _LIKENESS)
+            hint = f"did you mean {near[0]}?" if near else f"regions are {', '.join(_REGIONS)}"
+            yield f"{variable}: Function Compute has no region {value!r}; {hint}"
+    region, zone = (str(deployment.variables.get(key, "")) for key in ("region", "zone"))
+    if zone and not zone.startswith(region):
+        yield f"ZONE_ID must be a zone of {region}; it is {zone!r}"
+
+
+def _switches(deployment: Deployment) -> Iterator[str]:
+    for key, variable in _SWITCHES.items():
+        value = str(deployment.variables.get(key, ""))
+        if value.lower() not in _SWITCH_VALUES:
+            yield f"{variable} must be true or false; it is {value!r}"
+
+
+def _parts(deployment: Deployment) -> Iterator[str]:
+    named = {part.strip() for part in str(deployment.variables.get("existing", "")).split(",")} - {""}
+    if unknown := sorted(named - set(PARTS)):
+        yield f"INFRA_EXISTING names {', '.join(unknown)}; it may name {', '.join(PARTS)}"
+
+
+def _untidy(deployment: Deployment) -> Iterator[str]:
+    """What copying from a page or a shell leaves around a value: no service and no function removes all of it."""
+    found = {
+        name: value
+        for function in deployment.functions.values()
+        for name, value in function.environment_variables.items()
+    }
+    for name, value in found.items():
+        if value != value.strip() or not value.isprintable():
+            yield f"{name} begins or ends with a space, or holds a line break or another control character"
+        elif len(value) > 1 and value[0] == value[-1] and value[0] in "\"'`":
+            yield f"{name} is in quotes, which would be a part of it: leave them out"
+
+
+def _settings(deployment: Deployment) -> Iterator[str]:
+    """What a function would refuse when it starts; what several refuse is one problem."""
+    found: dict[str, None] = {}
+    for name, function in deployment.functions.items():
+        given = {variable: value for variable, value in function.environment_variables.items() if value.strip()}
+        given.pop("QUOTA_SHARE", None)  # another rule says what it is
+        if name in _KINDS:
+            found |= dict.fromkeys(_read(_KINDS[name], {**_UNSET, **given}))
+    yield from found
+
+
+def _read(kind: type[Any], environ: Mapping[str, str]) -> Iterator[str]:
+    try:
+        read_settings(kind, environ)
+        read_calibration(environ.get("SCORE_CALIBRATION", ""))
+        check_address(ENDPOINT, environ.get(ENDPOINT, ""))
+    except ConfigurationError as error:
+        yield from re.split(r"; (?=[A-Z][A-Z_]+\b)", error.message)
+    except ValueError as error:
+        yield str(error)
+
+
+def _documents_of_json(deployment: Deployment) -> Iterator[str]:
+    for name, function in deployment.functions.items():
+        texts = [(it.trigger_name, it.trigger_config.payload) for it in function.triggers_of(TimerTrigger)]
+        texts += [
+            (it.trigger_name, it.trigger_config.event_rule_filter_pattern)
+            for it in function.triggers_of(EventBridgeTrigger)
+        ]
+        for trigger, text in texts:
+            if text and not _is_object(text):
+                yield f"{name}: trigger {trigger} has a payload or pattern that is no JSON object"
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+RULES: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (
+    _names,
+    _regions,
+    _switches,
+    _parts,
+    _untidy,
+    _settings,
+    _documents_of_json,
+)
