@@ -144,18 +144,32 @@ class Client:
         return int(row["count(*)"])
 
     def create_collection(self, name: str, schema: CollectionSchema, deadline: Deadline) -> None:
-        """Create, index and load a collection; finish the work where an earlier try was interrupted."""
-        if not self.call("has_collection", deadline, name):
+        """Create, index and load a collection; finish what an earlier try began, or what another process does now."""
+        if not self._has_collection(name, deadline):
             # A collection without a partition key accepts no number of partitions.
             options: dict[str, Any] = {"num_partitions": schema.partitions} if schema.partitions else {}
             if schema.is_mapped:
                 options["properties"] = {"mmap.enabled": "true"}
-            self.call(
-                "create_collection", deadline, name, seconds=_CREATE_SECONDS, schema=build_schema(schema),
-                consistency_level="Bounded", num_shards=schema.shards, **options,
-            )  # fmt: skip
-        self.call("create_index", deadline, name, build_index(schema), seconds=_CREATE_SECONDS)
+            try:
+                self.call(
+                    "create_collection", deadline, name, seconds=_CREATE_SECONDS, schema=build_schema(schema),
+                    consistency_level="Bounded", num_shards=schema.shards, **options,
+                )  # fmt: skip
+            except PlatformError:
+                if not self._has_collection(name, deadline):  # else another process was faster
+                    raise
+        try:
+            self.call("create_index", deadline, name, build_index(schema), seconds=_CREATE_SECONDS)
+        except PlatformError:
+            if not self._has_indexes(name, schema, deadline):
+                raise
         self.load_collection(name, deadline)
+
+    def _has_collection(self, name: str, deadline: Deadline) -> bool:
+        return bool(self.call("has_collection", deadline, name))
+
+    def _has_indexes(self, name: str, schema: CollectionSchema, deadline: Deadline) -> bool:
+        return set(schema.indexes) <= set(self.call("list_indexes", deadline, name))
 
     def load_collection(self, name: str, deadline: Deadline) -> None:
         """Load a collection into the memory of so many query nodes as the settings say."""
