@@ -14,16 +14,22 @@ _PART = re.compile(r"@@([\w.]+)@@")
 
 
 @cache
-def read(name: str = "page.html") -> tuple[str, dict[str, str]]:
+def read(name: str = "page.html", bucket: str = "") -> tuple[str, dict[str, str]]:
     """Return a page and its headers.
 
     The Content-Security-Policy lets it run its own script and nothing that a document may contain, and connect to this
-    function alone.
+    function alone, and to the bucket where documents are uploaded.
+
+    Args:
+        name: of the page.
+        bucket: origin of the bucket; empty where the page uploads nothing.
     """
     text = _PART.sub(lambda part: _read_part(part[1]), (_FOLDER / name).read_text("utf-8"))
+    targets = f"'self' {bucket}".rstrip()
     policy = (
         f"default-src 'none'; script-src {_hash(text, 'script')}; style-src {_hash(text, 'style')}; "
-        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"connect-src {targets}; img-src data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
     )
     return text, {
         "Content-Security-Policy": policy,

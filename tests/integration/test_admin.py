@@ -12,9 +12,10 @@ from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
 from functions.search.admin import PAGE, RETRY, Admin
+from functions.search.uploads import Uploads
 from shared.runtime.auth import Authenticator
 from shared.runtime.environment import Secret
-from shared.runtime.settings import AdminSettings
+from shared.runtime.settings import AdminSettings, SourceSettings, UploadSettings
 from shared.runtime.web import Application
 from shared.store.schema import Space
 
@@ -51,7 +52,7 @@ def client(keys: str = "operator", endpoint: str = "", function: str = "ingest",
     )
     members: Any = [SimpleNamespace(store=store)]
     stores: Any = SimpleNamespace(find_members=lambda _: members)
-    Admin(settings, stores).register(application.flask)
+    Admin(settings, stores, Uploads(UploadSettings(), SourceSettings(), stores)).register(application.flask)
     return application.flask.test_client()
 
 
