@@ -41,7 +41,7 @@ class UploadResponse(TypedDict):
 
     url: Annotated[str, Meta(description="Writes this one object until it expires.")]
     headers: Annotated[dict[str, str], Meta(description="Headers that the PUT must carry.")]
-    document_id: Annotated[str, Meta(description="The document whose state shows what comes of it.")]
+    document_id: Annotated[str, Meta(description="The state of this document shows what comes of it.")]
     signed: Annotated[float, Meta(description="When the link was signed, seconds since the epoch.")]
     expires: Annotated[float, Meta(description="Until when the PUT must begin, seconds since the epoch.")]
     request_id: str

@@ -89,8 +89,8 @@ def make_bucket(deployment: Deployment) -> Resources:
 def _make_upload_rule(deployment: Deployment) -> dict[str, Any]:
     """The rule of CORS that lets the page /admin upload.
 
-    Who may write is decided by the signature of a link. The rule only names the pages whose requests browsers send; the
-    name that Function Compute gives to a function is known after the deployment alone.
+    Who may write is decided by the signature of a link. The rule only names the pages that browsers send
+    requests of; the name that Function Compute gives to a function is known only after the deployment.
     """
     domain = str(deployment.variables.get("domain", "auto"))
     origin = "https://*.fcapp.run" if domain in ("", "auto") else f"https://{domain}"

@@ -113,7 +113,7 @@ function showUpload(one) {
     children.push(make("span", "state " + ({ following: "pending", exists: "pending" }[state] || state), shown));
   }
   if (UPLOADING.includes(state)) act(say.stop, () => stopUpload(one));
-  if (state === "exists") { act(say.replace, () => sendAgain(one, { overwrite: true })); act(say.stop, () => stopUpload(one)); }
+  if (state === "exists") { act(say.replace, () => sendAgain(one, { overwrite: true })); act(say.skip, () => stopUpload(one)); }
   if ((state === "failed" && !known) || state === "stopped") act(say.retry, () => sendAgain(one, { known: null, looks: 0 }));
   if (text) children.push(make("p", state === "failed" ? "failed" : "", text()));
   else if (known && known.failure) children.push(make("p", "failed", [known.failure.code, known.failure.message, say.advice[known.failure.code]].filter(Boolean).join(" · ")));
