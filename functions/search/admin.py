@@ -48,8 +48,7 @@ class Admin:
     def show(self) -> Response:
         """The page, which asks for the key itself."""
         self._check_on()
-        text, headers = page.read("admin.html", self._uploading.origin)
-        return Response(text, headers=headers, mimetype="text/html")
+        return page.render("admin.html", self._uploading.origin)
 
     def read_status(self) -> Response:
         """Documents by state, and what the deployment can do."""

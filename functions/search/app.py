@@ -181,8 +181,7 @@ def description() -> Response:
 @app.get("/")
 def page_for_people() -> Response:
     """The page for people."""
-    text, headers = page.read()
-    return Response(text, headers=headers, mimetype="text/html")
+    return page.render()
 
 
 @app.errorhandler(Exception)

@@ -67,8 +67,8 @@ function render(chunk, className) {
   return shown;
 }
 // A table that is wider than the window is scrolled with the keyboard too.
-function letScroll() {
-  const wide = [...$$("main .table")].filter((table) => table.clientWidth && table.scrollWidth > table.clientWidth);
+function letScroll(places) {
+  const wide = places.flatMap((place) => [...place.querySelectorAll(".table")]).filter((table) => table.clientWidth && table.scrollWidth > table.clientWidth);
   for (const table of wide) table.tabIndex = 0;
 }
 function linesOf(text) {
