@@ -25,9 +25,18 @@ UNITS = {
     "txt": [*MARKS, "- ", "Q: a\n", "问：a\n", "答：", "(1", "第1", "。", "a-\n", "2020-", "\u3000", "…", "a\n", "中\n"],
 }
 # fmt: on
+@pytest.fixture(autouse=True, scope="module")
+def _few_objects_to_collect() -> Iterator[None]:
+    """The collector would look through all objects of the test process each time, which are many."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
-def _without_garbage_collection() -> Iterator[None]:
-    """The collector runs over all objects of the test process, which says nothing about the parser."""
+def _without_garbage_collection(_few_objects_to_collect: None) -> Iterator[None]:
+    """How often the collector runs depends on the objects of the test process, which says nothing about the parser."""
     gc.collect()
     gc.disable()
     yield
