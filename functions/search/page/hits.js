@@ -140,7 +140,13 @@ const nearby = new IntersectionObserver((entries) => {
   for (const card of near) nearby.unobserve(card);
   measure(near);
 }, { rootMargin: "300px" });
-function measureLater() { nearby.disconnect(); for (const card of $$("#results .card:not(.bone)")) nearby.observe(card); }
+function measureLater() {
+  nearby.disconnect();
+  for (const card of $$("#results .card:not(.bone)")) {
+    for (const table of card.querySelectorAll(".table")) table.tabIndex = 0; // unless it turns out to be narrow enough
+    nearby.observe(card);
+  }
+}
 // Everything is read before anything changes, so that the page is laid out once.
 function measure(cards) {
   const known = [];
