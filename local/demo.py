@@ -105,8 +105,10 @@ def _plan(environ: Mapping[str, str]) -> Plan:
         raise StartError(f"BUCKET must name a folder, and {bucket} is a file.")
     data = Path(environ.get("DATA") or PROJECT / ".local").expanduser().absolute()
     quota = environ.get("QUOTA", "0") not in ("", "0")
-    # /admin is on, with a key that is no secret, and documents can be opened: the demo listens on this machine only.
-    settings = {"ADMIN_API_KEYS": _ADMIN_KEY, "SOURCE_LINKS": "true", **environ}
+    # /admin is on, with a key that is no secret, and documents can be opened and uploaded: the demo listens on this
+    # machine only. A real bucket takes uploads only where its owner says so.
+    uploads = {} if environ.get("OSS_BUCKET") else {"UPLOADS": "true"}
+    settings = {"ADMIN_API_KEYS": _ADMIN_KEY, "SOURCE_LINKS": "true", **uploads, **environ}
     return Plan(data=data, bucket=bucket, model=model, ports=ports, environ=settings, quota=quota, report=_report)
 
 

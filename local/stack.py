@@ -169,7 +169,8 @@ def _start_parts(plan: Plan, ports: Ports, supervisor: Supervisor) -> str:
         _create(plan.bucket, "BUCKET")
         notify = requests.get(f"{url}/gateway/notifications", timeout=60).text
         serve = ("--port", str(ports.oss), "--bucket", _BUCKET, "--root", str(plan.bucket), "--notify", notify)
-        supervisor.start(Part("oss", serve, _START_SECONDS))
+        pages = [f"--allow-origin={origin}" for origin in (url, url.replace("127.0.0.1", "localhost"))]
+        supervisor.start(Part("oss", (*serve, *pages), _START_SECONDS))
     return url
 
 

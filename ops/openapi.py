@@ -21,7 +21,13 @@ from functions.embed.shapes import (
     OpenAIModels,
     OpenAIRequest,
 )
-from functions.search.admin_shapes import RetryRequest, RetryResponse, StatusResponse
+from functions.search.admin_shapes import (
+    RetryRequest,
+    RetryResponse,
+    StatusResponse,
+    UploadRequest,
+    UploadResponse,
+)
 from functions.search.answer_shapes import AnswerRequest, AnswerResponse
 from functions.search.dify import RetrievalError, RetrievalRequest, RetrievalResponse
 from functions.search.shapes import (
@@ -97,6 +103,12 @@ RETRY: Final[Codes] = {
     404: ("retry_off",),
     502: ("invocation_refused",),
     503: ("event_not_queued", "deadline_exceeded"),
+}
+UPLOAD: Final[Codes] = {
+    400: ("upload_refused",),
+    404: ("uploads_off",),
+    409: ("document_exists",),
+    413: ("upload_too_large",),
 }
 DOCUMENT: Final[Codes] = {404: ("document_not_found",)}
 SOURCE: Final[Codes] = {404: ("sources_off", "source_not_found")}
@@ -185,6 +197,11 @@ OPERATIONS: Final = (
     Operation(
         "post", "/admin/retry", "search", "retryDocuments", "Queue another attempt for documents, for operators.",
         RetryResponse, RetryRequest, marks=("queued",), errors=(GATE, ORIGIN, JSON_BODY, ADMIN, ADMIN_OFF, RETRY),
+    ),
+    Operation(
+        "post", "/admin/uploads", "search", "uploadDocument", "A link that writes one object, for operators.",
+        UploadResponse, UploadRequest, marks=("url", "headers"),
+        errors=(GATE, ORIGIN, JSON_BODY, ADMIN, ADMIN_OFF, UPLOAD, MILVUS),
     ),
     Operation("get", "/healthz", "all", "health", "That the process lives, and with which model.", marks=("status",)),
     Operation("get", "/openapi.json", "embed and search", "describe", "This description."),

@@ -156,6 +156,7 @@ def _function(function: Function) -> Iterator[dict[str, Any]]:
     yield from _failures(function)
     yield from _bucket(function, account)
     yield from _retries(function, account)
+    yield from _uploads(function, account)
 
 
 def _find_queue(function: Function) -> str:
@@ -200,6 +201,14 @@ def _retries(function: Function, account: str) -> Iterator[dict[str, Any]]:
     if settings.get("ADMIN_API_KEYS") and (ingest := settings.get("INGEST_FUNCTION")):
         name = f"acs:fc:{function.region}:{account}:functions/{ingest}"
         yield _allow("fc:InvokeFunction", name, f"{name}/*")
+
+
+def _uploads(function: Function, account: str) -> Iterator[dict[str, Any]]:
+    """What uploads at /admin need, which have the rights of who signed them; nothing where they are off."""
+    settings = function.environment_variables
+    if settings.get("ADMIN_API_KEYS") and settings.get("UPLOADS", "").lower() == "true":
+        prefix = settings.get("UPLOAD_PREFIX", "")
+        yield _allow("oss:PutObject", f"acs:oss:*:{account}:{settings['UPLOAD_BUCKET']}/{prefix}*")
 
 
 def _callers(deployment: Deployment) -> Iterator[Role]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response, request
 
-from functions.search import page
+from functions.search import page, uploads
 from functions.search.role import find_credentials
 from shared.domain.errors import ConfigurationError, NotFoundError, RequestError
 from shared.domain.models import DocumentState
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from functions.search.admin_shapes import Migration, StatusResponse
+    from functions.search.uploads import Uploads
     from shared.runtime.credentials import Credentials
     from shared.runtime.retrying import Deadline
     from shared.runtime.settings import AdminSettings
@@ -32,21 +33,22 @@ _STATES = (DocumentState.INDEXED, DocumentState.PENDING, DocumentState.FAILED)
 class Admin:
     """The routes for operators."""
 
-    def __init__(self, settings: AdminSettings, stores: StoreDirectory) -> None:
+    def __init__(self, settings: AdminSettings, stores: StoreDirectory, uploading: Uploads) -> None:
         self._settings = settings
         self._stores = stores
+        self._uploading = uploading
 
     def register(self, app: Flask) -> None:
         """Add the routes."""
         app.get(PAGE)(self.show)
         app.get("/admin/status")(self.read_status)
         app.post(RETRY)(self.retry)
+        app.post(uploads.PATH)(self.upload)
 
     def show(self) -> Response:
         """The page, which asks for the key itself."""
         self._check_on()
-        text, headers = page.read("admin.html")
-        return Response(text, headers=headers, mimetype="text/html")
+        return page.render("admin.html", self._uploading.origin)
 
     def read_status(self) -> Response:
         """Documents by state, and what the deployment can do."""
@@ -60,6 +62,7 @@ class Admin:
             "documents": counts,
             "model": current.space.model,
             "can_retry": bool(self._settings.ingest_function),
+            "uploads": self._uploading.limits,
             "migration": _describe(others[0], sum(counts.values()), until) if others else None,
             "request_id": request_id(),
         }
@@ -79,6 +82,13 @@ class Admin:
         target = Target(settings.ingest_function, region, account, settings.endpoint)
         invoke_later(target, asked.to_event(), _get_credentials(), deadline())
         return answer({"queued": True, "request_id": request_id()})
+
+    def upload(self) -> Response:
+        """Sign the upload of one document."""
+        from functions.search.admin_shapes import UploadRequest
+
+        self._check_operator()
+        return answer(self._uploading.sign(read_body(UploadRequest)))
 
     def _check_on(self) -> None:
         if not self._settings.is_on:

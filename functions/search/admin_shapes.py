@@ -28,6 +28,33 @@ class RetryRequest(Struct, frozen=True, forbid_unknown_fields=True):
         return {"action": "retry", **{name: value for name, value in asdict(self).items() if value}}
 
 
+class UploadRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /admin/uploads``: the object to be written."""
+
+    key: Annotated[_Text, Meta(description="Key of the object, folders included.")]
+    size: Annotated[Annotated[int, Meta(ge=0)], Meta(description="Bytes of the file.")]
+    overwrite: Annotated[bool, Meta(description="Whether an object that has this key already is replaced.")] = False
+
+
+class UploadResponse(TypedDict):
+    """How to write the object: by one ``PUT`` to the link, with exactly these headers."""
+
+    url: Annotated[str, Meta(description="Writes this one object until it expires.")]
+    headers: Annotated[dict[str, str], Meta(description="Headers that the PUT must carry.")]
+    document_id: Annotated[str, Meta(description="The state of this document shows what comes of it.")]
+    signed: Annotated[float, Meta(description="When the link was signed, seconds since the epoch.")]
+    expires: Annotated[float, Meta(description="Until when the PUT must begin, seconds since the epoch.")]
+    request_id: str
+
+
+class UploadLimits(TypedDict):
+    """What may be uploaded."""
+
+    prefix: Annotated[str, Meta(description="What the key must start with.")]
+    suffix: Annotated[str, Meta(description="What the key must end with.")]
+    max_bytes: Annotated[int, Meta(description="Largest file.")]
+
+
 class Migration(TypedDict):
     """How far a change of the model has come."""
 
@@ -42,6 +69,7 @@ class StatusResponse(TypedDict):
     documents: Annotated[dict[str, int], Meta(description="Their number by state.")]
     model: Annotated[str, Meta(description="That search embeds with.")]
     can_retry: Annotated[bool, Meta(description="Whether POST /admin/retry is answered.")]
+    uploads: Annotated[UploadLimits | None, Meta(description="What may be uploaded; null where nothing may.")]
     migration: Annotated[Migration | None, Meta(description="A change of the model under way; null without one.")]
     request_id: str
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from functions.search import admin, answers, dify, mcp, page, similar, sources
+from functions.search import admin, answers, dify, mcp, page, similar, sources, uploads
 from functions.search.arguments import convert
 from functions.search.shapes import (
     ChunksRequest,
@@ -67,7 +67,7 @@ retrieval = CurrentRetrieval(
     Sampler(settings.sample_share),
 )
 answer_model = settings.answer.model
-operating = admin.Admin(settings.admin, stores)
+operating = admin.Admin(settings.admin, stores, uploads.Uploads(settings.uploads, settings.sources, stores))
 written = answers.Answers(answers.build(settings, client, retrieval))
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -100,7 +100,9 @@ application = Application(
     prepare=prepare,
     domain=settings.access.domain,
     open_paths=frozenset({"/", admin.PAGE, openapi.PATH}),
-    body_limits=dict.fromkeys(("/search", answers.PATH, similar.PATH, dify.PATH, admin.RETRY, "/mcp"), MAX_BODY_BYTES),
+    body_limits=dict.fromkeys(
+        ("/search", answers.PATH, similar.PATH, dify.PATH, admin.RETRY, uploads.PATH, "/mcp"), MAX_BODY_BYTES
+    ),
     origins=settings.access.origins,
 )
 app = application.flask
@@ -179,8 +181,7 @@ def description() -> Response:
 @app.get("/")
 def page_for_people() -> Response:
     """The page for people."""
-    text, headers = page.read()
-    return Response(text, headers=headers, mimetype="text/html")
+    return page.render()
 
 
 @app.errorhandler(Exception)

@@ -23,6 +23,7 @@ def main() -> None:
     options = _parser().parse_args()
     try:
         options.notifications = _notifications(options.notifications)
+        options.allowed_origins = tuple(options.allowed_origins)
         asyncio.run(_serve_until_told(Settings(**vars(options))))
     except (OSError, ValueError) as error:
         sys.exit(f"oss emulator: {_advice(error, options)}")
@@ -45,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=9200, help="0 takes any free port")
     parser.add_argument("--bucket", required=True)
     parser.add_argument("--root", type=Path, required=True, help="the folder")
+    parser.add_argument(
+        "--allow-origin", dest="allowed_origins", action="append", default=[], help="a web page that may upload"
+    )
     parser.add_argument("--notify", dest="notifications", default="[]", help="where events go, as a JSON list")
     return parser
 

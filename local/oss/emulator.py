@@ -19,6 +19,7 @@ from local.callers import admit_programs
 from local.oss import headers, wire
 from local.oss.bucket import Bucket
 from local.oss.call import Call
+from local.oss.cors import CorsRule
 from local.oss.courier import Courier, Mode
 from local.oss.faults import Faults
 from local.oss.multipart import Multipart
@@ -61,6 +62,7 @@ class Emulator:
         bucket = self._settings.bucket
         own_hosts = (f"{bucket}.127.0.0.1", f"{bucket}.{self._settings.host}", ".aliyuncs.com")
         application = web.Application(middlewares=[admit_programs(_refuse_page, own_hosts)])
+        CorsRule(self._settings.allowed_origins).install(application, _refuse_preflight)
         application.add_routes(
             [
                 web.get("/healthz", self._health),
@@ -190,6 +192,10 @@ def _has_expired(token: str) -> bool:
 
 def _refuse_page(_code: str, sentence: str) -> web.Response:
     return web.Response(status=403, text=f"{sentence}\n")
+
+
+def _refuse_preflight(request: web.Request) -> web.Response:
+    return wire.refuse(request, _request_id(), Refusal("AccessForbidden"))
 
 
 def _request_id() -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 _ERRORS: Final = {
     "AccessDenied": (403, "You have no right to access this object."),
+    "AccessForbidden": (403, "CORSResponse: This CORS request is not allowed."),
     "InvalidObjectState": (403, "The operation is not valid for the object's state: it is archived."),
     "EntityTooSmall": (400, "A part but the last is smaller than 100 KB."),
     "FileAlreadyExists": (409, "The object you specified already exists."),

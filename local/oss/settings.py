@@ -25,6 +25,7 @@ class Settings:
         port: 0 for any free one.
         announce_existing: emit an event for each file that lies in the folder at the start.
         access_key_id: the only one accepted; empty for any.
+        allowed_origins: web pages that may upload, as a rule of CORS of the bucket names them.
         quiet: how long a file must be at rest before a change by hand is announced.
 
     Raises:
@@ -38,6 +39,7 @@ class Settings:
     notifications: tuple[Notification, ...] = ()
     announce_existing: bool = False
     access_key_id: str = ""
+    allowed_origins: tuple[str, ...] = ()
     quiet: timedelta = timedelta(milliseconds=300)
 
     def __post_init__(self) -> None:

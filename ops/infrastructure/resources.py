@@ -24,6 +24,7 @@ _NETWORK: Final = "10.42.0.0/16"
 _SUBNET: Final = "10.42.0.0/20"
 _LOG_DAYS: Final = 30
 _WEEK_SECONDS: Final = 604_800
+_PREFLIGHT_SECONDS: Final = 600
 
 
 def make(kind: str, properties: Mapping[str, Any], **options: Any) -> dict[str, Any]:
@@ -74,13 +75,32 @@ def make_milvus(deployment: Deployment, network: Mapping[str, Any]) -> Resources
 
 def make_bucket(deployment: Deployment) -> Resources:
     """A private bucket, which stays when everything else is deleted."""
-    properties = {
+    properties: dict[str, Any] = {
         "BucketName": str(deployment.variables["bucket"]),
         "AccessControl": "private",
         "BlockPublicAccess": True,
         "StorageClass": "Standard",
     }
+    if str(deployment.variables.get("uploads", "")).lower() == "true":
+        properties["CORSConfiguration"] = {"CORSRule": [_make_upload_rule(deployment)]}
     return {"Bucket": make("ALIYUN::OSS::Bucket", properties, DeletionPolicy="Retain")}
+
+
+def _make_upload_rule(deployment: Deployment) -> dict[str, Any]:
+    """The rule of CORS that lets the page /admin upload.
+
+    Who may write is decided by the signature of a link. The rule only names the pages that browsers send
+    requests of; the name that Function Compute gives to a function is known only after the deployment.
+    """
+    domain = str(deployment.variables.get("domain", "auto"))
+    origin = "https://*.fcapp.run" if domain in ("", "auto") else f"https://{domain}"
+    return {
+        "AllowedOrigin": [origin],
+        "AllowedMethod": ["PUT"],
+        "AllowedHeader": ["content-type", "x-oss-forbid-overwrite"],
+        "ExposeHeader": ["ETag", "x-oss-request-id"],
+        "MaxAgeSeconds": _PREFLIGHT_SECONDS,
+    }
 
 
 def make_logs(deployment: Deployment) -> Resources:

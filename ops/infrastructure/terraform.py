@@ -118,7 +118,7 @@ KINDS: Final = {
     ),
 }  # fmt: skip
 # What the provider calls otherwise, or has as resources of their own: written below.
-_WRITTEN_BELOW: Final = {"AccessControl", "BlockPublicAccess", "Enable"}
+_WRITTEN_BELOW: Final = {"AccessControl", "BlockPublicAccess", "CORSConfiguration", "Enable"}
 
 
 def write_module(template: Mapping[str, Any], folder: Path) -> int:
@@ -185,8 +185,21 @@ class _Module:
                 yield render_block("resource", ("alicloud_oss_bucket", label), body)
                 block = {"bucket": Expression(f"alicloud_oss_bucket.{label}.bucket"), "block_public_access": True}
                 yield render_block("resource", ("alicloud_oss_bucket_public_access_block", label), block)
+                if cors := properties.get("CORSConfiguration"):
+                    yield render_block("resource", ("alicloud_oss_bucket_cors", label), self._cors(label, cors))
             case kind:
                 yield render_block("resource", (KINDS[kind].name, label), self._arguments(resource))
+
+    def _cors(self, label: str, cors: Mapping[str, Any]) -> dict[str, Any]:
+        (rule,) = cors["CORSRule"]
+        block = {
+            "allowed_origins": self._convert(rule["AllowedOrigin"]),
+            "allowed_methods": rule["AllowedMethod"],
+            "allowed_headers": rule["AllowedHeader"],
+            "expose_header": rule["ExposeHeader"],
+            "max_age_seconds": rule["MaxAgeSeconds"],
+        }
+        return {"bucket": Expression(f"alicloud_oss_bucket.{label}.bucket"), "cors_rule": Block(block)}
 
     def _role(self, label: str, properties: Mapping[str, Any]) -> Iterator[str]:
         (policy,) = properties["Policies"]

@@ -1,4 +1,4 @@
-"""Links to objects of OSS that anyone may open until they expire, signed by version 4 of OSS's signature in the query.
+"""Links that read or write objects of OSS until they expire, signed by version 4 of OSS's signature in the query.
 
 OSS's SDK would add 0.3 s to the start of a function for this one computation:
 https://help.aliyun.com/zh/oss/developer-reference/add-signatures-to-urls
@@ -16,6 +16,8 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.runtime.credentials import Credentials
 
 _ALGORITHM = "OSS4-HMAC-SHA256"
@@ -60,6 +62,33 @@ def sign_link(host: Host, bucket: str, key: str, credentials: Credentials, now: 
         now: seconds since the epoch.
         seconds: for how long it is valid; temporary credentials may expire sooner.
     """
+    return _sign_request(host, "GET", bucket, key, {}, credentials, now, seconds)
+
+
+def sign_upload(
+    host: Host, bucket: str, key: str, headers: Mapping[str, str], credentials: Credentials, now: float, seconds: int
+) -> str:
+    """A link that writes one object.
+
+    Args:
+        headers: what the request must carry, by lower-case name: ``content-type`` and those of OSS; OSS refuses it with
+            another value, without one of them, or with a further one of OSS.
+        now: seconds since the epoch.
+        seconds: for how long it is valid.
+    """
+    return _sign_request(host, "PUT", bucket, key, headers, credentials, now, seconds)
+
+
+def _sign_request(
+    host: Host,
+    method: str,
+    bucket: str,
+    key: str,
+    headers: Mapping[str, str],
+    credentials: Credentials,
+    now: float,
+    seconds: int,
+) -> str:
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     scope = f"{moment[:8]}/{host.region}/{_SERVICE}/{_REQUEST}"
     fields = {
@@ -72,7 +101,8 @@ def sign_link(host: Host, bucket: str, key: str, credentials: Credentials, now: 
         fields["x-oss-security-token"] = token
     query = "&".join(f"{name}={quote(fields[name], safe='-_.~')}" for name in sorted(fields))
     resource = f"/{bucket}/{quote(key, safe='/-_.~')}"
-    request = "\n".join(("GET", resource, query, "", "", "UNSIGNED-PAYLOAD"))
+    lines = "".join(f"{name}:{value}\n" for name, value in sorted(headers.items()))
+    request = "\n".join((method, resource, query, lines, "", "UNSIGNED-PAYLOAD"))
     text = "\n".join((_ALGORITHM, moment, scope, hashlib.sha256(request.encode()).hexdigest()))
     signature = _sign(_derive_key(credentials, scope), text).hex()
     return f"{host.locate(bucket, key)}?{query}&x-oss-signature={signature}"

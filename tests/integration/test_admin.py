@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
 from functions.search.admin import PAGE, RETRY, Admin
+from functions.search.uploads import Uploads
 from shared.runtime.auth import Authenticator
 from shared.runtime.environment import Secret
-from shared.runtime.settings import AdminSettings
+from shared.runtime.settings import AdminSettings, SourceSettings, UploadSettings
 from shared.runtime.web import Application
 from shared.store.schema import Space
 
@@ -51,7 +53,7 @@ def client(keys: str = "operator", endpoint: str = "", function: str = "ingest",
     )
     members: Any = [SimpleNamespace(store=store)]
     stores: Any = SimpleNamespace(find_members=lambda _: members)
-    Admin(settings, stores).register(application.flask)
+    Admin(settings, stores, Uploads(UploadSettings(), SourceSettings(), stores)).register(application.flask)
     return application.flask.test_client()
 
 
@@ -115,6 +117,19 @@ def test_the_page_may_be_loaded_without_a_key_and_holds_none() -> None:
     assert response.status_code == 200
     assert "unsafe" not in response.headers["Content-Security-Policy"]
     assert b'operator"' not in response.get_data()
+
+
+def test_a_browser_that_holds_the_page_is_not_sent_it_again() -> None:
+    callers = client()
+    plain = callers.get(PAGE)
+    packed = callers.get(PAGE, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.get_data()) == plain.get_data()
+    assert len(packed.get_data()) < len(plain.get_data()) / 2
+    for headers in ({}, {"Accept-Encoding": "gzip"}):
+        again = callers.get(PAGE, headers={**headers, "If-None-Match": plain.headers["ETag"]})
+        assert (again.status_code, again.get_data()) == (304, b"")
+    assert callers.get(PAGE, headers={"If-None-Match": 'W/"another"'}).status_code == 200
 
 
 def test_a_retry_is_queued_for_ingest_with_the_credentials_of_the_invocation(compute: FunctionCompute) -> None:

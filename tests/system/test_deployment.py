@@ -280,12 +280,13 @@ def test_each_function_gets_only_the_variables_it_needs() -> None:
     admin = {"ADMIN_API_KEYS", "INGEST_FUNCTION", "FC_ENDPOINT"}
     ocr = {"OCR", "OCR_MODEL", "OCR_MAX_PAGES", "IMAGE_DESCRIPTION_MODEL"}
     sources = {"SOURCE_LINKS", "SOURCE_ENDPOINT", "OSS_REGION"}
+    uploads = {"UPLOADS", "UPLOAD_BUCKET", "UPLOAD_PREFIX", "UPLOAD_SUFFIX"}
     answers = {"ANSWER_MODEL", "ANSWER_TIMEOUT", "ANSWER_MAX_TOKENS"}
     functions = load(DEPLOYMENT, {}).functions
     assert {name: set(function.environment_variables) for name, function in functions.items()} == {
         "embed": common | access | creation | {"RECORD_COLLECTIONS", "TENANT_FROM"},
         "ingest": common | bucket | ocr | creation | {"TENANT_FROM"},
-        "search": common | access | admin | answers | sources | {"RERANK_DEFAULT", "SCORE_CALIBRATION"},
+        "search": common | access | admin | answers | sources | uploads | {"RERANK_DEFAULT", "SCORE_CALIBRATION"},
     }
 
 

@@ -102,7 +102,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def running(desk: Path) -> Iterator[Stack]:
     environ = {"PATH": os.environ["PATH"], "HOME": str(desk), "ANSWER_MODEL": "qwen3.7-flash"}
-    environ |= {"ADMIN_API_KEYS": "admin", "SOURCE_LINKS": "true"}
+    environ |= {"ADMIN_API_KEYS": "admin", "SOURCE_LINKS": "true", "UPLOADS": "true"}
     plan = Plan(data=desk / ".local", bucket=desk / "bucket", ports=Ports(0, 0, 0, 0), environ=environ)
     with stack.running(plan) as everything:
         everything.invoke("ingest", {"action": "reconcile"})

@@ -10,6 +10,7 @@ import subprocess
 import time
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -82,7 +83,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("data"),
         folder,
         ports=Ports(0, 0, 0, 0),
-        environ={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "ADMIN_API_KEYS": "operator", "SOURCE_LINKS": "true"},
+        environ={
+            "PATH": "/usr/bin:/bin",
+            "HOME": "/tmp",
+            "ADMIN_API_KEYS": "operator",
+            "SOURCE_LINKS": "true",
+            "UPLOADS": "true",
+        },
     )
     with stack.running(plan) as everything:
         samples = {path.name: path.read_bytes() for path in (PROJECT / "samples").glob("*.*")}
@@ -842,6 +849,38 @@ def test_operators_see_what_failed_and_have_it_tried_again(visit: Visit, running
     while attempts() == before:
         assert time.monotonic() < until
         time.sleep(0.2)
+
+
+def test_operators_upload_files_and_see_what_becomes_of_them(visit: Visit, running: Stack) -> None:
+    page, bucket = visit.page, Oss(running.oss, Path(), "local-documents")
+    files = {MARKUP.replace("/", "") + " 水獺.txt": b"The otter sleeps afloat.", "broken.pdf": b"%PDF-1.4 no"}
+
+    def choose(**chosen: bytes) -> None:
+        payloads: list[Any] = [{"name": name, "mimeType": "", "buffer": content} for name, content in chosen.items()]
+        page.locator("#files").set_input_files(payloads)
+
+    page.goto(f"{visit.url}/admin")
+    page.locator("#key").fill("operator")
+    page.keyboard.press("Enter")
+    page.locator("#folder").fill("new")
+    rows = page.locator("#uploads .upload")
+    try:
+        choose(**files)
+        expect(rows.filter(has_text="水獺")).to_contain_text("Indexed")
+        expect(rows.filter(has_text="broken.pdf")).to_contain_text("broken_file")
+        # A file that is there already is replaced only when its owner says so.
+        choose(**{"broken.pdf": b"%PDF-1.4 no, no"})
+        rows.get_by_role("button", name="Skip: new/broken.pdf").click()
+        expect(rows.first).to_contain_text("Stopped")
+        page.route(f"{running.oss}/**", lambda route: route.abort())
+        choose(**{"refused.txt": b"x"})
+        expect(rows.first).to_contain_text("CORS rule")
+        assert violations(page) == []
+    finally:
+        for name in files:
+            bucket.remove(f"new/{name}")
+        await_documents(running.url, lambda known: not any(key.startswith("new/") for key in known))
+    visit.sent = [sent for sent in visit.sent if not sent.startswith(running.oss)]
 
 
 # --- By the rules of axe, and without a move -----------------------------------------------------------------------

@@ -102,6 +102,13 @@ def test_search_may_call_ingest_only_where_operators_have_keys() -> None:
     assert allowed(ADMIN_API_KEYS="key")["search"] - allowed()["search"] == calls
 
 
+def test_search_may_write_documents_only_where_operators_may_upload() -> None:
+    writes = ("oss:PutObject", "acs:oss:*:1234567890123456:my-documents/reports/*")
+    operators = {"ADMIN_API_KEYS": "key", "OSS_PREFIX": "reports/"}
+    assert allowed(UPLOADS="true", **operators)["search"] - allowed(**operators)["search"] == {writes}
+    assert allowed(UPLOADS="true", OSS_PREFIX="reports/")["search"] == allowed(OSS_PREFIX="reports/")["search"]
+
+
 def test_search_may_read_documents_only_where_their_links_are_on() -> None:
     reads = ("oss:GetObject", "acs:oss:*:1234567890123456:my-documents/reports/*")
     assert allowed(SOURCE_LINKS="true", OSS_PREFIX="reports/")["search"] - allowed(OSS_PREFIX="reports/")["search"] == {

@@ -10,7 +10,7 @@ import pytest
 
 from shared.runtime.credentials import Credentials
 from shared.runtime.environment import Secret
-from shared.runtime.object_links import Host, is_bucket, sign_link
+from shared.runtime.object_links import Host, is_bucket, sign_link, sign_upload
 
 
 @pytest.mark.parametrize("token", ["", "security-token+/="])
@@ -31,6 +31,27 @@ def test_a_link_is_that_of_the_sdk(key: str, token: str) -> None:
     link = sign_link(Host("cn-beijing"), "my-documents", key, credentials, signed.timestamp(), seconds)
     assert parse_qs(urlsplit(link).query) == expected
     assert urlsplit(link).netloc == "my-documents.oss-cn-beijing.aliyuncs.com"
+
+
+@pytest.mark.parametrize("token", ["", "security-token+/="])
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize("key", ["a.pdf", "报告/年度 é#1?.md", "x/~c'*!+%.txt"])
+def test_a_link_for_an_upload_is_that_of_the_sdk(key: str, overwrite: bool, token: str) -> None:
+    credentials = Credentials(Secret("key-id"), Secret("key/secret"), Secret(token))
+    provider = oss.credentials.StaticCredentialsProvider("key-id", "key/secret", token or None)
+    settings = oss.config.load_default()
+    settings.credentials_provider, settings.region = provider, "cn-beijing"
+    headers = {"content-type": "application/octet-stream", **({} if overwrite else {"x-oss-forbid-overwrite": "true"})}
+    asked = oss.PutObjectRequest(bucket="my-documents", key=key, content_type=headers["content-type"])
+    asked.forbid_overwrite = None if overwrite else True
+    presigned = oss.Client(settings).presign(asked, expiration=datetime.now(UTC) + timedelta(minutes=5))
+    carried = {name.lower(): value for name, value in (presigned.signed_headers or {}).items()}
+    assert {name: value.lower() for name, value in carried.items()} == headers
+    expected = parse_qs(urlsplit(presigned.url or "").query)
+    signed = datetime.strptime(expected["x-oss-date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    seconds = int(expected["x-oss-expires"][0])
+    link = sign_upload(Host("cn-beijing"), "my-documents", key, carried, credentials, signed.timestamp(), seconds)
+    assert parse_qs(urlsplit(link).query) == expected
 
 
 @pytest.mark.parametrize(

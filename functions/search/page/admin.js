@@ -18,6 +18,7 @@ async function load() {
     $("#access").hidden = true;
     failed = (await call("/documents?state=failed&limit=1000")).documents;
     showStatus();
+    offerUploads(status.uploads);
     showFailures();
   } catch (error) {
     return refuse(error);
@@ -111,7 +112,7 @@ function showHits() {
   content("lookup", ...(hits.documents.length ? [make("ul", "found", ...hits.documents.map(documentRow)), ...note] : [make("p", "", say.noneHere[0])]));
 }
 function entitlePage() { document.title = say.operations; }
-function speak() { sayAll(); entitlePage(); showStatus(); showFailures(); showCosts(); showHits(); }
+function speak() { sayAll(); entitlePage(); showStatus(); showFailures(); showCosts(); showHits(); showUploads(); }
 $("#access").addEventListener("submit", (event) => {
   event.preventDefault();
   key = $("#key").value.trim();

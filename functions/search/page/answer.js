@@ -109,7 +109,7 @@ function jump(one) {
   if (!card) {
     card = chunk(hit, hit.document, answered);
     $(`#answer [data-number="${one.number}"]`).append(card);
-    measure();
+    measure([$("#answer")]);
   }
   card.classList.remove("cited");
   card.focus({ preventScroll: true });

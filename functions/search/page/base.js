@@ -4,7 +4,7 @@ const WORDS = Object.fromEntries(
 // A text with {1} becomes a function of its arguments; of a text with forms the first argument chooses none, one or other.
 function readWords(words) {
   const fill = (text, values) => text.replace(/\{(\d)\}/g, (_, place) => values[place - 1]);
-  const choose = (forms, count) => (count === 0 && forms.none) || (count === 1 && forms.one) || forms.other;
+  const choose = (forms, count) => (count === 0 && forms.none) || (Number(count) === 1 && forms.one) || forms.other;
   return Object.fromEntries(Object.entries(words).map(([name, word]) => {
     if (typeof word === "string") return [name, /\{\d\}/.test(word) ? (...values) => fill(word, values) : word];
     return [name, word.other ? (...values) => fill(choose(word, values[0]), values) : word];

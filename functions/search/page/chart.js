@@ -1,6 +1,6 @@
 "use strict";
 /* --- cost by day as bars, and the same as a table --- */
-const DAYS = 30, BAR = 20, CHART_HEIGHT = 120, LABEL_HEIGHT = 16;
+const DAYS = 30, BAR = 20, CHART_HEIGHT = 120, LABEL_HEIGHT = 26;
 function dayOf(moment) { return `${moment.getFullYear()}-${String(moment.getMonth() + 1).padStart(2, "0")}-${String(moment.getDate()).padStart(2, "0")}`; }
 function lastDays() {
   const today = new Date();
@@ -19,7 +19,7 @@ function chartOf(costs) {
   days.forEach((day, i) => {
     const cost = costs.get(day) || 0, height = most ? Math.max(cost / most * (CHART_HEIGHT - 4), cost ? 2 : 0) : 0;
     chart.append(draw("rect", { x: i * BAR + 3, y: CHART_HEIGHT - height, width: BAR - 6, height, rx: 2 }, draw("title", {}, `${shownDay(day)}: ¥${money(cost)}`)));
-    if (i % 7 === 1) chart.append(draw("text", { x: i === DAYS - 1 ? width : i * BAR + BAR / 2, y: CHART_HEIGHT + LABEL_HEIGHT - 3, "text-anchor": i === DAYS - 1 ? "end" : "middle" }, shownDay(day)));
+    if (i % 7 === 1) chart.append(draw("text", { x: i === DAYS - 1 ? width : i * BAR + BAR / 2, y: CHART_HEIGHT + LABEL_HEIGHT - 7, "text-anchor": i === DAYS - 1 ? "end" : "middle" }, shownDay(day)));
   });
   const rows = days.filter((day) => costs.get(day)).reverse().map((day) => make("tr", "", headCell(shownDay(day), "row"), make("td", "", `¥${money(costs.get(day))}`)));
   const table = make("table", "", make("thead", "", make("tr", "", headCell(say.day, "col"), headCell(say.cost, "col"))), make("tbody", "", ...rows));

@@ -133,14 +133,26 @@ function neighbours(hit, about, text, whole) {
 function groupCard({ document: about, hits }, answer) {
   return make("section", "card", heading(about, hits[0]), source(about), tags(about.metadata), ...hits.map((hit) => chunk(hit, about, answer)));
 }
-// Only what is cut off can be shown whole; how much fits is known once it is laid out.
-// Everything is read before anything changes, so that the page is laid out once.
-function measure() {
-  const known = [];
-  for (const card of $$(".chunk")) {
-    const text = card.querySelector(".clamped");
-    if (text && text.clientHeight) known.push([card, !text.querySelector(".lead, .far") && text.scrollHeight <= text.clientHeight + 1]);
+// Only what is cut off can be shown whole; how much fits is known once it is laid out. Cards below the window are not laid
+// out until they come near it, so they are measured then.
+const nearby = new IntersectionObserver((entries) => {
+  const near = entries.filter(({ isIntersecting }) => isIntersecting).map(({ target }) => target);
+  for (const card of near) nearby.unobserve(card);
+  measure(near);
+}, { rootMargin: "300px" });
+function measureLater() {
+  nearby.disconnect();
+  for (const card of $$("#results .card:not(.bone)")) {
+    for (const table of card.querySelectorAll(".table")) table.tabIndex = 0; // unless it turns out to be narrow enough
+    nearby.observe(card);
   }
-  letScroll();
+}
+// Everything is read before anything changes, so that the page is laid out once.
+function measure(cards) {
+  const known = [];
+  for (const text of cards.flatMap((card) => [...card.querySelectorAll(".chunk .clamped")])) {
+    if (text.clientHeight) known.push([text.closest(".chunk"), !text.querySelector(".lead, .far") && text.scrollHeight <= text.clientHeight + 1]);
+  }
+  letScroll(cards);
   for (const [card, fits] of known) card.querySelector(".more").hidden = fits;
 }

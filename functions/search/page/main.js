@@ -18,7 +18,7 @@ function follow(again = false) {
   clearTimeout(watching);
   fillFields(wanted);
   showControls(wanted);
-  if (view === "documents") { listing = 0; loadDocuments(); } else { lists += 1; measure(); }
+  if (view === "documents") { listing = 0; loadDocuments(); } else { lists += 1; measureLater(); }
   if (view === "reader") openDocument(address()); else closeDocument();
   for (const name of ["view", "n", ...Object.values(OF_VIEW).flat()]) wanted.delete(name);
   wanted.sort();
@@ -188,7 +188,7 @@ function step(event) {
   next.scrollIntoView({ block: "nearest" });
 }
 window.addEventListener("popstate", () => follow());
-window.addEventListener("resize", measure);
+window.addEventListener("resize", measureLater);
 
 speak();
 reveal();

@@ -36,7 +36,7 @@ function showReading(goThere = false) {
   show("reader", "", back, head, ...earlier, ...(chunks.length ? [parts] : [message(say.noText)]), ...later);
   announce("reader", chunks.length && chunks.length < total ? say.partsShown(edge + 1, last, total) : "");
   entitle(about.title || about.key);
-  letScroll();
+  letScroll([$("#reader")]);
   if (!goThere) return;
   const here = $("#reader .here");
   if (here) { here.focus({ preventScroll: true }); here.scrollIntoView({ block: "center" }); } else { window.scrollTo(0, 0); }

@@ -22,7 +22,7 @@ function showFound() {
   $("#grouping").hidden = false;
   $("#grouping").textContent = flat ? say.grouped : say.flat;
   offerAnswer();
-  measure();
+  measureLater();
   if (lacksModel) tryAgainLater("results", searchIfUnread); else pause = 0;
 }
 // Results that someone reads are not replaced.
@@ -82,7 +82,7 @@ async function goOn() {
     const focused = document.activeElement === next;
     next.replaceWith(...cards, ...(found.more ? [nextButton()] : []));
     announce("results", status(found));
-    measure();
+    measureLater();
     if (focused && cards.length) cards[0].querySelector(".chunk").focus();
     put(wanted, "n", String(found.groups.length));
     travel(wanted, false, true);

@@ -67,9 +67,10 @@ function render(chunk, className) {
   return shown;
 }
 // A table that is wider than the window is scrolled with the keyboard too.
-function letScroll() {
-  const wide = [...$$("main .table")].filter((table) => table.clientWidth && table.scrollWidth > table.clientWidth);
-  for (const table of wide) table.tabIndex = 0;
+function letScroll(places) {
+  const tables = places.flatMap((place) => [...place.querySelectorAll(".table")]).filter((table) => table.clientWidth);
+  const known = tables.map((table) => [table, table.scrollWidth > table.clientWidth]);
+  for (const [table, isWide] of known) if (isWide) table.tabIndex = 0; else table.removeAttribute("tabindex");
 }
 function linesOf(text) {
   let start = 0;

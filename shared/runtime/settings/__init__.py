@@ -12,6 +12,7 @@ from shared.runtime.settings.functions import EmbedSettings, IngestSettings, Sea
 from shared.runtime.settings.ocr import OcrSettings
 from shared.runtime.settings.sources import SourceSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
+from shared.runtime.settings.uploads import UploadSettings
 
 __all__ = [
     "AccessSettings",
@@ -30,6 +31,7 @@ __all__ = [
     "Secret",
     "SourceSettings",
     "TenantSettings",
+    "UploadSettings",
     "list_variables",
     "read_settings",
 ]

@@ -14,6 +14,7 @@ from shared.runtime.settings.dashscope import AnswerSettings, DashScopeSettings,
 from shared.runtime.settings.ocr import OcrSettings
 from shared.runtime.settings.sources import SourceSettings
 from shared.runtime.settings.storage import BucketSettings, MilvusSettings
+from shared.runtime.settings.uploads import UploadSettings
 
 # Digits count one token each, four times what the size of a chunk takes them for.
 _TOKENS_PER_ESTIMATED = 4
@@ -56,6 +57,7 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
     rerank: RerankSettings
     answer: AnswerSettings
     sources: SourceSettings
+    uploads: UploadSettings
     sample_share: Annotated[
         float,
         Meta(ge=0, le=1),

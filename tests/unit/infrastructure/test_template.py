@@ -178,6 +178,25 @@ def test_a_password_has_every_kind_of_character_and_needs_no_quotes(number: int)
     assert not set(password) & set("#$%'\"\\ :@")
 
 
+def test_the_bucket_takes_uploads_of_pages_only_where_they_are_on() -> None:
+    def rules(**environ: str) -> Any:
+        return template(**environ)["Resources"]["Bucket"]["Properties"].get("CORSConfiguration")
+
+    assert rules() is None
+    (rule,) = rules(UPLOADS="true", DOMAIN="search.example.com")["CORSRule"]
+    assert (rule["AllowedOrigin"], rule["AllowedMethod"]) == (["https://search.example.com"], ["PUT"])
+    assert rules(UPLOADS="true")["CORSRule"][0]["AllowedOrigin"] == ["https://*.fcapp.run"]
+
+
+def test_terraform_makes_the_rule_for_uploads() -> None:
+    module = render_module(template(UPLOADS="true", DOMAIN="search.example.com"))["main.tf"]
+    block = module.partition('resource "alicloud_oss_bucket_cors" "bucket" {')[2].partition("\n}")[0]
+    assert "alicloud_oss_bucket.bucket.bucket" in block
+    assert "cors_rule {" in block
+    assert '"https://search.example.com"' in block
+    assert '["PUT"]' in block
+
+
 # --- The files that people read, and Terraform -------------------------------------------------------------------
 
 
