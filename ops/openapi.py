@@ -7,6 +7,7 @@ that the sources can produce.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +43,7 @@ from functions.search.similar_shapes import SimilarRequest
 from functions.search.sources import SourceRequest, SourceResponse
 from ops.generating import describe_defaults, widen_tuples
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
+from ops.written_schemas import WRITTEN_SCHEMAS
 from shared.domain.models import Document, Failure, SparseVector, Usage
 from shared.retrieval.result import SearchWarning
 
@@ -262,56 +264,7 @@ def _schemas() -> dict[str, Any]:
     found: dict[str, Any] = dict(schemas)
     for kind in (Document, Failure, SparseVector, Usage, SearchWarning):
         _explain(found[kind.__name__], kind)
-    found["Health"] = {
-        "type": "object",
-        "description": "What answers, and with which model.",
-        "properties": {
-            "status": {"const": "ok"},
-            "function": {"type": "string"},
-            "revision": {"type": "string", "description": "Which package runs, where one does."},
-            "embedding": {
-                "type": "object",
-                "properties": {"model": {"type": "string"}, "address": {"type": "string"}},
-                "required": ["model", "address"],
-            },
-            "rerank": {
-                "type": "object",
-                "description": "Of search: the model that reranks, and whether searches that do not say are reranked.",
-                "properties": {"model": {"type": "string"}, "default": {"type": "boolean"}},
-                "required": ["model", "default"],
-            },
-            "answer": {
-                "type": "object",
-                "description": "The model that writes answers, and what one usually costs; only where answers are on.",
-                "properties": {"model": {"type": "string"}, "usual_cost_cny": {"type": "number"}},
-                "required": ["model", "usual_cost_cny"],
-            },
-            "sources": {"type": "boolean", "description": "Of search: whether documents themselves can be opened."},
-        },
-        "required": ["status", "function", "embedding"],
-    }
-    found["Message"] = {
-        "type": "object",
-        "description": "JSON-RPC 2.0, see https://modelcontextprotocol.io/specification.",
-        "properties": {
-            "jsonrpc": {"const": "2.0"},
-            "id": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]},
-            "method": {"type": "string"},
-            "params": {"type": "object"},
-            "result": {"type": "object"},
-            "error": {
-                "type": "object",
-                "properties": {"code": {"type": "integer"}, "message": {"type": "string"}, "data": {}},
-                "required": ["code", "message"],
-            },
-        },
-        "required": ["jsonrpc"],
-    }
-    message = {"$ref": REFERENCE.format(name="Message")}
-    found["Messages"] = {
-        "description": "One message; revision 2025-03-26 of the protocol also has batches of them.",
-        "anyOf": [message, {"type": "array", "items": message, "minItems": 1}],
-    }
+    found |= copy.deepcopy(WRITTEN_SCHEMAS)
     widen_tuples(found)
     return found
 
