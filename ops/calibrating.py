@@ -178,9 +178,9 @@ def _ask(query: JudgedQuery, search: Search, options: dict[str, Any]) -> Iterabl
 def describe_gain(samples: Sequence[Sample]) -> str:
     """AUROC with the built-in weights, and with weights fitted to the other four fifths of the samples."""
     labels = [sample.is_answer for sample in samples]
-    answers, others = sum(labels), len(labels) - sum(labels)
-    if min(answers, others) < _LEAST:
-        counts = f"{answers} best hits are answers and {others} are not"
+    answers, misses = sum(labels), len(labels) - sum(labels)
+    if min(answers, misses) < _LEAST:
+        counts = f"{answers} best hits are answers and {misses} are not"
         return f"not measured, {counts}; a fit needs {_LEAST} of each, so these are the built-in weights"
     built_in = compute_auroc([BUILT_IN.estimate(sample.evidence) for sample in samples], labels)
     fitted = [0.0] * len(samples)
