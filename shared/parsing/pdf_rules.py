@@ -11,6 +11,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from shared.parsing.pdf_turn import Turn
     from shared.parsing.pdf_words import Word
 
 # fpdf_edit.h
@@ -49,8 +50,8 @@ class Rules(Struct, frozen=True):
     down: list[Rule] = []
 
 
-def read_rules(raw: Any, page: Any) -> Rules:
-    """The rules that are drawn on ``page``, by pdfium's API ``raw``."""
+def read_rules(raw: Any, page: Any, turn: Turn) -> Rules:
+    """The rules that are drawn on ``page``, by pdfium's API ``raw``, after ``turn``."""
     across: list[Rule] = []
     down: list[Rule] = []
     parts = 0
@@ -58,8 +59,9 @@ def read_rules(raw: Any, page: Any) -> Rules:
         shape = raw.FPDFPage_GetObject(page, index)
         if raw.FPDFPageObj_GetType(shape) != _PATH:
             continue
-        for left, bottom, right, top in _lines(raw, shape):
+        for line in _lines(raw, shape):
             parts += 1
+            left, bottom, right, top = turn(*line)
             if top - bottom <= _THICK and right - left > _SHORT:
                 across.append(Rule((bottom + top) / 2, left, right))
             elif right - left <= _THICK and top - bottom > _SHORT:

@@ -148,3 +148,33 @@ def test_text_beside_a_ruled_table_is_no_column_of_it(tmp_path: Path) -> None:
     table.drawOn(canvas, 220, 640)
     canvas.save()
     assert read(tmp_path, stream.getvalue())[-4:] == _SALES_ROWS
+
+
+def draw_turned(direction: int, rotation: int, style: list[tuple[object, ...]]) -> bytes:
+    """A page with a table of lines that run in ``direction``, shown after ``rotation``, both in degrees."""
+    stream = io.BytesIO()
+    canvas = Canvas(stream, pagesize=(400, 400))
+    canvas.setPageRotation(rotation)
+    canvas.translate(200, 200)
+    canvas.rotate(direction)
+    canvas.drawString(-120, 60, "Sales of all towns by year in thousands")
+    table = Table(_SALES, colWidths=60, style=style)
+    table.wrapOn(canvas, 300, 300)
+    table.drawOn(canvas, -120, -50)
+    canvas.save()
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("style", [[_GRID], []])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("direction", [90, 270])
+def test_a_table_along_the_long_side_of_the_page_is_read_as_one(
+    tmp_path: Path, direction: int, rotation: int, style: list[tuple[object, ...]]
+) -> None:
+    found = read(tmp_path, draw_turned(direction, rotation, style))
+    assert found == ["Sales of all towns by year in thousands", *_SALES_ROWS]
+
+
+def test_a_page_that_is_shown_upside_up_is_read_from_its_top(tmp_path: Path) -> None:
+    found = read(tmp_path, draw_turned(180, 180, [_GRID]))
+    assert found == ["Sales of all towns by year in thousands", *_SALES_ROWS]
