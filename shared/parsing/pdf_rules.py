@@ -36,18 +36,28 @@ _MOST_REPEATED: Final = 1.6
 
 
 class Rule(Struct, frozen=True):
-    """A straight line: ``at`` is its y (its x, where it is vertical), ``start`` and ``end`` the other way."""
+    """A straight line: ``at`` is its y (its x, where it is vertical), ``start`` and ``end`` the other way.
+
+    It may be the side of a box that is filled and has no line around it, such as a coloured cell.
+    """
 
     at: float
     start: float
     end: float
+    is_filled: bool = False
 
 
 class Rules(Struct, frozen=True):
-    """The lines of one page."""
+    """The lines of one page.
+
+    Attributes:
+        across, down: drawn lines, and the sides of boxes.
+        drawn: those without the sides of boxes that are only filled, where there are both.
+    """
 
     across: list[Rule] = []
     down: list[Rule] = []
+    drawn: Rules | None = None
 
 
 def read_rules(raw: Any, page: Any, turn: Turn) -> Rules:
@@ -59,27 +69,41 @@ def read_rules(raw: Any, page: Any, turn: Turn) -> Rules:
         shape = raw.FPDFPage_GetObject(page, index)
         if raw.FPDFPageObj_GetType(shape) != _PATH:
             continue
+        is_filled = _is_filled(raw, shape)
         for line in _lines(raw, shape):
             parts += 1
             left, bottom, right, top = turn(*line)
             if top - bottom <= _THICK and right - left > _SHORT:
-                across.append(Rule((bottom + top) / 2, left, right))
+                across.append(Rule((bottom + top) / 2, left, right, is_filled))
             elif right - left <= _THICK and top - bottom > _SHORT:
-                down.append(Rule((left + right) / 2, bottom, top))
+                down.append(Rule((left + right) / 2, bottom, top, is_filled))
         if parts > _MOST_PARTS:
             break
-    return Rules(_joined(across), _joined(down))
+    return Rules(_joined(across), _joined(down), _find_drawn(across, down))
+
+
+def _find_drawn(across: list[Rule], down: list[Rule]) -> Rules | None:
+    """The rules that are no sides of filled boxes, where both kinds are on the page."""
+    lines, columns = ([rule for rule in rules if not rule.is_filled] for rules in (across, down))
+    if not lines or not columns or len(lines) + len(columns) == len(across) + len(down):
+        return None
+    return Rules(_joined(lines), _joined(columns))
 
 
 _Box = tuple[float, float, float, float]
 
 
-def _lines(raw: Any, shape: Any) -> Iterator[_Box]:
-    """The boxes of the straight lines of a path; its own where it is a rule by itself."""
+def _bounds(raw: Any, shape: Any) -> _Box:
     edges = [ctypes.c_float() for _ in range(4)]
     if not raw.FPDFPageObj_GetBounds(shape, *map(ctypes.byref, edges)):
-        return
+        return 0.0, 0.0, 0.0, 0.0
     left, bottom, right, top = (edge.value for edge in edges)
+    return left, bottom, right, top
+
+
+def _lines(raw: Any, shape: Any) -> Iterator[_Box]:
+    """The boxes of the straight lines of a path; its own where it is a rule by itself."""
+    left, bottom, right, top = _bounds(raw, shape)
     if min(right - left, top - bottom) <= _THICK:
         yield left, bottom, right, top
         return
@@ -102,6 +126,14 @@ def _lines(raw: Any, shape: Any) -> Iterator[_Box]:
         if raw.FPDFPathSegment_GetClose(part):
             yield _box(point, first)
         start = point
+
+
+def _is_filled(raw: Any, shape: Any) -> bool:
+    """Whether a path is a surface without a line around it; a thin one is a line."""
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    raw.FPDFPath_GetDrawMode(shape, ctypes.byref(fill), ctypes.byref(stroke))
+    left, bottom, right, top = _bounds(raw, shape)
+    return not stroke.value and min(right - left, top - bottom) > _THICK
 
 
 def _box(one: tuple[float, float], other: tuple[float, float]) -> _Box:

@@ -214,8 +214,8 @@ def drop_unreadable(words: list[Word]) -> list[Word]:
 
 
 def has_cells(words: list[Word]) -> bool:
-    """Whether a line has a gap that may part two cells."""
+    """Whether a line has a gap that may part two cells, or the next line begins on its right and not below."""
     return any(
-        first.line == second.line and second.left - first.right > _CELL_GAP * first.size
+        second.left - first.right > _CELL_GAP * first.size and (first.line == second.line or second.top > first.bottom)
         for first, second in pairwise(words)
     )
