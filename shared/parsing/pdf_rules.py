@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 from bisect import bisect
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+
+from shared.parsing.figures import is_figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +36,7 @@ _FRAME_WORDS: Final = 100
 _FEWEST_FILLED: Final = 0.2
 # How often a word may be in a table because of merged cells, on average; a form of boxes in boxes is no table.
 _MOST_REPEATED: Final = 1.6
+_LABEL_WORDS: Final = 8
 
 
 class Rule(Struct, frozen=True):
@@ -216,8 +220,23 @@ class Grid(Struct):
         if not _is_table(regions, cells, len(words)):
             return None
         sorted_ = [[cells.get(number, []) for number in row] for row in regions]
-        repeated = sum(len(cell) for row in sorted_ for cell in row)
+        repeated = _count_repeated(regions, cells)
         return sorted_ if repeated <= _MOST_REPEATED * len(words) else None
+
+
+def _count_repeated(regions: list[list[int]], cells: dict[int, list[Word]]) -> int:
+    """How many words the rows have; a short label next to several rows, in one column, counts once."""
+    covered = Counter(number for row in regions for number in row)
+    wide = Counter(number for column in zip(*regions, strict=True) for number in set(column))
+    return sum(
+        len(words) * (1 if wide[number] == 1 and _is_label(words) else covered[number])
+        for number, words in cells.items()
+    )
+
+
+def _is_label(words: Sequence[Word]) -> bool:
+    """Whether a cell is a short text; figures next to several rows are those of the bars of a chart."""
+    return len(words) <= _LABEL_WORDS and not any(is_figure(word.text) for word in words)
 
 
 def _by_place(rules: Iterable[Rule]) -> dict[float, list[Rule]]:

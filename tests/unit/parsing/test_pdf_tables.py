@@ -224,3 +224,14 @@ def test_a_coloured_header_without_a_line_below_it_is_a_row(tmp_path: Path) -> N
     box = ("BOX", (0, 0), (-1, -1), 0.5, colors.black)
     lines = [("INNERGRID", (0, 1), (-1, -1), 0.5, colors.black), ("LINEAFTER", (0, 0), (-1, 0), 0.5, colors.black)]
     assert read(tmp_path, draw_coloured(4.0, [box, *lines], header=40)) == _NOTES_ROWS
+
+
+def test_a_label_merged_over_many_rows_belongs_to_each(tmp_path: Path) -> None:
+    towns = ["Ulm", "Bonn", "Trier", "Worms", "Mainz", "Jena", "Gera", "Hof"]
+    rows = [["Region", "Plan", "Town", "Members"]]
+    rows += [["South and west", "Health plan of towns", town, f"{place + 1},280"] for place, town in enumerate(towns)]
+    merged = [("SPAN", (0, 1), (0, -1)), ("SPAN", (1, 1), (1, -1))]
+    assert texts_of(tmp_path, Table(rows, style=[_GRID, *merged])) == [
+        f"Region: South and west; Plan: Health plan of towns; Town: {town}; Members: {place + 1},280"
+        for place, town in enumerate(towns)
+    ]
