@@ -7,6 +7,7 @@ from xml.parsers import expat
 
 from msgspec import Struct
 
+from shared.parsing.ampersands import name_character, repair_ampersands
 from shared.parsing.encoding import decode_whole
 from shared.parsing.refusing import refuse
 
@@ -47,10 +48,21 @@ class Element(Struct):
 def parse_tree(path: Path, limits: Limits) -> Element:
     """The root element of an XML file, whatever encoding it is in.
 
+    Feeds and exports of websites often hold references of HTML, such as ``&nbsp;``, or plain ampersands: a file that is
+    not well-formed is parsed once more with those repaired.
+
     Raises:
         DocumentError: ``too_large``, ``too_deep``, ``broken_file``.
     """
-    return _Builder(limits).build(decode_whole(path, limits.max_whole_bytes))
+    text = decode_whole(path, limits.max_whole_bytes).lstrip()
+    try:
+        return _Builder(limits).build(text)
+    except expat.ExpatError:
+        repaired = repair_ampersands(text)
+    try:
+        return _Builder(limits).build(repaired)
+    except expat.ExpatError:
+        raise refuse("broken_file", "The file is damaged: it is not well-formed XML.") from None
 
 
 class _Builder:
@@ -71,15 +83,12 @@ class _Builder:
         self._expat.EndElementHandler = self._end
         self._expat.CharacterDataHandler = self._parts.append
         self._expat.EntityDeclHandler = self._define
+        self._expat.SkippedEntityHandler = self._skip
 
     def build(self, text: str) -> Element:
-        text = text.lstrip()
-        try:
-            for at in range(0, len(text), _CHUNK_CHARACTERS):
-                self._expat.Parse(text[at : at + _CHUNK_CHARACTERS].encode(), False)
-            self._expat.Parse(b"", True)
-        except expat.ExpatError:
-            raise refuse("broken_file", "The file is damaged: it is not well-formed XML.") from None
+        for at in range(0, len(text), _CHUNK_CHARACTERS):
+            self._expat.Parse(text[at : at + _CHUNK_CHARACTERS].encode(), False)
+        self._expat.Parse(b"", True)
         if self._root is None:
             raise refuse("broken_file", "The file is damaged: it holds no element.")
         return self._root
@@ -113,6 +122,11 @@ class _Builder:
             element, place = self._target
             setattr(element, place, "".join(self._parts))
         self._parts.clear()
+
+    def _skip(self, name: str, is_parameter: bool) -> None:
+        """Keep what only a DTD elsewhere defines."""
+        if not is_parameter:
+            self._parts.append(name_character(name))
 
     def _define(self, _name: str, is_parameter: bool, value: str | None, *_: object) -> None:
         self._entities += 1

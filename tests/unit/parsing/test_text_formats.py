@@ -71,6 +71,27 @@ def test_a_text_in_xml_has_headings_and_paragraphs(tmp_path: Path) -> None:
     assert found[-1][1].headings[-1] == "Start"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Caf&eacute;&nbsp;news", "Café news"),
+        ("AT&T & Co", "AT&T & Co"),
+        ("a &unknown; name", "a &unknown; name"),
+        ("http://x/?a=1&b=2", "http://x/?a=1&b=2"),
+        ("&lt;b&gt; &#233; &#xe9; &amp;eacute;&LT;", "<b> é é &eacute;<"),
+        ("<![CDATA[raw &eacute; & so]]> &hellip;", "raw &eacute; & so …"),
+    ],
+)
+def test_references_of_html_and_plain_ampersands_are_read(tmp_path: Path, written: str, read: str) -> None:
+    found = texts(write(tmp_path, "a.xml", f"<feed><entry><title>{written} &copy;</title><id>1</id></entry></feed>"))
+    assert f"{read} ©" in "\n".join(found).replace("\xa0", " ")
+
+
+def test_a_name_that_a_dtd_elsewhere_defines_is_not_lost(tmp_path: Path) -> None:
+    source = '<!DOCTYPE a PUBLIC "-//X" "http://127.0.0.1:1/x.dtd"><a><b>Price &euro;5, &ours;</b><c>1</c></a>'
+    assert "Price €5, &ours;" in "\n".join(texts(write(tmp_path, "a.xml", source)))
+
+
 def test_the_xml_of_office_2003_is_read(tmp_path: Path) -> None:
     cells = "".join(
         f"<Row><Cell><Data>{a}</Data></Cell><Cell Index='3'><Data>{b}</Data></Cell></Row>"
