@@ -123,9 +123,89 @@ def test_text_that_is_no_mail_is_a_mismatch(tmp_path: Path, key: str) -> None:
     assert caught.value.code == "format_mismatch"
 
 
+PARTS = """preamble
+--{0}
+Content-Type: text/plain
+
+The first part.
+--{0}
+
+The second part.
+--{0}--
+"""
+BOUNDARIES = {
+    "is folded": ('; boundary="two\n words"', "two words"),
+    "is folded in the body": ('; boundary="==_ =\n   77"', "==_ =\n   77"),
+    "is another one": ("; boundary=other", "=_Part_7"),
+    "has quotation marks": ("; boundary=other", 'a "quoted" \\ name'),
+    "is missing": ("", "------=_001"),
+    "is empty": ('; boundary=""', "b"),
+}
+
+
+@pytest.mark.parametrize("case", BOUNDARIES)
+@pytest.mark.parametrize("kind", ["multipart/mixed", "multipart/related", "mixed"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_parts_are_found_where_their_boundary_is_broken(tmp_path: Path, case: str, kind: str, end: str) -> None:
+    declared, used = BOUNDARIES[case]
+    if kind == "mixed":  # no type at all; only the boundary shows that there are parts
+        declared = declared or "; boundary"
+    raw = HEADER.format("x") + f"Content-Type: {kind}{declared}\n\n" + PARTS.format(used)
+    path = write(tmp_path, "a.eml", raw.replace("\n", end))
+    assert texts(path)[2:] == ["The first part.", "The second part."]
+    assert not warnings_of(path, "a.eml")
+
+
+def test_attachments_and_messages_are_found_where_boundaries_are_broken(tmp_path: Path) -> None:
+    message = message_of()
+    message.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="t.csv")
+    message.add_attachment(message_of("Inner", "The inner text."))
+    message.set_boundary("right")
+    raw = message.as_bytes().replace(b'boundary="right"', b'boundary="wrong"')
+    assert texts(write(tmp_path, "a.eml", raw)) == texts(write(tmp_path, "b.eml", message.as_bytes()))
+    digest = "--d\n\nSubject: One\n\nFirst.\n--d\n\nSubject: Two\n\nLast.\n"
+    header = "Content-Type: multipart/digest; boundary=wrong\n\n"
+    assert texts(write(tmp_path, "d.eml", header + digest))[1:] == ["One", "First.", "Two", "Last."]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("Only text.", ["Only text."]),
+        ("<html><body><p>Only a page.</p></body></html>", ["Only a page."]),
+        ("One.\n\n-----\n\nTwo.\n\n-----\n\nThree.", ["One.", "-----", "Two.", "-----", "Three."]),
+        ("Re.\n\n-----Original Message-----\nFrom: x\n\nOld.", ["Re.", "-----Original Message-----\nFrom: x", "Old."]),
+    ],
+)
+def test_a_body_without_any_boundary_is_read_as_text(tmp_path: Path, body: str, expected: list[str]) -> None:
+    raw = HEADER.format("x") + "Content-Type: multipart/alternative; boundary=none\n\n" + body
+    assert texts(write(tmp_path, "a.eml", raw))[2:] == expected
+
+
+def test_spaces_before_the_colon_of_a_field_are_read(tmp_path: Path) -> None:
+    raw = (
+        "Subject : Tea\nFrom\t: a@b\nContent-Type : multipart/mixed; boundary=x\n\n"
+        "--x\nContent-Type : text/html\nContent-Transfer-Encoding : base64\n\nPHA+Q3Vwcw==\n--x\n\nPrice : 3\n--x--\n"
+    )
+    path = write(tmp_path, "a.eml", raw)
+    assert texts(path) == ["Tea", "From: a@b", "Cups"]
+    assert texts(write(tmp_path, "b.eml", "Subject :Tea\n\nPrice : 3")) == ["Tea", "Price : 3"]
+
+
+@pytest.mark.parametrize("name", ["Makefile", "notes of May", "read.me", "x.zzz"])
+def test_text_attached_under_any_name_is_read(tmp_path: Path, name: str) -> None:
+    message = message_of()
+    message.add_attachment("The attached text.", subtype="plain", filename=name)
+    assert texts(write(tmp_path, "a.eml", message.as_bytes()))[-2:] == [name, "The attached text."]
+
+
 EVIL = {
     "nested": b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(400)),
     "many parts": b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\nt\n" * 11_000,
+    "boundaries not declared": b"".join(
+        b"Content-Type: multipart/mixed; boundary=no\n\n--%d\n" % n for n in range(400)
+    ),
+    "many boundaries": b"Content-Type: multipart/mixed\n\n" + b"".join(b"--%d\n\n" % n for n in range(20_000)),
     "no end": b"Subject: x\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/html\n\n<p>a",
     "bad transfer": b"Subject: x\nContent-Transfer-Encoding: base64\n\n!!!!====a",
     "bad charset": b"Subject: =?rot13?Q?x?= =?zip?B?eA==?=\nContent-Type: text/plain; charset=punycode\n\ntext",
