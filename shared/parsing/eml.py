@@ -53,6 +53,7 @@ _EXTENSIONS = {
     "application/vnd.ms-powerpoint": "ppt",
     "application/zip": "zip",
 }
+_TNEF = b"\x78\x9f\x3e\x22"
 _MOST_PARTS = 10_000
 # Bodies without a boundary that are separated again; each time costs another pass over the bytes.
 _MOST_SEPARATIONS = 20
@@ -102,12 +103,13 @@ class _Reader:
         fields = {name: read_header(message, name) for name in FIELDS}
         fields["Date"] = show_date(fields["Date"])
         letter = Letter(read_header(message, "Subject"), fields)
-        self._add(message, letter, depth)
+        for packed in self._add(message, letter, depth):
+            self._unpack(packed, letter, depth)
         return letter
 
-    def _add(self, part: Message, letter: Letter, depth: int) -> None:
-        """Sort a part and the parts in it into body and attachments."""
-        waiting = [part]
+    def _add(self, part: Message, letter: Letter, depth: int) -> list[bytes]:
+        """Sort a part and the parts in it into body and attachments; returns what Outlook packed."""
+        waiting, packed = [part], []
         while waiting and self._left > 0:
             self._left -= 1
             part = waiting.pop()
@@ -119,9 +121,26 @@ class _Reader:
             elif _has_parts(part, kind):
                 waiting += reversed(self._separate(part, kind))
             elif kind not in _SILENT:
-                self._add_leaf(part, kind, letter)
+                content = _content(part)
+                if content.startswith(_TNEF):
+                    packed.append(content)
+                else:
+                    self._add_leaf(part, kind, content, letter)
         if not self._left:
             self._warnings.append(f"The message has more than {_MOST_PARTS:,} parts; the last ones were left out.")
+        return packed
+
+    def _unpack(self, packed: bytes, letter: Letter, depth: int) -> None:
+        """Add what Outlook packed (winmail.dat): the body where there is none outside, and the attachments."""
+        # Imported here: few messages need it.
+        from shared.parsing import tnef
+
+        inner = tnef.read(packed, self._limits, self._warnings, self._parts, depth)
+        letter.subject = letter.subject or inner.subject
+        letter.fields = {name: value or inner.fields.get(name, "") for name, value in letter.fields.items()}
+        if not letter.page and not letter.plain.strip():
+            letter.page, letter.plain, letter.blocks = inner.page, inner.plain, inner.blocks
+        letter.attachments += inner.attachments
 
     def _separate(self, part: Message, kind: str) -> list[Message]:
         """The parts of a body that the boundary of its header does not occur in; one of text where it has none."""
@@ -143,9 +162,8 @@ class _Reader:
                 attachment.message = _later(self, inner, depth - 1)
                 letter.attachments.append(attachment)
 
-    def _add_leaf(self, part: Message, kind: str, letter: Letter) -> None:
+    def _add_leaf(self, part: Message, kind: str, content: bytes, letter: Letter) -> None:
         name = _name(part)
-        content = _content(part)
         is_attached = part.get_content_disposition() == "attachment" or (name and kind not in ("text/html",))
         if not is_attached and kind in ("text/html", "application/xhtml+xml") and not letter.page:
             letter.page = decode_bytes(content, _charset(part))

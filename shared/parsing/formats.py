@@ -41,6 +41,7 @@ FORMATS: dict[str, str] = {
     **dict.fromkeys(("eml", "mht", "mhtml"), "eml"),
     "mbox": "mbox",
     "msg": "msg",
+    "tnef": "tnef",
     "zip": "zip",
     **dict.fromkeys(("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif"), "image"),
     **dict.fromkeys(("csv", "tsv", "tab"), "csv"),
@@ -135,13 +136,14 @@ _OLD_OFFICE = frozenset({"doc", "ppt", "xls"})
 _ZIPPED = _OFFICE | {"xlsb", "odt", "ods", "odp", "epub", "ofd", "zip"}
 # Formats in an OLE container.
 _CONTAINED = _OLD_OFFICE | {"msg"}
-_BINARY = _ZIPPED | _CONTAINED | {"pdf", "rtf", "image"}
+_BINARY = _ZIPPED | _CONTAINED | {"pdf", "rtf", "image", "tnef"}
 _PDF_HEAD_BYTES = 1024  # Acrobat accepts a PDF header anywhere in the first 1,024 bytes
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_ENTRIES = (
     *(b"[Content_Types].xml", b"_rels", b"word", b"ppt", b"xl/", b"xl\\", b"docProps", b"customXml", b"mimetype"),
     *(b"META-INF/", b"OFD.xml", b"content.xml", b"Doc_0/"),
 )
+_TNEF = b"\x78\x9f\x3e\x22"
 _RTF, _RTF_PART = b"{\\rtf", b"{\\"  # some converters leave out the header
 # Workbooks of Excel 2 to 4 are a stream without a container: the record that begins them, and its length.
 _OLD_SHEETS = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")
@@ -209,6 +211,8 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
 
 def _written(head: bytes, hint: str) -> str:
     """The format of a file that is text and begins as one format only does; empty where that is not so."""
+    if head.startswith(_TNEF):
+        return "tnef"
     if head.startswith(_RTF) or (hint == "rtf" and head.startswith(_RTF_PART)):
         return "rtf"
     if _PAGE.match(head):
