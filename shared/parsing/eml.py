@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from shared.domain.models import ParsedDocument
 from shared.parsing.charset import decode_bytes
 from shared.parsing.embedded import Parts
-from shared.parsing.formats import is_supported
+from shared.parsing.formats import TNEF, is_supported
 from shared.parsing.letter import FIELDS, Attachment, Letter, render, show_date
 from shared.parsing.multipart import join_fields, split_parts
 from shared.parsing.refusing import refuse
@@ -53,7 +53,6 @@ _EXTENSIONS = {
     "application/vnd.ms-powerpoint": "ppt",
     "application/zip": "zip",
 }
-_TNEF = b"\x78\x9f\x3e\x22"
 _MOST_PARTS = 10_000
 # Bodies without a boundary that are separated again; each time costs another pass over the bytes.
 _MOST_SEPARATIONS = 20
@@ -122,7 +121,7 @@ class _Reader:
                 waiting += reversed(self._separate(part, kind))
             elif kind not in _SILENT:
                 content = _content(part)
-                if content.startswith(_TNEF):
+                if content.startswith(TNEF):
                     packed.append(content)
                 else:
                     self._add_leaf(part, kind, content, letter)

@@ -129,6 +129,8 @@ FORMATS: dict[str, str] = {
 }
 # First bytes that `decide` wants: an archive names its first entries in them.
 HEAD_BYTES = 8192
+# What Outlook packs a message into begins so.
+TNEF = b"\x78\x9f\x3e\x22"
 
 _OFFICE = frozenset({"docx", "pptx", "xlsx"})
 _OLD_OFFICE = frozenset({"doc", "ppt", "xls"})
@@ -143,7 +145,6 @@ _ZIP_ENTRIES = (
     *(b"[Content_Types].xml", b"_rels", b"word", b"ppt", b"xl/", b"xl\\", b"docProps", b"customXml", b"mimetype"),
     *(b"META-INF/", b"OFD.xml", b"content.xml", b"Doc_0/"),
 )
-_TNEF = b"\x78\x9f\x3e\x22"
 _RTF, _RTF_PART = b"{\\rtf", b"{\\"  # some converters leave out the header
 # Workbooks of Excel 2 to 4 are a stream without a container: the record that begins them, and its length.
 _OLD_SHEETS = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")
@@ -211,7 +212,7 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
 
 def _written(head: bytes, hint: str) -> str:
     """The format of a file that is text and begins as one format only does; empty where that is not so."""
-    if head.startswith(_TNEF):
+    if head.startswith(TNEF):
         return "tnef"
     if head.startswith(_RTF) or (hint == "rtf" and head.startswith(_RTF_PART)):
         return "rtf"

@@ -15,6 +15,7 @@ from shared.parsing import rtf
 from shared.parsing.charset import decode_bytes
 from shared.parsing.doc_file import read_number
 from shared.parsing.embedded import Parts
+from shared.parsing.formats import TNEF
 from shared.parsing.letter import Attachment, Letter, render
 from shared.parsing.mapi import OBJECT, Properties, find_encoding, read_properties, show_sender, show_time
 from shared.parsing.outline import Outline
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
-SIGNATURE = b"\x78\x9f\x3e\x22"
 _MOST_BYTES = 64 << 20
 _MOST_ATTACHMENTS = 10_000
 _HEAD_BYTES, _ATTRIBUTE_BYTES, _CHECKSUM_BYTES = 6, 9, 2
@@ -78,7 +78,7 @@ def read(content: bytes, limits: Limits, warnings: list[str], parts: Parts, dept
     """The message in ``content``; what of it is damaged or cut off is missing.
 
     Args:
-        content: its bytes, which begin with ``SIGNATURE``.
+        content: its bytes, which begin with ``TNEF``.
         limits: bounds of the document.
         warnings: takes what was left out.
         parts: counts the attachments that are left out.
@@ -160,7 +160,7 @@ class _Reader:
         title = title or properties.text(_P_SHOWN_NAME) or properties.text(_P_SHORT_NAME) or "attachment"
         kind, data = properties.values.get(_P_CONTENT, (0, b""))
         content = item.content or (data[_INTERFACE_BYTES:] if kind == OBJECT else data)
-        if content.startswith(SIGNATURE):
+        if content.startswith(TNEF):
             return self._inner(title, content)
         if content:
             return Attachment(title, content)
