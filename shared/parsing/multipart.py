@@ -67,5 +67,7 @@ def join_fields(content: bytes) -> bytes:
     """
     end = _HEADER_END.search(content)
     cut = end.start() if end else len(content)
-    header, body = content[:cut], content[cut:]
-    return _SPACED_HEADER.sub(rb"\1:", header) + _SPACED_FIELD.sub(rb"\1:", body)
+    # A large message is not copied where nothing is to be changed.
+    if not _SPACED_HEADER.search(content, 0, cut) and not _SPACED_FIELD.search(content, cut):
+        return content
+    return _SPACED_HEADER.sub(rb"\1:", content[:cut]) + _SPACED_FIELD.sub(rb"\1:", content[cut:])
