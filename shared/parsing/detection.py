@@ -25,6 +25,9 @@ _CONVINCING = 0.25
 _CONVINCING_LINE = 0.5
 # Fewer characters than this say nothing about an encoding.
 _FEWEST_CHARACTERS = 3
+# A greater share of zero bytes is no text.
+_MOST_ZEROS = 0.75
+_CONTROLS = bytes({*range(1, 8), 11, *range(14, 27), *range(28, 32)})
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -140,9 +143,9 @@ def _wide(head: bytes) -> str:
     even, odd = head[0::2].count(0), head[1::2].count(0)
     half = max(1, len(head) // 2)
     if odd > 0.2 * half and even < 0.02 * half + 1:
-        return "utf-16-le"
+        return "" if _is_narrow(head, "utf-16-le") else "utf-16-le"
     if even > 0.2 * half and odd < 0.02 * half + 1:
-        return "utf-16-be"
+        return "" if _is_narrow(head, "utf-16-be") else "utf-16-be"
     if 0 in head[:1024]:
         for encoding in ("utf-16-le", "utf-16-be"):
             text = _decoded(head, encoding)
@@ -151,9 +154,25 @@ def _wide(head: bytes) -> str:
     return ""
 
 
+def _is_narrow(head: bytes, encoding: str) -> bool:
+    """Whether zero bytes end strings of UTF-8: two letters then read as one rare character in UTF-16."""
+    if _count_controls(head) or not _decoded(head.replace(b"\0", b""), "utf-8"):
+        return False
+    text = head.decode(encoding, "replace")
+    return _foreigners(text) > 0.3 * len(text) and max(_share(text, _CHINESE), _japanese(text)) < _CONVINCING
+
+
 def _is_binary(head: bytes) -> bool:
-    controls = len(head) - len(head.translate(None, bytes({*range(8), 11, *range(14, 27), *range(28, 32)})))
-    return controls > 0.1 * len(head)
+    controls, zeros = _count_controls(head), head.count(0)
+    if controls or zeros > _MOST_ZEROS * len(head):
+        return controls + zeros > 0.1 * len(head)
+    # Strings that zero bytes end or fill up, as programs list names, are text.
+    return zeros > 0.1 * len(head) and not _decoded(head, "utf-8")
+
+
+def _count_controls(head: bytes) -> int:
+    """Bytes that no text holds; zero bytes aside."""
+    return len(head) - len(head.translate(None, _CONTROLS))
 
 
 def _utf8_failure(path: Path) -> int | None:

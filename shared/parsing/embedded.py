@@ -45,13 +45,14 @@ class Parts:
         self._left_out: Counter[tuple[str, str]] = Counter()
         self._unpacked = 0
 
-    def read(self, chunks: Iterable[bytes], name: str, above: tuple[str, ...] = ()) -> Iterator[Block]:
+    def read(self, chunks: Iterable[bytes], name: str, above: tuple[str, ...] = (), key: str = "") -> Iterator[Block]:
         """The blocks of the document that ``chunks`` are the bytes of, below a heading with its name.
 
         Args:
             chunks: its bytes.
             name: of the file, with the folders it is in.
             above: headings that its name comes below.
+            key: name that tells its format; empty where ``name`` does.
         """
         title = " ".join(clean(name).split())[-_LONGEST_NAME_CHARACTERS:] or "attachment"
         try:
@@ -59,7 +60,7 @@ class Parts:
                 limits = replace(self._limits, max_embedding=self._limits.max_embedding - 1)
                 if limits.max_embedding < 0:
                     raise refuse("too_deep", "It is inside too many other documents.")
-                document = parse(copy.path, title, limits)
+                document = parse(copy.path, key[-_LONGEST_NAME_CHARACTERS:] or title, limits)
                 path = (*above, title)
                 yield Block(title, Location(headings=path), heading=True)
                 for block in document.blocks:

@@ -15,7 +15,9 @@ from urllib.parse import unquote_to_bytes
 from shared.domain.models import ParsedDocument
 from shared.parsing.charset import decode_bytes
 from shared.parsing.embedded import Parts
+from shared.parsing.formats import TNEF, is_supported
 from shared.parsing.letter import FIELDS, Attachment, Letter, render, show_date
+from shared.parsing.multipart import join_fields, split_parts
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 # A message stands in memory whole, several times while its parts are decoded.
 MOST_BYTES = 64 << 20
-_HEADER = re.compile(rb"^[A-Za-z][A-Za-z0-9-]{1,60}:", re.MULTILINE)
+_HEADER = re.compile(rb"^[A-Za-z][A-Za-z0-9-]{1,60}[ \t]{0,99}:", re.MULTILINE)
+_PAGE = re.compile(rb"\s{0,99}<(?:!doctype html|html|head|body|table|div)[\s>]", re.IGNORECASE)
 _HEAD_BYTES = 8192
 # Parts that are there for programs: signatures and keys.
 _SILENT = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
@@ -51,6 +54,8 @@ _EXTENSIONS = {
     "application/zip": "zip",
 }
 _MOST_PARTS = 10_000
+# Bodies without a boundary that are separated again; each time costs another pass over the bytes.
+_MOST_SEPARATIONS = 20
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -76,7 +81,7 @@ def _blocks(content: bytes, limits: Limits, warnings: list[str]) -> Iterator[Blo
 
 def read(content: bytes, limits: Limits, warnings: list[str], parts: Parts) -> Iterator[Block]:
     """The blocks of the message in ``content``."""
-    message = BytesParser().parsebytes(content)
+    message = BytesParser().parsebytes(join_fields(content))
     return _Reader(limits, warnings, parts).blocks(message, (), limits.max_embedding)
 
 
@@ -88,6 +93,7 @@ class _Reader:
         self._warnings = warnings
         self._parts = parts
         self._left = _MOST_PARTS
+        self._separations_left = _MOST_SEPARATIONS
 
     def blocks(self, message: Message, above: tuple[str, ...], depth: int) -> Iterator[Block]:
         return render(self._letter(message, depth), self._limits, self._warnings, self._parts, above)
@@ -96,12 +102,13 @@ class _Reader:
         fields = {name: read_header(message, name) for name in FIELDS}
         fields["Date"] = show_date(fields["Date"])
         letter = Letter(read_header(message, "Subject"), fields)
-        self._add(message, letter, depth)
+        for packed in self._add(message, letter, depth):
+            self._unpack(packed, letter, depth)
         return letter
 
-    def _add(self, part: Message, letter: Letter, depth: int) -> None:
-        """Sort a part and the parts in it into body and attachments."""
-        waiting = [part]
+    def _add(self, part: Message, letter: Letter, depth: int) -> list[bytes]:
+        """Sort a part and the parts in it into body and attachments; returns what Outlook packed."""
+        waiting, packed = [part], []
         while waiting and self._left > 0:
             self._left -= 1
             part = waiting.pop()
@@ -110,10 +117,40 @@ class _Reader:
                 self._attach(part, letter, depth)
             elif part.is_multipart():
                 waiting += reversed(_inner(part))
+            elif _has_parts(part, kind):
+                waiting += reversed(self._separate(part, kind))
             elif kind not in _SILENT:
-                self._add_leaf(part, kind, letter)
+                content = _content(part)
+                if content.startswith(TNEF):
+                    packed.append(content)
+                else:
+                    self._add_leaf(part, kind, content, letter)
         if not self._left:
             self._warnings.append(f"The message has more than {_MOST_PARTS:,} parts; the last ones were left out.")
+        return packed
+
+    def _unpack(self, packed: bytes, letter: Letter, depth: int) -> None:
+        """Add what Outlook packed (winmail.dat): the body where there is none outside, and the attachments."""
+        # Imported here: few messages need it.
+        from shared.parsing import tnef
+
+        inner = tnef.read(packed, self._limits, self._warnings, self._parts, depth)
+        letter.subject = letter.subject or inner.subject
+        letter.fields = {name: value or inner.fields.get(name, "") for name, value in letter.fields.items()}
+        if not letter.page and not letter.plain.strip():
+            letter.page, letter.plain, letter.blocks = inner.page, inner.plain, inner.blocks
+        letter.attachments += inner.attachments
+
+    def _separate(self, part: Message, kind: str) -> list[Message]:
+        """The parts of a body that the boundary of its header does not occur in; one of text where it has none."""
+        content = _content(part)
+        found = split_parts(content) if self._separations_left else []
+        if not found:
+            page = "html" if _PAGE.match(content) else "plain"
+            return [BytesParser().parsebytes(f"Content-Type: text/{page}\n\n".encode() + content)]
+        self._separations_left -= 1
+        default = b"Content-Type: message/rfc822\n" if kind == "multipart/digest" else b""
+        return [BytesParser().parsebytes(default + each if each[:1] in b"\r\n" else each) for each in found]
 
     def _attach(self, part: Message, letter: Letter, depth: int) -> None:
         for inner in _inner(part):
@@ -124,9 +161,8 @@ class _Reader:
                 attachment.message = _later(self, inner, depth - 1)
                 letter.attachments.append(attachment)
 
-    def _add_leaf(self, part: Message, kind: str, letter: Letter) -> None:
+    def _add_leaf(self, part: Message, kind: str, content: bytes, letter: Letter) -> None:
         name = _name(part)
-        content = _content(part)
         is_attached = part.get_content_disposition() == "attachment" or (name and kind not in ("text/html",))
         if not is_attached and kind in ("text/html", "application/xhtml+xml") and not letter.page:
             letter.page = decode_bytes(content, _charset(part))
@@ -135,7 +171,10 @@ class _Reader:
             letter.plain = f"{letter.plain}\n\n{_flowed(text, part)}" if letter.plain else _flowed(text, part)
         elif content:
             extension = _EXTENSIONS.get(kind, kind.rpartition("/")[2])
-            letter.attachments.append(Attachment(name or f"part.{extension}", content))
+            title = name or f"part.{extension}"
+            # Programs attach text under names that say nothing of it: Makefile, README, "notes of May".
+            is_text = kind.startswith("text/") and not is_supported(title)
+            letter.attachments.append(Attachment(title, content, key=f"{title}.txt" if is_text else title))
 
 
 def _later(reader: _Reader, inner: Message, depth: int) -> Any:
@@ -145,6 +184,12 @@ def _later(reader: _Reader, inner: Message, depth: int) -> Any:
 def _inner(part: Message) -> list[Message]:
     payload = part.get_payload()
     return [each for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
+
+
+def _has_parts(part: Message, kind: str) -> bool:
+    """Whether a body that was not separated has parts, as its header says, or means to say with an unknown type."""
+    given = str(part.get("Content-Type", "")).lower()
+    return kind.startswith("multipart/") or (kind == "text/plain" and "boundary" in given and "text/" not in given)
 
 
 def _content(part: Message) -> bytes:

@@ -36,6 +36,8 @@ _LOOKALIKE = re.compile("[\u2e80-\u2fd5\ufb00-\ufb06]")
 _LIGATURES = ("ff", "fi", "fl", "ffi", "ffl", "st", "st")
 _LOOKALIKES = RADICALS | {0xFB00 + place: letters for place, letters in enumerate(_LIGATURES)}
 _PAGE_BREAK = "\x0c"
+# Characters NUL that end or fill up a string; where they come after each letter, the text is UTF-16 inside another one.
+_STRING_END = re.compile("(?<!\x00[^\x00])\x00+(?![^\x00]\x00)")
 
 
 def clean(text: str) -> str:
@@ -53,23 +55,28 @@ def clean(text: str) -> str:
     return text if text.isascii() else _LOOKALIKE.sub(lambda match: _LOOKALIKES.get(ord(match[0]), match[0]), text)
 
 
-def decode(path: Path, *, pages: bool = False) -> Iterator[str]:
+def decode(path: Path, *, pages: bool = False, strings: bool = False) -> Iterator[str]:
     """The text of a file in clean stretches of about a million characters.
 
     Args:
         path: the file.
         pages: whether page breaks (form feeds) are kept; else they are line breaks.
+        strings: whether characters NUL that end strings become line breaks; else they are removed.
 
     Raises:
         DocumentError: ``format_mismatch`` when the bytes are not text in any encoding.
     """
     held = ""
-    for text in _decoded(path):
+    for text in map(_end_strings, _decoded(path)) if strings else _decoded(path):
         # An escape sequence may go on in the next stretch.
         cut = text.find("\x1b", max(0, len(text) - _LONGEST_ESCAPE_CHARACTERS))
         ready, held = (held + text, "") if cut < 0 else (held + text[:cut], text[cut:])
         yield _cleaned(ready, pages=pages)
     yield _cleaned(held, pages=pages)
+
+
+def _end_strings(text: str) -> str:
+    return _STRING_END.sub("\n", text) if "\x00" in text else text
 
 
 def _cleaned(text: str, *, pages: bool) -> str:

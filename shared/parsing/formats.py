@@ -41,6 +41,7 @@ FORMATS: dict[str, str] = {
     **dict.fromkeys(("eml", "mht", "mhtml"), "eml"),
     "mbox": "mbox",
     "msg": "msg",
+    "tnef": "tnef",
     "zip": "zip",
     **dict.fromkeys(("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif"), "image"),
     **dict.fromkeys(("csv", "tsv", "tab"), "csv"),
@@ -128,6 +129,8 @@ FORMATS: dict[str, str] = {
 }
 # First bytes that `decide` wants: an archive names its first entries in them.
 HEAD_BYTES = 8192
+# What Outlook packs a message into begins so.
+TNEF = b"\x78\x9f\x3e\x22"
 
 _OFFICE = frozenset({"docx", "pptx", "xlsx"})
 _OLD_OFFICE = frozenset({"doc", "ppt", "xls"})
@@ -135,7 +138,7 @@ _OLD_OFFICE = frozenset({"doc", "ppt", "xls"})
 _ZIPPED = _OFFICE | {"xlsb", "odt", "ods", "odp", "epub", "ofd", "zip"}
 # Formats in an OLE container.
 _CONTAINED = _OLD_OFFICE | {"msg"}
-_BINARY = _ZIPPED | _CONTAINED | {"pdf", "rtf", "image"}
+_BINARY = _ZIPPED | _CONTAINED | {"pdf", "rtf", "image", "tnef"}
 _PDF_HEAD_BYTES = 1024  # Acrobat accepts a PDF header anywhere in the first 1,024 bytes
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_ENTRIES = (
@@ -209,6 +212,8 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
 
 def _written(head: bytes, hint: str) -> str:
     """The format of a file that is text and begins as one format only does; empty where that is not so."""
+    if head.startswith(TNEF):
+        return "tnef"
     if head.startswith(_RTF) or (hint == "rtf" and head.startswith(_RTF_PART)):
         return "rtf"
     if _PAGE.match(head):

@@ -1,8 +1,12 @@
-"""JSON lines: one record to a line, streamed."""
+"""JSON lines: one record to a line, streamed.
+
+Lines that are not JSON are left out with a warning. Where the last line is broken, the file was cut off: it is refused,
+so that a complete version before it stays in the index.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.domain.models import Location, ParsedDocument
 from shared.parsing.encoding import lines
@@ -16,27 +20,97 @@ if TYPE_CHECKING:
     from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
+# A file with more broken lines than this, and than twice its records, is refused before it is read to its end.
+_MOST_BROKEN = 100
+_MOST_NAMED = 10
+# A list with one item on each line is read as its items.
+_BRACKETS = frozenset({"[", "]", "],"})
+
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The records of a file; ``row`` is the number of the line.
 
     Raises:
-        DocumentError: while read: ``broken_file`` naming the first line that is not JSON, ``too_deep``, ``too_large``.
+        DocumentError: while read: ``broken_file`` naming a line where the last one or most are not JSON,
+            ``too_deep``, ``too_large``.
     """
     warnings: list[str] = []
     return ParsedDocument("", _blocks(path, limits, warnings), warnings=warnings)
 
 
 def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
+    faults = _Faults()
     for row, line in enumerate(lines(path, limits.max_line_characters, cut=False), start=1):
         if row > limits.max_rows:
             raise refuse("too_large", f"The file has more than {limits.max_rows} records.")
-        if line.strip():
-            yield make_block(_record(line, row), Location(row=row), limits.max_nesting, warnings)
+        if not line.strip() or line.strip() in _BRACKETS:
+            continue
+        try:
+            value = _decode(line.strip())
+        except ValueError:
+            faults.add(row)
+            continue
+        faults.count_record()
+        yield make_block(value, Location(row=row), limits.max_nesting, warnings)
+    faults.report(warnings)
 
 
-def _record(line: str, row: int) -> object:
+def _decode(line: str) -> Any:
+    """The value of a line, which may be one of a list's."""
     try:
-        return decode(line)
+        return decode(line.removesuffix(","))
     except ValueError:
-        raise refuse("broken_file", f"Line {row} is not valid JSON.") from None
+        if line.startswith("["):
+            return decode(line.removeprefix("[").removesuffix(","))
+        if line.endswith("]"):
+            return decode(line.removesuffix("]"))
+        raise
+
+
+class _Faults:
+    """Counts the lines that are not JSON, and those that are."""
+
+    def __init__(self) -> None:
+        self._records = 0
+        self._last = 0
+        self._broken = 0
+        self._rows: list[int] = []
+
+    def add(self, row: int) -> None:
+        """Count a broken line.
+
+        Raises:
+            DocumentError: ``broken_file`` when there are many, and far more than records.
+        """
+        self._broken += 1
+        self._last = row
+        if len(self._rows) < _MOST_NAMED:
+            self._rows.append(row)
+        if self._broken > max(_MOST_BROKEN, 2 * self._records):
+            self._refuse_if_most()
+
+    def count_record(self) -> None:
+        """Count a line that is JSON."""
+        self._records += 1
+        self._last = 0
+
+    def report(self, warnings: list[str]) -> None:
+        """Add a warning for broken lines.
+
+        Raises:
+            DocumentError: ``broken_file`` when there are more than records, or the last line is one.
+        """
+        self._refuse_if_most()
+        if self._last:
+            raise refuse(
+                "broken_file", f"Line {self._last} is not valid JSON; it is the last one, so the file was cut off."
+            )
+        if self._broken:
+            more = " and others" if self._broken > len(self._rows) else ""
+            named = ", ".join(map(str, self._rows))
+            warnings.append(f"Lines that are not valid JSON were left out: {self._broken} (line {named}{more}).")
+
+    def _refuse_if_most(self) -> None:
+        if self._broken > self._records:
+            rest = ", nor are most other lines" if self._broken > 1 else ""
+            raise refuse("broken_file", f"Line {self._rows[0]} is not valid JSON{rest}.")

@@ -29,11 +29,16 @@ _NO_SUBJECT = "(no subject)"
 
 
 class Attachment(Struct):
-    """A file attached to a message: its name, and its bytes or how to read it when it is a message itself."""
+    """A file attached to a message: its name, and its bytes or how to read it when it is a message itself.
+
+    Attributes:
+        key: the name that tells its format; empty where that is ``name``.
+    """
 
     name: str
     content: bytes = b""
     message: ReadInner | None = None
+    key: str = ""
 
 
 class Letter(Struct):
@@ -79,7 +84,7 @@ def render(
         if attachment.message is not None:
             yield from attachment.message(path)
         else:
-            yield from parts.read([attachment.content], attachment.name, path)
+            yield from parts.read([attachment.content], attachment.name, path, attachment.key)
 
 
 def _read_body(letter: Letter, limits: Limits, warnings: list[str]) -> Iterator[Block]:

@@ -6,7 +6,6 @@ https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxmsg/.
 
 from __future__ import annotations
 
-import datetime as dt
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from shared.parsing.container import DAMAGE, open_container, read_stream
 from shared.parsing.doc_file import read_number
 from shared.parsing.embedded import Parts
 from shared.parsing.letter import FIELDS, Attachment, Letter, render, show_date
+from shared.parsing.mapi import find_encoding, show_sender, show_time
 from shared.parsing.outline import Outline
 from shared.parsing.packed_rtf import unpack
 from shared.parsing.refusing import refuse
@@ -37,8 +37,6 @@ _EMBEDDED = "__substg1.0_3701000D"
 _SENT, _DELIVERED, _CODE_PAGE, _PAGE_CODE_PAGE = 0x0039, 0x0E06, 0x3FFD, 0x3FDE
 _ROOT_BYTES, _INNER_BYTES = 32, 24
 _MOST_ATTACHMENTS = 10_000
-_EPOCH = dt.datetime(1601, 1, 1, tzinfo=dt.UTC)
-_CODE_PAGES = {65001: "utf-8", 936: "gb18030", 54936: "gb18030", 20936: "gb18030", 20127: "us-ascii", 28591: "latin1"}
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -78,11 +76,11 @@ class _Reader:
 
     def _letter(self, storage: tuple[str, ...], depth: int) -> Letter:
         numbers = self._numbers(storage)
-        encoding = _encoding(numbers.get(_CODE_PAGE, 0))
+        encoding = find_encoding(numbers.get(_CODE_PAGE, 0))
         text = self._texts(storage, encoding)
         letter = Letter(text(_SUBJECT), self._fields(text, numbers), plain=text(_PLAIN))
         page = self._bytes(storage, f"{_PAGE}0102")
-        letter.page = decode_bytes(page, _encoding(numbers.get(_PAGE_CODE_PAGE, 0))) if page else text(_PAGE)
+        letter.page = decode_bytes(page, find_encoding(numbers.get(_PAGE_CODE_PAGE, 0))) if page else text(_PAGE)
         packed = self._bytes(storage, f"{_RICH}0102")
         if packed and not letter.page and not letter.plain.strip():
             letter.blocks = list(rtf.read(unpack(packed, self._limits), self._limits, Outline()))
@@ -99,9 +97,8 @@ class _Reader:
             fields = {name: read_header(message, name) for name in FIELDS}
         address = text(_SENDER_SMTP) or text(_SENDER_ADDRESS)
         name = text(_SENDER)
-        shown = f"{name} <{address}>" if "@" in address and name != address else name or address
         sent = numbers.get(_SENT) or numbers.get(_DELIVERED, 0)
-        given = {"From": shown, "To": text(_TO), "Cc": text(_CC), "Date": _show_time(sent)}
+        given = {"From": show_sender(name, address), "To": text(_TO), "Cc": text(_CC), "Date": show_time(sent)}
         fields["Date"] = show_date(fields["Date"])
         return {field: fields[field] or given[field] for field in FIELDS}
 
@@ -150,17 +147,3 @@ class _Reader:
 
 def _later(reader: _Reader, storage: tuple[str, ...], depth: int) -> Any:
     return lambda above: reader.blocks(storage, above, depth)
-
-
-def _encoding(page: int) -> str:
-    return _CODE_PAGES.get(page, f"cp{page}") if page else ""
-
-
-def _show_time(ticks: int) -> str:
-    """A time in units of 100 ns since 1601 as the header of a message has it; empty for none."""
-    if not ticks:
-        return ""
-    try:
-        return (_EPOCH + dt.timedelta(microseconds=ticks // 10)).strftime("%Y-%m-%d %H:%M %z")
-    except (OverflowError, ValueError):
-        return ""

@@ -37,7 +37,9 @@ _ANSWER = re.compile(
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The paragraphs of a text file of any size; a file of one long line comes in pieces."""
     has_pages = _has_pages(path)
-    return ParsedDocument("", _blocks(decode(path, pages=has_pages), limits.max_block_characters, has_pages=has_pages))
+    return ParsedDocument(
+        "", _blocks(decode(path, pages=has_pages, strings=True), limits.max_block_characters, has_pages=has_pages)
+    )
 
 
 def read(text: str, limits: Limits) -> Iterator[Block]:

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.container import MAGIC, open_container, read_stream
-from shared.parsing.limits import Limits
 from shared.parsing.numberformat import show_number
 from shared.parsing.refusing import refuse, refuse_errors
-from shared.parsing.scratch import TemporaryCopy
 from shared.parsing.sheet import Areas, Covered, make_line
 from shared.parsing.table import render_lines
+from shared.parsing.xls_encryption import decrypt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shared.parsing.limits import Limits
     from shared.parsing.tableline import Line
 
 # What xlrd raises for a damaged workbook, besides errors of its own.
 _DAMAGE = (struct.error, LookupError, ValueError, TypeError, AssertionError, AttributeError, OverflowError, OSError)
 _MOST_BYTES = 64 << 20
 _EMPTY, _TEXT, _NUMBER, _DATE, _BOOLEAN, _ERROR = range(6)
-_PASSWORD = "VelvetSweatshop"  # noqa: S105 - published by Microsoft: Excel tries it by itself
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -57,7 +55,7 @@ def _open(path: Path, limits: Limits) -> Any:
         except xlrd.XLRDError as error:
             if "encrypted" not in str(error):
                 raise
-        return _read(xlrd, _decrypt(path), log, damage)
+        return _read(xlrd, decrypt(path), log, damage)
 
 
 @cache
@@ -101,25 +99,6 @@ def _read(xlrd: Any, content: bytes, log: Any, damage: tuple[type[Exception], ..
             raise
     # Formats of cells are damaged more often than their values, as other programs than Excel write them.
     return xlrd.open_workbook(formatting_info=False, **given)
-
-
-def _decrypt(path: Path) -> bytes:
-    """The workbook, where its password is the one that Excel tries by itself."""
-    from msoffcrypto import OfficeFile
-    from msoffcrypto.exceptions import DecryptionError, FileFormatError, InvalidKeyError, ParseError
-
-    found = io.BytesIO()
-    try:
-        file = OfficeFile(io.BytesIO(path.read_bytes()))
-        file.load_key(password=_PASSWORD)
-        file.decrypt(found)
-    except (DecryptionError, FileFormatError, InvalidKeyError, ParseError, *_DAMAGE):
-        raise refuse(
-            "encrypted", "The file is protected with a password; remove it and upload the file again."
-        ) from None
-    copy = TemporaryCopy([found.getvalue()], _MOST_BYTES)
-    with closing(copy), open_container(copy.path, Limits()) as container:
-        return read_stream(container, "Workbook") or read_stream(container, "Book")
 
 
 def _blocks(book: Any, limits: Limits) -> Iterator[Block]:

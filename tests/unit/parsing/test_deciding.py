@@ -114,6 +114,7 @@ def test_text_that_begins_like_another_kind_is_text(key: str, text: str) -> None
 def test_names_of_one_family_decide_one_format(extension: str) -> None:
     head = zipped({"[Content_Types].xml": "", "word/document.xml": ""})
     heads = {"pdf": b"%PDF-1.7\n", "rtf": b"{\\rtf1 text}", "image": FOREIGN["image.png"]}
+    heads["tnef"] = b"\x78\x9f\x3e\x22" + bytes(99)
     heads |= dict.fromkeys(("docx", "pptx", "xlsx", "xlsb", "odt", "ods", "odp", "epub", "ofd"), head)
     heads |= dict.fromkeys(("doc", "xls", "ppt", "msg"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99))
     format_ = FORMATS[extension]

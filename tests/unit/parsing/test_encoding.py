@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.domain.errors import DocumentError
 from shared.parsing.detection import detect
 from shared.parsing.encoding import clean
 from tests.profile import slow
@@ -77,6 +78,45 @@ def test_one_damaged_byte_does_not_turn_utf8_into_another_encoding(tmp_path: Pat
 
 def test_utf8_cut_in_the_middle_of_a_character_keeps_the_rest(tmp_path: Path) -> None:
     assert texts(write(tmp_path, "a.txt", "员工每年享有十五天带薪年假".encode()[:-1])) == ["员工每年享有十五天带薪年"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello\0world\0",
+        b"hello\0world",
+        b"\0hello\0world\0",
+        b"hello\0\0\0world\0\0\0",
+        b"hello\0world\0" * 40_000,
+        b"the\0cat\0sat\0" * 999,
+        b"PATH=/usr/bin\0HOME=/root\0LANG=C\0",
+        b"tea".ljust(8, b"\0") + b"cups".ljust(8, b"\0"),
+        "茶叶\0杯子\0".encode(),
+        "naïve\0café\0".encode(),
+    ],
+)
+def test_zero_bytes_between_strings_end_lines(tmp_path: Path, content: bytes) -> None:
+    expected = [line for line in content.decode().split("\0") if line]
+    assert "\n".join(texts(write(tmp_path, "a.txt", content))).split() == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["hello world", "a – b", "naïve café", "Tea, 3 €", "茶叶 3", "第 7 章 The cat sat", "あした tea", "ab\ncd"]
+)
+def test_utf16_without_a_mark_is_not_taken_for_strings(tmp_path: Path, encoding: str, text: str) -> None:
+    assert "\n".join(texts(write(tmp_path, "a.txt", text.encode(encoding)))).split() == text.split()
+
+
+def test_utf16_added_to_a_log_in_ascii_is_read(tmp_path: Path) -> None:
+    content = b"first line of the log\n" * 9 + "last line".encode("utf-16-le")
+    assert "".join(texts(write(tmp_path, "a.log", content))).endswith("last line")
+
+
+@pytest.mark.parametrize("content", [bytes(999), b"a" + bytes(999), b"ab\0\1c" * 99, b"\xff\xfa\xf0\0x" * 99])
+def test_other_zero_bytes_are_no_text(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DocumentError, match="not"):
+        texts(write(tmp_path, "a.txt", content))
 
 
 def test_what_nobody_sees_is_removed_and_line_breaks_are_one_kind() -> None:

@@ -123,9 +123,89 @@ def test_text_that_is_no_mail_is_a_mismatch(tmp_path: Path, key: str) -> None:
     assert caught.value.code == "format_mismatch"
 
 
+PARTS = """preamble
+--{0}
+Content-Type: text/plain
+
+The first part.
+--{0}
+
+The second part.
+--{0}--
+"""
+BOUNDARIES = {
+    "is folded": ('; boundary="two\n words"', "two words"),
+    "is folded in the body": ('; boundary="==_ =\n   77"', "==_ =\n   77"),
+    "is another one": ("; boundary=other", "=_Part_7"),
+    "has quotation marks": ("; boundary=other", 'a "quoted" \\ name'),
+    "is missing": ("", "------=_001"),
+    "is empty": ('; boundary=""', "b"),
+}
+
+
+@pytest.mark.parametrize("case", BOUNDARIES)
+@pytest.mark.parametrize("kind", ["multipart/mixed", "multipart/related", "mixed"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_parts_are_found_where_their_boundary_is_broken(tmp_path: Path, case: str, kind: str, end: str) -> None:
+    declared, used = BOUNDARIES[case]
+    if kind == "mixed":  # no type at all; only the boundary shows that there are parts
+        declared = declared or "; boundary"
+    raw = HEADER.format("x") + f"Content-Type: {kind}{declared}\n\n" + PARTS.format(used)
+    path = write(tmp_path, "a.eml", raw.replace("\n", end))
+    assert texts(path)[2:] == ["The first part.", "The second part."]
+    assert not warnings_of(path, "a.eml")
+
+
+def test_attachments_and_messages_are_found_where_boundaries_are_broken(tmp_path: Path) -> None:
+    message = message_of()
+    message.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="t.csv")
+    message.add_attachment(message_of("Inner", "The inner text."))
+    message.set_boundary("right")
+    raw = message.as_bytes().replace(b'boundary="right"', b'boundary="wrong"')
+    assert texts(write(tmp_path, "a.eml", raw)) == texts(write(tmp_path, "b.eml", message.as_bytes()))
+    digest = "--d\n\nSubject: One\n\nFirst.\n--d\n\nSubject: Two\n\nLast.\n"
+    header = "Content-Type: multipart/digest; boundary=wrong\n\n"
+    assert texts(write(tmp_path, "d.eml", header + digest))[1:] == ["One", "First.", "Two", "Last."]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("Only text.", ["Only text."]),
+        ("<html><body><p>Only a page.</p></body></html>", ["Only a page."]),
+        ("One.\n\n-----\n\nTwo.\n\n-----\n\nThree.", ["One.", "-----", "Two.", "-----", "Three."]),
+        ("Re.\n\n-----Original Message-----\nFrom: x\n\nOld.", ["Re.", "-----Original Message-----\nFrom: x", "Old."]),
+    ],
+)
+def test_a_body_without_any_boundary_is_read_as_text(tmp_path: Path, body: str, expected: list[str]) -> None:
+    raw = HEADER.format("x") + "Content-Type: multipart/alternative; boundary=none\n\n" + body
+    assert texts(write(tmp_path, "a.eml", raw))[2:] == expected
+
+
+def test_spaces_before_the_colon_of_a_field_are_read(tmp_path: Path) -> None:
+    raw = (
+        "Subject : Tea\nFrom\t: a@b\nContent-Type : multipart/mixed; boundary=x\n\n"
+        "--x\nContent-Type : text/html\nContent-Transfer-Encoding : base64\n\nPHA+Q3Vwcw==\n--x\n\nPrice : 3\n--x--\n"
+    )
+    path = write(tmp_path, "a.eml", raw)
+    assert texts(path) == ["Tea", "From: a@b", "Cups"]
+    assert texts(write(tmp_path, "b.eml", "Subject :Tea\n\nPrice : 3")) == ["Tea", "Price : 3"]
+
+
+@pytest.mark.parametrize("name", ["Makefile", "notes of May", "read.me", "x.zzz"])
+def test_text_attached_under_any_name_is_read(tmp_path: Path, name: str) -> None:
+    message = message_of()
+    message.add_attachment("The attached text.", subtype="plain", filename=name)
+    assert texts(write(tmp_path, "a.eml", message.as_bytes()))[-2:] == [name, "The attached text."]
+
+
 EVIL = {
     "nested": b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(400)),
     "many parts": b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\nt\n" * 11_000,
+    "boundaries not declared": b"".join(
+        b"Content-Type: multipart/mixed; boundary=no\n\n--%d\n" % n for n in range(400)
+    ),
+    "many boundaries": b"Content-Type: multipart/mixed\n\n" + b"".join(b"--%d\n\n" % n for n in range(10_000)),
     "no end": b"Subject: x\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/html\n\n<p>a",
     "bad transfer": b"Subject: x\nContent-Transfer-Encoding: base64\n\n!!!!====a",
     "bad charset": b"Subject: =?rot13?Q?x?= =?zip?B?eA==?=\nContent-Type: text/plain; charset=punycode\n\ntext",
@@ -169,6 +249,100 @@ def test_a_message_of_outlook_is_read_with_its_attachments(tmp_path: Path) -> No
     assert found[1][0] == "From: 王芳 <wang@example.com>\nTo: 李明\nDate: 2026-05-08 01:30 +0000"
     assert ("The plan says May.", Location(headings=("项目进度", "plan.txt"))) in found
     assert ("Inner body.", Location(headings=("项目进度", "Inner"))) in found
+
+
+def attribute_of(number: int, data: bytes) -> bytes:
+    level = 2 if number in (0x9002, 0x8010, 0x800F, 0x9005) else 1
+    return struct.pack("<BHHI", level, number, 6, len(data)) + data + struct.pack("<H", sum(data) & 0xFFFF)
+
+
+def properties_of(*values: tuple[int, int, bytes]) -> bytes:
+    """A packed list of properties: number, type and bytes."""
+    packed = struct.pack("<I", len(values))
+    for number, kind, data in values:
+        named = (
+            bytes(16) + struct.pack("<II", 1, 6) + "名".encode("utf-16-le").ljust(8, b"\0") if number >= 0x8000 else b""
+        )
+        filled = data.ljust(-(-len(data) // 4) * 4, b"\0")
+        length = struct.pack("<II", 1, len(data)) if kind in (0x0D, 0x1E, 0x1F, 0x102) else b""
+        packed += struct.pack("<HH", kind, number) + named + length + filled
+    return packed
+
+
+def tnef_of(*attributes: tuple[int, bytes]) -> bytes:
+    return b"\x78\x9f\x3e\x22\1\0" + b"".join(attribute_of(number, data) for number, data in attributes)
+
+
+def wide(text: str) -> bytes:
+    return text.encode("utf-16-le") + b"\0\0"
+
+
+RICH = b"{\\rtf1 The rich body.\\par}"
+PACKED_RICH = struct.pack("<IIII", len(RICH) + 12, len(RICH), 0x414C454D, 0) + RICH
+BODIES = {
+    "text": ((0x1000, 0x1E, "预算正文".encode("gbk") + b"\0"), "预算正文"),
+    "wide text": ((0x1000, 0x1F, wide("The body.")), "The body."),
+    "page": ((0x1013, 0x102, b"<p>The page.</p>"), "The page."),
+    "rich text": ((0x1009, 0x102, PACKED_RICH), "The rich body."),
+}
+
+
+def packed_message(body: tuple[int, int, bytes]) -> bytes:
+    inner = tnef_of((0x9003, properties_of((0x37, 0x1F, wide("Inner")), (0x1000, 0x1E, b"The inner text."))))
+    return tnef_of(
+        (0x9007, struct.pack("<II", 936, 0)),
+        (0x8000, struct.pack("<HHHH", 4, 0, 5, 14) + b"Anna\0SMTP:a@b.com\0"),
+        (
+            0x9003,
+            properties_of((0x8001, 0x1E, b"x"), (0x37, 0x1E, CHINESE.encode("gbk")), (0x17, 0x03, bytes(4)), body),
+        ),
+        (0x9004, struct.pack("<I", 1) + properties_of((0x0C15, 0x03, b"\1\0\0\0"), (0x3001, 0x1E, b"Bea\0"))),
+        (0x8005, struct.pack("<7H", 2026, 5, 8, 9, 30, 0, 5)),
+        (0x9002, bytes(14)),
+        (0x800F, b"a,b\n1,2\n"),
+        (0x8010, b"T~1.CSV\0"),
+        (0x9005, properties_of((0x3707, 0x1F, wide("报告 t.csv")))),
+        (0x9002, bytes(14)),
+        (0x8010, b"Inner\0"),
+        (0x9005, properties_of((0x3701, 0x0D, bytes(16) + inner))),
+    )
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_what_outlook_packs_is_read_alone_and_in_mail(tmp_path: Path, kind: str) -> None:
+    body, text = BODIES[kind]
+    packed = packed_message(body)
+    attached = ["报告 t.csv", "a: 1; b: 2", "Inner", "The inner text."]
+    fields = "From: Anna <a@b.com>\nTo: Bea\nDate: 2026-05-08 09:30"
+    for key in ("a.tnef", "winmail.dat", "a.msg"):
+        assert texts(write(tmp_path, key, packed)) == [CHINESE, fields, text, *attached]
+    for outer in ("", "The text outside."):
+        message = message_of(body=outer)
+        message.add_attachment(packed, maintype="application", subtype="ms-tnef", filename="winmail.dat")
+        path = write(tmp_path, "a.eml", message.as_bytes())
+        assert texts(path)[2:] == [outer or text, *attached]
+        assert not warnings_of(path, "a.eml")
+
+
+def test_damaged_tnef_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    packed = packed_message(BODIES["text"][0])
+    for end in range(6, len(packed), 7):
+        assert texts(write(tmp_path, "a.tnef", packed[:end]))
+    for at in range(6, len(packed), 5):
+        broken = packed[:at] + b"\xff\xff\xff\xff" + packed[at + 4 :]
+        assert texts(write(tmp_path, "a.tnef", broken))
+    many = properties_of(*[(0x37, 0x1003, b"\xff\xff\xff\xff")] * 9_000)
+    assert texts(write(tmp_path, "a.tnef", tnef_of((0x9003, many), *[(0x9002, b"")] * 11_000)))
+
+
+def test_tnef_inside_tnef_is_read_to_a_depth(tmp_path: Path) -> None:
+    packed = tnef_of((0x9003, properties_of((0x37, 0x1E, b"Level 0"))))
+    for level in range(1, 7):
+        item = (0x9005, properties_of((0x3701, 0x0D, bytes(16) + packed)))
+        packed = tnef_of((0x9003, properties_of((0x37, 0x1E, b"Level %d" % level))), item)
+    path = write(tmp_path, "a.tnef", packed)
+    assert texts(path) == ["Level 6", "Level 5", "Level 4", "Level 3"]
+    assert "It is inside too many other documents." in warnings_of(path, "a.tnef")[0]
 
 
 def test_the_members_of_a_zip_archive_are_read_under_their_names(tmp_path: Path) -> None:

@@ -207,6 +207,13 @@ def test_an_old_workbook_with_the_password_that_excel_tries_is_read(tmp_path: Pa
     assert refused(write(tmp_path, "b.xls", container_of({"Workbook": encrypt_rc4(stream, "another")}))) == "encrypted"
 
 
+@pytest.mark.parametrize("rest", [b"\0", b"\0\0", b"\0\0\0", b"\0" * 601])
+def test_an_encrypted_workbook_that_ends_in_other_bytes_is_read(tmp_path: Path, rest: bytes) -> None:
+    stream = encrypt_rc4(stream_of("prices.xls"), "VelvetSweatshop") + rest
+    path = write(tmp_path, "a.xls", container_of({"Workbook": stream}))
+    assert read_blocks(path) == read_blocks(WRITTEN / "prices.xls")
+
+
 def wide(text: str) -> bytes:
     return struct.pack("<I", len(text)) + text.encode("utf-16-le")
 

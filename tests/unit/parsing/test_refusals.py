@@ -253,6 +253,38 @@ def test_a_broken_jsonl_line_is_named_by_its_number(tmp_path: Path) -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (['{"a": 1', '{"a": 2}'], "1 (line 1)."),
+        (['{"a": 1}', "garbage", "", '{"a": 2}', ""], "1 (line 2)."),
+        (["garbage", '{"a": 1}'] * 500, "500 (line 1, 3, 5, 7, 9, 11, 13, 15, 17, 19 and others)."),
+    ],
+)
+def test_jsonl_without_its_broken_lines_is_read_with_a_warning(tmp_path: Path, lines: list[str], named: str) -> None:
+    document = parse(write(tmp_path, "a.jsonl", "\n".join(lines)), "a.jsonl")
+    rows = [row for row, line in enumerate(lines, start=1) if line.endswith("}")]
+    assert [block.location.row for block in document.blocks] == rows
+    assert document.warnings == [f"Lines that are not valid JSON were left out: {named}"]
+
+
+@pytest.mark.parametrize("broken", [2, 61, 5_000])
+@pytest.mark.parametrize("end", ["", '\n{"text": "fine"}'])
+def test_jsonl_with_more_broken_lines_than_records_is_refused(tmp_path: Path, broken: int, end: str) -> None:
+    path = write(tmp_path, "a.jsonl", "\n".join(['{"text": "fine"', *[SECRET] * (broken - 1)]) + end)
+    with pytest.raises(DocumentError, match="Line 1 ") as caught:
+        list(parse(path, "a.jsonl").blocks)
+    assert caught.value.code == "broken_file"
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['[\n{"a": 1},\n{"a": 2}\n]\n', '{"a": 1},\r\n\r\n{"a": 2},', '[{"a": 1},\n{"a": 2}]'])
+def test_a_list_with_one_item_on_each_line_is_jsonl(tmp_path: Path, text: str) -> None:
+    document = parse(write(tmp_path, "a.jsonl", text), "a.jsonl")
+    assert [block.text for block in document.blocks] == ["a: 1", "a: 2"]
+    assert not document.warnings
+
+
 @pytest.mark.parametrize("rows", [3, 900, 4000])
 def test_a_quotation_that_never_ends_is_read_as_text(tmp_path: Path, rows: int) -> None:
     path = write(tmp_path, "a.csv", 'sku,size\nD1,"5 inch\n' + "D2,7 inch\n" * rows)
