@@ -1,4 +1,4 @@
-"""Links whose characters a client did not encode."""
+"""Links with characters that a client did not encode."""
 
 from __future__ import annotations
 
