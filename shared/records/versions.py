@@ -181,7 +181,7 @@ def make_marked(seen: Versions, new: Document) -> Document:
 
 
 def add_history(document: Document, seen: Versions) -> Document:
-    """The registry's record with the history of the one before, and an entry for what it says now."""
+    """The registry's record with the previous history and an entry for its present state."""
     known, failure = seen.document.history if seen.document else (), document.failure
     if document.state is DocumentState.PENDING:  # other writers removed all there was
         return replace(document, history=known)
