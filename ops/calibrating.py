@@ -63,7 +63,7 @@ def calibrate(path: Path, url: str, version: str, console: Console) -> int:
         return 1
     found = fit(samples, version)
     both = [sample for sample in samples if sample.evidence.compared is Comparison.BOTH]
-    console.print(f"{len(queries)} queries; AUROC of hybrid searches: {_describe(both)}", markup=False)
+    console.print(f"{len(queries)} queries; AUROC of hybrid searches: {describe_gain(both)}", markup=False)
     print(f"SCORE_CALIBRATION='{msgspec.json.encode(found).decode()}'")
     return 0
 
@@ -175,9 +175,13 @@ def _ask(query: JudgedQuery, search: Search, options: dict[str, Any]) -> Iterabl
         yield Sample(evidence, hit["document"]["key"] in query.documents)
 
 
-def _describe(samples: Sequence[Sample]) -> str:
+def describe_gain(samples: Sequence[Sample]) -> str:
     """AUROC with the built-in weights, and with weights fitted to the other four fifths of the samples."""
     labels = [sample.is_answer for sample in samples]
+    answers, misses = sum(labels), len(labels) - sum(labels)
+    if min(answers, misses) < _LEAST:
+        counts = f"{answers} best hits are answers and {misses} are not"
+        return f"not measured, {counts}; a fit needs {_LEAST} of each, so these are the built-in weights"
     built_in = compute_auroc([BUILT_IN.estimate(sample.evidence) for sample in samples], labels)
     fitted = [0.0] * len(samples)
     for fold in range(_FOLDS):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from local.gateway.errors import GatewayError
+from local.gateway.protocol import LenientProtocol
 
 if TYPE_CHECKING:
     from local.gateway.gateway import Gateway
@@ -61,10 +62,14 @@ async def serve(gateway: Gateway, application: web.Application, listening: socke
     )
     try:
         await runner.setup()
-        await web.SockSite(runner, listening).start()
+        make = runner.server
+        if make is None:
+            raise RuntimeError("the server was not set up")
+        server = await asyncio.get_running_loop().create_server(lambda: LenientProtocol(make), sock=listening)
         host, port = listening.getsockname()[:2]
         print(f"gateway ready on http://{host}:{port}", flush=True)
         await until_stopped
+        server.close()
     finally:
         await runner.cleanup()
         await gateway.stop()

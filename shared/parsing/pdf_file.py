@@ -14,6 +14,7 @@ from shared.parsing.encoding import clean
 from shared.parsing.memory import Memory, release_memory
 from shared.parsing.pdf_forms import Entry, Form
 from shared.parsing.pdf_rules import Rules
+from shared.parsing.pdf_turn import Turn, read_turn, turn_to_text
 from shared.parsing.pdf_words import Reader, Word, has_cells
 from shared.parsing.refusing import refuse, refuse_errors
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # pdfium keeps global state and is not thread-safe, not even for different documents:
 # https://pypdfium2.readthedocs.io/en/stable/python_api.html. Held for one page at a time, so documents take turns.
 _PDFIUM: Final = Lock()
-_PASSWORD_ERROR: Final = 4  # FPDF_ERR_PASSWORD in fpdfview.h
+_PASSWORD_ERROR, _SECURITY_ERROR = 4, 5  # FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY in fpdfview.h
 # pypdf unpacks in Python, slowly; a broken file larger than this is not worth the function's deadline.
 _FALLBACK_BYTES: Final = 32 << 20
 _IMAGE: Final = 3  # FPDF_PAGEOBJ_IMAGE
@@ -36,6 +37,7 @@ _DEEPEST_BOOKMARK: Final = 10
 _TITLE_BYTES: Final = 2_048
 _MOST_KEPT_BYTES: Final = 64 << 20
 _ENCRYPTED: Final = "The PDF is protected with a password; remove it and upload it again."
+_ENCRYPTED_FOR_READERS: Final = "The PDF is encrypted for certain readers; upload a copy that is not."
 
 
 class Page(Struct):
@@ -87,6 +89,8 @@ def open_file(path: Path) -> Pdfium | Pypdf:
         try:
             return Pdfium(partial(_open, path), pypdfium2.raw, pypdfium2.PdfiumError)
         except pypdfium2.PdfiumError as error:
+            if getattr(error, "err_code", None) == _SECURITY_ERROR:
+                raise refuse("encrypted", _ENCRYPTED_FOR_READERS) from None
             if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
                 raise refuse("encrypted", _ENCRYPTED) from None
     if path.stat().st_size > _FALLBACK_BYTES:
@@ -194,22 +198,24 @@ class Pdfium:
         return self._document[number - 1]
 
     def _read(self, page: Any, *, with_images: bool) -> Page:
-        found = Page(width=self._raw.FPDF_GetPageWidthF(page.raw))
-        found.area = found.width * self._raw.FPDF_GetPageHeightF(page.raw)
-        found.words, found.is_whole = self._words(page)
+        found = Page()
+        shown = read_turn(self._raw, page.raw)
+        found.words, found.is_whole, turn = self._words(page, shown)
+        found.width, height = turn.size
+        found.area = found.width * height
         if self._raw.FPDFPage_GetAnnotCount(page.raw) > 0:
             if self._form is None:
                 self._form = Form(self._raw, self._handle())
-            found.entries, is_drawn = self._form.entries(page.raw)
+            found.entries, is_drawn = self._form.entries(page.raw, turn)
             if is_drawn and self._raw.FPDFPage_Flatten(page.raw, 0) == 1:
-                found.drawn, _ = self._words(page)
+                found.drawn, _, _ = self._words(page, shown, turn)
         if has_cells(found.words):
-            found.rules = pdf_rules.read_rules(self._raw, page.raw)
+            found.rules = pdf_rules.read_rules(self._raw, page.raw, turn)
         if not found.words and not found.drawn:
             found.has_images = self._has_images(page)
             found.is_blank = self._raw.FPDFPage_CountObjects(page.raw) == 0
         if with_images or pdf_images.count_characters(found.words) < pdf_images.SCAN_CHARACTERS:
-            found.images = pdf_images.find_images(self._raw, page.raw)
+            found.images = [shown(*box) for box in pdf_images.find_images(self._raw, page.raw)]
         return found
 
     def _handle(self) -> Any:
@@ -218,12 +224,23 @@ class Pdfium:
         form = self._document.formenv
         return form.raw if form else None
 
-    def _words(self, page: Any) -> tuple[list[Word], bool]:
+    def _words(self, page: Any, shown: Turn, turn: Turn | None = None) -> tuple[list[Word], bool, Turn]:
+        """The words, whether that is all of them, and how the page was turned to read them."""
         layer = page.get_textpage()
         try:
-            return self._reader.words(layer.raw)
+            turn = turn or turn_to_text(self._raw, layer.raw, shown)
+            if turn == shown:
+                return *self._reader.words(layer.raw, turn), turn
         finally:
             layer.close()
+        # pdfium finds lines in a page as it is shown.
+        self._raw.FPDFPage_SetRotation(page.raw, turn.quarters)
+        layer = page.get_textpage()
+        try:
+            return *self._reader.words(layer.raw, turn), turn
+        finally:
+            layer.close()
+            self._raw.FPDFPage_SetRotation(page.raw, shown.quarters)
 
     def _has_images(self, page: Any) -> bool:
         raw = self._raw

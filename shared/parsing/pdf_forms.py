@@ -13,6 +13,8 @@ from shared.parsing.pdf_glyphs import normalize
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shared.parsing.pdf_turn import Turn
+
 # fpdf_annot.h: subtypes, flags and keys; fpdf_formfill.h: types of fields.
 _POPUP: Final = 16
 _LINK: Final = 2
@@ -52,8 +54,8 @@ class Form:
         self._raw = raw
         self._handle = handle
 
-    def entries(self, page: Any) -> tuple[list[Entry], bool]:
-        """The annotations of ``page`` but links, and whether one of them may draw text."""
+    def entries(self, page: Any, turn: Turn) -> tuple[list[Entry], bool]:
+        """The annotations of ``page`` but links, after ``turn``, and whether one of them may draw text."""
         raw = self._raw
         found: list[Entry] = []
         drawn = False
@@ -66,16 +68,17 @@ class Form:
                 if kind in (_LINK, _POPUP) or raw.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN:
                     continue
                 drawn = True
-                found += self._entry(annotation, kind)
+                found += self._entry(annotation, kind, turn)
             finally:
                 raw.FPDFPage_CloseAnnot(annotation)
         return found, drawn
 
-    def _entry(self, annotation: Any, kind: int) -> Iterator[Entry]:
+    def _entry(self, annotation: Any, kind: int, turn: Turn) -> Iterator[Entry]:
         box = self._raw.FS_RECTF()
         if not self._raw.FPDFAnnot_GetRect(annotation, ctypes.byref(box)):
             return
-        place = (min(box.left, box.right), min(box.bottom, box.top), max(box.left, box.right), max(box.bottom, box.top))
+        (left, right), (bottom, top) = sorted((box.left, box.right)), sorted((box.bottom, box.top))
+        place = turn(left, bottom, right, top)
         if kind == _WIDGET:
             text, is_choice = self._value(annotation)
             yield Entry(text, *place, is_choice=is_choice)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 from bisect import bisect
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from shared.parsing.figures import is_figure
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from shared.parsing.pdf_turn import Turn
     from shared.parsing.pdf_words import Word
 
 # fpdf_edit.h
@@ -32,25 +36,36 @@ _FRAME_WORDS: Final = 100
 _FEWEST_FILLED: Final = 0.2
 # How often a word may be in a table because of merged cells, on average; a form of boxes in boxes is no table.
 _MOST_REPEATED: Final = 1.6
+_LABEL_WORDS: Final = 8
 
 
 class Rule(Struct, frozen=True):
-    """A straight line: ``at`` is its y (its x, where it is vertical), ``start`` and ``end`` the other way."""
+    """A straight line: ``at`` is its y (its x, where it is vertical), ``start`` and ``end`` the other way.
+
+    It may be the side of a box that is filled and has no line around it, such as a coloured cell.
+    """
 
     at: float
     start: float
     end: float
+    is_filled: bool = False
 
 
 class Rules(Struct, frozen=True):
-    """The lines of one page."""
+    """The lines of one page.
+
+    Attributes:
+        across, down: drawn lines, and the sides of boxes.
+        drawn: those without the sides of boxes that are only filled, where there are both.
+    """
 
     across: list[Rule] = []
     down: list[Rule] = []
+    drawn: Rules | None = None
 
 
-def read_rules(raw: Any, page: Any) -> Rules:
-    """The rules that are drawn on ``page``, by pdfium's API ``raw``."""
+def read_rules(raw: Any, page: Any, turn: Turn) -> Rules:
+    """The rules that are drawn on ``page``, by pdfium's API ``raw``, after ``turn``."""
     across: list[Rule] = []
     down: list[Rule] = []
     parts = 0
@@ -58,26 +73,41 @@ def read_rules(raw: Any, page: Any) -> Rules:
         shape = raw.FPDFPage_GetObject(page, index)
         if raw.FPDFPageObj_GetType(shape) != _PATH:
             continue
-        for left, bottom, right, top in _lines(raw, shape):
+        is_filled = _is_filled(raw, shape)
+        for line in _lines(raw, shape):
             parts += 1
+            left, bottom, right, top = turn(*line)
             if top - bottom <= _THICK and right - left > _SHORT:
-                across.append(Rule((bottom + top) / 2, left, right))
+                across.append(Rule((bottom + top) / 2, left, right, is_filled))
             elif right - left <= _THICK and top - bottom > _SHORT:
-                down.append(Rule((left + right) / 2, bottom, top))
+                down.append(Rule((left + right) / 2, bottom, top, is_filled))
         if parts > _MOST_PARTS:
             break
-    return Rules(_joined(across), _joined(down))
+    return Rules(_joined(across), _joined(down), _find_drawn(across, down))
+
+
+def _find_drawn(across: list[Rule], down: list[Rule]) -> Rules | None:
+    """The rules that are no sides of filled boxes, where both kinds are on the page."""
+    lines, columns = ([rule for rule in rules if not rule.is_filled] for rules in (across, down))
+    if not lines or not columns or len(lines) + len(columns) == len(across) + len(down):
+        return None
+    return Rules(_joined(lines), _joined(columns))
 
 
 _Box = tuple[float, float, float, float]
 
 
-def _lines(raw: Any, shape: Any) -> Iterator[_Box]:
-    """The boxes of the straight lines of a path; its own where it is a rule by itself."""
+def _bounds(raw: Any, shape: Any) -> _Box:
     edges = [ctypes.c_float() for _ in range(4)]
     if not raw.FPDFPageObj_GetBounds(shape, *map(ctypes.byref, edges)):
-        return
+        return 0.0, 0.0, 0.0, 0.0
     left, bottom, right, top = (edge.value for edge in edges)
+    return left, bottom, right, top
+
+
+def _lines(raw: Any, shape: Any) -> Iterator[_Box]:
+    """The boxes of the straight lines of a path; its own where it is a rule by itself."""
+    left, bottom, right, top = _bounds(raw, shape)
     if min(right - left, top - bottom) <= _THICK:
         yield left, bottom, right, top
         return
@@ -100,6 +130,14 @@ def _lines(raw: Any, shape: Any) -> Iterator[_Box]:
         if raw.FPDFPathSegment_GetClose(part):
             yield _box(point, first)
         start = point
+
+
+def _is_filled(raw: Any, shape: Any) -> bool:
+    """Whether a path is a surface without a line around it; a thin one is a line."""
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    raw.FPDFPath_GetDrawMode(shape, ctypes.byref(fill), ctypes.byref(stroke))
+    left, bottom, right, top = _bounds(raw, shape)
+    return not stroke.value and min(right - left, top - bottom) > _THICK
 
 
 def _box(one: tuple[float, float], other: tuple[float, float]) -> _Box:
@@ -182,8 +220,23 @@ class Grid(Struct):
         if not _is_table(regions, cells, len(words)):
             return None
         sorted_ = [[cells.get(number, []) for number in row] for row in regions]
-        repeated = sum(len(cell) for row in sorted_ for cell in row)
+        repeated = _count_repeated(regions, cells)
         return sorted_ if repeated <= _MOST_REPEATED * len(words) else None
+
+
+def _count_repeated(regions: list[list[int]], cells: dict[int, list[Word]]) -> int:
+    """How many words the rows have; a short label next to several rows, in one column, counts once."""
+    covered = Counter(number for row in regions for number in row)
+    wide = Counter(number for column in zip(*regions, strict=True) for number in set(column))
+    return sum(
+        len(words) * (1 if wide[number] == 1 and _is_label(words) else covered[number])
+        for number, words in cells.items()
+    )
+
+
+def _is_label(words: Sequence[Word]) -> bool:
+    """Whether a cell is a short text; figures next to several rows are those of the bars of a chart."""
+    return len(words) <= _LABEL_WORDS and not any(is_figure(word.text) for word in words)
 
 
 def _by_place(rules: Iterable[Rule]) -> dict[float, list[Rule]]:

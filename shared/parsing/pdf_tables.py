@@ -13,7 +13,7 @@ from shared.parsing.header import find_header
 from shared.parsing.pdf_cell_lines import split_rows
 from shared.parsing.pdf_layout import compose
 from shared.parsing.pdf_open_sides import open_sides
-from shared.parsing.pdf_rules import find_grids
+from shared.parsing.pdf_surfaces import choose_grids
 from shared.parsing.pdf_words import Word
 from shared.parsing.tableline import Across, Down, Line
 
@@ -54,8 +54,8 @@ def take_tables(
         the cells of each table, by the identity of the word that stands for it.
     """
     found: dict[int, _Cells] = {}
-    for drawn in find_grids(rules):
-        grid = open_sides(drawn, words)
+    for ruled in choose_grids(rules, words):
+        grid = open_sides(ruled, words)
         inside = [word for word in words if word.text and grid.holds((word.left + word.right) / 2, word.middle)]
         typed = [part for part in values if grid.holds((part.left + part.right) / 2, part.middle)]
         sorted_ = grid.sort([*inside, *(word for part in typed for word in part.words)]) if inside else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from shared.parsing.pdf_glyphs import guess_shift, normalize, unshift
+from shared.parsing.pdf_turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,13 +73,15 @@ class Reader:
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
+        self._turn = Turn()
         self._box = raw.FS_RECTF()
         self._box_pointer = ctypes.byref(self._box)
         self._flags = ctypes.c_int()
         self._name = ctypes.create_string_buffer(_NAME_BYTES)
 
-    def words(self, layer: Any) -> tuple[list[Word], bool]:
-        """The words of the text page ``layer``, and whether that is all of them."""
+    def words(self, layer: Any, turn: Turn) -> tuple[list[Word], bool]:
+        """The words of the text page ``layer`` after ``turn``, and whether that is all of them."""
+        self._turn = turn
         count = max(0, self._raw.FPDFText_CountChars(layer))
         text = self._text(layer, min(count, _MOST_CHARACTERS))
         found = [word for word in self._words(layer, text) if word.text]
@@ -155,7 +158,8 @@ class Reader:
     def _bounds(self, layer: Any, index: int) -> tuple[float, float, float, float]:
         self._raw.FPDFText_GetLooseCharBox(layer, index, self._box_pointer)
         box = self._box
-        return box.left, box.bottom, box.right, box.top
+        edges = box.left, box.bottom, box.right, box.top
+        return self._turn(*edges) if self._turn.quarters else edges
 
     def _is_bold(self, layer: Any, index: int) -> bool:
         if self._raw.FPDFText_GetFontWeight(layer, index) >= _BOLD_WEIGHT:
@@ -210,8 +214,8 @@ def drop_unreadable(words: list[Word]) -> list[Word]:
 
 
 def has_cells(words: list[Word]) -> bool:
-    """Whether a line has a gap that may part two cells."""
+    """Whether a line has a gap that may part two cells, or the next line begins on its right and not below."""
     return any(
-        first.line == second.line and second.left - first.right > _CELL_GAP * first.size
+        second.left - first.right > _CELL_GAP * first.size and (first.line == second.line or second.top > first.bottom)
         for first, second in pairwise(words)
     )

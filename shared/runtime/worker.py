@@ -27,6 +27,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from shared.domain.errors import RequestError
 from shared.runtime.arrival import Body, ChunkedBody, Problem
+from shared.runtime.links import encode_link
 from shared.runtime.request import choose_id
 from shared.runtime.responses import render_refusal
 
@@ -257,7 +258,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         connection.requests += 1
         if not connection.ends:
             connection.touch()
-        request = Request(self.cfg, IterUnreader([head]), connection.client, connection.requests)
+        request = Request(self.cfg, IterUnreader([encode_link(head)]), connection.client, connection.requests)
         headers = {name.lower(): value for name, value in request.headers}
         application = _application(self.wsgi)
         limit = application.limit_body(request.path) if application else _SMALL_BYTES

@@ -321,3 +321,9 @@ def memory(server: Server) -> int:
     children += Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in children)
     return pages * os.sysconf("SC_PAGESIZE")
+
+
+def test_a_link_in_chinese_is_taken_as_curl_sends_it(server: Server) -> None:
+    link = "/healthz?q=年假"
+    answer = server.exchange(f"GET {link} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 200 ")

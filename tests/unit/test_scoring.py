@@ -8,7 +8,7 @@ import random
 import msgspec
 import pytest
 
-from ops.calibrating import Sample, compute_auroc, fit, fit_weights
+from ops.calibrating import Sample, compute_auroc, describe_gain, fit, fit_weights
 from shared.domain.errors import ConfigurationError
 from shared.domain.models import Location, SearchHit
 from shared.language.analysis import analyze, analyze_query
@@ -221,3 +221,9 @@ def test_hits_with_texts_of_their_own_have_no_duplicates() -> None:
     hits = [make_hit(f"h{i}", f"The same beginning of each of the texts, then {i}", 1.0) for i in range(9)]
     assert collapse_duplicates(hits).hits == hits
     assert collapse_duplicates([]).duplicates == {}
+
+
+def test_too_few_queries_for_a_fit_are_a_sentence() -> None:
+    samples = [Sample(Evidence(coverage=1.0), is_answer=True)] * 19
+    assert "19 best hits are answers and 0 are not" in describe_gain(samples)
+    assert "nan" not in describe_gain([])

@@ -385,6 +385,14 @@ def test_a_whole_address_as_clients_of_proxies_send_it_is_its_path(gateway: Runn
         connection.close()
 
 
+def test_a_link_in_chinese_is_taken_as_curl_sends_it(gateway: Running) -> None:
+    host, _, port = gateway.url.partition("://")[2].partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        client.sendall(f"GET /年?q=年假 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        body = client.makefile("rb").read().partition(b"\r\n\r\n")[2]
+    assert json.loads(body)["raw"] == "/%E5%B9%B4?q=%E5%B9%B4%E5%81%87"
+
+
 def test_a_client_cannot_pretend_to_be_the_platform(gateway: Running) -> None:
     answer = requests.post(
         f"{gateway.url}/invoke", json={}, headers={"x-fc-control-path": "/invoke", "x-fc-status": "1"}, timeout=60

@@ -148,3 +148,90 @@ def test_text_beside_a_ruled_table_is_no_column_of_it(tmp_path: Path) -> None:
     table.drawOn(canvas, 220, 640)
     canvas.save()
     assert read(tmp_path, stream.getvalue())[-4:] == _SALES_ROWS
+
+
+def draw_turned(direction: int, rotation: int, style: list[tuple[object, ...]]) -> bytes:
+    """A page with a table of lines that run in ``direction``, shown after ``rotation``, both in degrees."""
+    stream = io.BytesIO()
+    canvas = Canvas(stream, pagesize=(400, 400))
+    canvas.setPageRotation(rotation)
+    canvas.translate(200, 200)
+    canvas.rotate(direction)
+    canvas.drawString(-120, 60, "Sales of all towns by year in thousands")
+    table = Table(_SALES, colWidths=60, style=style)
+    table.wrapOn(canvas, 300, 300)
+    table.drawOn(canvas, -120, -50)
+    canvas.save()
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("style", [[_GRID], []])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("direction", [90, 270])
+def test_a_table_along_the_long_side_of_the_page_is_read_as_one(
+    tmp_path: Path, direction: int, rotation: int, style: list[tuple[object, ...]]
+) -> None:
+    found = read(tmp_path, draw_turned(direction, rotation, style))
+    assert found == ["Sales of all towns by year in thousands", *_SALES_ROWS]
+
+
+def test_a_page_that_is_shown_upside_up_is_read_from_its_top(tmp_path: Path) -> None:
+    found = read(tmp_path, draw_turned(180, 180, [_GRID]))
+    assert found == ["Sales of all towns by year in thousands", *_SALES_ROWS]
+
+
+_NOTES = [["Town", "Plan\nnumber", "Remark"], ["Ulm", "A 1\nand 2", "open at\nthe side\nin May"]]
+_NOTES += [["Bonn", "B 7\nand 8", "closed in\nwinter"], ["Trier", "C 4", "has no\nroof but\na door"]]
+_NOTES_ROWS = [
+    "Town: Ulm; Plan number: A 1 and 2; Remark: open at the side in May",
+    "Town: Bonn; Plan number: B 7 and 8; Remark: closed in winter",
+    "Town: Trier; Plan number: C 4; Remark: has no roof but a door",
+]
+
+
+def draw_coloured(inset: float, style: list[tuple[object, ...]], header: float = 0.0) -> bytes:
+    """A table with surfaces of its cells, so far within them, of their lines and, of this height, of its header."""
+    stream = io.BytesIO()
+    canvas = Canvas(stream)
+    canvas.setFillColor("lightyellow")
+    for column in range(3):
+        for row in range(4):
+            left, bottom = 50 + 80 * column, 100 + 40 * row
+            canvas.rect(left + inset, bottom + inset, 80 - 2 * inset, 40 - 2 * inset, stroke=0, fill=1)
+            for line in range(3 if style else 0):
+                canvas.rect(left + 6, bottom + 5 + 10 * line, 68, 10, stroke=0, fill=1)
+    canvas.setFillColor("orange")
+    if header:
+        canvas.rect(50, 260 - header, 240, header, stroke=0, fill=1)
+    canvas.setFillColor("black")
+    table = Table(_NOTES, colWidths=80, rowHeights=40, style=[*style, ("VALIGN", (0, 0), (-1, -1), "MIDDLE")])
+    table.wrapOn(canvas, 300, 300)
+    table.drawOn(canvas, 50, 100)
+    canvas.save()
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("inset", [0.0, 1.0, 3.0, 4.5])
+def test_surfaces_inside_ruled_cells_are_no_cells(tmp_path: Path, inset: float) -> None:
+    assert read(tmp_path, draw_coloured(inset, [_GRID])) == _NOTES_ROWS
+
+
+def test_surfaces_without_lines_are_cells(tmp_path: Path) -> None:
+    assert read(tmp_path, draw_coloured(0.5, [])) == _NOTES_ROWS
+
+
+def test_a_coloured_header_without_a_line_below_it_is_a_row(tmp_path: Path) -> None:
+    box = ("BOX", (0, 0), (-1, -1), 0.5, colors.black)
+    lines = [("INNERGRID", (0, 1), (-1, -1), 0.5, colors.black), ("LINEAFTER", (0, 0), (-1, 0), 0.5, colors.black)]
+    assert read(tmp_path, draw_coloured(4.0, [box, *lines], header=40)) == _NOTES_ROWS
+
+
+def test_a_label_merged_over_many_rows_belongs_to_each(tmp_path: Path) -> None:
+    towns = ["Ulm", "Bonn", "Trier", "Worms", "Mainz", "Jena", "Gera", "Hof"]
+    rows = [["Region", "Plan", "Town", "Members"]]
+    rows += [["South and west", "Health plan of towns", town, f"{place + 1},280"] for place, town in enumerate(towns)]
+    merged = [("SPAN", (0, 1), (0, -1)), ("SPAN", (1, 1), (1, -1))]
+    assert texts_of(tmp_path, Table(rows, style=[_GRID, *merged])) == [
+        f"Region: South and west; Plan: Health plan of towns; Town: {town}; Members: {place + 1},280"
+        for place, town in enumerate(towns)
+    ]

@@ -83,6 +83,12 @@ def test_an_encrypted_pdf_is_named_as_such(tmp_path: Path) -> None:
     assert refused(write(tmp_path, "a.pdf", pdf_of([["text"]], password="x"))) == "encrypted"
 
 
+def test_a_pdf_that_is_encrypted_for_certificates_is_named_as_such(tmp_path: Path) -> None:
+    handler = b"/Encrypt << /Filter /Adobe.PubSec /SubFilter /adbe.pkcs7.s5 /V 4 >>"
+    content = pdf_of([["text"]]).replace(b"trailer\n<<", b"trailer\n<<\n" + handler)
+    assert refused(write(tmp_path, "a.pdf", content)) == "encrypted"
+
+
 def test_an_encrypted_office_file_is_named_as_such(tmp_path: Path) -> None:
     container = (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1 << 20) + "EncryptedPackage".encode("utf-16-le") + bytes(99)
