@@ -69,7 +69,7 @@ class Explanation:
     """What is known about one document.
 
     Attributes:
-        record: as ``GET /documents`` gives it; ``None`` where the index has none.
+        record: as ``GET /documents/{id}`` gives it; ``None`` where the index has none.
         chunks: the first of its chunks: place in the document and beginning.
         similar: keys of the index that are written almost like it, where it has no record.
     """
@@ -135,6 +135,7 @@ def explain(key: str, query: str, search: Search, ingest: Function, environ: Map
     if record is None:
         known = [one["key"] for one in islice(search.list_documents(), _MOST_KEYS)] if not found.etag else []
         return Explanation(key, found, None, similar=tuple(difflib.get_close_matches(key, known, 3)))
+    record = search.get(f"/documents/{record['id']}")
     listed = search.get(f"/documents/{record['id']}/chunks", limit=str(_SHOWN_CHUNKS))["chunks"]
     chunks = tuple((_name_place(chunk["location"]), _shorten(chunk["text"])) for chunk in listed)
     return Explanation(key, found, record, chunks, _find_place(record, query, search) if query else None)
@@ -186,6 +187,17 @@ def _describe_record(record: Mapping[str, Any]) -> Iterator[str]:
         request = f", request {failure['request_id']}" if failure["request_id"] else ""
         yield f"  failed while {failure['stage']}: {failure['code']}{request}"
     yield from (f"  warning: {warning}" for warning in record["warnings"])
+    yield from map(_describe_entry, record.get("history", ()))  # an earlier release has none
+
+
+def _describe_entry(entry: Mapping[str, Any]) -> str:
+    ended = datetime.fromtimestamp(entry["time"], UTC).isoformat(" ", "seconds")
+    facts = [f"{entry['chunks']} chunks" if entry["event"] == "indexed" else entry["code"]]
+    facts += [f"{entry['tokens']} tokens, {entry['cost_cny']:.6f} CNY" if entry["tokens"] or entry["cost_cny"] else ""]
+    facts += [f"request {entry['request_id']}" if entry["request_id"] else ""]
+    facts += [f"{entry['count']} attempts" if entry["count"] > 1 else ""]
+    facts += [f"version {entry['version']}" if entry["version"] else ""]
+    return f"  {ended} {entry['event']}: {', '.join(fact for fact in facts if fact) or 'no details'}"
 
 
 def _describe_place(place: Place) -> Iterator[str]:

@@ -44,6 +44,7 @@ from functions.search.sources import SourceRequest, SourceResponse
 from ops.generating import describe_defaults, widen_tuples
 from ops.operation import GATE, REFERENCE, Codes, Operation, render
 from ops.written_schemas import WRITTEN_SCHEMAS
+from shared.domain.history import HistoryEntry
 from shared.domain.models import Document, Failure, SparseVector, Usage
 from shared.retrieval.result import SearchWarning
 
@@ -262,7 +263,7 @@ def _schemas() -> dict[str, Any]:
     kinds.append(RetrievalError)
     _, schemas = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=REFERENCE)
     found: dict[str, Any] = dict(schemas)
-    for kind in (Document, Failure, SparseVector, Usage, SearchWarning):
+    for kind in (Document, Failure, HistoryEntry, SparseVector, Usage, SearchWarning):
         _explain(found[kind.__name__], kind)
     found |= copy.deepcopy(WRITTEN_SCHEMAS)
     widen_tuples(found)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
+from msgspec.structs import replace
 
 from functions.search import admin, answers, dify, mcp, page, similar, sources, uploads
 from functions.search.arguments import convert
@@ -221,7 +222,7 @@ def _search_tool(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _document_tool(arguments: dict[str, Any]) -> dict[str, Any]:
     asked: DocumentRequest = convert(arguments, DocumentRequest, from_text=True)
-    record = _document(asked.id)
+    record = replace(_document(asked.id), history=())  # for operators, and long for a model
     found, total = _chunks(asked.id, asked)
     return {"document": record, **render_chunks(asked.id, found, total, request_id())}
 

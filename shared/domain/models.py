@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from shared.domain.history import HistoryEntry  # noqa: TC001 - msgspec reads the annotation
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -250,6 +252,7 @@ class Document(Struct, frozen=True):
         generation: how many versions were indexed so far; a chunk holds the generation that wrote it.
         claim: which process is at work on it, or null.
         updated: when this record was written, seconds since the epoch.
+        history: how the last attempts ended, oldest first; empty in a list of documents.
     """
 
     id: str
@@ -281,6 +284,7 @@ class Document(Struct, frozen=True):
     claim: Claim | None = None
     failure: Failure | None = None
     updated: float = 0
+    history: tuple[HistoryEntry, ...] = ()
 
 
 class Usage(Struct, frozen=True):

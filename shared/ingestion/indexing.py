@@ -83,7 +83,7 @@ class Attempt:
     def __post_init__(self) -> None:
         pipeline, state = self.pipeline, self.state
         tenant = pipeline.tenancy.of(state.key.key, state.metadata)
-        self.records = Recorder(state, self.previous, pipeline.owner, tenant)
+        self.records = Recorder(state, self.previous, pipeline.owner, tenant, self.source)
         self.rows = RowMaker(state, tenant, self.records.generation)
         self._equal = EqualContent(pipeline.store, state, tenant, pipeline.embedder.profile)
         self._claim = ClaimKeeper(pipeline.store.registry, state.key.document_id, pipeline.owner, self.deadline)

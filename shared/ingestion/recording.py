@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared import parsing
+from shared.domain.history import DocumentEvent, HistoryEntry, extend
 from shared.domain.models import Document, DocumentState
 from shared.ingestion.claiming import make_claim
 from shared.runtime import clock
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 class Recorder:
     """Makes the records of one attempt.
 
+    Args:
+        source: the record of this version in the collection that its chunks are copied from, if it has them.
+
     Attributes:
         parsed: the document, once it is parsed.
         base_generation: how many versions were indexed before; chunks of a later generation are of this attempt or of
@@ -30,7 +34,9 @@ class Recorder:
         generation: that of the chunks this attempt writes. To repair the version that is indexed begins no new one.
     """
 
-    def __init__(self, state: ObjectState, previous: Document | None, owner: str, tenant: str) -> None:
+    def __init__(
+        self, state: ObjectState, previous: Document | None, owner: str, tenant: str, source: Document | None = None
+    ) -> None:
         self.parsed: ParsedDocument | None = None
         self.revision = parsing.PARSER_REVISION
         self.base_generation = previous.generation if previous else 0
@@ -39,6 +45,8 @@ class Recorder:
         self._previous = previous
         self._owner = owner
         self.tenant = tenant
+        # A copy from another collection continues the history there.
+        self._history = next((known.history for known in (previous, source) if known and known.history), ())
         # The record of the version from which the index answers while this one is not in.
         self._fallback = previous if previous and previous.indexed_version else None
 
@@ -99,7 +107,26 @@ class Recorder:
             claim=make_claim(self._owner) if state is DocumentState.PENDING and not failure else None,
             failure=failure,
             updated=clock.time(),
+            history=self._extend_history(state, failure, len(wanted), usage + scanned.usage),
         )
+
+    def _extend_history(
+        self, state: DocumentState, failure: Failure | None, chunks: int, usage: Usage
+    ) -> tuple[HistoryEntry, ...]:
+        """The history with the end of this attempt, if it has ended."""
+        if state is DocumentState.PENDING and not failure:
+            return self._history
+        entry = HistoryEntry(
+            time=clock.time(),
+            event=DocumentEvent.RETRYING if state is DocumentState.PENDING else DocumentEvent(state.value),
+            version=self._state.version,
+            code=failure.code if failure else "",
+            chunks=0 if failure else chunks,
+            tokens=usage.tokens,
+            cost_cny=usage.cost_cny,
+            request_id=failure.request_id if failure else "",
+        )
+        return extend(self._history, entry)
 
     def _describe_index(self, state: DocumentState, wanted: ChunkSet) -> tuple[str, int, str]:
         """The version the index answers from, the number of its chunks and their fingerprint."""

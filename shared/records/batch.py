@@ -14,7 +14,7 @@ from shared.embedding.quota import Priority
 from shared.records.envelopes import BadRecord, Record
 from shared.records.results import Outcome, RecordResult
 from shared.records.rows import Item, document_id_of, make_document, make_indexed, make_row
-from shared.records.versions import RowVersion, Versions, make_mark, make_marked
+from shared.records.versions import RowVersion, Versions, add_history, make_mark, make_marked
 from shared.store.schema import MAX_TEXT_BYTES, VERSIONS_BUCKET
 
 if TYPE_CHECKING:
@@ -217,10 +217,10 @@ class Batch(Struct):
         for id_, versions in seen.items():
             new, row = make_document(id_, names[id_], self.tenancy.rule), versions.row
             if versions.failure or row is None:
-                documents.append(make_marked(versions, new))
+                documents.append(add_history(make_marked(versions, new), versions))
             elif row.id in hits:  # else another writer removed it meanwhile
-                hit = hits[row.id]
-                documents.append(make_indexed(new, hit, row.row_digest, row.version, self.embedder.profile))
+                indexed = make_indexed(new, hits[row.id], row.row_digest, row.version, self.embedder.profile)
+                documents.append(add_history(indexed, versions))
         chunks.delete([id_ for versions in seen.values() for id_ in versions.stale_rows], self.deadline)
         registry.write(documents, self.deadline)
         registry.delete([id_ for versions in seen.values() for id_ in versions.stale_marks], self.deadline)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.domain.history import DocumentEvent, HistoryEntry, extend
 from shared.domain.models import Document, DocumentState, Failure, digest
 from shared.runtime import clock
 from shared.store.schema import VERSIONS_BUCKET
@@ -177,6 +178,22 @@ def make_marked(seen: Versions, new: Document) -> Document:
         order=mark.order,
         updated=clock.time(),
     )
+
+
+def add_history(document: Document, seen: Versions) -> Document:
+    """The registry's record with the previous history and an entry for its present state."""
+    known, failure = seen.document.history if seen.document else (), document.failure
+    if document.state is DocumentState.PENDING:  # other writers removed all there was
+        return replace(document, history=known)
+    entry = HistoryEntry(
+        time=document.updated,
+        event=DocumentEvent(document.state.value),
+        version=str(document.order) if document.order else document.version,
+        code=failure.code if failure else "",
+        chunks=0 if failure else document.chunks,
+        request_id=failure.request_id if failure else "",
+    )
+    return replace(document, history=extend(known, entry))
 
 
 def _order(mark: Document) -> int:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from shared.domain.models import Document, digest
 from shared.store.client import split
 from shared.store.expressions import all_of, among, differs, equals, select_after, select_up_to
+from shared.store.history import read_history, write_history
 from shared.store.joining import CallJoiner
 from shared.store.schema import BATCHES_BUCKET, PROGRESS_BUCKET, cut, cut_bytes
 
@@ -101,13 +102,10 @@ class DocumentRegistry:
         """Return the number of records that ``condition`` selects."""
         return self._client.count(self.name, condition, deadline)
 
-    def read_many(self, ids: Sequence[str], deadline: Deadline, consistency: str = "Strong") -> dict[str, Document]:
+    def read_many(self, ids: Sequence[str], deadline: Deadline) -> dict[str, Document]:
         """Return the records of several documents, by id."""
-        found: dict[str, Document] = {}
-        for batch in split(ids, _IDS_PER_CALL):
-            rows = self._client.query(self.name, among("id", batch), ["record"], deadline, consistency)
-            found.update((document.id, document) for document in map(read_document, rows))
-        return found
+        rows = self._read_rows(ids, "Strong", deadline)
+        return {document.id: document for document in map(read_document, rows)}
 
     def read_keys(self, bucket: str, keys: Sequence[str], deadline: Deadline) -> list[Document]:
         """Return the records of a bucket with one of ``keys``, read Strong."""
@@ -133,15 +131,22 @@ class DocumentRegistry:
     def read_page(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> DocumentPage:
         """Return up to ``limit`` of the records that ``condition`` selects, in the order of key and bucket.
 
+        They come without their histories.
+
         Args:
             after: the last record of the previous page; documents that come or go between two pages double none.
         """
         total = self.count(condition, deadline)
         rows = self._read_places(condition, after, limit + 1, deadline)
         page = rows[:limit]
-        found = self.read_many([row["id"] for row in page], deadline, "Bounded")
+        records = map(read_summary, self._read_rows([row["id"] for row in page], "Bounded", deadline))
+        found = {document.id: document for document in records}
         last = Place(page[-1]["key"], page[-1]["bucket"]) if len(rows) > limit else None
         return DocumentPage([found[row["id"]] for row in page if row["id"] in found], total, last)
+
+    def _read_rows(self, ids: Sequence[str], consistency: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
+        for batch in split(ids, _IDS_PER_CALL):
+            yield from self._client.query(self.name, among("id", batch), ["record"], deadline, consistency)
 
     def _write_all(self, parts: Sequence[Sequence[Document]], deadline: Deadline) -> list[None]:
         for batch in split(list(chain.from_iterable(parts)), _RECORDS_PER_WRITE):
@@ -230,7 +235,7 @@ def make_row(document: Document) -> dict[str, Any]:
         "state": document.state.value,
         "tenant": cut(document.tenant, "tenant"),
         "content": identify_content(document.etag, document.model),
-        "record": msgspec.to_builtins(_fit(document)),
+        "record": {**msgspec.to_builtins(_fit(document)), "history": write_history(document.history)},
         "unused": [0.0, 0.0],
     }
 
@@ -253,6 +258,7 @@ def _fit(document: Document) -> Document:
         tenant_from=cut_bytes(document.tenant_from, _NAME_BYTES),
         warnings=_fit_warnings(document.warnings),
         failure=failure,
+        history=(),  # fitted where it is written
     )
 
 
@@ -270,4 +276,11 @@ def _fit_warnings(warnings: tuple[str, ...]) -> tuple[str, ...]:
 
 def read_document(row: dict[str, Any]) -> Document:
     """The record that a row holds."""
-    return msgspec.convert(row["record"], Document)
+    # A record of an earlier release has no history.
+    history = read_history(row["record"].get("history") or "[]")
+    return replace(read_summary(row), history=history) if history else read_summary(row)
+
+
+def read_summary(row: dict[str, Any]) -> Document:
+    """The record that a row holds, without its history."""
+    return msgspec.convert({**row["record"], "history": ()}, Document)

@@ -1,7 +1,7 @@
 """The document registry read in parts of bounded size: by ranges of keys in their order, or by ranges of ids.
 
 Milvus cannot sort. A range that holds more records than one part is narrowed by the keys of those it gave, which are
-as good as drawn at random: it gives them by their ids, which are hashes.
+as good as drawn at random: it gives them by their ids, which are hashes. The records come without their histories.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from shared.store.expressions import all_of, select_id_range, select_keys
-from shared.store.registry import read_document
+from shared.store.registry import read_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.runtime.retrying import Deadline
     from shared.store.client import Client
 
-# Records of a part at most: 20 MB in memory. A record has about 1 KB as JSON.
+# Records of a part at most: 20 MB in memory. A record has about 1 KB as JSON, and its history up to 1 KB more.
 MAX_RECORDS = 8_000
 _FIELDS = ["id", "key", "record"]
 
@@ -58,7 +58,7 @@ class RegistrySpans:
         while True:
             rows, end = self._read_part(condition, after, until, deadline)
             inside = (row for row in rows if row["key"] > after and (not end or row["key"] <= end))
-            yield Part([read_document(row) for row in sorted(inside, key=_key)], end)
+            yield Part([read_summary(row) for row in sorted(inside, key=_key)], end)
             if end == until:
                 return
             after = end
@@ -67,7 +67,7 @@ class RegistrySpans:
         """Return the records that ``condition`` selects with ids in a range, by id."""
         within = all_of(condition, select_id_range("id", start, end))
         rows = self._client.iterate(self._name, within, ["id", "record"], deadline)
-        return {document.id: document for document in map(read_document, rows)}
+        return {document.id: document for document in map(read_summary, rows)}
 
     def _read_part(
         self, condition: str, after: str, until: str, deadline: Deadline

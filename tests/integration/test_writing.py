@@ -25,6 +25,7 @@ from shared.retrieval.searching import Retrieval
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings, MilvusSettings
 from shared.store.expressions import equals
+from shared.store.registry import Place
 from shared.store.schema import Space
 from shared.store.store import Store
 from tests.patience import grant
@@ -103,6 +104,23 @@ def test_a_replay_costs_nothing(world: World, name: str) -> None:
     world.dashscope.reset()
     assert world.outcomes(*records) == [Outcome.UNCHANGED] * 5
     assert world.dashscope.usage()["calls"] == 0
+
+
+def test_each_version_of_a_record_is_an_entry_of_its_history(world: World, name: str) -> None:
+    world.write(Record(name, "First.", version=3))
+    world.write(Record(name, "First.", version=3))
+    world.write(BadRecord(name, "It has no text."))
+    world.write(Record(name, "", version=5, delete=True))
+    document = world.document(name)
+    assert document
+    assert [(entry.event, entry.version, entry.code, entry.chunks) for entry in document.history] == [
+        ("indexed", "3", "", 1),
+        ("failed", "3", "bad_record", 0),
+        ("deleted", "5", "", 0),
+    ]
+    after = Place(name[:-1], "")
+    listed = world.store.registry.read_page(equals("key", name), after, 1, soon()).documents
+    assert listed == [replace(document, history=())]
 
 
 def test_new_text_replaces_the_old_and_new_metadata_is_not_paid_for(world: World, name: str) -> None:

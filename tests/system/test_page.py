@@ -843,6 +843,9 @@ def test_operators_see_what_failed_and_have_it_tried_again(visit: Visit, running
     failure.locator("details").first.locator("summary").first.click()
     failure.locator("li summary").first.click()
     expect(failure.locator(".facts")).to_contain_text("broken_file")
+    failure.locator(".history summary").click()
+    expect(failure.locator(".history li").last).to_contain_text("Failed · broken_file")
+    expect(failure.locator(".history li").last).to_contain_text("Save it again and upload it again.")
     failure.get_by_role("button", name="Try all again: broken_file").click()
     expect(visit.page.locator("#news")).to_contain_text("Queued")
     until = time.monotonic() + PATIENCE_SECONDS

@@ -170,6 +170,7 @@ def test_a_document_is_explained_with_its_place_for_a_query(filled: Stack) -> No
     assert re.search(r"query: place \d+, score \d\.\d\d \(", output), output
     status, output = run(filled, "explain", "broken.pdf", SEARCH_URL=filled.url)
     assert (status, "Save it again and upload it again." in output) == (0, True), output
+    assert re.search(r"\n  \d{4}-\d\d-\d\d .* failed: broken_file", output), output
     status, output = run(filled, "explain", "brokn.pdf", "--json", SEARCH_URL=filled.url)
     found = json.loads(output)
     assert (status, found["record"], found["similar"]) == (0, None, ["broken.pdf"])

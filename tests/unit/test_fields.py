@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.errors import DocumentError
+from shared.domain.history import DocumentEvent, HistoryEntry
 from shared.domain.models import Chunk, Document, DocumentState, Failure, Location, ObjectKey, ObjectState
 from shared.ingestion.rows import RowMaker
 from shared.ingestion.sidecar import check_size
@@ -73,8 +74,11 @@ def test_a_row_fits_or_is_refused(
     message=TEXTS,
     warnings=st.lists(TEXTS, max_size=100),
     tenant=TEXTS,
+    entries=st.integers(0, 10),
 )
-def test_a_record_always_fits(key: str, title: str, message: str, warnings: list[str], tenant: str) -> None:
+def test_a_record_always_fits(
+    key: str, title: str, message: str, warnings: list[str], tenant: str, entries: int
+) -> None:
     document = Document(
         ID,
         "bucket",
@@ -86,6 +90,7 @@ def test_a_record_always_fits(key: str, title: str, message: str, warnings: list
         tenant_from=tenant,
         warnings=tuple(warnings),
         failure=Failure("parsing", "broken_file", message, message),
+        history=(HistoryEntry(1.0, DocumentEvent.FAILED, title, message, request_id=message),) * entries,
     )
     assert fits(make_record_row(document))
 

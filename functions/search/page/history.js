@@ -23,11 +23,41 @@ function historyOf(known) {
   }
   return make("dl", "facts", ...facts.flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]));
 }
+// How the last attempts ended, oldest first: asked for when it is opened, since lists leave it out.
+function attemptsList(known) {
+  const details = make("details", "history", make("summary", "", say.history));
+  details.addEventListener("toggle", async () => {
+    if (!details.open || details.children.length > 1) return;
+    const place = make("p", "", say.loading);
+    details.append(place);
+    try {
+      const { history } = await call(`/documents/${known.id}`);
+      place.replaceWith(history && history.length ? make("ol", "", ...history.map(historyItem)) : make("p", "", say.noHistory));
+    } catch (error) {
+      place.remove();
+      details.open = false;
+      refuse(error);
+    }
+  });
+  return details;
+}
+function historyItem({ time, event, code, chunks, tokens, cost_cny: cost, request_id: request, count }) {
+  const facts = [
+    dateOf(time, { timeStyle: "medium" }),
+    say.events[event] || event,
+    chunks ? say.chunks(chunks.toLocaleString(say.locale)) : "",
+    tokens || cost ? say.billed(tokens.toLocaleString(say.locale), money(cost)) : "",
+    count > 1 ? say.attempts(count.toLocaleString(say.locale)) : "",
+    code, request,
+  ];
+  const advice = code && say.advice[code] ? [make("p", "", say.advice[code])] : [];
+  return make("li", "", facts.filter(Boolean).join(" · "), ...advice);
+}
 function documentRow(known) {
   const link = make("a", "", say.readOn), again = button("quiet", say.retryOne, () => retry({ id: known.id, ...(known.state === "indexed" && { reread: true }) }, again));
   link.href = "/?" + new URLSearchParams({ view: "document", id: known.id });
   again.setAttribute("aria-label", `${say.retryOne}: ${known.key}`);
   const details = make("details", "", make("summary", "", known.key));
-  details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(historyOf(known), ...(known.chunks ? [link, " "] : []), again); });
+  details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(historyOf(known), attemptsList(known), ...(known.chunks ? [link, " "] : []), again); });
   return make("li", "", details);
 }
