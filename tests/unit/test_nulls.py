@@ -20,7 +20,7 @@ ARGUMENTS = list(dict.fromkeys([*BODIES, *LINKS, DocumentRequest]))
 # Of fields that must be given; a new request with another one adds it here.
 REQUIRED: dict[str, Any] = {
     "texts": ["text"], "input": msgspec.Raw(b'"text"'), "model": "m", "query": "q", "knowledge_id": "all",
-    "id": "0" * 32,
+    "id": "0" * 32, "key": "a.txt", "size": 1,
 }  # fmt: skip
 
 
