@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 ACCOUNT = "1234567890123456"
 KEY = "LTAI-of-the-test"
 MILVUS_ID = "c-0123456789abcdef"
+_OUTPUTS = {
+    "MilvusUri": f"http://{MILVUS_ID}-internal.milvus.aliyuncs.com:19530",
+    "VpcId": "vpc-2ze0made",
+    "VSwitchId": "vsw-2ze0made",
+    "SecurityGroupId": "sg-2ze0made",
+}
 
 
 class RefusedError(Exception):
@@ -222,7 +228,7 @@ class ControlApi:
 
     def _outputs(self) -> Iterator[dict[str, str]]:
         for name in self.template.get("Outputs", {}):
-            value = {"MilvusUri": f"http://{MILVUS_ID}-internal.milvus.aliyuncs.com:19530"}.get(name, f"id-of-{name}")
+            value = _OUTPUTS.get(name, f"id-of-{name}")
             yield {"OutputKey": name, "OutputValue": value}
 
     def _log(self, name: str, status: str, reason: str = "") -> None:

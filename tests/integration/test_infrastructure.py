@@ -69,7 +69,7 @@ def run(tmp_path: Path, api: ControlApi) -> Runner:
 
 def test_everything_is_created_and_kept_in_the_env_file(run: Runner, api: ControlApi) -> None:
     assert run() == 0, run.printed
-    assert run.saved["VPC_ID"] == "id-of-VpcId"
+    assert run.saved["VPC_ID"] == "vpc-2ze0made"
     assert run.saved["MILVUS_URI"] == f"http://{MILVUS_ID}-internal.milvus.aliyuncs.com:19530"
     assert run.saved["MILVUS_TOKEN"] == f"root:{api.parameters['MilvusPassword']}"
     assert run.saved["OSS_BUCKET"] == api.parameters["BucketName"] == f"semantic-search-{ACCOUNT}"
