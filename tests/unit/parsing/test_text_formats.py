@@ -87,6 +87,18 @@ def test_references_of_html_and_plain_ampersands_are_read(tmp_path: Path, writte
     assert f"{read} ©" in "\n".join(found).replace("\xa0", " ")
 
 
+def test_html_in_a_feed_is_read_as_a_browser_shows_it(tmp_path: Path) -> None:
+    page = "<p>It opens at &lt;nine&gt;.</p><p>Ask <b>Ann</b><br/>first.</p><script>alert(1)</script>"
+    entry = f"<item><title>a < b</title><description><![CDATA[{page}]]></description><note>x &lt;T&gt; y</note></item>"
+    feed = f"<rss version='2.0'><channel>{entry.replace('a < b', 'a &lt; b')}</channel></rss>"
+    found = "\n".join(texts(write(tmp_path, "a.xml", feed)))
+    assert "title: a < b" in found
+    assert "note: x <T> y" in found
+    assert "It opens at <nine>." in found
+    assert "alert" not in found
+    assert not {"<p>", "<b>", "<br/>", "&lt;"} & set(found.replace(">", "> ").split())
+
+
 def test_a_name_that_a_dtd_elsewhere_defines_is_not_lost(tmp_path: Path) -> None:
     source = '<!DOCTYPE a PUBLIC "-//X" "http://127.0.0.1:1/x.dtd"><a><b>Price &euro;5, &ours;</b><c>1</c></a>'
     assert "Price €5, &ours;" in "\n".join(texts(write(tmp_path, "a.xml", source)))
