@@ -18,11 +18,15 @@ import msgspec
 import requests
 
 from local import ports as machine
+from local.gateway.environment import process_environment
 from local.processes import Process, StartError
 from local.recovery import Recovery
 from local.supervising import Part, Supervisor
+from ops.deployment import load
 from ops.local_stack import remove_settings, write_settings
+from shared.domain.errors import ConfigurationError
 from shared.runtime import workspace
+from shared.runtime.settings import BucketSettings, EmbedSettings, IngestSettings, SearchSettings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -135,6 +139,7 @@ def running(plan: Plan) -> Iterator[Stack]:
     workspace.clear_dead()
     _create(plan.data, "DATA")
     environ = _environment(plan, ports)
+    _check_settings(plan, environ)
     recovery = Recovery(f"http://127.0.0.1:{ports.gateway}", _name_of("ingest", environ), plan.report)
     folders = (plan.data, plan.bucket) if plan.local_oss else (plan.data,)
     supervisor = Supervisor(environ, plan.data, folders, plan.report, recovery.request)
@@ -149,6 +154,27 @@ def running(plan: Plan) -> Iterator[Stack]:
         remove_settings(plan.data)
         supervisor.stop()
         workspace.clear_dead()  # what a function left that was killed with its parent
+
+
+def _check_settings(plan: Plan, environ: Mapping[str, str]) -> None:
+    """Refuse at once what a function would refuse when it starts, which is some seconds later.
+
+    Raises:
+        StartError: a setting is wrong.
+    """
+    functions = load(plan.deployment, environ).functions
+    kinds: dict[str, type[msgspec.Struct]] = {
+        "embed": EmbedSettings,
+        "ingest": IngestSettings,
+        "search": SearchSettings,
+    }
+    try:
+        read_settings(BucketSettings, environ)  # this process lists and fills the bucket
+        for name in kinds.keys() & functions.keys():
+            given = process_environment(functions[name], environ, root=PROJECT, port=0, temporary=plan.data)
+            read_settings(kinds[name], given)
+    except ConfigurationError as error:
+        raise StartError(error.message) from None
 
 
 def _start_parts(plan: Plan, ports: Ports, supervisor: Supervisor) -> str:
