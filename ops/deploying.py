@@ -64,13 +64,9 @@ def deploy(
         PackagingError: a package cannot be built.
     """
     deployment = load(path, environ)
-    problems = checks.problems(deployment)
-    if problems:
-        for problem in problems:
-            say(f"{path}: {problem}")
-        return 1
-    if missing := list(find_missing(deployment, environ)):
-        for sentence in missing:
+    wrong = [f"{path}: {problem}" for problem in checks.problems(deployment)] or find_missing(deployment, environ)
+    if wrong := list(wrong):
+        for sentence in wrong:
             say(sentence)
         say("Nothing was built or sent. Then run `make deploy` again.")
         return 1

@@ -52,6 +52,7 @@ class DashScope:
             "requested_dimension": 512,
             "requests_per_second": 10_000.0,
             "tokens_per_minute": 1_000_000_000,
+            "call_timeout": 120.0,  # on a loaded machine an answer may be late, and is billed all the same
         }
         return DashScopeSettings(**{**values, **changes})
 
