@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 
@@ -134,13 +135,16 @@ def test_joined_tokens_fit_and_are_not_cut(text: str, size: int) -> None:
     ],
 )
 def test_no_text_takes_more_than_its_length_worth_of_time(unit: str) -> None:
-    def measure(characters: int) -> float:
-        text = (unit * characters)[:characters]
-        runs = []
-        for _ in range(3):
+    # Other processes make some measurements longer, none shorter: the least of several is compared.
+    least = {10_000: float("inf"), 100_000: float("inf")}
+    for _ in range(20):
+        for characters in least:
+            text = (unit * characters)[:characters]
+            gc.disable()  # it would look through all objects of the test process
             started = time.process_time()
             analyze(text)
-            runs.append(time.process_time() - started)
-        return min(runs)
-
-    assert measure(100_000) <= 20 * max(measure(10_000), 0.005)
+            least[characters] = min(least[characters], time.process_time() - started)
+            gc.enable()
+        if least[100_000] <= 20 * max(least[10_000], 0.005):
+            break
+    assert least[100_000] <= 20 * max(least[10_000], 0.005)
