@@ -70,6 +70,8 @@ def deploy(
             say(sentence)
         say("Nothing was built or sent. Then run `make deploy` again.")
         return 1
+    for warning in checks.find_warnings(deployment):
+        say(f"warning: {warning}")
     key = name_for_serverless_devs(environ, deployment.account)
     run = _Runner(path.parent, {**environ, **key}, (*_secrets(deployment), *list(key.values())[1:]), say)
     packages = build(deployment)

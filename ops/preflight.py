@@ -72,6 +72,7 @@ def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[s
 def _declared(deployment: Deployment) -> Iterator[Finding]:
     problems = checks.problems(deployment)
     yield from (Finding(Verdict.PROBLEM, "s.yaml", problem) for problem in problems)
+    yield from (Finding(Verdict.WARNING, "s.yaml", warning) for warning in checks.find_warnings(deployment))
     if not problems:
         yield Finding(Verdict.OK, "s.yaml", f"{len(deployment.functions)} functions, nothing to complain about")
 

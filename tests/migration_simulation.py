@@ -3,8 +3,8 @@
 The code is the real one over the fakes of `tests.fakes`. A seed decides everything: what happens to the bucket, which
 invocation is interrupted by others at which call, which dies or fails at which call, before or after it was applied,
 and which steps the operator takes. A third of the histories order vectors by batch tasks, which end whole, in part or
-without an answer, and are cancelled with their migration. A process keeps what it has read of alias and plans for its
-seconds.
+without an answer, and are cancelled with their migration, in the middle of an order too. A process keeps what it has
+read of alias and plans for its seconds.
 
     python -m tests.migration_simulation --seeds 2000
 
@@ -93,6 +93,8 @@ _NAMES = ("a.txt", "b.txt", "c.txt")
 _LETTERS = ("ABC", "ABCDE", "BAC", "AABB", "CDE", "A", "", "ABXCDE")
 _SHOWN = 5
 _BATCH_SHARE = 1 / 3
+# Of what happens during an order.
+_CANCEL_SHARE = 1 / 4
 _MOST_ROUNDS = 5
 
 
@@ -282,6 +284,7 @@ class History:
         self._drawn = Random(f"batches of migration {seed}")
         self.is_batch = self._drawn.random() < _BATCH_SHARE
         self._after = ""
+        self._is_ordering = False
 
     def run(self) -> list[str]:
         """Let everything happen; returns what is wrong."""
@@ -363,7 +366,11 @@ class History:
             self._invoke("collect", lambda instance: instance.order(step="collect"), depth)
 
     def _order(self, instance: Instance) -> None:
-        report = instance.order(self._after)
+        self._is_ordering = True
+        try:
+            report = instance.order(self._after)
+        finally:
+            self._is_ordering = False
         self._after = "" if report.is_done else report.after
 
     def _recopy(self, instance: Instance) -> None:
@@ -373,6 +380,9 @@ class History:
 
     def _act(self, depth: int) -> None:
         self.has_failed |= depth > 0
+        if self._is_ordering and self._drawn.random() < _CANCEL_SHARE:
+            self._invoke("cancel", lambda instance: instance.step("cancel"), depth)
+            return
         drawn = self.random.random()
         if drawn < 0.3:
             self._change()

@@ -37,7 +37,7 @@ TRANSLATED = {
         f"docs/{name}.md": f"docs/zh/{name}.md"
         for name in (
             "api", "integrations", "metadata-and-tenants", "events", "formats", "errors", "settings", "deploy",
-            "operate",
+            "operate", "costs",
         )
     },
 }  # fmt: skip

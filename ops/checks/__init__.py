@@ -13,11 +13,12 @@ from ops.checks.functions import ENVIRONMENT_BYTES
 from ops.checks.functions import RULES as FUNCTION_RULES
 from ops.checks.triggers import RULES as TRIGGER_RULES
 from ops.checks.values import RULES as VALUE_RULES
+from ops.checks.values import WARNINGS
 
 if TYPE_CHECKING:
     from ops.deployment import Deployment
 
-__all__ = ["ENVIRONMENT_BYTES", "problems"]
+__all__ = ["ENVIRONMENT_BYTES", "find_warnings", "problems"]
 
 
 def problems(deployment: Deployment) -> list[str]:
@@ -27,3 +28,8 @@ def problems(deployment: Deployment) -> list[str]:
         *(f"{name}: {problem}" for name, it in deployment.functions.items() for rule in rules for problem in rule(it)),
         *(problem for rule in (*VALUE_RULES, *DEPLOYMENT_RULES) for problem in rule(deployment)),
     ]
+
+
+def find_warnings(deployment: Deployment) -> list[str]:
+    """What is probably wrong and stops nothing, one sentence each."""
+    return [warning for rule in WARNINGS for warning in rule(deployment)]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ops.deployment import Deployment
 
-# Of Function Compute 3.0: the component's own list, https://github.com/devsapp/fc3/blob/master/src/schema.json
+# Those known when this was written, for help with spelling; of Function Compute 3.0: the component's own list, https://github.com/devsapp/fc3/blob/master/src/schema.json
 _REGIONS: Final = (
     "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3",
     "ap-southeast-5", "ap-southeast-7", "cn-beijing", "cn-chengdu", "cn-guangzhou", "cn-hangzhou", "cn-heyuan",
@@ -31,6 +31,8 @@ _REGIONS: Final = (
     "cn-shanghai-finance-1", "cn-shenzhen", "cn-wulanchabu", "cn-zhangjiakou", "eu-central-1", "eu-west-1",
     "me-central-1", "me-east-1", "us-east-1", "us-west-1",
 )  # fmt: skip
+# A zone, such as cn-beijing-h or eu-central-1a, has another form.
+_REGION: Final = re.compile(r"[a-z]{2}-[a-z]{2,}(?:-(?:[a-z]{2,}|[0-9]{1,2})){0,3}")
 # By the variable of s.yaml: the name in the environment, what the service takes, and that in words.
 _NAMES: Final = {
     "account": ("ACCOUNT_ID", r"[1-9][0-9]{9,19}", "the number of an account, such as 1234567890123456"),
@@ -98,15 +100,34 @@ def _names(deployment: Deployment) -> Iterator[str]:
 
 
 def _regions(deployment: Deployment) -> Iterator[str]:
-    for key, variable in (("region", "REGION"), ("bucketRegion", "OSS_REGION")):
-        value = str(deployment.variables.get(key, ""))
-        if value and value not in _REGIONS:
-            near = difflib.get_close_matches(value, _REGIONS, 1, _LIKENESS)
-            hint = f"did you mean {near[0]}?" if near else f"regions are {', '.join(_REGIONS)}"
+    for variable, value, hint in _unknown_regions(deployment):
+        if not _REGION.fullmatch(value):
             yield f"{variable}: Function Compute has no region {value!r}; {hint}"
     region, zone = (str(deployment.variables.get(key, "")) for key in ("region", "zone"))
     if zone and not zone.startswith(region):
         yield f"ZONE_ID must be a zone of {region}; it is {zone!r}"
+
+
+def _new_regions(deployment: Deployment) -> Iterator[str]:
+    for variable, value, hint in _unknown_regions(deployment):
+        if _REGION.fullmatch(value):
+            yield f"{variable}: {value} is not among the regions of Function Compute that are known here; {hint}"
+
+
+def _unknown_regions(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
+    """Variable, value, and help with spelling."""
+    named = {
+        "REGION": deployment.variables.get("region", ""),
+        "OSS_REGION": deployment.variables.get("bucketRegion", ""),
+    }
+    written = {
+        f"region of {name}": it.region for name, it in deployment.functions.items() if it.region != named["REGION"]
+    }
+    for variable, found in {**named, **written}.items():
+        value = str(found)
+        if value and value not in _REGIONS:
+            near = difflib.get_close_matches(value, _REGIONS, 1, _LIKENESS)
+            yield variable, value, f"did you mean {near[0]}?" if near else f"known are {', '.join(_REGIONS)}"
 
 
 def _switches(deployment: Deployment) -> Iterator[str]:
@@ -186,3 +207,4 @@ RULES: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (
     _settings,
     _documents_of_json,
 )
+WARNINGS: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (_new_regions,)

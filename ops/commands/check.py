@@ -28,7 +28,7 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     deployment = load(asked.deployment, environ)
     problems = checks.problems(deployment)
-    warnings = find_drift(asked.deployment.parent)
+    warnings = [*checks.find_warnings(deployment), *find_drift(asked.deployment.parent)]
     if asked.as_json:
         found = {"problems": list(map(str, problems)), "warnings": warnings}
         print_json({"deployment": str(asked.deployment), **found})

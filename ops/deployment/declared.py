@@ -11,7 +11,8 @@ Natural: TypeAlias = Annotated[int, Meta(ge=0)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1)]
 Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Path: TypeAlias = Annotated[str, Meta(pattern=r"^/")]
-Region: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z]{2}-[a-z]+(-[a-z0-9]+)*$")]
+# Its form is a rule of `ops.checks`, which helps with spelling.
+Region: TypeAlias = Annotated[str, Meta(min_length=1)]
 Method: TypeAlias = Literal["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 Auto: TypeAlias = Literal["auto"]
 

@@ -56,6 +56,13 @@ class BackfillParts(Struct, frozen=True):
         """The notes of this deployment, in the order of their keys."""
         return self.pipeline.store.batches.read(self.scope, deadline)
 
+    def is_wanted(self, deadline: Deadline) -> bool:
+        """Whether a collection still needs vectors: the new one of a migration, as long as the other one names it."""
+        if self.leader is None:
+            return True
+        plan = self.leader.pipeline.store.plans.read(deadline)
+        return plan is not None and plan.other == self.pipeline.store.space
+
     def start(self, note: BatchNote, deadline: Deadline) -> None:
         """Create the task of a note, once; the note stays without one where that is not known.
 
@@ -103,6 +110,10 @@ class BackfillParts(Struct, frozen=True):
     def forget(self, note: BatchNote, files: Iterable[str], deadline: Deadline) -> None:
         """Remove a note, and then files at DashScope; one that cannot be deleted does no harm."""
         self.pipeline.store.batches.delete(note, deadline)
+        self.delete_files(files, deadline)
+
+    def delete_files(self, files: Iterable[str], deadline: Deadline) -> None:
+        """Delete files at DashScope; one that cannot be deleted does no harm."""
         for file in filter(None, files):
             try:
                 self.tasks.delete_file(file, deadline)

@@ -114,14 +114,20 @@ class Backfill:
             log.warning("backfill_failed", extra={"code": error.code, "reason": error.message})
 
     def withdraw(self, deadline: Deadline) -> None:
-        """Cancel all tasks and forget them, as far as DashScope lets us: their documents wait no longer."""
+        """Cancel all tasks and forget them: their documents wait no longer.
+
+        What DashScope does not let us cancel keeps its note, so that the next call tries it once more.
+        """
         for note in self._parts.read_notes(deadline):
             try:
-                if note.task_id:
-                    self._parts.tasks.cancel(note.task_id, deadline)
-            except PlatformError as error:  # it ends by itself
-                log.warning("batch_left", extra={"batch": note.task_id, "code": error.code})
-            self._parts.forget(note, (note.file_id,), deadline)
+                started = note if note.task_id else self._parts.look_up(note, deadline)
+                if started:
+                    self._parts.tasks.cancel(started.task_id, deadline)
+            except PlatformError as error:
+                log.warning("batch_left", extra={"batch": note.task_id, "file": note.file_id, "code": error.code})
+                self._parts.delete_files((note.file_id,), deadline)
+            else:
+                self._parts.forget(note, (note.file_id,), deadline)
 
     def _collect(self, seconds: float | None, deadline: Deadline) -> BackfillReport:
         """Collect what tasks that have ended returned, as far as the time allows.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from shared.domain.errors import ConfigurationError, PlatformError, TransientError
+from shared.domain.errors import ConfigurationError, PlatformError, RequestError, TransientError
 from shared.embedding.parameters import TextType
 from shared.embedding.sources import describe_difference
 from shared.ingestion.comparing import compare
@@ -86,6 +86,7 @@ class Orderer:
         Raises:
             ConfigurationError: ``batch_vectors_differ``, ``cost_cap_reached``, or DashScope refuses.
             TransientError: ``backfill_busy``: another process plans the same documents; or something is not available.
+            RequestError: ``migration_missing``: the new collection was given up meanwhile.
         """
         span = find_gap(self._notes, self._request.after)
         if span is None:
@@ -173,15 +174,28 @@ class Orderer:
                 tokens=lines.tokens,
                 cost_cny=lines.cost,
             )
-            parts.pipeline.store.batches.write(note, deadline)
+            self._write(note)
             self._check_alone(note)
             parts.start(note, deadline)
         except PlatformError:
             parts.budget.settle(lines.cost, 0)
             raise
 
+    def _write(self, note: BatchNote) -> None:
+        try:
+            self._parts.pipeline.store.batches.write(note, self._deadline)
+        except PlatformError:  # where it was written all the same, no task can be created of it
+            self._parts.delete_files((note.file_id,), self._deadline)
+            raise
+
     def _check_alone(self, note: BatchNote) -> None:
-        """Withdraw where another process has noted some of the same documents: each sees the other, or was first."""
+        """Withdraw where another process has noted some of the same documents: each sees the other, or was first.
+
+        So it is with the end of a migration: either it sees the note, or it is seen here.
+        """
+        if not self._parts.is_wanted(self._deadline):
+            self._parts.forget(note, (note.file_id,), self._deadline)
+            raise RequestError("migration_missing", "The migration ended meanwhile: `migrate start` begins another.")
         others = [one for one in self._parts.read_notes(self._deadline) if one.id != note.id]
         if any(one.overlaps(note.after, note.until) for one in others):
             self._parts.forget(note, (note.file_id,), self._deadline)

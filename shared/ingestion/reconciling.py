@@ -18,7 +18,7 @@ from shared.ingestion.ending import log_end
 from shared.ingestion.events import Span
 from shared.ingestion.key_list import KeyList
 from shared.ingestion.repairing import make_repairs, make_too_many, make_unfinished
-from shared.ingestion.results import Counts, Report, join_reports
+from shared.ingestion.results import MOST_NAMES, Counts, Report, join_reports
 from shared.runtime import clock
 from shared.store.client import split
 from shared.store.progress import Cursor, Phase, Progress
@@ -106,7 +106,7 @@ class _Run:
         """Only say what differs."""
         cursor = self._count(Cursor(after=self._span.after), keeps=False)
         self._verify(cursor)
-        return self._report(cursor)
+        return self._report(self._add_damage(cursor))
 
     def complete(self, cursor: Cursor) -> Report:
         """Continue at a cursor, to the end or until the time is over.
@@ -191,19 +191,21 @@ class _Run:
 
     def _begin_repairs(self, cursor: Cursor) -> Cursor:
         """The cursor at the beginning of the repairs, unless too much would be removed."""
-        strays = max(0, self._orphaned.total - cursor.orphaned) + self._strays.total
-        cursor = replace(
-            cursor,
-            phase=Phase.INDEX,
-            after=self._span.after,
-            known=cursor.known + strays,
-            stale=max(cursor.stale, self._stale.total) + self._damaged.total,
-            orphaned=cursor.orphaned + strays,
-        )
+        cursor = replace(self._add_damage(cursor), phase=Phase.INDEX, after=self._span.after)
         self._check_deletions(cursor.orphaned, cursor.known)
         if cursor.stale + cursor.orphaned:
             self._save_when_due(cursor)
         return cursor
+
+    def _add_damage(self, cursor: Cursor) -> Cursor:
+        """Count what chunks have shown too."""
+        strays = max(0, self._orphaned.total - cursor.orphaned) + self._strays.total
+        return replace(
+            cursor,
+            known=cursor.known + strays,
+            stale=max(cursor.stale, self._stale.total) + self._damaged.total,
+            orphaned=cursor.orphaned + strays,
+        )
 
     def _check_deletions(self, orphaned: int, total: int) -> None:
         if orphaned > self._pipeline.settings.max_deleted_share * total:
@@ -284,7 +286,8 @@ class _Run:
     def _report(self, cursor: Cursor) -> Report:
         stale, orphaned = max(cursor.stale, self._stale.total), max(cursor.orphaned, self._orphaned.total)
         counts = Counts(stale=stale, orphaned=orphaned, waiting=cursor.waiting)
-        return Report(cursor.listed, self._stale.names, self._orphaned.names, counts=counts)
+        to_index, to_remove = self._stale.names + self._damaged.names, self._orphaned.names + self._strays.names
+        return Report(cursor.listed, to_index[:MOST_NAMES], to_remove[:MOST_NAMES], counts=counts)
 
 
 def _divide(phase: Phase, keys: Sequence[ObjectKey], end: str, *, is_last: bool) -> Iterator[_Batch]:

@@ -10,18 +10,24 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
+import sys
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from ops import packaging
 from ops.__main__ import main
 from ops.packaging import Package
 from ops.template import variables
+from shared.ingestion.events import Action, parse
 from tests.control_api import KEY, ControlApi, serve
 from tests.integration.test_deploying import ControlPlane, serving
+from tests.pages import commands, read
 from tests.unit.test_docs_deploying import COMMANDS, DEPLOY, first_commands
 
 if TYPE_CHECKING:
@@ -31,6 +37,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 MAKE = {"infra": ["infra", "--yes"], "deploy": ["deploy"]}
+# What the page names in sentences, and a block does not have.
+NAMED = {
+    "python -m ops --env dev run s preview": ["--env", "dev", "run", "s", "preview"],
+    "make infra-down": ["infra", "--down", "--yes"],
+}
+# The address that the page shows in the place of the one that `make deploy` prints.
+ADDRESS = "https://search-abcdefghij.cn-beijing.fcapp.run"
+ASKS_SERVICES = "asks DashScope and Milvus themselves: tests/system/test_preflight.py runs it against emulators"
+NOT_FOLLOWED = {
+    "npm install -g @serverless-devs/s": "changes the machine",
+    ".venv/bin/python -m ops preflight": ASKS_SERVICES,
+    "make preflight ENV=dev": ASKS_SERVICES,
+    "curl -s http://127.0.0.1:8000/invoke -H 'x-fc-control-path: /invoke' "
+    """-d '{"records": [{"id": "x", "text": "x"}]}'""": "asks the local stack: tests/system/test_docs.py runs it",
+}
 
 
 class Cloud(ControlPlane):
@@ -89,11 +110,70 @@ def run(command: str, home: Path) -> int:
             (home / ".aliyun").mkdir()
             (home / ".aliyun" / "config.json").write_text(json.dumps(content))
             return 0
+        case [".venv/bin/python", "-m", "ops", *arguments]:
+            return main(arguments)
+        case ["s", *arguments]:
+            check_arguments(arguments, home)
+            return subprocess.run(["s", *arguments], check=False).returncode
+        case ["curl", *arguments] if ADDRESS in command:
+            mock = f"{os.environ['FC_ENDPOINT']}/semantic-search-search"
+            asked = ["curl", "--fail", *(argument.replace(ADDRESS, mock) for argument in arguments)]
+            return subprocess.run(asked, check=False).returncode
+        case ["make", target, variable] if variable.startswith("ENV="):
+            return main(["--env", variable.removeprefix("ENV="), *MAKE[target]])
         case ["make", "ask", question]:
             return main(["ask", question.removeprefix("Q=")])
         case ["make", target]:
             return main(MAKE[target])
     raise AssertionError(f"the page has a line that is not known here: {command}")
+
+
+def check_arguments(arguments: list[str], folder: Path) -> None:
+    """What the recorder takes and Serverless Devs or ingest would not: an unknown resource, another's event."""
+    options = dict(pairwise(arguments))
+    declared = yaml.safe_load((folder / options.get("-t", "s.yaml")).read_text("utf-8"))
+    assert arguments[0] in ({"config"} if arguments[0] == "config" else declared["resources"]), arguments
+    if "-e" in options:
+        assert [type(event) for event in parse(options["-e"].encode())] == [Action]
+
+
+def set_up(settings: str, folder: Path) -> None:
+    """What a reader does with settings that the page shows."""
+    if settings.startswith("ACCOUNT_ID="):  # a way without those of `make infra`
+        (folder / ".env").write_text(settings)
+    else:
+        file = folder / (".env.dev" if "-dev" in settings else ".env")
+        file.write_text((file.read_text() if file.exists() else "") + settings)
+
+
+@pytest.mark.parametrize("page", DEPLOY)
+def test_every_block_of_the_page_is_followed(
+    project: Path, oss: Oss, page: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (project / ".env").write_text("DASHSCOPE_API_KEY=sk-of-the-test\n")
+    passed_over = set()
+    for block in read(page).fences:
+        if block.language == "ini":
+            set_up(block.content, project)
+        for command in commands(block.content) if block.language == "sh" else ():
+            if command in NOT_FOLLOWED:
+                passed_over.add(command)
+            elif command.startswith("ossutil cp "):
+                oss.put(command.split()[2], "Thirty days of leave.")
+            else:
+                status = run(command, project)
+                printed = capfd.readouterr()
+                assert status == 0, (command, printed.out, printed.err)
+    assert passed_over == set(NOT_FOLLOWED)
+    for named, arguments in NAMED.items():
+        assert named in read(page).codes
+        # In a process of its own, which `ops run` replaces by the program.
+        program = [sys.executable, "-m", "ops", *arguments]
+        done = subprocess.run(program, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+        assert done.returncode == 0, (named, capfd.readouterr())
+    calls = (project / "calls").read_text().splitlines()
+    assert calls.count("plan") == calls.count("deploy -y --skip-actions") == 3
+    assert {"domain deploy -t s.domain.yaml -y", "preview"} <= set(calls)
 
 
 @pytest.mark.parametrize("page", DEPLOY)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.checks import problems
+from ops.checks import find_warnings, problems
 from ops.deployment import load
 from shared.runtime.settings.addresses import check_address
 
@@ -29,7 +29,7 @@ def find_problems(path: Path = ROOT / "s.yaml", **environ: str) -> list[str]:
     ("variable", "values"),
     [
         ("ACCOUNT_ID", ["12a", "0123456789012345", "1234 5678 9012 3456", "1234567890123456\n", "１２３４５６７８９"]),
-        ("REGION", ["cn-bejing", "cn-nowhere", "eu-central-2"]),
+        ("REGION", ["beijing", "cn_beijing", "CN-BEIJING", "oss-cn-beijing", "cn-beijing-h", " cn-beijing"]),
         ("NAME_PREFIX", ["semantic-search-", "a" * 57]),
         ("OSS_BUCKET", ["My-Documents", "ab", "-docs", "docs-", "my_documents", "a" * 64, "docs.example", "文档库"]),
         ("OSS_PREFIX", ["/docs/", "\\docs", " docs/", "docs/ ", "docs/\n", '"docs/"', "键" * 342]),
@@ -74,6 +74,25 @@ def test_a_value_that_would_fail_later_is_a_problem_now(alone: Path, variable: s
     for value in values:
         found = find_problems(alone, **{variable: value})
         assert any(variable in problem for problem in found), (value, found)
+
+
+@pytest.mark.parametrize(
+    ("region", "hint"),
+    [
+        ("cn-bejing", "did you mean cn-beijing?"),
+        ("af-nowhere", "known are ap-northeast-1, "),
+        ("eu-central-2", "did you mean eu-central-1?"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["REGION", "OSS_REGION"])
+def test_a_region_that_is_not_known_yet_is_a_warning(alone: Path, variable: str, region: str, hint: str) -> None:
+    deployment = load(alone, {variable: region, "REGION": region})
+    assert [problem for problem in problems(deployment) if "no region" in problem] == []
+    warnings = [warning for warning in find_warnings(deployment) if warning.startswith(f"{variable}: ")]
+    assert len(warnings) == 1
+    assert region in warnings[0]
+    assert hint in warnings[0]
+    assert find_warnings(load(alone, {"REGION": "cn-hangzhou"})) == []
 
 
 @pytest.mark.parametrize(

@@ -65,3 +65,29 @@ def test_no_sentence_of_a_chinese_page_was_left_in_english(chinese: str) -> None
     text = re.sub(r"`[^`]*`|\]\([^)]*\)|<[^>]*>", "", text)
     left = [line for line in text.splitlines() if len(re.findall(r"[A-Za-z]{2,}", line)) > 7 and not is_chinese(line)]
     assert left == []
+
+
+def numbers(cell: str) -> set[float]:
+    found = re.finditer(r"(\d[\d,]*(?:\.\d+)?)\s*(million|万)?", cell)
+    return {float(one[1].replace(",", "")) * {"million": 1e6, "万": 1e4}.get(one[2], 1) for one in found}
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
+def test_each_number_of_a_table_is_in_the_same_cell_of_the_translation(english: str, chinese: str) -> None:
+    wrong = [
+        f"{cell!r} of {original!r}"
+        for translated_table, table in zip(read(chinese).tables, read(english).tables, strict=True)
+        for translated_row, row in zip(translated_table, table, strict=True)
+        for cell, original in zip(translated_row, row, strict=True)
+        if not numbers(original) <= numbers(cell)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
+def test_what_is_printed_has_the_same_numbers_in_both_languages(english: str, chinese: str) -> None:
+    printed = [
+        [numbers(fence.content) for fence in read(name).fences if fence.language == "text"]
+        for name in (english, chinese)
+    ]
+    assert printed[0] == printed[1]

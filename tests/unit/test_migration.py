@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
+from functools import partial
 from itertools import islice, pairwise, permutations
 from random import Random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from shared.store.directory import MAX_AGE_SECONDS, StoreDirectory
 from shared.store.query_samples import MOST_SAMPLES
 from shared.store.schema import LAYOUT, Space, describe_chunks, describe_documents, read_space
 from tests import migration_simulation
+from tests.batch_simulation import with_batches
 from tests.fakes import SPACE, FakeEmbedder, FakeMilvusClient, Wire
 from tests.migration_simulation import Instance, MigrationWorld, simulate
 from tests.profile import histories
@@ -36,12 +38,13 @@ from tests.simulation import CallCounter, Killed, calm, simulated
 from tests.unit.test_simulation import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shared.domain.catalog import EmbeddingModel
     from shared.embedding.embedder import Embedder
     from shared.store.store import Store
 
+Answer = TypeVar("Answer")
 SEEDS = histories(8)
 OTHER = Space("text-embedding-v3", 128)
 
@@ -367,6 +370,51 @@ def test_a_sampler_keeps_nothing_by_default_and_one_query_in_some_seconds_else(w
         on.offer(store, text)
     on._pool.shutdown(wait=True)
     assert store.samples.read(calm()) == ["kept"]
+
+
+class Meeting(Wire):
+    """Lets something happen before or after the call of a number, and lets the process die there if it says so."""
+
+    def __init__(self, number: int, act: Callable[[], object], *, is_after: bool, dies: bool) -> None:
+        self.calls = 0
+        self._number, self._act, self._is_after, self._dies = number, act, is_after, dies
+
+    def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
+        self.calls += 1
+        if self.calls != self._number:
+            return apply()
+        if not self._is_after:
+            self._act()
+        try:
+            return apply()
+        finally:
+            if self._is_after:
+                self._act()
+            if self._dies:
+                raise Killed
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+@pytest.mark.parametrize("dies", [False, True])
+def test_an_order_that_meets_the_end_of_its_migration_leaves_no_task(*, is_after: bool, dies: bool) -> None:
+    number = met = 0
+    while met == number:
+        number += 1
+        with with_batches():
+            world = MigrationWorld()
+            world.put("a.txt", "ABC")
+            world.instance().handle("a.txt")
+            world.instance().step("start", OTHER, batch=True)
+            wire = Meeting(number, partial(world.instance().step, "cancel"), is_after=is_after, dies=dies)
+            with suppress(PlatformError, Killed):
+                world.instance(wire).order()
+            met = min(wire.calls, number)
+            if met == number:
+                assert [task.id for task in world.service.tasks if task.is_running] == [], number
+                assert world.find_notes() == [], number
+            else:  # the order was over before
+                assert number > 20
+                assert len(world.service.tasks) == 1
 
 
 def test_vectors_are_only_ordered_during_a_migration(world: MigrationWorld) -> None:

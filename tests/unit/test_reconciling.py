@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from shared.domain.errors import RequestError, TransientError
 from shared.domain.models import Document, DocumentState, ObjectKey, ObjectState
@@ -309,8 +310,15 @@ def test_chunks_are_verified_though_more_differs_than_is_remembered(
     stray = NAMES[6]
     world.remove(stray)
     world.store.registry.delete([ObjectKey(BUCKET, stray).document_id], calm())
+    dry = reconcile(world, dry_run=True)
+    assert (dry.counts.stale, dry.counts.orphaned, dry.orphaned) == (6, 1, (stray,))
+    assert set(NAMES[4:6]) <= set(dry.stale)
     report = reconcile(world)
-    assert (report.counts.stale, report.counts.orphaned) == (6, 1)
+    assert (report.counts, report.stale, report.orphaned) == (
+        replace(dry.counts, results=7),
+        dry.stale,
+        dry.orphaned,
+    )
     assert world.problems() == []
     assert read_cursor(world) is None
 

@@ -10,7 +10,7 @@ function tell(text) { if ($("#news").textContent !== text) $("#news").textConten
 function refuse(error) {
   const isKey = error.status === 401 || error.status === 403;
   if (isKey) { $("#access").hidden = false; $("#key").focus(); }
-  tell(isKey ? (key ? say.keyWrong : "") : error instanceof Refused ? say.reasons[error.code] || error.message || say.busy : say.offline.join(" "));
+  tell(isKey ? (key ? say.keyWrong : "") : error instanceof Refused ? say.reasons[error.code] || error.message || say.busy : unreached(error).join(" "));
 }
 async function load() {
   try {
@@ -121,7 +121,12 @@ $("#access").addEventListener("submit", (event) => {
   begin();
 });
 $("#find").addEventListener("submit", (event) => { event.preventDefault(); find($("#part").value.trim()).catch(refuse); });
-async function begin() { tell(""); if (await load()) await countCosts().catch(refuse); }
+async function begin() {
+  tell(say.loading);
+  if (!await load()) return;
+  tell("");
+  await countCosts().catch(refuse);
+}
 speak();
 $("#access").hidden = Boolean(key);
 reveal();

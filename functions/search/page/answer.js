@@ -29,7 +29,7 @@ async function writeAnswer() {
   try {
     answered = await readAnswer(body, mine);
   } catch (error) {
-    answered = error;
+    answered = mine.signal.aborted ? mine.signal.reason : error;
   }
   if (mine !== answering) return;
   answering = null;
@@ -37,12 +37,24 @@ async function writeAnswer() {
   showAnswer();
 }
 async function readAnswer(body, mine) {
+  let silence = 0;
+  // A long answer may take its time; silence may not.
+  const heard = () => { clearTimeout(silence); silence = setTimeout(() => mine.abort(new DOMException("", "TimeoutError")), MOST_WAIT_MS); };
+  heard();
+  try {
+    return await readEvents(body, mine, heard);
+  } finally {
+    clearTimeout(silence);
+  }
+}
+async function readEvents(body, mine, heard) {
   const answer = await fetch("/answer", { method: "POST", body: JSON.stringify(body), signal: mine.signal, headers: { "content-type": "application/json", ...(key && { "x-api-key": key }) } });
   if (!answer.ok) throw new Refused(answer.status, (read(await answer.text()) || {}).error || {});
   const reader = answer.body.getReader(), decoder = new TextDecoder();
   let rest = "", written = "";
   for (;;) {
     const { done, value } = await reader.read();
+    heard();
     rest += decoder.decode(value, { stream: !done });
     const events = rest.split("\n\n");
     rest = events.pop();
@@ -62,7 +74,7 @@ function showAnswer() {
   if (answered instanceof Error) {
     const refused = answered instanceof Refused;
     if (answered.status === 401) { $("#access").hidden = false; $("#key").focus(); }
-    tellAnswer(say.answerFailed, paragraph("where", "", refused ? say.reasons[answered.code] || answered.message || say.strange : say.offline[1]), again);
+    tellAnswer(say.answerFailed, paragraph("where", "", refused ? say.reasons[answered.code] || answered.message || say.strange : unreached(answered)[1]), again);
     return;
   }
   if (answered.outcome === "failed") {

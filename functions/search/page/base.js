@@ -16,6 +16,8 @@ const $ = (selector) => document.querySelector(selector);
 const $$ = (selector) => [...document.querySelectorAll(selector)];
 const PAGE = 10, MOST_ROWS = 5, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;
 const RETRY_MS = 15000, MOST_RETRY_MS = 240000;
+// A function that starts may take 30 s for that and 30 s for the request; slow is said before.
+const MOST_WAIT_MS = 65000, SLOW_MS = 8000;
 const TYPING_MS = 300, COSTLY_MS = 1000, REFRESH_MS = 3000;
 const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what follows # is not sent
 const WINDOW = 240, LEAD = 160;
@@ -32,7 +34,7 @@ let say = WORDS[language] || WORDS.en;
 const PANELS = ["results", "documents", "reader"];
 let redraw = Object.fromEntries(PANELS.map((panel) => [panel, () => {}]));
 let health = null;
-const again = {};
+const again = {}, slow = {};
 let pause = 0;
 let asking = null;
 let asked = null;
@@ -75,6 +77,7 @@ function announce(panel, status) {
 }
 function show(panel, status, ...content) {
   clearTimeout(again[panel]);
+  clearTimeout(slow[panel]);
   $("#" + panel).removeAttribute("aria-busy");
   inside(panel, ".list").classList.remove("stale");
   if (panel === "results") $("#grouping").hidden = $("#write").hidden = true;
@@ -85,10 +88,11 @@ function message([title, text], ...more) { return make("div", "message", make("s
 // What is there stays until something newer comes; only where nothing is, bones stand.
 function loading(panel) {
   const list = inside(panel, ".list");
+  if (list.querySelector(".card:not(.bone)")) list.classList.add("stale");
+  else show(panel, say.loading, ...[1, 2, 3].map(() => make("div", "card bone")));
   $("#" + panel).setAttribute("aria-busy", "true");
-  if (list.querySelector(".card:not(.bone)")) return list.classList.add("stale");
-  show(panel, say.loading, ...[1, 2, 3].map(() => make("div", "card bone")));
-  $("#" + panel).setAttribute("aria-busy", "true");
+  clearTimeout(slow[panel]);
+  slow[panel] = setTimeout(() => announce(panel, say.slow), SLOW_MS);
 }
 
 function dateOf(seconds, more = {}) { return seconds ? new Date(seconds * 1000).toLocaleString(say.locale, { dateStyle: "medium", ...more }) : ""; }
@@ -98,9 +102,13 @@ function money(cost) { return cost ? Number(cost.toPrecision(2)).toLocaleString(
 class Refused extends Error {
   constructor(status, error) { super(error.message || ""); Object.assign(this, { status, code: error.code || "", requestId: error.request_id || "" }); }
 }
+// A server that does not answer ends like one out of reach: with a TimeoutError, which `unreached` words.
+function bounded(signal) { return AbortSignal.any([AbortSignal.timeout(MOST_WAIT_MS), ...(signal ? [signal] : [])]); }
+function unreached(error) { return error.name === "TimeoutError" ? say.timedOut : say.offline; }
 async function call(path, options = {}) {
-  const answer = await fetch(path, { ...options, headers: { ...(options.body && { "content-type": "application/json" }), ...(key && { "x-api-key": key }) } });
-  const text = await answer.text();
+  const signal = bounded(options.signal), headers = { ...(options.body && { "content-type": "application/json" }), ...(key && { "x-api-key": key }) };
+  const answer = await fetch(path, { ...options, signal, headers });
+  const text = await answer.text().catch((error) => { throw signal.aborted ? signal.reason : error; });
   let content = null;
   try { content = JSON.parse(text); } catch { /* a proxy's page, not ours */ }
   if (!answer.ok || content === null) throw new Refused(answer.ok ? 0 : answer.status, (content && content.error) || {});
@@ -122,10 +130,10 @@ function explain(panel, error, title, retry) {
     $("#key").focus();
     return show(panel, "", key ? message([title, say.keyWrong]) : "");
   }
-  const reason = !refused ? say.offline[1] : say.reasons[error.code] || error.message || (error.status >= 500 || error.status === 429 ? say.busy : say.strange);
+  const reason = !refused ? unreached(error)[1] : say.reasons[error.code] || error.message || (error.status >= 500 || error.status === 429 ? say.busy : say.strange);
   const id = make("small", "", refused ? [error.code, error.requestId].filter(Boolean).join(" · ") : "");
   const passes = !refused || error.status >= 502 || error.status === 429;
-  const box = message([refused ? title : say.offline[0], reason], ...(passes ? [" ", say.byItself] : []), id, button("quiet", say.retry, retry));
+  const box = message([refused ? title : unreached(error)[0], reason], ...(passes ? [" ", say.byItself] : []), id, button("quiet", say.retry, retry));
   if (panel === "results" && WITHOUT_MODEL.has(error.code) && modeOf(address()) !== "keyword") box.append(wordsOnly());
   box.className = "message error";
   box.setAttribute("role", "alert");

@@ -122,7 +122,7 @@ function neighbours(hit, about, text, whole) {
       open.hidden = before.length < reach && after.length < reach;
       if (open.hidden) hide.focus();
     } catch (error) {
-      trouble.textContent = `${say.aroundFailed} ${error instanceof Refused ? say.reasons[error.code] || error.message : say.offline[1]}`;
+      trouble.textContent = `${say.aroundFailed} ${error instanceof Refused ? say.reasons[error.code] || error.message : unreached(error)[1]}`;
     }
     open.disabled = false;
   });

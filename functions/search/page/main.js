@@ -49,7 +49,7 @@ function showModel() {
   if (!about || !about.model) return;
   const local = isLocal();
   $("#model").textContent = (local ? say.localModel : say.model)(about.model);
-  showLocalModel(local && !recall("localStorage", "localModel") ? say.localModel(about.model) : "");
+  showLocalModel(local && !recall("localStorage", "localModel") ? say.localNotice : "");
 }
 function isLocal() {
   const about = health && (health.embedding || health);

@@ -13,7 +13,7 @@ function openFile(about, page) {
       (tab || window).location.replace(url);
     } catch (error) {
       if (tab) tab.close();
-      trouble.textContent = error instanceof Refused ? say.reasons[error.code] || error.message : say.offline[1];
+      trouble.textContent = error instanceof Refused ? say.reasons[error.code] || error.message : unreached(error)[1];
     }
   });
   open.title = say.openFileWhat;

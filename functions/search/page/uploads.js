@@ -42,7 +42,7 @@ async function send(one) {
   sendNext();
 }
 function reasonOf(error) {
-  return error instanceof Refused ? [say.reasons[error.code] || error.message || say.busy, error.requestId].filter(Boolean).join(" · ") : say.offline.join(" ");
+  return error instanceof Refused ? [say.reasons[error.code] || error.message || say.busy, error.requestId].filter(Boolean).join(" · ") : unreached(error).join(" ");
 }
 // A browser tells how far a request has come to XMLHttpRequest only.
 function put(one, signed) {
