@@ -1,7 +1,8 @@
 """What a Milvus server does and Milvus Lite does differently, where clients of others meet it.
 
-A server gives BM25 scores above zero, takes ``drop_ratio_build`` and ``drop_ratio_search``, never returns the vector it
-makes for BM25, and reads ``\\\\%`` and ``\\\\_`` in patterns as the characters themselves.
+A server takes an empty metric for that of the index, gives BM25 scores above zero, takes ``drop_ratio_build`` and
+``drop_ratio_search``, never returns the vector it makes for BM25, and reads ``\\\\%`` and ``\\\\_`` in patterns as the
+characters themselves.
 https://milvus.io/docs/full-text-search.md and https://milvus.io/docs/basic-operators.md
 """
 
@@ -21,10 +22,23 @@ _DROP_RATIOS = ("drop_ratio_build", "drop_ratio_search")
 
 def install() -> None:
     """Replace the methods of the engine that differ."""
+    _take_empty_metrics()
     _take_drop_ratios()
     _make_scores_positive()
     _omit_words()
     _read_escapes()
+
+
+def _take_empty_metrics() -> None:
+    """The client for Node.js names an empty metric where none is given."""
+    from milvus_lite.engine.collection import Collection
+
+    resolve = Collection.resolve_search_metric
+
+    def resolve_empty(self: Any, anns_field: str | None = None, metric_type: str | None = None) -> Any:
+        return resolve(self, anns_field, metric_type or None)
+
+    Collection.resolve_search_metric = resolve_empty
 
 
 def _take_drop_ratios() -> None:

@@ -35,11 +35,12 @@ def read_rows(texts: Sequence[str], model: EmbeddingModel) -> Iterator[Row]:
     """
     for index, text in enumerate(texts):
         if not text.strip():
-            raise RequestError("text_empty", f"texts[{index}] is empty or blank; DashScope refuses that.")
+            raise RequestError("text_empty", f"The text at index {index} is empty or blank; DashScope refuses that.")
         if tokens.exceeds(text, model.tokens_per_row):
             raise RequestError(
                 "text_too_long",
-                f"texts[{index}] has more than the {model.tokens_per_row} tokens {model.name} takes; split it.",
+                f"The text at index {index} has more than the {model.tokens_per_row} tokens that {model.name} "
+                "takes; split it.",
             )
         yield Row(index, text, tokens.estimate(text))
 

@@ -50,7 +50,7 @@ def split(texts: Sequence[str], too_long: Callable[[str], bool], max_parts: int)
     """
     for owner, text in enumerate(texts):
         if not text or text.isspace():
-            raise RequestError("text_empty", f"texts[{owner}] is empty or blank; DashScope refuses that.")
+            raise RequestError("text_empty", f"The text at index {owner} is empty or blank; DashScope refuses that.")
     parts: list[str] = []
     owners: list[int] = []
     for owner, text in enumerate(texts):

@@ -70,7 +70,7 @@ class EmbeddingResult(Struct, frozen=True):
             first = self.refused[0]
             raise RequestError(
                 "text_refused",
-                f"DashScope refused texts[{first.index}] ({first.code}: {first.message})",
+                f"DashScope refused the text at index {first.index} ({first.code}: {first.message})",
                 status=422,
                 request_id=first.request_id,
             )

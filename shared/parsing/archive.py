@@ -8,17 +8,14 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from copy import copy
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from msgspec import Struct
-
 from shared.parsing.refusing import refuse
-from shared.parsing.xml_parser import create_parser, feed_parser
+from shared.parsing.xml_events import Event, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -41,20 +38,6 @@ _DAMAGE = (
     EOFError,
     RuntimeError,
 )
-
-
-class Event(Struct, frozen=True):
-    """A step through an XML part: an element opens, an element closes, or text stands between.
-
-    Attributes:
-        kind: ``open``, ``close`` or ``text``.
-        name: the element's name without its namespace, or the text.
-        attributes: by name without namespace; relationship ids as ``r:id``.
-    """
-
-    kind: str
-    name: str
-    attributes: dict[str, str] = {}
 
 
 class Archive:
@@ -233,64 +216,6 @@ class Archive:
         return text
 
 
-def read_events(chunks: Iterable[bytes], max_nesting: int, only: frozenset[str] = frozenset()) -> Iterator[Event]:
-    """The elements and text of XML given in pieces; the arguments and errors are those of `Archive.events`."""
-    reader = _XmlReader(max_nesting, only)
-    for data in chunks:
-        yield from reader.feed(data)
-    yield from reader.feed(b"", final=True)
-
-
-class _XmlReader:
-    """Expat, fed in pieces, with its callbacks turned into a list of events."""
-
-    def __init__(self, max_nesting: int, only: frozenset[str]) -> None:
-        self._events: list[Event] = []
-        self._only = only
-        self._depth = 0
-        self._max_nesting = max_nesting
-        self._expat = create_parser(namespace_separator=" ")
-        self._expat.StartElementHandler = self._open
-        self._expat.EndElementHandler = self._close
-        if not only:
-            self._expat.CharacterDataHandler = self._text
-
-    def feed(self, data: bytes, *, final: bool = False) -> list[Event]:
-        feed_parser(self._expat, data, final=final)
-        events, self._events = self._events, []
-        return events
-
-    def _open(self, name: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        if self._depth > self._max_nesting:
-            raise refuse("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
-        local = _local(name)
-        if not self._only or local in self._only:
-            named = {_attribute(key): value for key, value in attributes.items()} if attributes else attributes
-            self._events.append(Event("open", local, named))
-
-    def _close(self, name: str) -> None:
-        self._depth -= 1
-        local = _local(name)
-        if not self._only or local in self._only:
-            self._events.append(Event("close", local))
-
-    def _text(self, text: str) -> None:
-        self._events.append(Event("text", text))
-
-
 def _plain_name(name: str) -> str:
     """A part's name as relations write it: some writers put backslashes or a leading slash into entry names."""
     return name.replace("\\", "/").lstrip("/")
-
-
-# Few names occur in a file, each very often.
-@lru_cache(maxsize=4096)
-def _local(name: str) -> str:
-    return name.rpartition(" ")[2]
-
-
-@lru_cache(maxsize=4096)
-def _attribute(name: str) -> str:
-    space, _, local = name.rpartition(" ")
-    return f"r:{local}" if space.endswith("/relationships") else local

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.domain.models import Location
-    from shared.parsing.archive import Archive, Event
+    from shared.parsing.archive import Archive
+    from shared.parsing.xml_events import Event
 
 _MAX_POINTS = 100_000
 _SKIPPED = frozenset({"dLbls", "trendline", "errBars", "txPr", "extLst", "spPr", "pivotFmts"})

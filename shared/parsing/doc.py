@@ -17,6 +17,7 @@ from shared.parsing.doc_text import Text
 from shared.parsing.flow import Flow
 from shared.parsing.numbering import Numbering
 from shared.parsing.refusing import refuse
+from shared.parsing.summary import read_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,29 +41,11 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         header = Header(main)
         if header.is_encrypted:
             raise refuse("encrypted", "The file is protected with a password; remove it and upload the file again.")
-        title = _title(container)
+        title = read_title(container)
         if header.is_old:
             return ParsedDocument(title, text.read(read_old_text(header), limits))
         table = read_stream(container, header.table)
     return ParsedDocument(title, _Reader(header, table, limits).blocks())
-
-
-def _title(container: object) -> str:
-    """The title property; empty where there is none or it cannot be read."""
-    from olefile import OleFileIO
-
-    if not isinstance(container, OleFileIO):
-        return ""
-    try:
-        found = container.get_metadata()
-        title, page = found.title, found.codepage
-    except Exception:  # noqa: BLE001 - the library documents no errors, and the title is only an addition
-        return ""
-    if not isinstance(title, bytes):
-        return str(title or "")
-    from shared.parsing.charset import decode_bytes
-
-    return decode_bytes(title.rstrip(b"\x00"), f"cp{page}" if page else "")
 
 
 class _Reader:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.parsing.archive import Event
 from shared.parsing.doc_file import read_number
+from shared.parsing.xml_events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

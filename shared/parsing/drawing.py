@@ -12,7 +12,7 @@ from shared.parsing.numerals import write_numeral
 from shared.parsing.symbols import is_symbol_font, show, show_signs
 
 if TYPE_CHECKING:
-    from shared.parsing.archive import Event
+    from shared.parsing.xml_events import Event
 
 # Automatic numbers (ST_TextAutonumberScheme): the start of the scheme's name -> the counter's format.
 _SCHEMES = {

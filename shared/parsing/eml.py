@@ -6,6 +6,7 @@ The header becomes text below the subject; an attachment is read as a document o
 from __future__ import annotations
 
 import re
+from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 # A message stands in memory whole, several times while its parts are decoded.
 MOST_BYTES = 64 << 20
 _HEADER = re.compile(rb"^[A-Za-z][A-Za-z0-9-]{1,60}[ \t]{0,99}:", re.MULTILINE)
+_BASE64_WORD = re.compile(r"(=\?[^?\s]{1,75}\?[bB]\?)([^?]{0,4000})\?=")
+_NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 _PAGE = re.compile(rb"\s{0,99}<(?:!doctype html|html|head|body|table|div)[\s>]", re.IGNORECASE)
 _HEAD_BYTES = 8192
 # Parts that are there for programs: signatures and keys.
@@ -252,7 +255,25 @@ def _decoded(value: object) -> str:
     if "=?" not in text:
         return text
     try:
-        found = decode_header(text)
-    except (ValueError, LookupError):
+        found = _decode_words(text)
+    except (HeaderParseError, ValueError, LookupError):
         return text
     return "".join(part if isinstance(part, str) else decode_bytes(part, charset or "") for part, charset in found)
+
+
+def _decode_words(text: str) -> list[tuple[bytes | str, str | None]]:
+    """The parts of a header and their charsets; an encoded word that was cut off counts as far as it goes.
+
+    Raises:
+        HeaderParseError: a word cannot be decoded.
+    """
+    try:
+        return decode_header(text)
+    except HeaderParseError:
+        return decode_header(_BASE64_WORD.sub(_trim_word, text))
+
+
+def _trim_word(word: re.Match[str]) -> str:
+    """A word in base64 without what is no base64 and without the rest of a group of four."""
+    data = _NO_BASE64.sub("", word[2])
+    return f"{word[1]}{data[: len(data) // 4 * 4]}?="

@@ -18,7 +18,7 @@ from shared.parsing.symbols import symbol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.parsing.archive import Event
+    from shared.parsing.xml_events import Event
 
 STARTS = frozenset({"oMath", "oMathPara"})
 # Letters and digits, or one character: needs no parentheses.

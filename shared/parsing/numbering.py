@@ -17,7 +17,7 @@ from shared.parsing.symbols import UNKNOWN, show
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from shared.parsing.archive import Event
+    from shared.parsing.xml_events import Event
 
 LEVELS = 9
 _PLACEHOLDER = re.compile(r"%([1-9])")

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shared.domain.models import Block
-    from shared.parsing.archive import Event
     from shared.parsing.flow import Flow
     from shared.parsing.odf_pictures import OdfPictures
+    from shared.parsing.xml_events import Event
 
 # Elements with text that is not shown, is shown elsewhere, or is deleted.
 _SKIPPED = frozenset(

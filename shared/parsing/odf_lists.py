@@ -10,7 +10,7 @@ from shared.parsing.numerals import write_numeral
 from shared.parsing.symbols import show
 
 if TYPE_CHECKING:
-    from shared.parsing.archive import Event
+    from shared.parsing.xml_events import Event
 
 _FORMS = {
     "1": "decimal",

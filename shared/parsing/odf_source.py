@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import DocumentError
-from shared.parsing.archive import Archive, read_events
+from shared.parsing.archive import Archive
 from shared.parsing.refusing import refuse
+from shared.parsing.xml_events import read_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.parsing.archive import Event
     from shared.parsing.limits import Limits
+    from shared.parsing.xml_events import Event
 
 _CHUNK_BYTES = 1 << 18
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.parsing.archive import Event
     from shared.parsing.limits import Limits
     from shared.parsing.tableline import Line
+    from shared.parsing.xml_events import Event
 
 _LAST_COLUMN = 16_384
 _MOST_REPEATED_CELLS, _MOST_REPEATED_ROWS = 256, 1_000

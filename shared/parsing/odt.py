@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.domain.models import Block
-    from shared.parsing.archive import Event
     from shared.parsing.limits import Limits
+    from shared.parsing.xml_events import Event
 
 _MARGINS = frozenset({"header", "header-left", "header-first", "footer", "footer-left", "footer-first"})
 

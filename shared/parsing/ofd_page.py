@@ -11,7 +11,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.parsing.archive import Archive, Event
+    from shared.parsing.archive import Archive
+    from shared.parsing.xml_events import Event
 
 # Shares of the size of the text: how far parts of a line may be apart in height, where a space is seen between them,
 # and how far lines of one block may be apart.

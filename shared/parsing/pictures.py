@@ -87,9 +87,13 @@ def _convert(image: Image) -> Image:
 
 
 def _bound(image: Image) -> Image:
-    """``image`` with so much white that its sides are in a ratio that models take."""
+    """``image`` with so much white that its sides are in a ratio that models take; smaller where that is too much."""
     import PIL.Image
 
+    longest = math.isqrt(MAX_PIXELS * _MOST_RATIO)
+    if max(image.size) > longest:
+        image = image.copy()
+        image.thumbnail((longest, longest))
     shorter = math.ceil(max(image.size) / _MOST_RATIO)
     if min(image.size) >= shorter or min(image.size) < MIN_SIDE:
         return image

@@ -114,7 +114,7 @@ def render_value(value: object, max_nesting: int, warnings: list[str]) -> str:
     if not isinstance(value, dict):
         return "\n".join(_lines(value, "", max_nesting, warnings))
     names = {str(name).lower(): name for name in value}
-    prose = [names[name] for name in _PROSE if isinstance(value.get(names.get(name, "")), str)]
+    prose = [names[name] for name in _PROSE if name in names and isinstance(value[names[name]], str)]
     rest = {name: field for name, field in value.items() if name not in prose}
     return "\n".join([*(value[name] for name in prose), *_lines(rest, "", max_nesting, warnings)]).strip()
 

@@ -16,9 +16,9 @@ from shared.parsing.styles import BODY_LEVEL
 from shared.parsing.symbols import is_symbol_font, show, symbol
 
 if TYPE_CHECKING:
-    from shared.parsing.archive import Event
     from shared.parsing.paragraph import Paragraph
     from shared.parsing.styles import Styles
+    from shared.parsing.xml_events import Event
 
 _CHECKED, _UNCHECKED = "☑", "☐"
 _SPACING = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}

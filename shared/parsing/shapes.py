@@ -19,7 +19,8 @@ from shared.parsing.visible import select_visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.parsing.archive import Archive, Event
+    from shared.parsing.archive import Archive
+    from shared.parsing.xml_events import Event
 
 _SHAPES = frozenset({"sp", "graphicFrame", "pic", "cxnSp", "contentPart"})
 

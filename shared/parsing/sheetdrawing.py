@@ -17,8 +17,9 @@ from shared.parsing.drawing import ParagraphText
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.parsing.archive import Archive, Event
+    from shared.parsing.archive import Archive
     from shared.parsing.workbook import Sheet
+    from shared.parsing.xml_events import Event
 
 
 def read_drawings(archive: Archive, sheet: Sheet, warnings: list[str]) -> Iterator[Block]:

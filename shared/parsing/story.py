@@ -26,13 +26,14 @@ from shared.parsing.visible import select_visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from shared.parsing.archive import Archive, Event
+    from shared.parsing.archive import Archive
     from shared.parsing.inner_pictures import InnerPictures
     from shared.parsing.layout import Entry
     from shared.parsing.limits import Limits
     from shared.parsing.numbering import Numbering
     from shared.parsing.outline import Outline
     from shared.parsing.styles import Styles
+    from shared.parsing.xml_events import Event
 
 _ROOTS = frozenset({"footnote", "endnote", "comment"})
 # Words that stand around a page number; nothing is left to read when the number is gone.

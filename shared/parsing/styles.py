@@ -12,7 +12,7 @@ from shared.parsing.numbering import is_on
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.parsing.archive import Event
+    from shared.parsing.xml_events import Event
 
 BODY_LEVEL = 9  # outlineLvl 9 means body text
 _MAX_BASES = 20  # longest chain of styles followed: Word itself stops at 11, a hostile file may form a ring

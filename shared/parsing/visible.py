@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from shared.parsing.archive import Event
+    from shared.parsing.xml_events import Event
 
 # Text moved away, readings of ruby, and earlier settings that a tracked change keeps.
 _SKIPPED = frozenset(

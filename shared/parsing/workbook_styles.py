@@ -11,7 +11,8 @@ from shared.parsing.formatcode import find_built_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.parsing.archive import Archive, Event
+    from shared.parsing.archive import Archive
+    from shared.parsing.xml_events import Event
 
 
 class Style(Struct, frozen=True):

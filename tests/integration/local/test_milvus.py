@@ -193,6 +193,21 @@ def test_scores_of_words_are_positive_and_the_best_comes_first_as_on_a_server(te
     assert scores[-1] > 0
 
 
+@pytest.mark.parametrize(("field", "query"), [("lexical", "grey filter"), ("vector", [1.0, 2.0, 0.0, 0.0])])
+@pytest.mark.parametrize("options", [{"metric_type": ""}, {}])
+def test_a_search_without_a_metric_takes_that_of_the_index(texts: Any, field: str, query: Any, options: Any) -> None:
+    metric = {"lexical": "BM25", "vector": "COSINE"}[field]
+    found, named = (
+        [
+            (hit["id"], hit["distance"])
+            for hit in texts.search("texts", [query], anns_field=field, search_params=given)[0]
+        ]
+        for given in (options, {"metric_type": metric})
+    )
+    assert found == named
+    assert found
+
+
 def test_limits_of_scores_are_those_of_a_server(texts: Any) -> None:
     found = search_words(texts, "grey filter")
     least, best = found[-1][1], found[0][1]

@@ -260,6 +260,11 @@ def test_json_lists_are_records_with_their_prose_first(tmp_path: Path) -> None:
     ]
 
 
+def test_a_record_may_have_a_field_without_a_name(tmp_path: Path) -> None:
+    records = [{"": "first", "content": "body", "id": 1}, {"": "second"}]
+    assert texts(write(tmp_path, "a.json", json.dumps(records))) == ["body\nfirst\nid: 1", "second"]
+
+
 def test_json_objects_are_read_field_by_field(tmp_path: Path) -> None:
     value = {"title": "T", "open": True, "items": [{"text": "one"}, {"text": "two"}], "size": {"w": 1, "h": None}}
     assert read_blocks(write(tmp_path, "a.json", json.dumps(value))) == [

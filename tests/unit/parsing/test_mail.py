@@ -57,6 +57,15 @@ def test_the_encoding_of_subject_and_body_is_found(tmp_path: Path, charset: str,
     assert texts(path)[-1] == text
 
 
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [("=?utf-8?B?6aKE566X5Lya6?=", "预算会"), ("=?utf-8?B?6aKE*566X=5Lya6?= end", "预算会 end")],
+)
+def test_a_damaged_word_of_a_subject_is_read_as_far_as_it_goes(tmp_path: Path, word: str, shown: str) -> None:
+    path = write(tmp_path, "a.eml", HEADER.format(word).encode() + b"\nbody\n")
+    assert texts(path)[0] == shown
+
+
 def test_the_page_of_a_message_is_read_rather_than_its_text(tmp_path: Path) -> None:
     message = message_of(body="plain text")
     table = "<table><tr><th>Name</th><th>Price</th></tr><tr><td>Tea</td><td>3</td></tr></table>"

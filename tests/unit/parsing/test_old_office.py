@@ -17,6 +17,8 @@ from msoffcrypto.method.rc4 import _makekey as make_key
 from shared.domain.errors import DocumentError
 from shared.domain.models import BlockKind, Location
 from shared.parsing import Limits, parse
+from shared.parsing.container import open_container
+from shared.parsing.summary import read_title
 from tests.unit.parsing.files import container_of, read_blocks, texts, write, zipped
 
 # Written by LibreOffice from documents made for this test.
@@ -65,6 +67,46 @@ def old_word(text: bytes, language: int = 0x0409, *, mac: bool = False, flags: i
     head += struct.pack("<HH", 0x100 if mac else 0, 0) + struct.pack("<II", 0x300, 0x300 + len(text))
     head = head.ljust(0x34, b"\0") + struct.pack("<I", len(text))
     return container_of({"WordDocument": head.ljust(0x300, b"\0") + text})
+
+
+def properties_of(*properties: tuple[int, int, bytes]) -> bytes:
+    """A set of properties: the number, kind and value of each."""
+    head = b"\xfe\xff\x00\x00" + bytes(20) + struct.pack("<I", 1) + bytes(16) + struct.pack("<I", 48)
+    places, values = b"", b""
+    for number, kind, value in properties:
+        places += struct.pack("<II", number, 8 + 8 * len(properties) + len(values))
+        values += struct.pack("<I", kind) + value
+    return head + struct.pack("<II", 8 + len(places) + len(values), len(properties)) + places + values
+
+
+@pytest.mark.parametrize(
+    ("kind", "page", "title"),
+    [
+        (0x1E, 936, "员工手册".encode("gb18030")),
+        (0x1E, 65001, "员工手册".encode()),
+        (0x1E, 1200, "员工手册".encode("utf-16-le")),
+        (0x1F, 936, "员工手册".encode("utf-16-le")),
+    ],
+)
+def test_the_title_property_of_a_container_is_read_whatever_stands_beside_it(
+    tmp_path: Path, kind: int, page: int, title: bytes
+) -> None:
+    ending = b"\0\0" if kind == 0x1F or page == 1200 else b"\0"
+    size = (len(title) + len(ending)) // (2 if kind == 0x1F else 1)
+    endless = (13, 0x100C, struct.pack("<I", 0xFFFFFFFF))  # a vector of so many values, without them
+    stream = properties_of(
+        (1, 2, struct.pack("<I", page)), endless, (2, kind, struct.pack("<I", size) + title + ending + b"\x1f\0\0\0")
+    )
+    path = write(tmp_path, "a.doc", container_of({"\x05SummaryInformation": stream, "WordDocument": bytes(99)}))
+    with open_container(path, Limits()) as container:
+        assert read_title(container) == "员工手册"
+
+
+@pytest.mark.parametrize("stream", [b"", bytes(60), b"\xff" * 5_000, properties_of((2, 0x1E, b"\xff\xff\xff\xff"))])
+def test_damaged_properties_give_no_title(tmp_path: Path, stream: bytes) -> None:
+    path = write(tmp_path, "a.doc", container_of({"\x05SummaryInformation": stream, "WordDocument": bytes(99)}))
+    with open_container(path, Limits()) as container:
+        assert read_title(container) == ""
 
 
 @pytest.mark.parametrize(

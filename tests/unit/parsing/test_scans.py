@@ -17,7 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from shared.domain.errors import DocumentError
 from shared.parsing import Limits, parse, parse_bounded, pdf_file
-from shared.parsing.pictures import MAX_PIXELS
+from shared.parsing.pictures import MAX_PIXELS, make_picture
 from shared.parsing.pool import shared_pool
 from shared.runtime.retrying import Deadline
 from tests.profile import slow
@@ -333,3 +333,16 @@ def assemble_pdf(objects: list[bytes]) -> bytes:
     entries = b"".join(b"%010d 00000 n \n" % place for place in places)
     trailer = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, size)
     return b"".join([*parts, b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1), entries, trailer])
+
+
+@pytest.mark.parametrize("size", [(60, 60_000), (60_000, 60), (20, 290_000), (16, 4_000)])
+def test_a_long_strip_is_padded_within_the_bound_on_pixels(size: tuple[int, int]) -> None:
+    strip = Image.new("L", size, "white")
+    strip.paste("black", (0, 0, size[0] // 2 + 1, size[1] // 2 + 1))
+    picture = make_picture(strip, is_page=True)
+    assert strip.size == size
+    if picture is None:  # nothing of it could be read
+        assert max(size) > 1_000 * min(size)
+    else:
+        assert picture.width * picture.height <= 1.05 * MAX_PIXELS
+        assert max(picture.width, picture.height) <= 101 * min(picture.width, picture.height)
