@@ -165,7 +165,7 @@ def show_cell(cell: object) -> str:
     if isinstance(cell, str):
         if isinstance(cell, (Across, Down)):
             return cell
-        return cell.strip() if cell.isascii() and "\n" not in cell else " ".join(cell.split())
+        return cell.strip() if cell.isascii() and cell.isprintable() else " ".join(cell.split())
     if cell is None:
         return ""
     if isinstance(cell, bool):

@@ -270,6 +270,31 @@ def test_json_objects_are_read_field_by_field(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85"])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv", "a.ipynb"])
+def test_other_line_breaks_inside_a_value_do_not_end_a_record(tmp_path: Path, name: str, mark: str) -> None:
+    """JavaScript writes them into JSON as they are."""
+    value = f"first{mark}second"
+    records = [{"name": "one", "note": value}, {"name": "two", "note": "plain"}]
+    written = {
+        "a.json": json.dumps(records, ensure_ascii=False),
+        "a.jsonl": "\n".join(json.dumps(record, ensure_ascii=False) for record in records),
+        "a.csv": f"name,note\none,{value}\ntwo,plain\n",
+        "a.ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": value}]}, ensure_ascii=False),
+    }
+    document = parse(write(tmp_path, name, written[name]), name)
+    found = [" ".join(block.text.split()) for block in document.blocks]
+    assert any("first second" in text for text in found)
+    assert len(found) == (1 if name == "a.ipynb" else 2)
+    assert document.warnings == []
+
+
+def test_json_with_line_breaks_and_tabs_in_strings_is_read(tmp_path: Path) -> None:
+    assert texts(write(tmp_path, "a.json", '{"note": "first line\nsecond\tline", "id": 7}')) == [
+        "note: first line second line\nid: 7"
+    ]
+
+
 def test_jsonl_records_are_numbered_by_line(tmp_path: Path) -> None:
     text = '{"question": "年假几天？", "answer": "十五天", "id": 1}\n\n{"text": "b"}\n'
     assert read_blocks(write(tmp_path, "a.jsonl", text.encode("gb18030"))) == [
