@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -168,7 +169,7 @@ def _escaped(head: bytes) -> str:
     """An encoding in seven bits, which escape sequences switch to Chinese, Japanese or Korean."""
     for mark, encoding in _SWITCHES.items():
         if mark in head and head.isascii() and (text := _decoded(head, encoding)):
-            score = max(_share(text, _CHINESE), _japanese(text), _korean(text))
+            score = max(_share(text, _CHINESE), _japanese(text), _share(text, _KOREAN))
             return encoding if score > _CONVINCING else ""
     return ""
 
@@ -265,20 +266,12 @@ def _share(text: str, common: frozenset[str]) -> float:
     return sum(1 for character in foreign if character in common) / max(1, len(foreign))
 
 
-def _chinese(text: str) -> float:
-    return _share(text, _CHINESE)
-
-
 def _japanese(text: str) -> float:
     foreign = [character for character in text if character > "\x7f"]
     hits = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe" or character in _JAPANESE)
     # Without kana it is not Japanese, and misread Chinese has next to none.
     kana = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe")
     return hits / max(1, len(foreign)) if kana > 0.15 * len(foreign) else 0.0
-
-
-def _korean(text: str) -> float:
-    return _share(text, _KOREAN)
 
 
 def _latin(text: str) -> float:
@@ -292,11 +285,11 @@ def _latin(text: str) -> float:
 
 # Encodings with characters of two bytes.
 _WIDE: dict[str, Score] = {
-    "gb18030": _chinese,
-    "cp950": _chinese,
+    "gb18030": partial(_share, common=_CHINESE),
+    "cp950": partial(_share, common=_CHINESE),
     "cp932": _japanese,
     "euc_jp": _japanese,
-    "cp949": _korean,
+    "cp949": partial(_share, common=_KOREAN),
 }
 _CANDIDATES = {**_WIDE, **NARROW}
 # A line is too short to tell the others.
