@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
+from shared.parsing.properties import read_title
 from shared.parsing.refusing import refuse
 from shared.parsing.xml_parser import create_parser, feed_parser
 
@@ -222,15 +223,8 @@ class Archive:
 
     def title(self) -> str:
         """The title among the document's properties, or empty."""
-        inside = False
-        text = ""
         named = (target for kind, target in self.relations("").values() if kind == "core-properties")
-        for event in self.events(next(named, "docProps/core.xml")):
-            if event.kind == "text":
-                text += event.name if inside else ""
-            else:
-                inside = event.kind == "open" and event.name == "title"
-        return text
+        return read_title(self.events(next(named, "docProps/core.xml")))
 
 
 def read_events(chunks: Iterable[bytes], max_nesting: int, only: frozenset[str] = frozenset()) -> Iterator[Event]:
