@@ -111,6 +111,14 @@ def test_tables_next_to_each_other_are_read_apart() -> None:
     ]
 
 
+def test_a_cell_merged_over_tables_next_to_each_other_hides_no_other() -> None:
+    lines = [Line(number, text.split(",")) for number, text in enumerate(("A,B,,A,B", "1,2,,3,4", "5,6,,7,8"), start=1)]
+    lines.append(Line(4, ["9", "both", Across("both"), Across("both"), "last"]))
+    shown = [row.text for row in render_lines(iter(lines)) if row.number == 4]
+    assert shown[0] == "A: 9; B: both"
+    assert shown[1].endswith("B: last")
+
+
 def test_a_declared_header_may_have_labels_over_some_columns_only() -> None:
     top = Line(1, ["Record", "Name", "", "", ""], declared=True)
     lines = [top, Line(2, ["59H", "XCT", "", "●", "●"]), Line(3, ["5AH", "CRN", "", "●", ""])]
