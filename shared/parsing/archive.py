@@ -11,6 +11,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from shared.parsing.properties import read_title
 from shared.parsing.refusing import refuse
 from shared.parsing.xml_events import Event, read_events
 
@@ -205,15 +206,8 @@ class Archive:
 
     def title(self) -> str:
         """The title among the document's properties, or empty."""
-        inside = False
-        text = ""
         named = (target for kind, target in self.relations("").values() if kind == "core-properties")
-        for event in self.events(next(named, "docProps/core.xml")):
-            if event.kind == "text":
-                text += event.name if inside else ""
-            else:
-                inside = event.kind == "open" and event.name == "title"
-        return text
+        return read_title(self.events(next(named, "docProps/core.xml")))
 
 
 def _plain_name(name: str) -> str:

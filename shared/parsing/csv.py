@@ -52,7 +52,7 @@ def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
 def _records(path: Path, limits: Limits, warnings: list[str]) -> Iterator[list[str]]:
     # The reader's own bound, 131,072 characters, is shorter than fields that people export.
     csv.field_size_limit(limits.max_line_characters)
-    reading = lines(path, limits.max_line_characters, cut=False)
+    reading = lines(path, limits.max_line_characters, cut=False, records=True)
     sample = list(_sample(reading))
     named = _NAMED_DELIMITER.fullmatch(sample[0]) if sample else None
     sample = sample[1:] if named else sample

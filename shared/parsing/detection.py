@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from shared.parsing.alphabets import NARROW, score_cyrillic
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from shared.parsing.alphabets import Score
 
 _CHUNK_BYTES = 1 << 20
 _SAMPLE_BYTES = 1 << 16
+_NARROW_BYTES = 1 << 14  # letters of an alphabet tell sooner than characters
 # Below this share of common characters a guess is no better than chance: misread Chinese scores under 0.15.
 _CONVINCING = 0.25
 # A line in another encoding than the rest of its file must look more like text than this.
@@ -36,6 +42,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+# ISO 2022 and HZ: https://www.rfc-editor.org/rfc/rfc1468, 1557 and 1843
+_SWITCHES = {b"\x1b$B": "iso2022_jp_2", b"\x1b$@": "iso2022_jp_2", b"\x1b$)C": "iso2022_kr", b"~{": "hz"}
 
 # The most frequent characters of modern Chinese, simplified, then the traditional forms that differ.
 _SIMPLIFIED = frozenset(
@@ -59,8 +68,6 @@ _KOREAN = frozenset(
 _LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœšžÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒŠŽ’‘“”–—…€£©®°«»¿¡§·•´¼½¾²³")
 
 _FOREIGN_RUN = re.compile("[^\x00-\x7f]+")
-_CYRILLIC_RUN = re.compile("[А-Яа-яЁё]+")
-_CYRILLIC_WORD = re.compile("[А-ЯЁ]?[а-яё]{2,}")
 
 
 def detect(path: Path) -> tuple[str, bool]:
@@ -74,8 +81,8 @@ def detect(path: Path) -> tuple[str, bool]:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding, False
-    if wide := _wide(head):
-        return wide, False
+    if named := _wide(head) or _escaped(head):
+        return named, False
     if _is_binary(head):
         raise refuse("format_mismatch", "The name says this is text, but the content is not.")
     failure = _utf8_failure(path)
@@ -96,7 +103,7 @@ def read_line(line: bytes, encoding: str) -> str:
     except UnicodeDecodeError:
         return _read_foreign(line, encoding)
     # Two bytes that are one UTF-8 character may be a Chinese one: "联通" in GB18030.
-    if encoding == "utf-8" or max(text) > "\u07ff" or _latin(text) > _CONVINCING_LINE or _cyrillic(text):
+    if encoding == "utf-8" or max(text) > "\u07ff" or _latin(text) > _CONVINCING_LINE or score_cyrillic(text):
         return text
     other = _strict(line, encoding)
     return other if _score(other, encoding) > _CONVINCING_LINE else text
@@ -110,7 +117,7 @@ def _read_foreign(line: bytes, encoding: str) -> str:
         return text
     if _is_damaged_utf8(line):
         return line.decode("utf-8", "replace")
-    best, score = _best(line)
+    best, score = _best(line, _OF_LINES)
     return _strict(line, best) if score >= _CONVINCING_LINE else text or line.decode(encoding, "replace")
 
 
@@ -139,7 +146,11 @@ def _foreign(sample: bytes) -> bytes:
 
 
 def _wide(head: bytes) -> str:
-    """UTF-16 without a mark, recognized by the zero bytes of its ASCII characters or by common Chinese ones."""
+    """UTF-32 or UTF-16 without a mark: by the zero bytes of most characters, or by common Chinese ones."""
+    if len(head) % 4 == 0 and 0 in head[:4]:
+        for encoding, high in (("utf-32-be", head[0::4]), ("utf-32-le", head[3::4])):
+            if not any(high) and "\0" not in (_decoded(head, encoding) or "\0"):
+                return encoding
     even, odd = head[0::2].count(0), head[1::2].count(0)
     half = max(1, len(head) // 2)
     if odd > 0.2 * half and even < 0.02 * half + 1:
@@ -151,6 +162,15 @@ def _wide(head: bytes) -> str:
             text = _decoded(head, encoding)
             if text and _share(text, _CHINESE) > _CONVINCING:
                 return encoding
+    return ""
+
+
+def _escaped(head: bytes) -> str:
+    """An encoding in seven bits, which escape sequences switch to Chinese, Japanese or Korean."""
+    for mark, encoding in _SWITCHES.items():
+        if mark in head and head.isascii() and (text := _decoded(head, encoding)):
+            score = max(_share(text, _CHINESE), _japanese(text), _share(text, _KOREAN))
+            return encoding if score > _CONVINCING else ""
     return ""
 
 
@@ -196,7 +216,7 @@ def _utf8_failure(path: Path) -> int | None:
 def _guess(sample: bytes) -> str:
     if _is_damaged_utf8(sample):
         return "utf-8"
-    best, score = _best(sample)
+    best, score = _best(sample, NARROW)
     if score >= _CONVINCING:
         return best
     # Imported here: its tables cost 20 ms and almost every file is decided before.
@@ -206,9 +226,18 @@ def _guess(sample: bytes) -> str:
     return guess.encoding if guess else "cp1252"
 
 
-def _best(sample: bytes) -> tuple[str, float]:
+def _best(sample: bytes, narrow: Mapping[str, Score]) -> tuple[str, float]:
     """The candidate that reads ``sample`` best, and its score."""
-    scores = {encoding: score(text) for encoding, score in _CANDIDATES.items() if (text := _decoded(sample, encoding))}
+    found = _best_of(sample, _WIDE)
+    return (
+        found
+        if found[1] > _CONVINCING_LINE
+        else max(found, _best_of(sample[:_NARROW_BYTES], narrow), key=itemgetter(1))
+    )
+
+
+def _best_of(sample: bytes, candidates: Mapping[str, Score]) -> tuple[str, float]:
+    scores = {encoding: score(text) for encoding, score in candidates.items() if (text := _decoded(sample, encoding))}
     best = max(scores, key=lambda encoding: scores[encoding], default="")
     return best, scores.get(best, 0.0)
 
@@ -237,20 +266,12 @@ def _share(text: str, common: frozenset[str]) -> float:
     return sum(1 for character in foreign if character in common) / max(1, len(foreign))
 
 
-def _chinese(text: str) -> float:
-    return _share(text, _CHINESE)
-
-
 def _japanese(text: str) -> float:
     foreign = [character for character in text if character > "\x7f"]
     hits = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe" or character in _JAPANESE)
     # Without kana it is not Japanese, and misread Chinese has next to none.
     kana = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe")
     return hits / max(1, len(foreign)) if kana > 0.15 * len(foreign) else 0.0
-
-
-def _korean(text: str) -> float:
-    return _share(text, _KOREAN)
 
 
 def _latin(text: str) -> float:
@@ -262,20 +283,14 @@ def _latin(text: str) -> float:
     return alone / max(1, foreign)
 
 
-def _cyrillic(text: str) -> float:
-    """Share in words with small letters after the first; another encoding's letters come in any case."""
-    words = sum(len(run) for run in _CYRILLIC_RUN.findall(text) if _CYRILLIC_WORD.fullmatch(run))
-    return words / max(1, _foreigners(text))
-
-
-_CANDIDATES: dict[str, Callable[[str], float]] = {
-    "gb18030": _chinese,
-    "cp950": _chinese,
+# Encodings with characters of two bytes.
+_WIDE: dict[str, Score] = {
+    "gb18030": partial(_share, common=_CHINESE),
+    "cp950": partial(_share, common=_CHINESE),
     "cp932": _japanese,
     "euc_jp": _japanese,
-    "cp949": _korean,
-    "cp1252": _latin,
-    "cp1251": _cyrillic,
-    "koi8_r": _cyrillic,
-    "cp866": _cyrillic,
+    "cp949": partial(_share, common=_KOREAN),
 }
+_CANDIDATES = {**_WIDE, **NARROW}
+# A line is too short to tell the others.
+_OF_LINES = {encoding: NARROW[encoding] for encoding in ("cp1252", "cp1251", "koi8_r", "cp866")}

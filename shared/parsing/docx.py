@@ -64,6 +64,7 @@ def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -
             outline=Outline(),
             pictures=pictures,
             warnings=warnings,
+            is_template=parts.is_template(),
             include=Inclusion(archive, limits, warnings, parse_embedded, depth).read,
         )
         yield from pictures.unpack(_stories(context, parts), is_whole=depth == 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from shared.parsing.package import find_main_part
+from shared.parsing.package import find_main_part, list_types
 
 if TYPE_CHECKING:
     from shared.parsing.archive import Archive
@@ -15,8 +15,13 @@ class Parts:
     """The parts of a document, by what they are to it."""
 
     def __init__(self, archive: Archive) -> None:
+        self._archive = archive
         self.main = find_main_part(archive)
         self.relations = archive.relations(self.main)
+
+    def is_template(self) -> bool:
+        """Whether the document is a template, as its content type says."""
+        return any(name == self.main and "template" in kind.lower() for name, kind in list_types(self._archive))
 
     def named(self, kind: str) -> str:
         """The one part of a kind; where no relation names it, that of its usual name beside the main part."""

@@ -56,6 +56,7 @@ _EXTENSIONS = {
     "application/vnd.ms-powerpoint": "ppt",
     "application/zip": "zip",
 }
+_NAMING = frozenset({"content-disposition", "content-type"})
 _MOST_PARTS = 10_000
 # Bodies without a boundary that are separated again; each time costs another pass over the bytes.
 _MOST_SEPARATIONS = 20
@@ -186,7 +187,23 @@ def _later(reader: _Reader, inner: Message, depth: int) -> Any:
 
 def _inner(part: Message) -> list[Message]:
     payload = part.get_payload()
-    return [each for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
+    found = [each for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
+    if part.get_content_type() == "message/rfc822":
+        coding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+        return [_decode_message(each, coding) for each in found]
+    return found
+
+
+def _decode_message(message: Message, coding: str) -> Message:
+    """A message that some programs attach encoded, which RFC 2046 forbids: it was parsed as if it were not."""
+    is_plain = bool(message.keys()) if coding == "base64" else coding != "quoted-printable"
+    written = b"" if is_plain else message.as_bytes()
+    if is_plain or (coding == "quoted-printable" and b"=3D" not in written):
+        return message
+    leaf = Message()
+    leaf["Content-Transfer-Encoding"] = coding
+    leaf.set_payload(written.decode("ascii", "surrogateescape"))
+    return BytesParser().parsebytes(join_fields(_content(leaf)))
 
 
 def _has_parts(part: Message, kind: str) -> bool:
@@ -230,6 +247,9 @@ def _flowed(text: str, part: Message) -> str:
 
 
 def _name(part: Message) -> str:
+    for key, value in list(part.raw_items()):
+        if key.lower() in _NAMING and _has_raw_bytes(text := str(value)):
+            part.replace_header(key, _decode_raw(text))
     try:
         given = part.get_filename("") or ""
     except (ValueError, LookupError, TypeError):
@@ -244,11 +264,19 @@ def read_header(message: Message, name: str) -> str:
     return ", ".join(filter(None, map(_decoded, values)))
 
 
+def _has_raw_bytes(text: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _decode_raw(text: str) -> str:
+    return decode_bytes(text.encode("utf-8", "surrogateescape"))
+
+
 def _decoded(value: object) -> str:
     """A header in encoded words (RFC 2047), percent signs (RFC 2231), or as raw bytes in any encoding."""
     text = str(value)
-    if any("\udc80" <= character <= "\udcff" for character in text):
-        text = decode_bytes(text.encode("utf-8", "surrogateescape"))
+    if _has_raw_bytes(text):
+        text = _decode_raw(text)
     if text.lower().startswith(("utf-8''", "gb2312''", "gbk''", "gb18030''")):
         charset, _, quoted = text.partition("''")
         return decode_bytes(unquote_to_bytes(quoted), charset)

@@ -23,6 +23,8 @@ _NOISE = re.compile(
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\uffff\U000e0000-\U000e007f]+"
 )
 _BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+# Those that end a line in formats of records; the others may stand in a value, as JavaScript writes them.
+_RECORD_BREAKS = re.compile("\r\n?")
 # What a terminal acts on and does not show: colours, cursor, titles. ECMA-48, 5.4 and 5.6; possessive, so linear.
 _ESCAPE = re.compile(
     "\x1b\\[[0-?]*+[ -/]*+[@-~]?|\x1b[\\]PX^_][^\x07\x1b\n]*+(?:\x07|\x1b\\\\)|\x1b[ -/]*+[0-~]?"
@@ -40,47 +42,53 @@ _PAGE_BREAK = "\x0c"
 _STRING_END = re.compile("(?<!\x00[^\x00])\x00+(?![^\x00]\x00)")
 
 
-def clean(text: str) -> str:
+def clean(text: str, breaks: re.Pattern[str] = _BREAKS) -> str:
     """``text`` without what is not shown, so that it encodes to UTF-8 and equal texts are equal.
 
     Terminal escape sequences, control and zero-width characters, byte-order marks, lone surrogates and replacement
     characters go; every kind of line break becomes ``\\n``; radicals and ligatures that PDF files are copied with
     become the characters they look like.
+
+    Args:
+        text: any text.
+        breaks: which kinds of line breaks are replaced.
     """
     if "\x1b" in text or "\x9b" in text:
         text = _ESCAPE.sub("", text)
     if "\x08" in text:
         text = _OVERSTRUCK.sub("", text)
-    text = _NOISE.sub("", _BREAKS.sub("\n", text))
+    text = _NOISE.sub("", breaks.sub("\n", text))
     return text if text.isascii() else _LOOKALIKE.sub(lambda match: _LOOKALIKES.get(ord(match[0]), match[0]), text)
 
 
-def decode(path: Path, *, pages: bool = False, strings: bool = False) -> Iterator[str]:
+def decode(path: Path, *, pages: bool = False, strings: bool = False, records: bool = False) -> Iterator[str]:
     """The text of a file in clean stretches of about a million characters.
 
     Args:
         path: the file.
         pages: whether page breaks (form feeds) are kept; else they are line breaks.
         strings: whether characters NUL that end strings become line breaks; else they are removed.
+        records: whether the file holds records, whose values may have other breaks than those of lines; these stay.
 
     Raises:
         DocumentError: ``format_mismatch`` when the bytes are not text in any encoding.
     """
     held = ""
+    breaks = _RECORD_BREAKS if records else _BREAKS
     for text in map(_end_strings, _decoded(path)) if strings else _decoded(path):
         # An escape sequence may go on in the next stretch.
         cut = text.find("\x1b", max(0, len(text) - _LONGEST_ESCAPE_CHARACTERS))
         ready, held = (held + text, "") if cut < 0 else (held + text[:cut], text[cut:])
-        yield _cleaned(ready, pages=pages)
-    yield _cleaned(held, pages=pages)
+        yield _cleaned(ready, breaks, pages=pages)
+    yield _cleaned(held, breaks, pages=pages)
 
 
 def _end_strings(text: str) -> str:
     return _STRING_END.sub("\n", text) if "\x00" in text else text
 
 
-def _cleaned(text: str, *, pages: bool) -> str:
-    return _PAGE_BREAK.join(map(clean, text.split(_PAGE_BREAK))) if pages else clean(text)
+def _cleaned(text: str, breaks: re.Pattern[str], *, pages: bool) -> str:
+    return _PAGE_BREAK.join(map(clean, text.split(_PAGE_BREAK))) if pages else clean(text, breaks)
 
 
 def _decoded(path: Path) -> Iterator[str]:
@@ -117,13 +125,14 @@ def _last_break(line: bytes) -> int:
     return cut if cut > 0 else len(line)
 
 
-def decode_whole(path: Path, longest: int, declared: str = "") -> str:
+def decode_whole(path: Path, longest: int, declared: str = "", *, records: bool = False) -> str:
     """The text of a file that must stand in memory whole.
 
     Args:
         path: the file.
         longest: most bytes, in UTF-8, that may be read.
         declared: the encoding the document itself names; believed where the bytes agree.
+        records: as in `decode`.
 
     Raises:
         DocumentError: ``too_large``; ``format_mismatch`` when the bytes are not text.
@@ -132,7 +141,7 @@ def decode_whole(path: Path, longest: int, declared: str = "") -> str:
         raise _too_large(longest)
     if declared:
         return _bounded(clean(path.read_bytes().decode(declared, "replace")), longest)
-    return _bounded("".join(decode(path)), longest)
+    return _bounded("".join(decode(path, records=records)), longest)
 
 
 def _bounded(text: str, longest: int) -> str:
@@ -145,18 +154,19 @@ def _too_large(longest: int) -> Exception:
     return refuse("too_large", f"A file of this format may hold at most {longest // (1 << 20)} MiB of text.")
 
 
-def lines(path: Path, longest: int, *, cut: bool) -> Iterator[str]:
+def lines(path: Path, longest: int, *, cut: bool, records: bool = False) -> Iterator[str]:
     """The lines of a text file, without their ends.
 
     Args:
         path: the file.
         longest: most characters in one line.
         cut: whether a longer line is given in pieces, cut at sentences or spaces, instead of refused.
+        records: as in `decode`.
 
     Raises:
         DocumentError: ``too_large`` for a longer line when ``cut`` is false.
     """
-    return split_lines(decode(path), longest, cut=cut)
+    return split_lines(decode(path, records=records), longest, cut=cut)
 
 
 def split_lines(texts: Iterable[str], longest: int, *, cut: bool) -> Iterator[str]:

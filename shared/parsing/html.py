@@ -5,7 +5,6 @@ Longer than 300 lines because the elements of a page decide together what is con
 
 from __future__ import annotations
 
-import codecs
 import re
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 
 from shared.domain.models import BlockKind, ParsedDocument
 from shared.parsing import html_table
-from shared.parsing.charset import find_codec
+from shared.parsing.charset import find_declared
 from shared.parsing.encoding import decode_whole
 from shared.parsing.html_inline import BLOCKS, HEADINGS, inline, lines_of, text_of
 from shared.parsing.html_list import definitions, disclosure, item_lines
@@ -33,9 +32,10 @@ if TYPE_CHECKING:
     from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
-# The spec looks for a declared encoding in the first 1,024 bytes; pages in the wild put scripts before it.
-_PRESCAN_BYTES = 4096
-_CHARSET = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
+_CHARSET = re.compile(
+    rb"""(?:<meta[^>]{0,512}?charset|\A<\?xml[^>]{0,200}?encoding)\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""",
+    re.IGNORECASE,
+)
 _STRUCTURE = (
     "h1",
     "h2",
@@ -74,7 +74,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     # Imported here: 7 MB of parser that only a web page needs.
     from selectolax.lexbor import LexborHTMLParser
 
-    source = decode_whole(path, limits.max_whole_bytes, declared=_declared(path))
+    source = decode_whole(path, limits.max_whole_bytes, declared=find_declared(path, _CHARSET))
     warnings: list[str] = []
     pictures = InnerPictures(limits, warnings)
     own = PagePictures(pictures)
@@ -122,28 +122,6 @@ def read(
     body = LexborHTMLParser(reduce(source, limits, own.note)).body
     blocks = _Walk(outline, own, warnings, whole=True).blocks(body) if body else iter(())
     return blocks if chapter else pictures.unpack(blocks)
-
-
-def _declared(path: Path) -> str:
-    """The encoding the page names, when its first bytes agree; converted pages may keep an old label."""
-    with path.open("rb") as stream:
-        head = stream.read(1 << 16)
-    match = _CHARSET.search(head[:_PRESCAN_BYTES])
-    if not match or _is_unicode(head):
-        return ""
-    encoding = find_codec(match[1].decode("ascii"))
-    text = head.decode(encoding, "replace") if encoding else ""
-    return encoding if text and text.count("\ufffd") <= 1 + len(text) // 1000 else ""
-
-
-def _is_unicode(head: bytes) -> bool:
-    """Whether the bytes are marked as UTF-8 or UTF-16, or are UTF-8 that goes beyond ASCII."""
-    if head.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        return True
-    try:
-        return not codecs.getincrementaldecoder("utf-8")().decode(head).isascii()
-    except UnicodeDecodeError:
-        return False
 
 
 class _Walk:

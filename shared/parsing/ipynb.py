@@ -31,7 +31,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: ``broken_file``, ``too_deep``, ``too_large``.
     """
-    text = decode_whole(path, limits.max_whole_bytes)
+    text = decode_whole(path, limits.max_whole_bytes, records=True)
     try:
         notebook = json.loads(text)
     except ValueError:

@@ -26,7 +26,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: ``too_large``, ``too_deep``, ``broken_file``.
     """
-    text = decode_whole(path, limits.max_whole_bytes)
+    text = decode_whole(path, limits.max_whole_bytes, records=True)
     if not text.strip():
         return ParsedDocument("", iter(()))
     if sum(text.count(mark) for mark in "[{,") > limits.max_values:

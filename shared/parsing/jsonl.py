@@ -40,7 +40,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
     faults = _Faults()
-    for row, line in enumerate(lines(path, limits.max_line_characters, cut=False), start=1):
+    for row, line in enumerate(lines(path, limits.max_line_characters, cut=False, records=True), start=1):
         if row > limits.max_rows:
             raise refuse("too_large", f"The file has more than {limits.max_rows} records.")
         if not line.strip() or line.strip() in _BRACKETS:

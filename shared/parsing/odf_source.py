@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.errors import DocumentError
 from shared.parsing.archive import Archive
+from shared.parsing.properties import read_title
 from shared.parsing.refusing import refuse
 from shared.parsing.xml_events import read_events
 
@@ -67,13 +68,7 @@ class Source:
 
     def title(self) -> str:
         """The title property."""
-        inside, text = False, ""
-        for event in self.events("meta.xml"):
-            if event.kind == "text":
-                text += event.name if inside else ""
-            else:
-                inside = event.kind == "open" and event.name == "title"
-        return text
+        return read_title(self.events("meta.xml"))
 
     def close(self) -> None:
         """Close the file."""

@@ -105,16 +105,21 @@ def _candidates(archive: Archive) -> Iterator[str]:
     except DocumentError:
         relations = {}
     yield from (target for kind, target in relations.values() if kind.lower() == "officedocument")
-    yield from map(archive.resolve, _declared(archive))
+    yield from _declared(archive)
     yield from sorted(filter(_USUAL_NAME.fullmatch, archive.names))
 
 
 def _declared(archive: Archive) -> list[str]:
+    return [name for name, kind in list_types(archive) if _MAIN_TYPE.search(kind)]
+
+
+def list_types(archive: Archive) -> list[tuple[str, str]]:
+    """The name and the content type of each part that has one of its own."""
     try:
         return [
-            event.attributes.get("PartName", "")
+            (archive.resolve(event.attributes.get("PartName", "")), event.attributes.get("ContentType", ""))
             for event in archive.events("[Content_Types].xml", frozenset({"Override"}))
-            if event.kind == "open" and _MAIN_TYPE.search(event.attributes.get("ContentType", ""))
+            if event.kind == "open"
         ]
     except DocumentError:
         return []

@@ -45,7 +45,8 @@ _EXTENSIONS = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\Z))|//[^\n]*|/\*[\s\S]*?(?:\*/
 
 
 def decode(text: str) -> Any:
-    """The value of a JSON text; NaN and Infinity, comments and a comma after the last item are accepted.
+    """The value of a JSON text; NaN and Infinity, comments, a comma after the last item, and line breaks
+    and tabs in strings are accepted.
 
     Raises:
         DocumentError: ``too_deep``.
@@ -62,9 +63,9 @@ def decode(text: str) -> Any:
         raise _too_deep() from None
     try:
         try:
-            return json.loads(text)
+            return json.loads(text, strict=False)
         except ValueError:
-            return json.loads(_EXTENSIONS.sub(lambda match: match[1] or " ", text))
+            return json.loads(_EXTENSIONS.sub(lambda match: match[1] or " ", text), strict=False)
     except RecursionError:
         raise _too_deep() from None
 
@@ -76,7 +77,7 @@ def decode_all(text: str) -> list[Any]:
         DocumentError: ``too_deep``.
         ValueError: the text is not a sequence of JSON values.
     """
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(strict=False)
     values: list[Any] = []
     place = _next(text, 0)
     try:

@@ -1,7 +1,7 @@
 """The runs of the paragraphs of a Word document: their text as people see it, and what their properties say.
 
-Left out are hidden text, instructions of fields, and placeholders of content controls. Element names are those of
-ECMA-376 part 1, 17.3, 17.5 and 17.16.
+Left out are hidden text, instructions of fields, and placeholders of content controls but those of templates. Element
+names are those of ECMA-376 part 1, 17.3, 17.5 and 17.16.
 """
 
 from __future__ import annotations
@@ -54,12 +54,14 @@ class _Control(Struct):
 class Runs:
     """Reads the runs of a story's paragraphs; fields and content controls may reach over several of them."""
 
-    def __init__(self, styles: Styles, *, is_marginal: bool) -> None:
+    def __init__(self, styles: Styles, *, is_marginal: bool, is_template: bool = False) -> None:
         """Begin a story.
 
         Args:
             is_marginal: whether it is a header or footer, of which page numbers are left out.
+            is_template: whether it is of a template, whose placeholders say what belongs there.
         """
+        self._is_template = is_template
         self._styles = styles
         self._is_marginal = is_marginal
         self._fields: list[_Field] = []
@@ -104,7 +106,7 @@ class Runs:
     def _describe(self, control: _Control, event: Event) -> None:
         value = is_on(event.attributes.get("val", "1"))
         if event.name == "showingPlcHdr":
-            control.is_placeholder = value
+            control.is_placeholder = value and not self._is_template
         elif event.name == "checkbox":
             control.box = False
         elif event.name == "checked" and control.box is not None:

@@ -25,7 +25,8 @@ def part_tables(lines: Sequence[Line]) -> list[tuple[Header, list[Line]]]:
     for first, end in groups:
         masked = [mask_line(line, first, end) for line in lines]
         header = find_header(masked)
-        if header is None or header.end - header.start > 1:
+        # A header that a document declares may have labels over some of the columns only.
+        if header is None or header.end - header.start > 1 or not any(header.labels):
             return []
         found.append((header, masked))
     labels = [label for header, _ in found for label in header.labels if label]

@@ -60,6 +60,7 @@ class Context(Struct):
     pictures: InnerPictures
     warnings: list[str]
     include: Callable[[str], Iterator[Block]]
+    is_template: bool = False
     sections: dict[tuple[str, str], tuple[str, ...]] = {}
 
 
@@ -76,7 +77,7 @@ class Story:
         self._context = context
         self._longest = context.limits.max_block_characters
         self._relations = context.archive.relations(part)
-        self._runs = Runs(context.styles, is_marginal=is_marginal)
+        self._runs = Runs(context.styles, is_marginal=is_marginal, is_template=context.is_template)
         self._is_marginal = is_marginal
         self._kept: list[str] = []
         self._note = ("", "")

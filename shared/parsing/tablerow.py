@@ -77,9 +77,9 @@ class Layout:
         cells = line.cells
         if not count_own_cells(cells) or tuple(cells) in self._repeated:
             return
-        kinds = set(map(type, filter(None, cells)))
-        if Across in kinds and Down not in kinds and count_own_cells(cells) == 1 and len(self.columns) > 1:
-            # A cell merged over the columns is a caption inside the table.
+        kinds = [type(cell) for cell in cells if cell]
+        if kinds[0] is str and len(kinds) > 1 and set(kinds[1:]) == {Across} and len(self.columns) > 1:
+            # A cell merged over the columns is a caption inside the table; one that begins in a table beside it is not.
             yield Row(line.number, next(cell for cell in cells if cell), self.columns)
             return
         fields: dict[int, str] = {}
@@ -165,7 +165,7 @@ def show_cell(cell: object) -> str:
     if isinstance(cell, str):
         if isinstance(cell, (Across, Down)):
             return cell
-        return cell.strip() if cell.isascii() and "\n" not in cell else " ".join(cell.split())
+        return cell.strip() if cell.isascii() and cell.isprintable() else " ".join(cell.split())
     if cell is None:
         return ""
     if isinstance(cell, bool):

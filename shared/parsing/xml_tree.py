@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from msgspec import Struct
 
 from shared.parsing.ampersands import name_character, repair_ampersands
+from shared.parsing.charset import find_declared
 from shared.parsing.encoding import decode_whole
 from shared.parsing.refusing import refuse
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _CHUNK_CHARACTERS = 1 << 18
 _LONGEST_ENTITY, _MOST_ENTITIES = 200, 500
 _LONGEST_ATTRIBUTE = 10_000
+_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}["']([A-Za-z0-9_:.-]{2,40})["']""")
 
 
 class Element(Struct):
@@ -54,7 +57,7 @@ def parse_tree(path: Path, limits: Limits) -> Element:
     Raises:
         DocumentError: ``too_large``, ``too_deep``, ``broken_file``.
     """
-    text = decode_whole(path, limits.max_whole_bytes).lstrip()
+    text = decode_whole(path, limits.max_whole_bytes, find_declared(path, _ENCODING)).lstrip()
     try:
         return _Builder(limits).build(text)
     except expat.ExpatError:
@@ -130,6 +133,8 @@ class _Builder:
 
     def _define(self, _name: str, is_parameter: bool, value: str | None, *_: object) -> None:
         self._entities += 1
+        if is_parameter and value is None:  # a DTD elsewhere, which is not fetched
+            return
         is_plain = value is None or (len(value) <= _LONGEST_ENTITY and "&" not in value and "%" not in value)
         if is_parameter or not is_plain or self._entities > _MOST_ENTITIES:
             raise refuse("broken_file", "The file's XML defines entities that are not plain text.")

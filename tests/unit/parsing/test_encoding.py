@@ -58,6 +58,26 @@ def test_big5_is_told_from_every_other_encoding_even_in_ten_characters(tmp_path:
         ("euc_kr", "우리는 매일 학교에서 한국어를 공부하고 있습니다."),
         ("cp1252", "Le café coûte 3 € – déjà payé à l’hôtel."),
         ("latin-1", "Die Prüfung für die Geräte läuft über das Büro."),
+        ("cp1250", "Część zamienna jest dostępna w ciągu trzech dni, prosimy o zgłoszenie."),
+        ("iso8859_2", "Před použitím přístroje si přečtěte příručku a dodržujte všechny pokyny."),
+        ("cp1250", "A készülék használata előtt olvassa el az útmutatót, és őrizze meg később is."),
+        ("cp1254", "Cihazı kullanmadan önce kılavuzu okuyun ve güvenli bir yerde saklayınız."),
+        ("cp1253", "Πριν από τη χρήση της συσκευής διαβάστε τις οδηγίες ασφαλείας."),
+        ("iso8859_7", "Πριν από τη χρήση της συσκευής διαβάστε τις οδηγίες ασφαλείας."),
+        ("cp1255", "לפני השימוש במכשיר יש לקרוא את הוראות הבטיחות ולשמור אותן."),
+        ("cp1256", "اقرأ تعليمات السلامة قبل استخدام الجهاز واحتفظ بها في مكان آمن."),
+        ("iso8859_6", "اقرأ تعليمات السلامة قبل استخدام الجهاز واحتفظ بها في مكان آمن."),
+        ("cp874", "กรุณาอ่านคำแนะนำด้านความปลอดภัยก่อนใช้เครื่องและเก็บรักษาไว้"),
+        ("iso8859_5", "Перед использованием прибора прочитайте инструкцию и сохраните её."),
+        ("koi8_r", "Перед использованием прибора прочитайте инструкцию и сохраните её."),
+        ("cp1251", "Перед използване на уреда прочетете инструкциите и ги запазете."),
+        ("cp1252", "Før bruk må du lese håndboken nøye, også når du kjenner apparatet."),
+        ("cp1252", "Antes da utilização leia as instruções de segurança e conserve-as à mão."),
+        ("iso2022_jp", "ご使用の前に取扱説明書をお読みください。 Read me."),
+        ("iso2022_kr", "사용하기 전에 설명서를 읽어 주십시오. Read me."),
+        ("hz", "使用本产品之前，请仔细阅读说明书。 Read me."),
+        ("utf-32-le", "UTF-32 without a mark 没有标记"),
+        ("utf-32-be", "UTF-32 without a mark 没有标记"),
     ],
 )
 def test_a_file_is_read_in_the_encoding_it_was_written_in(tmp_path: Path, encoding: str, sentence: str) -> None:
@@ -111,6 +131,13 @@ def test_utf16_without_a_mark_is_not_taken_for_strings(tmp_path: Path, encoding:
 def test_utf16_added_to_a_log_in_ascii_is_read(tmp_path: Path) -> None:
     content = b"first line of the log\n" * 9 + "last line".encode("utf-16-le")
     assert "".join(texts(write(tmp_path, "a.log", content))).endswith("last line")
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[31mERROR\x1b(B\x1b[m disk full", "cd ~{user}~ and $\x1b$B", "price ~{5} to ~{9}", "see ~/{a}~{b}"]
+)
+def test_escapes_of_terminals_and_tildes_are_no_other_encoding(tmp_path: Path, text: str) -> None:
+    assert detect(write(tmp_path, "a.log", text)) == ("utf-8", False)
 
 
 @pytest.mark.parametrize("content", [bytes(999), b"a" + bytes(999), b"ab\0\1c" * 99, b"\xff\xfa\xf0\0x" * 99])

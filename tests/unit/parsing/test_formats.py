@@ -13,7 +13,7 @@ import pytest
 
 from shared.domain.models import Location
 from shared.parsing import FORMATS, is_supported, parse
-from tests.unit.parsing.files import WORD, docx_of, pdf_of, read_blocks, saved, texts, write
+from tests.unit.parsing.files import WORD, docx_of, pdf_of, read_blocks, saved, texts, write, zipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -272,6 +272,58 @@ def test_json_objects_are_read_field_by_field(tmp_path: Path) -> None:
         ("one", Location(row=1, headings=("items",))),
         ("two", Location(row=2, headings=("items",))),
         ("size.w: 1", Location()),
+    ]
+
+
+PARAGRAPH = "<w:p><w:r><w:t>The text.</w:t></w:r></w:p>"
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("template", ["Describe the purpose."]), ("document", [])])
+def test_only_of_a_template_are_placeholders_read(tmp_path: Path, kind: str, expected: list[str]) -> None:
+    type_ = f"application/vnd.openxmlformats-officedocument.wordprocessingml.{kind}.main+xml"
+    control = "<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent>{}</w:sdtContent></w:sdt>"
+    body = control.format("<w:p><w:r><w:t>Describe the purpose.</w:t></w:r></w:p>")
+    parts = {
+        "[Content_Types].xml": f'<Types><Override PartName="/word/document.xml" ContentType="{type_}"/></Types>',
+        "word/document.xml": f"<w:document {WORD}><w:body>{body}{PARAGRAPH}</w:body></w:document>",
+    }
+    assert texts(write(tmp_path, "a.dotx", zipped(parts))) == [*expected, "The text."]
+
+
+def test_damaged_properties_do_not_cost_a_document(tmp_path: Path) -> None:
+    body = f"<w:document {WORD}><w:body>{PARAGRAPH}</w:body></w:document>"
+    word = write(tmp_path, "a.docx", docx_of(body, **{"docProps/core.xml": "<title>x"}))
+    space = "urn:oasis:names:tc:opendocument:xmlns"
+    content = f'<o:d xmlns:o="{space}:office:1.0" xmlns:t="{space}:text:1.0"><o:body>{{}}</o:body></o:d>'
+    content = content.format("<o:text><t:p>The text.</t:p></o:text>")
+    parts = {"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content, "meta.xml": "<title>x"}
+    for path in (word, write(tmp_path, "b.odt", zipped(parts))):
+        assert texts(path) == ["The text."]
+        assert parse(path, path.name).title == path.stem
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85"])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv", "a.ipynb"])
+def test_other_line_breaks_inside_a_value_do_not_end_a_record(tmp_path: Path, name: str, mark: str) -> None:
+    """JavaScript writes them into JSON as they are."""
+    value = f"first{mark}second"
+    records = [{"name": "one", "note": value}, {"name": "two", "note": "plain"}]
+    written = {
+        "a.json": json.dumps(records, ensure_ascii=False),
+        "a.jsonl": "\n".join(json.dumps(record, ensure_ascii=False) for record in records),
+        "a.csv": f"name,note\none,{value}\ntwo,plain\n",
+        "a.ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": value}]}, ensure_ascii=False),
+    }
+    document = parse(write(tmp_path, name, written[name]), name)
+    found = [" ".join(block.text.split()) for block in document.blocks]
+    assert any("first second" in text for text in found)
+    assert len(found) == (1 if name == "a.ipynb" else 2)
+    assert document.warnings == []
+
+
+def test_json_with_line_breaks_and_tabs_in_strings_is_read(tmp_path: Path) -> None:
+    assert texts(write(tmp_path, "a.json", '{"note": "first line\nsecond\tline", "id": 7}')) == [
+        "note: first line second line\nid: 7"
     ]
 
 

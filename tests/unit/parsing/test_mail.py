@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import quopri
 import struct
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
@@ -99,6 +100,34 @@ def test_messages_inside_messages_are_read_to_a_depth(tmp_path: Path) -> None:
     found = texts(path)
     assert [text for text in found if text.startswith("body")] == ["body 5", "body 4", "body 3", "body 2"]
     assert "inside too many other documents" in warnings_of(path, "a.eml")[0]
+
+
+@pytest.mark.parametrize("coding", ["base64", "quoted-printable", "BASE64 cut off", "none"])
+def test_an_attached_message_is_read_though_it_is_encoded(tmp_path: Path, coding: str) -> None:
+    inner = message_of("Offer =3D 5", "The pump costs 500 EUR — it is ready.").as_bytes()
+    written = {
+        "base64": base64.encodebytes(inner),
+        "BASE64 cut off": base64.encodebytes(inner)[:-7],
+        "quoted-printable": quopri.encodestring(inner),
+        "none": inner,
+    }[coding]
+    label = f"Content-Transfer-Encoding: {coding.split()[0]}\n".encode() if coding != "none" else b""
+    start = HEADER.format("outer").encode() + b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nSee below.\n--b\n"
+    raw = start + b"Content-Type: message/rfc822\n" + label + b"\n" + written + b"\n--b--\n"
+    found = "\n".join(texts(write(tmp_path, "a.eml", raw)))
+    assert "See below." in found
+    assert "Offer =3D 5" in found
+    assert "The pump costs 500 EUR" in found
+
+
+@pytest.mark.parametrize("charset", ["gb18030", "utf-8", "latin-1"])
+def test_the_name_of_an_attachment_in_raw_bytes_is_kept(tmp_path: Path, charset: str) -> None:
+    name = "Prüfung.csv" if charset == "latin-1" else "设备检查报告.csv"
+    start = HEADER.format("x").encode() + b"Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+    part = f'Content-Disposition: attachment; filename="{name}"\n\nname,price\npump,5\ntap,6\n--b--\n'
+    found = texts(write(tmp_path, "a.eml", start + part.encode(charset)))
+    assert name in found
+    assert "name: pump; price: 5" in found
 
 
 def test_a_web_archive_is_read_as_its_page(tmp_path: Path) -> None:

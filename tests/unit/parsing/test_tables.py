@@ -6,6 +6,7 @@ import re
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from shared.domain.models import BlockKind, Location
 from shared.parsing.sheet import Areas, Covered, make_line
@@ -107,6 +108,23 @@ def test_a_second_table_has_its_own_header_and_a_gap_does_not_end_the_first() ->
 def test_tables_next_to_each_other_are_read_apart() -> None:
     assert rows("Name,Stock,,Name,Stock\nA,1,,C,3\nB,2,,D,4") == [
         *("Name: A; Stock: 1", "Name: C; Stock: 3", "Name: B; Stock: 2", "Name: D; Stock: 4"),
+    ]
+
+
+def test_a_cell_merged_over_tables_next_to_each_other_hides_no_other() -> None:
+    lines = [Line(number, text.split(",")) for number, text in enumerate(("A,B,,A,B", "1,2,,3,4", "5,6,,7,8"), start=1)]
+    lines.append(Line(4, ["9", "both", Across("both"), Across("both"), "last"]))
+    shown = [row.text for row in render_lines(iter(lines)) if row.number == 4]
+    assert shown[0] == "A: 9; B: both"
+    assert shown[1].endswith("B: last")
+
+
+def test_a_declared_header_may_have_labels_over_some_columns_only() -> None:
+    top = Line(1, ["Record", "Name", "", "", ""], declared=True)
+    lines = [top, Line(2, ["59H", "XCT", "", "●", "●"]), Line(3, ["5AH", "CRN", "", "●", ""])]
+    assert [row.text for row in render_lines(iter(lines))] == [
+        "Record: 59H; Name: XCT; ●; ●",
+        "Record: 5AH; Name: CRN; ●",
     ]
 
 
@@ -231,14 +249,15 @@ def random_table(random: Random) -> tuple[list[Line], set[str]]:
             hidden |= covered - {(top, left)}
             areas.merged.setdefault(top, []).append((left, bottom, right))
     share, lines, merged = random.choice([0.3, 0.6, 0.9, 1.0]), [], Covered(areas)
+    declared, gap = random.choice([0, 0, 1, 2]), random.choice([0, 0, 2, 3, 4])
     for row in range(1, height + 1):
         cells = {}
         for column in range(1, width + 1):
-            if (row, column) not in hidden and random.random() < share:
+            if column != gap and (row, column) not in hidden and random.random() < share:
                 words.add(f"r{row}c{column}z")
                 cells[column] = (f"{random.choice(_CELLS)} r{row}c{column}z", random.random() < 0.1)
         if cells:
-            lines.append(make_line(row, cells, merged))
+            lines.append(replace(make_line(row, cells, merged), declared=row <= declared))
     return lines, words
 
 

@@ -104,6 +104,36 @@ def test_a_name_that_a_dtd_elsewhere_defines_is_not_lost(tmp_path: Path) -> None
     assert "Price €5, &ours;" in "\n".join(texts(write(tmp_path, "a.xml", source)))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [
+        ("windows-1255", "תעודת אחריות"),
+        ("iso-8859-7", "Οδηγίες χρήσης"),
+        ("iso-8859-9", "Kullanım kılavuzu için"),
+        ("TIS-620", "คู่มือการใช้งาน"),
+        ("IBM855", "Инструкция"),
+        ("x-mac-cyrillic", "Инструкция"),
+        ("UTF-16", "使用说明"),
+    ],
+)
+def test_xml_is_read_in_the_encoding_it_declares(tmp_path: Path, encoding: str, word: str) -> None:
+    source = f'<?xml version="1.0" encoding="{encoding}"?><a><b>{word}</b><c>1</c></a>'
+    name = "mac_cyrillic" if encoding.startswith("x-") else encoding
+    assert word in "\n".join(texts(write(tmp_path, "a.xml", source.encode(name))))
+
+
+@pytest.mark.parametrize("label", ["utf-16", "cp037", "gb2312", "rot13"])
+def test_a_wrong_label_of_an_encoding_is_not_believed(tmp_path: Path, label: str) -> None:
+    source = f'<?xml version="1.0" encoding="{label}"?><a><b>Größe der Türen für Gäste</b><c>1</c></a>'
+    assert "Größe der Türen für Gäste" in "\n".join(texts(write(tmp_path, "a.xml", source.encode())))
+
+
+def test_entities_of_a_dtd_elsewhere_do_not_cost_the_feed(tmp_path: Path) -> None:
+    source = '<!DOCTYPE rss [<!ENTITY % html PUBLIC "-//W3C//ENTITIES Latin 1 for XHTML//EN" "http://127.0.0.1:1/x.ent"> %html;]>'
+    source += "<rss><title>Caf&eacute; news</title><id>1</id></rss>"
+    assert "Café news" in "\n".join(texts(write(tmp_path, "a.xml", source)))
+
+
 def test_the_xml_of_office_2003_is_read(tmp_path: Path) -> None:
     cells = "".join(
         f"<Row><Cell><Data>{a}</Data></Cell><Cell Index='3'><Data>{b}</Data></Cell></Row>"
