@@ -57,7 +57,22 @@ _KEPT = {
     "math": ("alttext",),
     "annotation": ("encoding",),
 }
-_ROLES = frozenset({"main", "navigation", "complementary", "contentinfo", "presentation", "none"})
+_ROLES = frozenset(
+    {
+        "main",
+        "navigation",
+        "complementary",
+        "contentinfo",
+        "presentation",
+        "none",
+        "heading",
+        "table",
+        "grid",
+        "treegrid",
+    }
+    | {"row", "cell", "gridcell", "columnheader", "rowheader"}
+)
+_KEPT_WITH_ROLE = ("aria-level", "aria-colspan")
 # What may say that an element is not shown, or which part of the page it is.
 _TELLING = re.compile(r"hidden|display|role|mso-hide", re.IGNORECASE)
 _HIDING_STYLES = ("display:none", "visibility:hidden", "mso-hide:all")
@@ -180,6 +195,7 @@ def _attributes(name: str, text: str) -> str:
     kept = {key: given[key] for key in _KEPT.get(name, ()) if key in given}
     if given.get("role", "").lower() in _ROLES:
         kept["role"] = given["role"].lower()
+        kept |= {key: given[key] for key in _KEPT_WITH_ROLE if key in given}
     if is_hidden(name, given):
         kept["hidden"] = ""
     return "".join(f' {key}="{escape(clean(value))}"' for key, value in kept.items())

@@ -87,8 +87,10 @@ def decode(text: str) -> Any:
         try:
             return json.loads(text, parse_float=WrittenNumber)
         except ValueError:
-            plain = _EXTENSIONS.sub(lambda match: match[1] or " ", text)
-            return json.loads(plain, parse_float=WrittenNumber)
+            # A comma may stand before a comment before the bracket.
+            for _ in range(2):
+                text = _EXTENSIONS.sub(lambda match: match[1] or " ", text)
+            return json.loads(text, parse_float=WrittenNumber)
     except RecursionError:
         raise _too_deep() from None
 
