@@ -11,6 +11,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
+from shared.parsing import latin
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
@@ -61,6 +62,14 @@ _LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿß
 _FOREIGN_RUN = re.compile("[^\x00-\x7f]+")
 _CYRILLIC_RUN = re.compile("[А-Яа-яЁё]+")
 _CYRILLIC_WORD = re.compile("[А-ЯЁ]?[а-яё]{2,}")
+_GREEK_WORD = re.compile("[Α-ΫΆΈΉΊΌΎΏ]?[ά-ώ]{2,}")
+_HEBREW_RUN = re.compile("[א-ת]+")
+# Some letters have a form for the end of a word.
+_HEBREW_WORD = re.compile("[אבגדהוזחטיכלמנסעפצקרשת]+[אבגדהוזחטיכלמנסעפצקרשתךםןףץ]")
+# Two thirds of the letters of a text, whatever the language written with these.
+_CYRILLIC_COMMON, _GREEK_COMMON = frozenset("оеаинтсрвлкі"), frozenset("αοιετσνηυρςάόίέή")
+_HEBREW_COMMON = frozenset("יוהלארתבשמנם")
+_USUAL_FREQUENT = 0.7
 
 
 def detect(path: Path) -> tuple[str, bool]:
@@ -197,6 +206,8 @@ def _guess(sample: bytes) -> str:
     if _is_damaged_utf8(sample):
         return "utf-8"
     best, score = _best(sample)
+    if (not score or best in _SINGLE_BYTE) and (found := latin.choose(sample)):
+        return found
     if score >= _CONVINCING:
         return best
     # Imported here: its tables cost 20 ms and almost every file is decided before.
@@ -264,8 +275,24 @@ def _latin(text: str) -> float:
 
 def _cyrillic(text: str) -> float:
     """Share in words with small letters after the first; another encoding's letters come in any case."""
-    words = sum(len(run) for run in _CYRILLIC_RUN.findall(text) if _CYRILLIC_WORD.fullmatch(run))
-    return words / max(1, _foreigners(text))
+    words = [run for run in _CYRILLIC_RUN.findall(text) if _CYRILLIC_WORD.fullmatch(run)]
+    return _share_of_words(words, _CYRILLIC_COMMON, _foreigners(text))
+
+
+def _greek(text: str) -> float:
+    return _share_of_words(_GREEK_WORD.findall(text), _GREEK_COMMON, _foreigners(text))
+
+
+def _hebrew(text: str) -> float:
+    words = [run for run in _HEBREW_RUN.findall(text) if _HEBREW_WORD.fullmatch(run)]
+    return _share_of_words(words, _HEBREW_COMMON, _foreigners(text))
+
+
+def _share_of_words(words: list[str], common: frozenset[str], foreigners: int) -> float:
+    """Share of the letters that are in words; less where they are seldom the most frequent ones of the language."""
+    letters = "".join(words).lower()
+    frequent = sum(1 for letter in letters if letter in common) / max(1, len(letters))
+    return len(letters) / max(1, foreigners) * min(1.0, frequent / _USUAL_FREQUENT)
 
 
 _CANDIDATES: dict[str, Callable[[str], float]] = {
@@ -278,4 +305,8 @@ _CANDIDATES: dict[str, Callable[[str], float]] = {
     "cp1251": _cyrillic,
     "koi8_r": _cyrillic,
     "cp866": _cyrillic,
+    "cp1253": _greek,
+    "cp1255": _hebrew,
 }
+# Encodings whose bytes are letters in Latin ones too.
+_SINGLE_BYTE = frozenset({"cp1252", "cp1251", "koi8_r", "cp866", "cp1253", "cp1255"})

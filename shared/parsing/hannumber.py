@@ -1,4 +1,4 @@
-"""Numbers in Chinese characters, as Excel writes them in formats with ``[DBNum1]`` (一百二十三) and ``[DBNum2]`` (壹佰贰拾叁)."""
+"""Numbers in Chinese characters, as Excel writes them with ``[DBNum1]`` (一百二十三) and ``[DBNum2]`` (壹佰贰拾叁)."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ class WrittenNumber(float):
     """A number that is shown as it is written: 1.10, 0.00001, 1e400."""
 
     def __new__(cls, written: str) -> Self:
+        """Keep the text that the number is read from."""
         number = super().__new__(cls, written)
         number.written = written
         return number

@@ -130,17 +130,11 @@ class _Reader:
             self._leave(event.name)
 
     def _enter(self, name: str, attributes: dict[str, str]) -> None:
-        if name in _SHAPES:
-            self.shapes.append(Shape())
-            self._groups[-1].members.append(self.shapes[-1])
-        elif name == "grpSp":
-            self._groups[-1].members.append(group := _Group())
-            self._groups.append(group)
-        elif name == "grpSpPr":
-            self._is_group_described = True
-        elif self._is_group_described:
+        if self._is_group_described:
             self._place(self._groups[-1], name, attributes)
-        elif name in ("txBody", "tc"):
+            return
+        self._begin(name)
+        if name in ("txBody", "tc"):
             self._paragraph.restart()
         if name == "tc":
             self._open_cell(attributes)
@@ -152,6 +146,16 @@ class _Reader:
             self._cells = []
         elif self.shapes:
             self._describe(self.shapes[-1], name, attributes)
+
+    def _begin(self, name: str) -> None:
+        if name in _SHAPES:
+            self.shapes.append(Shape())
+            self._groups[-1].members.append(self.shapes[-1])
+        elif name == "grpSp":
+            self._groups[-1].members.append(group := _Group())
+            self._groups.append(group)
+        elif name == "grpSpPr":
+            self._is_group_described = True
 
     def _describe(self, shape: Shape, name: str, attributes: dict[str, str]) -> None:
         if name == "ph":

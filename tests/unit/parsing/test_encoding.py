@@ -139,3 +139,27 @@ def test_joiners_that_belong_to_the_spelling_are_kept(text: str) -> None:
 @pytest.mark.parametrize("joiner", ["\u200b", "\u200c", "\u200d", "\u200d\u200d", "\u2060"])
 def test_other_joiners_are_noise(joiner: str) -> None:
     assert clean(f"wa{joiner}ter 水{joiner}泵{joiner} \u06a9{joiner} ") == "water 水泵 \u06a9 "
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sentence"),
+    [
+        ("cp1253", "Το λιμάνι είναι κλειστό την Παρασκευή"),
+        ("cp1255", "הנמל סגור ביום שישי"),
+        ("cp1251", "Съобщение за грешка"),
+        ("cp1251", "Киів, вулиця Хрещатик"),
+        ("cp1250", "Příliš žluťoučký kůň"),
+        ("cp1250", "Przystań będzie zamknięta w piątek"),
+        ("iso8859-2", "Źródło zasilania wyłączyć przed otwarciem, następnie zdjąć pokrywę"),
+        ("cp1254", "Liman cuma günü kapalıdır, başka bir gün gelişiniz"),
+        ("cp1257", "Uostamas penktadienį uždarytas, ateikite kitą dieną šįkart"),
+        ("cp1252", "Þetta er íslenska, ég veit það"),
+        ("cp1252", "Ça va? L’été à la plage – déjà vu, façade, Noël"),
+        ("cp1252", "São Paulo não é longe"),
+        ("cp1252", "20°C ±0.5 µm ¾ © ® § £5"),
+    ],
+)
+def test_european_code_pages_are_told_by_the_letters_of_their_languages(
+    tmp_path: Path, encoding: str, sentence: str
+) -> None:
+    assert texts(write(tmp_path, "a.txt", sentence.encode(encoding))) == [sentence]

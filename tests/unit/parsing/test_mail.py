@@ -396,7 +396,8 @@ def test_reports_about_delivery_are_read(tmp_path: Path) -> None:
     head = (
         "Subject: Returned\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: text/plain\n\nNot sent.\n"
     )
-    status = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nDiagnostic-Code: smtp; 550 mailbox full\n"
+    status = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\n"
+    status += "Diagnostic-Code: smtp; 550 mailbox full\n"
     receipt = "--b\nContent-Type: message/disposition-notification\n\nDisposition: manual-action; displayed\n--b--\n"
     text = "\n".join(texts(write(tmp_path, "a.eml", head + status + receipt)))
     assert "Not sent." in text
