@@ -35,6 +35,8 @@ _PAGE = re.compile(rb"\s{0,99}<(?:!doctype html|html|head|body|table|div)[\s>]",
 _HEAD_BYTES = 8192
 # Parts that are there for programs: signatures and keys.
 _SILENT = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+# What a saved page needs to be shown.
+_RESOURCES = frozenset({"text/css", "text/javascript", "application/javascript", "application/x-javascript"})
 _READ_AS_TEXT = frozenset({"text/plain", "text/rfc822-headers", "message/partial", "text"})
 # Reports to programs that say what became of a message, in the form of header fields: RFC 3464, RFC 8098, RFC 5965.
 _REPORTS = frozenset({"message/delivery-status", "message/disposition-notification", "message/feedback-report"})
@@ -127,7 +129,7 @@ class _Reader:
                 waiting += reversed(_inner(part))
             elif _has_parts(part, kind):
                 waiting += reversed(self._separate(part, kind))
-            elif kind not in _SILENT:
+            elif kind not in _SILENT and (kind not in _RESOURCES or part.get_content_disposition() == "attachment"):
                 content = _content(part)
                 if content.startswith(TNEF):
                     packed.append(content)

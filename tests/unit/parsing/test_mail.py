@@ -413,3 +413,12 @@ def test_characters_split_between_encoded_words_are_whole(tmp_path: Path) -> Non
 
 def test_a_mark_before_the_header_is_no_part_of_it(tmp_path: Path) -> None:
     assert texts(write(tmp_path, "a.eml", b"\xef\xbb\xbfSubject: Marked\n\nbody\n")) == ["Marked", "body"]
+
+
+def test_styles_and_scripts_of_a_saved_page_are_no_attachments(tmp_path: Path) -> None:
+    page = (
+        "Subject: Saved\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>Page</p>\n"
+    )
+    page += "--b\nContent-Type: text/css\nContent-Location: http://a/b.css\n\n.x { color: red }\n"
+    page += "--b\nContent-Type: text/css\nContent-Disposition: attachment; filename=own.css\n\n.y { top: 0 }\n--b--\n"
+    assert texts(write(tmp_path, "a.mht", page)) == ["Saved", "Page", "own.css", ".y { top: 0 }"]
