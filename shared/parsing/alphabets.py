@@ -42,9 +42,9 @@ _THAI_LEADING: Final = frozenset("เแโใไ")
 _THAI_CONSONANTS: Final = frozenset(map(chr, range(0x0E01, 0x0E2F)))
 _MOST_MISPLACED: Final = 0.03
 # A few letters prove nothing.
-_FEW_LETTERS, _DOUBT = 24, 0.4
+_FEW_LETTERS, _DOUBT = 24, 0.6
 
-_SIGNS: Final = frozenset("’‘“”„–—…€£©®°«»§·•¿¡³²½¼ªº\xa0")
+_SIGNS: Final = frozenset("’‘“”„–—…€£©®°«»§·•¿¡³²½¼¾±µªº\xa0")
 _WESTERN: Final = tuple(
     frozenset(letters + letters.upper()) | _SIGNS
     for letters in (
@@ -55,6 +55,9 @@ _WESTERN: Final = tuple(
 _CENTRAL: Final = tuple(
     frozenset(letters + letters.upper()) | _SIGNS
     for letters in ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćšžđ", "ăâîşţ")
+)
+_BALTIC: Final = tuple(
+    frozenset(letters + letters.upper()) | _SIGNS for letters in ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž")
 )
 _TURKISH: Final = (frozenset("çğıöşüâîûÇĞİÖŞÜÂÎÛ") | _SIGNS,)
 _FOREIGN_RUN: Final = re.compile("[^\x00-\x7f]+")
@@ -82,7 +85,7 @@ def score_alphabet(name: str, *, least: float = 0.0) -> Score:
         usual = sum(1 for letter in letters if letter in _USUAL[name]) / len(letters)
         foreign = sum(1 for character in text if character > "\x7f")
         doubt = _DOUBT if len(letters) < _FEW_LETTERS else 1.0
-        likeness = doubt * min(1.0, (usual - _USUAL_FROM) / (_USUAL_TO - _USUAL_FROM))
+        likeness = doubt * max(0.0, min(1.0, (usual - _USUAL_FROM) / (_USUAL_TO - _USUAL_FROM)))
         return max(least, likeness) * len(letters) / foreign
 
     return score
@@ -108,6 +111,11 @@ def score_turkish(text: str) -> float:
     return _best_language(text, _TURKISH)
 
 
+def score_baltic(text: str) -> float:
+    """How much a text looks like Lithuanian, Latvian or Estonian."""
+    return _best_language(text, _BALTIC)
+
+
 def score_western(text: str) -> float:
     """How much a text looks like a language of Western Europe; less where it is several of them."""
     every = frozenset().union(*_WESTERN)
@@ -122,7 +130,7 @@ def _best_language(text: str, languages: tuple[frozenset[str], ...], longest: in
     return max(sum(len(run) for run in short if language.issuperset(run)) for language in languages) / max(1, foreign)
 
 
-score_cyrillic = score_alphabet("cyrillic", least=0.6)
+score_cyrillic = score_alphabet("cyrillic", least=0.3)
 # Encodings with characters of one byte. Of two that read a text equally well, the first one wins: those of Turkey and
 # of the West differ in six letters.
 NARROW: Final[dict[str, Score]] = {
@@ -132,6 +140,7 @@ NARROW: Final[dict[str, Score]] = {
     "koi8_r": score_cyrillic,
     "cp866": score_cyrillic,
     "cp1250": score_central,
+    "cp1257": score_baltic,
     "iso8859_2": score_central,
     "iso8859_5": score_cyrillic,
     **dict.fromkeys(("cp1253", "iso8859_7"), score_alphabet("greek")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -58,10 +59,11 @@ def _records(path: Path, limits: Limits, warnings: list[str]) -> Iterator[list[s
     sample = sample[1:] if named else sample
     delimiter = named[1] if named else _delimiter(sample)
     has_escapes = _has_escapes(sample, delimiter)
+    spaced = _has_spaced_quotations(sample, delimiter)
     whole: Iterator[str] = chain(sample, reading)
     if has_escapes:
         whole = (_unescaped(line, delimiter) for line in _joined(whole, limits.max_line_characters))
-    for number, record in enumerate(_split(whole, delimiter, warnings), start=1):
+    for number, record in enumerate(_split(whole, delimiter, warnings, spaced=spaced), start=1):
         if number > limits.max_rows:
             raise refuse("too_large", f"The table has more than {limits.max_rows} rows.")
         values = [_value(field, delimiter) for field in record] if has_escapes else [*map(_plain, record)]
@@ -69,8 +71,9 @@ def _records(path: Path, limits: Limits, warnings: list[str]) -> Iterator[list[s
         yield [*values, Across(values[0])] if len(values) == 1 and values[0].startswith("#") else values
 
 
-def _split(whole: Iterator[str], delimiter: str, warnings: list[str]) -> Iterator[list[str]]:
+def _split(whole: Iterator[str], delimiter: str, warnings: list[str], *, spaced: bool) -> Iterator[list[str]]:
     """The records in lines; the mark of a quotation that never ends is a character like any other."""
+    read = partial(csv.reader, delimiter=delimiter, skipinitialspace=spaced)
     taken: list[str] = []
 
     def take() -> Iterator[str]:
@@ -78,12 +81,12 @@ def _split(whole: Iterator[str], delimiter: str, warnings: list[str]) -> Iterato
             taken.append(f"{line}\n")
             yield taken[-1]
 
-    records = csv.reader(take(), delimiter=delimiter)
+    records = read(take())
     while True:
         try:
             record = next(records, None)
         except csv.Error:  # a field is longer than a line may be
-            records, is_open = csv.reader(take(), delimiter=delimiter), True
+            records, is_open = read(take()), True
         else:
             if record is None:
                 return
@@ -92,7 +95,7 @@ def _split(whole: Iterator[str], delimiter: str, warnings: list[str]) -> Iterato
             )
         if is_open:
             warnings += [] if _OPEN_WARNING in warnings else [_OPEN_WARNING]
-            yield from csv.reader(taken, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+            yield from read(taken, quoting=csv.QUOTE_NONE)
         elif record is not None:
             yield record
         taken.clear()
@@ -157,9 +160,17 @@ def _delimiter(sample: list[str]) -> str:
     return max(_DELIMITERS, key=lambda delimiter: _evenness(sample, delimiter))
 
 
-def _evenness(sample: list[str], delimiter: str) -> tuple[int, int]:
+def _has_spaced_quotations(sample: list[str], delimiter: str) -> bool:
+    """Whether quotations begin after a delimiter and a space; the delimiters inside them separate nothing."""
+    if not any(f'{delimiter} "' in line for line in sample):
+        return False
+    return _evenness(sample, delimiter, spaced=True) >= _evenness(sample, delimiter)
+
+
+def _evenness(sample: list[str], delimiter: str, *, spaced: bool = False) -> tuple[int, int]:
     try:
-        reader = csv.reader([f"{line}\n" for line in sample], delimiter=delimiter)
+        lines_of_sample = [f"{line}\n" for line in sample]
+        reader = csv.reader(lines_of_sample, delimiter=delimiter, skipinitialspace=spaced)
         widths = [len(record) for record in reader if record and not record[0].startswith("#")]
     except csv.Error:
         return 0, 0

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from shared.parsing.formatcode import join_parts
+from shared.parsing.hannumber import write_count, write_digits
 
 if TYPE_CHECKING:
     from shared.parsing.formatcode import Section, Token
@@ -39,7 +40,10 @@ def show_date(section: Section, value: Decimal, *, epoch_1904: bool) -> str:
         raise ValueError
     moment = _find_epoch(value, epoch_1904=epoch_1904) + dt.timedelta(milliseconds=int(seconds * 1000))
     half = any(token.text in ("am/pm", "a/p", "上午/下午") for token in tokens)
-    shown = join_parts(_show_date_part(token, moment, half=half) for token in tokens)
+    kind = section.numeral
+    shown = join_parts(
+        _write_in(kind, token, _show_date_part(token, moment, half=half)) for token in tokens if token.kind != "numeral"
+    )
     if moment.time() == dt.time() and letters >= {"d", "h"}:
         # A day that a program wrote as a moment.
         shown = _MIDNIGHT.sub("", shown)
@@ -85,6 +89,16 @@ def _show_date_part(token: Token, moment: dt.datetime, *, half: bool) -> str:
     return _show_time_part(text, moment, half=half)
 
 
+def _write_in(kind: str, token: Token, part: str) -> str:
+    """A number of a date in Chinese characters of ``kind``: the year by its digits, the others as counts."""
+    if not kind or token.kind != "date" or not part.isdecimal():
+        return part
+    if token.text[0] in "ye":
+        return write_digits(part, kind)
+    count = write_count(str(int(part)), kind)
+    return count[1:] if count.startswith("一十") else count
+
+
 def _show_time_part(text: str, moment: dt.datetime, *, half: bool) -> str:
     if text in ("am/pm", "a/p", "上午/下午"):
         return text.split("/")[moment.hour >= 12].upper()
@@ -100,7 +114,7 @@ def _add_year_first(shown: str, section: Section, moment: dt.datetime) -> str:
     letters = {part[0] for part in parts}
     if not letters & set("yemd"):
         return shown
-    is_full = parts[0][0] in "ye" and len(parts[0]) > 2 and "m" in letters
+    is_full = not section.numeral and parts[0][0] in "ye" and len(parts[0]) > 2 and "m" in letters
     if is_full and all(len(part) < 3 for part in parts if part[0] == "m"):
         return shown
     has_day = "d" in letters or moment.day != 1

@@ -5,6 +5,7 @@ The header becomes text below the subject; an attachment is read as a document o
 
 from __future__ import annotations
 
+import codecs
 import re
 from email.errors import HeaderParseError
 from email.header import decode_header
@@ -37,7 +38,14 @@ _PAGE = re.compile(rb"\s{0,99}<(?:!doctype html|html|head|body|table|div)[\s>]",
 _HEAD_BYTES = 8192
 # Parts that are there for programs: signatures and keys.
 _SILENT = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
-_READ_AS_TEXT = frozenset({"text/plain", "text/rfc822-headers", "message/delivery-status", "message/partial", "text"})
+# What a saved page needs to be shown.
+_RESOURCES = frozenset({"text/css", "text/javascript", "application/javascript", "application/x-javascript"})
+_READ_AS_TEXT = frozenset({"text/plain", "text/rfc822-headers", "message/partial", "text"})
+# Reports to programs that say what became of a message, in the form of header fields: RFC 3464, RFC 8098, RFC 5965.
+_REPORTS = frozenset({"message/delivery-status", "message/disposition-notification", "message/feedback-report"})
+# Two encoded words, the first of which ends inside of a group of four characters of Base64.
+_SPLIT_WORD = re.compile(r"(?<=[A-Za-z0-9+/])\?=\s{1,100}=\?[^?\s]{1,40}\?[bB]\?")
+_WORD_KIND = re.compile(r"=\?([^?\s]{1,40}\?[bBqQ])\?")
 _EXTENSIONS = {
     "application/pdf": "pdf",
     "application/msword": "doc",
@@ -70,7 +78,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     """
     if path.stat().st_size > MOST_BYTES:
         raise refuse("too_large", f"A message may have at most {MOST_BYTES >> 20} MiB.")
-    content = path.read_bytes()
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     if not _HEADER.search(content[:_HEAD_BYTES]):
         raise refuse("format_mismatch", "The name says that this is a message, but it has no header.")
     warnings: list[str] = []
@@ -117,13 +125,15 @@ class _Reader:
             self._left -= 1
             part = waiting.pop()
             kind = part.get_content_type()
-            if kind == "message/rfc822" and part.is_multipart():
+            if kind in _REPORTS and part.is_multipart():
+                letter.plain = "\n\n".join(filter(None, (letter.plain, *map(_show_fields, _inner(part)))))
+            elif kind == "message/rfc822" and part.is_multipart():
                 self._attach(part, letter, depth)
             elif part.is_multipart():
                 waiting += reversed(_inner(part))
             elif _has_parts(part, kind):
                 waiting += reversed(self._separate(part, kind))
-            elif kind not in _SILENT:
+            elif kind not in _SILENT and (kind not in _RESOURCES or part.get_content_disposition() == "attachment"):
                 content = _content(part)
                 if content.startswith(TNEF):
                     packed.append(content)
@@ -206,6 +216,12 @@ def _decode_message(message: Message, coding: str) -> Message:
     return BytesParser().parsebytes(join_fields(_content(leaf)))
 
 
+def _show_fields(part: Message) -> str:
+    fields = (f"{name}: {_decoded(value)}" for name, value in part.raw_items())
+    rest = part.get_payload()
+    return "\n".join([*fields, *([rest.strip()] if isinstance(rest, str) and rest.strip() else [])])
+
+
 def _has_parts(part: Message, kind: str) -> bool:
     """Whether a body that was not separated has parts, as its header says, or means to say with an unknown type."""
     given = str(part.get("Content-Type", "")).lower()
@@ -232,15 +248,16 @@ def _flowed(text: str, part: Message) -> str:
     """Text without the soft line breaks of RFC 3676 and without the marks of quotations."""
     try:
         is_flowed = str(part.get_param("format", "")).lower() == "flowed"
+        end = 1 if str(part.get_param("delsp", "")).lower() == "yes" else 0
     except (ValueError, LookupError):
-        is_flowed = False
+        is_flowed, end = False, 0
     lines = [line.lstrip(">").removeprefix(" ") if line.startswith(">") else line for line in text.split("\n")]
     if not is_flowed:
         return "\n".join(lines)
     joined: list[str] = []
     for line in lines:
         if joined and joined[-1].endswith(" ") and joined[-1] != "-- ":
-            joined[-1] += line
+            joined[-1] = joined[-1][: len(joined[-1]) - end] + line
         else:
             joined.append(line)
     return "\n".join(joined)
@@ -282,6 +299,8 @@ def _decoded(value: object) -> str:
         return decode_bytes(unquote_to_bytes(quoted), charset)
     if "=?" not in text:
         return text
+    if len({kind.lower() for kind in _WORD_KIND.findall(text)}) == 1:
+        text = _SPLIT_WORD.sub("", text)
     try:
         found = _decode_words(text)
     except (HeaderParseError, ValueError, LookupError):

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _NOISE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\uffff\U000e0000-\U000e007f]+"
 )
+# Joiners (U+200C, U+200D) belong to the spelling of Persian, Indic and other scripts and to composed emoji; elsewhere
+# they are noise.
+_JOINED = "\u0590-\u109f\u1780-\u18af\ua840-\uabff\ufb1d-\ufdff\ufe0f\ufe70-\ufefc\u2190-\u2bff\U0001f000-\U0001faff"
+_USELESS_JOINER = re.compile(f"(?<![{_JOINED}])[\u200c\u200d]+|[\u200c\u200d]+(?![{_JOINED}\u200c\u200d])")
 _BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # Those that end a line in formats of records; the others may stand in a value, as JavaScript writes them.
 _RECORD_BREAKS = re.compile("\r\n?")
@@ -46,8 +50,8 @@ def clean(text: str, breaks: re.Pattern[str] = _BREAKS) -> str:
     """``text`` without what is not shown, so that it encodes to UTF-8 and equal texts are equal.
 
     Terminal escape sequences, control and zero-width characters, byte-order marks, lone surrogates and replacement
-    characters go; every kind of line break becomes ``\\n``; radicals and ligatures that PDF files are copied with
-    become the characters they look like.
+    characters go, but for joiners inside words and emoji; every kind of line break becomes ``\\n``; radicals and
+    ligatures that PDF files are copied with become the characters they look like.
 
     Args:
         text: any text.
@@ -58,7 +62,11 @@ def clean(text: str, breaks: re.Pattern[str] = _BREAKS) -> str:
     if "\x08" in text:
         text = _OVERSTRUCK.sub("", text)
     text = _NOISE.sub("", breaks.sub("\n", text))
-    return text if text.isascii() else _LOOKALIKE.sub(lambda match: _LOOKALIKES.get(ord(match[0]), match[0]), text)
+    if text.isascii():
+        return text
+    if "\u200c" in text or "\u200d" in text:
+        text = _USELESS_JOINER.sub("", text)
+    return _LOOKALIKE.sub(lambda match: _LOOKALIKES.get(ord(match[0]), match[0]), text)
 
 
 def decode(path: Path, *, pages: bool = False, strings: bool = False, records: bool = False) -> Iterator[str]:

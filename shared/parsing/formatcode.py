@@ -71,7 +71,10 @@ LONGEST_CODE = 255
 
 
 class Token(Struct):
-    """``kind`` is ``text``, ``date``, ``elapsed``, ``digit`` (a placeholder), ``mark`` or ``general``."""
+    """``kind`` is ``text``, ``date``, ``elapsed``, ``digit`` (a placeholder), ``mark``, ``general`` or ``numeral``.
+
+    A numeral, ``1`` or ``2``, says that the numbers of the section are written in Chinese characters of that kind.
+    """
 
     kind: str
     text: str
@@ -82,6 +85,11 @@ class Section(Struct):
 
     tokens: list[Token]
     condition: tuple[str, float] | None
+
+    @property
+    def numeral(self) -> str:
+        """The kind of Chinese characters that its numbers are written in; empty for digits."""
+        return next((token.text for token in self.tokens if token.kind == "numeral"), "")
 
     @property
     def is_date(self) -> bool:
@@ -139,6 +147,8 @@ def _read_bracket(bracket: str) -> list[Token]:
     if bracket.startswith("$"):
         symbol = bracket[1:].partition("-")[0]
         return [Token("text", symbol)] if symbol else []
+    if bracket.lower() in ("dbnum1", "dbnum2"):
+        return [Token("numeral", bracket[-1])]
     if bracket and set(bracket.lower()) <= set("hms") and len(set(bracket.lower())) == 1:
         return [Token("elapsed", bracket.lower())]
     return []

@@ -10,7 +10,7 @@ from shared.parsing import container
 from shared.parsing.limits import Limits
 from shared.parsing.pictures import refuse_without_ocr
 from shared.parsing.refusing import refuse
-from shared.parsing.signatures import identify, identify_extension, identify_package, is_picture
+from shared.parsing.signatures import identify, identify_extension, identify_package, is_picture, is_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -223,7 +223,8 @@ def _written(head: bytes, hint: str) -> str:
         if hint == "xls" and head.startswith(_OLD_SHEETS):
             return hint
         named = ((_FRAGMENT, "html"), (_MESSAGE, "eml"), (_XML, "xml"))
-        return next((form for pattern, form in named if pattern.match(head)), "")
+        found = next((form for pattern, form in named if pattern.match(head)), "")
+        return found or ("csv" if hint == "xls" and is_table(head) else "")
     if hint in ("odt", "ods", "odp") and _XML.match(head):
         return hint
     header = {"html": _MESSAGE, "msg": _MAIL_HEADER}.get(hint)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shared.domain.models import BlockKind, ParsedDocument
-from shared.parsing import html_table
+from shared.parsing import html_aria, html_table
 from shared.parsing.charset import find_declared
 from shared.parsing.encoding import decode_whole
 from shared.parsing.html_inline import BLOCKS, HEADINGS, inline, lines_of, text_of
@@ -212,9 +212,17 @@ class _Walk:
             return self._group(node, name)
         if name == "table" and not _is_layout(node):
             return html_table.blocks(_rows(node), self._outline.location, self._copies)
+        if name in ("div", "section", "ul") and "role" in node.attributes:
+            return self._by_role(node)
         if name == "tr" and node.css_first(_STRUCTURE_IN_ROW) is None:
             return self._line(" | ".join(filter(None, map(text_of, node.iter(include_text=False)))))
         return None
+
+    def _by_role(self, node: LexborNode) -> Iterator[Block] | None:
+        if level := html_aria.find_level(node):
+            return self._heading(level, text_of(node))
+        rows = html_aria.find_rows(node)
+        return html_table.blocks(rows, self._outline.location, self._copies) if rows else None
 
     def _heading(self, level: int, title: str) -> Iterator[Block]:
         if title := title.rstrip("¶ "):

@@ -27,6 +27,8 @@ _SILENT = frozenset({"rt", "rp", "rtc", "audio", "video", "datalist", "meter", "
 _SUPERSCRIPTS = str.maketrans("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿ")
 _EXPONENT = re.compile(r"[+\-−]?(?:[0-9]{1,3}|n)")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
+# Where a block ends in code, a new line begins.
+_BORDERS = re.compile(f"\n?{BORDER}+")
 _WIDE_BREAK = re.compile(r"(?<=[\u2e80-\u9fff\uff00-\uffef])[ \t]*\n\s*(?=[\u2e80-\u9fff\uff00-\uffef])")
 _FILE_NAME = re.compile(r"\A\S{1,200}\.(?:jpe?g|png|gif|webp|svg|bmp|avif|tiff?)", re.IGNORECASE)
 _VALUED = frozenset(
@@ -59,7 +61,7 @@ def text_of(node: LexborNode, *, keep: bool = False) -> str:
     """
     raw = raw_text(node)
     if keep:
-        return raw.replace(BREAK, "\n").replace(BORDER, "")
+        return _BORDERS.sub("\n", raw.replace(BREAK, "\n"))
     return " ".join(collapse(raw.replace(BREAK, " ").replace(BORDER, " ")).split())
 
 

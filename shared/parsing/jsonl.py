@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.domain.errors import DocumentError
 from shared.domain.models import Location, ParsedDocument
+from shared.parsing import json
 from shared.parsing.encoding import lines
 from shared.parsing.record import decode, make_block
 from shared.parsing.refusing import refuse
@@ -28,12 +30,18 @@ _BRACKETS = frozenset({"[", "]", "],"})
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
-    """The records of a file; ``row`` is the number of the line.
+    """The records of a file; ``row`` is the number of the line, or of the record where records take several lines.
 
     Raises:
         DocumentError: while read: ``broken_file`` naming a line where the last one or most are not JSON,
             ``too_deep``, ``too_large``.
     """
+    if _is_spread(path, limits):
+        try:
+            return json.parse(path, limits)
+        except DocumentError as error:
+            if error.code != "broken_file":
+                raise
     warnings: list[str] = []
     return ParsedDocument("", _blocks(path, limits, warnings), warnings=warnings)
 
@@ -53,6 +61,20 @@ def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
         faults.count_record()
         yield make_block(value, Location(row=row), limits.max_nesting, warnings)
     faults.report(warnings)
+
+
+def _is_spread(path: Path, limits: Limits) -> bool:
+    """Whether the first record goes on after its line, in a file that may be read as a whole."""
+    if path.stat().st_size > limits.max_whole_bytes:
+        return False
+    text = next((line.strip() for line in lines(path, limits.max_line_characters, cut=True) if line.strip()), "")
+    if not text.startswith("{"):
+        return False
+    try:
+        _decode(text)
+    except ValueError:
+        return True
+    return False
 
 
 def _decode(line: str) -> Any:

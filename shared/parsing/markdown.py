@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 # A list item stays one block with the items inside it up to this size.
 _LONGEST_ITEM_CHARACTERS = 1_200
 _MOST_LABELS = 100_000
-_HEADING_ID = re.compile(r"[ \t]\{#[\w:.-]{1,100}\}$")
+# Attributes of a heading, as Pandoc, Kramdown and Hugo write them: {#name .class key="value"}.
+_HEADING_ID = re.compile(
+    r"""[ \t]\{:?[ ]{0,9}(?:[#.][\w:.-]{1,100}|[\w-]{1,50}=(?:"[^"{}]{0,200}"|[^\s"{}]{1,200}))"""
+    r"""(?:[ ]{1,9}(?:[#.][\w:.-]{1,100}|[\w-]{1,50}=(?:"[^"{}]{0,200}"|[^\s"{}]{1,200}))){0,9}[ ]{0,9}\}$"""
+)
 _OPEN_TABLE = re.compile(r"<(/?)table(?=[\s>])", re.IGNORECASE)
 _BARE_ROW = re.compile(r"\A\s*<(?:tr|td|th|tbody|thead|tfoot)[\s>]", re.IGNORECASE)
 _SIMPLE = frozenset({"paragraph_open", "paragraph_close", "inline", "list_item_open", "list_item_close"}) | {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from shared.parsing.encoding import clean
 from shared.parsing.refusing import refuse
+from shared.parsing.svg_text import read_texts
 from shared.parsing.xhtml import VOID, expand, is_xhtml
 
 if TYPE_CHECKING:
@@ -57,13 +58,30 @@ _KEPT = {
     "math": ("alttext",),
     "annotation": ("encoding",),
 }
-_ROLES = frozenset({"main", "navigation", "complementary", "contentinfo", "presentation", "none"})
+_ROLES = frozenset(
+    {
+        "main",
+        "navigation",
+        "complementary",
+        "contentinfo",
+        "presentation",
+        "none",
+        "heading",
+        "table",
+        "grid",
+        "treegrid",
+    }
+    | {"row", "cell", "gridcell", "columnheader", "rowheader"}
+)
+_KEPT_WITH_ROLE = ("aria-level", "aria-colspan")
 # What may say that an element is not shown, or which part of the page it is.
 _TELLING = re.compile(r"hidden|display|role|mso-hide", re.IGNORECASE)
+# Content that pages hide until a script has run: articles of WeChat.
+_SHOWN_BY_SCRIPT = frozenset({"js_content"})
 _HIDING_STYLES = ("display:none", "visibility:hidden", "mso-hide:all")
 # Hidden from screen readers because it is decoration or repeats a label: only inline, since pages hide all else too
 # while a dialog is open.
-_DECORATED = frozenset({"a", "abbr", "b", "em", "font", "i", "img", "small", "span", "strong", "sup"})
+_DECORATED = frozenset({"a", "abbr", "b", "em", "font", "i", "img", "small", "span", "strong", "sup", "svg"})
 _LONGEST_ATTRIBUTE_CHARACTERS = 10_000
 # A page in a frame, and pictures in the page itself.
 _WHOLE = frozenset({"srcdoc", "src", "href", "xlink:href"})
@@ -139,7 +157,7 @@ class _Reduction:
         """What is shown of an element that is not parsed: a page inside a frame, a formula that a script draws."""
         name = match["dropped"].lower()
         if name == "svg":
-            return self._drawing(match["inside"])
+            return self._drawing(match["inside"]) + _labels(match)
         if name not in ("iframe", "script"):
             return ""
         given = _parsed(match["given"])
@@ -161,8 +179,19 @@ class _Reduction:
         return f"<img{noted}>" if noted else ""
 
 
+def _labels(match: re.Match[str]) -> str:
+    """The texts of a drawing, a line for each."""
+    given = _parsed(match["given"])
+    if is_hidden("svg", given):
+        return ""
+    texts = [_escaped(text) for text in read_texts(match["inside"])]
+    return f"<div>{'<br>'.join(texts)}</div>" if texts else ""
+
+
 def is_hidden(name: str, given: dict[str, str]) -> bool:
     """Whether an element with these attributes is not shown."""
+    if name == "body" or given.get("id") in _SHOWN_BY_SCRIPT:
+        return False
     if "hidden" in given and given["hidden"].lower() != "until-found":
         return True
     style = "".join(given.get("style", "").split()).lower()
@@ -180,6 +209,7 @@ def _attributes(name: str, text: str) -> str:
     kept = {key: given[key] for key in _KEPT.get(name, ()) if key in given}
     if given.get("role", "").lower() in _ROLES:
         kept["role"] = given["role"].lower()
+        kept |= {key: given[key] for key in _KEPT_WITH_ROLE if key in given}
     if is_hidden(name, given):
         kept["hidden"] = ""
     return "".join(f' {key}="{escape(clean(value))}"' for key, value in kept.items())

@@ -22,6 +22,7 @@ from shared.parsing.formatcode import (
     compile_section,
     join_parts,
 )
+from shared.parsing.hannumber import write_count, write_digits
 
 _MOST_DIGITS = 40
 _LONGEST_RAW, _MOST_LOST_DECIMALS = 10, 4
@@ -131,6 +132,22 @@ def _read_decimal(raw: str) -> Decimal:
 
 
 def _show_number(section: Section, value: Decimal) -> str:
+    kind = section.numeral
+    if not kind:
+        return _show_in_digits(section, value)
+    plain = show_general(_show_plain(value))
+    if any(token.kind == "general" for token in section.tokens):
+        parts = (write_count(plain, kind) if token.kind == "general" else token.text for token in _leave(section))
+        return f"{join_parts(parts)} ({plain})"
+    shown = _show_in_digits(Section(_leave(section), None), value)
+    return f"{write_digits(shown, kind)} ({plain})" if shown else shown
+
+
+def _leave(section: Section) -> list[Token]:
+    return [token for token in section.tokens if token.kind != "numeral"]
+
+
+def _show_in_digits(section: Section, value: Decimal) -> str:
     tokens = section.tokens
     if any(token.kind == "general" for token in tokens):
         return join_parts(

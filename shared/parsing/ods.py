@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.flow import Flow
+from shared.parsing.numberformat import show_general, show_number
 from shared.parsing.odf import Reader
 from shared.parsing.odf_source import Source
 from shared.parsing.refusing import refuse
@@ -16,7 +18,7 @@ from shared.parsing.sheet import Areas, Covered, make_line
 from shared.parsing.table import render_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from shared.parsing.limits import Limits
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _LAST_COLUMN = 16_384
 _MOST_REPEATED_CELLS, _MOST_REPEATED_ROWS = 256, 1_000
+_TIME = re.compile(r"PT(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,6})(?:[.,][0-9]{1,20})?S)?")
 _CELLS = frozenset({"table-cell", "covered-table-cell"})
 _HIDDEN = frozenset({"annotation", "shapes", "frame", "custom-shape"})
 
@@ -130,7 +133,7 @@ class _Sheet:
     def _cell(self, event: Event, events: Iterator[Event]) -> _Cell:
         given = event.attributes
         cell = _Cell(
-            given.get("string-value", "") or given.get("boolean-value", "").upper(),
+            _stored_value(given),
             max(1, _whole(given.get("number-columns-spanned", "1"))),
             max(1, _whole(given.get("number-rows-spanned", "1"))),
             max(1, _whole(given.get("number-columns-repeated", "1"))),
@@ -175,6 +178,21 @@ class _Sheet:
             yield from (Block(text, Location(sheet=sheet, row=row)) for text in texts)
         self._beside.flow.close()
         yield from (Block(block.text, Location(sheet=sheet)) for block in self._beside.flow.take())
+
+
+def _stored_value(given: Mapping[str, str]) -> str:
+    """What a cell holds, for programs that write no text beside it."""
+    text = given.get("string-value", "") or given.get("boolean-value", "").upper()
+    if text or "value-type" not in given:
+        return text
+    if "date-value" in given:
+        return given["date-value"].removesuffix("T00:00:00").replace("T", " ")
+    if match := _TIME.fullmatch(given.get("time-value", "")):
+        return f"{int(match[1] or 0)}:{int(match[2] or 0):02}:{int(match[3] or 0):02}"
+    value = given.get("value", "")
+    if given["value-type"] == "percentage":
+        return show_number(value, "0.####%").replace(".%", "%")
+    return f"{show_general(value)} {given.get('currency', '')}".strip()
 
 
 def _whole(text: str) -> int:

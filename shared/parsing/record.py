@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.models import Block, BlockKind
@@ -13,6 +14,7 @@ from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from shared.domain.models import Location
 
@@ -44,6 +46,29 @@ _LONGEST_KEY_CHARACTERS, _MOST_KEYS, _FIRST_FIELDS = 150, 3, 2
 _EXTENSIONS = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\Z))|//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|,(?=\s{0,100}[}\]])', re.DOTALL)
 
 
+class WrittenNumber(float):
+    """A number that is shown as it is written: 1.10, 0.00001, 1e400."""
+
+    def __new__(cls, written: str) -> Self:
+        """Keep the text that the number is read from."""
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+    written: str
+
+    def __str__(self) -> str:
+        return self.written
+
+
+@cache
+def _decoder() -> Any:
+    # Imported here with the other decoders: nothing but a JSON upload needs it.
+    import msgspec
+
+    return msgspec.json.Decoder(float_hook=WrittenNumber)
+
+
 def decode(text: str) -> Any:
     """The value of a JSON text; NaN and Infinity, comments, a comma after the last item, and line breaks
     and tabs in strings are accepted.
@@ -52,20 +77,22 @@ def decode(text: str) -> Any:
         DocumentError: ``too_deep``.
         ValueError: the text is not JSON.
     """
-    # Imported here with the other decoders: nothing but a JSON upload needs it.
     import msgspec
 
     try:
-        return msgspec.json.decode(text)
+        return _decoder().decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError):
         pass
     except RecursionError:
         raise _too_deep() from None
     try:
         try:
-            return json.loads(text, strict=False)
+            return json.loads(text, strict=False, parse_float=WrittenNumber)
         except ValueError:
-            return json.loads(_EXTENSIONS.sub(lambda match: match[1] or " ", text), strict=False)
+            # A comma may stand before a comment before the bracket.
+            for _ in range(2):
+                text = _EXTENSIONS.sub(lambda match: match[1] or " ", text)
+            return json.loads(text, strict=False, parse_float=WrittenNumber)
     except RecursionError:
         raise _too_deep() from None
 
@@ -77,7 +104,7 @@ def decode_all(text: str) -> list[Any]:
         DocumentError: ``too_deep``.
         ValueError: the text is not a sequence of JSON values.
     """
-    decoder = json.JSONDecoder(strict=False)
+    decoder = json.JSONDecoder(strict=False, parse_float=WrittenNumber)
     values: list[Any] = []
     place = _next(text, 0)
     try:
@@ -182,9 +209,16 @@ def _line(text: str, path: str) -> Iterator[str]:
         yield f"{path}: {text}" if path else text
 
 
+def show_number(value: object) -> object:
+    """A number with a fraction as it is written; other values as they are."""
+    return value.written if isinstance(value, WrittenNumber) else value
+
+
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, WrittenNumber):
+        return value.written
     if isinstance(value, float) and not math.isfinite(value):
         return "" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return str(value)

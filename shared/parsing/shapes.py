@@ -14,6 +14,7 @@ from shared.parsing.grid import Cell, Grid
 from shared.parsing.inner_pictures import measure_drawn_area
 from shared.parsing.numbering import is_on
 from shared.parsing.paragraph_graphics import describe
+from shared.parsing.reading_order import Box, arrange, read_pair
 from shared.parsing.visible import select_visible
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Shape(Struct):
         description: alternative text.
         picture: relation id of the picture it shows, or empty.
         area: square centimetres it takes; 0 where its layout decides.
+        box: where it stands; ``None`` where its layout decides.
     """
 
     role: str = ""
@@ -46,6 +48,12 @@ class Shape(Struct):
     description: str = ""
     picture: str = ""
     area: float = 0.0
+    box: Box | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it holds something to read."""
+        return bool(self.paragraphs or self.tables or self.chart or self.diagram or self.description or self.picture)
 
     @property
     def text(self) -> str:
@@ -54,11 +62,11 @@ class Shape(Struct):
 
 
 def read_shapes(archive: Archive, part: str) -> Iterator[Shape]:
-    """The shapes of a part in drawing order; those of groups stand one after another."""
+    """The shapes of a part in reading order; those of groups stand one after another."""
     reader = _Reader()
     for event in select_visible(archive.events(part)):
         reader.read(event)
-    yield from reader.shapes
+    yield from reader.ordered()
 
 
 def read_comments(archive: Archive, part: str) -> Iterator[str]:
@@ -78,11 +86,21 @@ def read_comments(archive: Archive, part: str) -> Iterator[str]:
             plain = ""
 
 
+class _Group(Struct):
+    """Shapes that are moved together; the slide itself is one."""
+
+    members: list[Shape | _Group] = []
+    box: Box | None = None
+
+
 class _Reader:
     """Turns the steps through a part into shapes."""
 
     def __init__(self) -> None:
         self.shapes: list[Shape] = []
+        self._groups = [_Group()]
+        self._is_group_described = False
+        self._corner: tuple[int, int] | None = None
         self._paragraph = ParagraphText()
         self._grid: Grid | None = None
         self._has_header = False
@@ -90,6 +108,18 @@ class _Reader:
         self._cells: list[Cell] = []
         self._is_covered = False
         self._is_bullet = False
+
+    def ordered(self) -> Iterator[Shape]:
+        """The shapes as a reader meets them."""
+        waiting = [iter([*_arrange(self._groups[0])])]
+        while waiting:
+            member = next(waiting[-1], None)
+            if member is None:
+                waiting.pop()
+            elif isinstance(member, Shape):
+                yield member
+            else:
+                waiting.append(iter(_arrange(member)))
 
     def read(self, event: Event) -> None:
         text = self._paragraph.read(event)
@@ -101,9 +131,11 @@ class _Reader:
             self._leave(event.name)
 
     def _enter(self, name: str, attributes: dict[str, str]) -> None:
-        if name in _SHAPES:
-            self.shapes.append(Shape())
-        elif name in ("txBody", "tc"):
+        if self._is_group_described:
+            self._place(self._groups[-1], name, attributes)
+            return
+        self._begin(name)
+        if name in ("txBody", "tc"):
             self._paragraph.restart()
         if name == "tc":
             self._open_cell(attributes)
@@ -115,6 +147,16 @@ class _Reader:
             self._cells = []
         elif self.shapes:
             self._describe(self.shapes[-1], name, attributes)
+
+    def _begin(self, name: str) -> None:
+        if name in _SHAPES:
+            self.shapes.append(Shape())
+            self._groups[-1].members.append(self.shapes[-1])
+        elif name == "grpSp":
+            self._groups[-1].members.append(group := _Group())
+            self._groups.append(group)
+        elif name == "grpSpPr":
+            self._is_group_described = True
 
     def _describe(self, shape: Shape, name: str, attributes: dict[str, str]) -> None:
         if name == "ph":
@@ -138,6 +180,19 @@ class _Reader:
             self._is_bullet = False
         elif name == "ext":
             shape.area = shape.area or measure_drawn_area(attributes)
+            self._place(shape, name, attributes)
+        elif name == "off":
+            self._place(shape, name, attributes)
+
+    def _place(self, target: Shape | _Group, name: str, attributes: dict[str, str]) -> None:
+        """Take where a shape stands from its ``off`` and ``ext``, which follow one another."""
+        if name == "off":
+            self._corner = read_pair(attributes, "x", "y")
+        elif name == "ext" and self._corner is not None and target.box is None:
+            left, top = self._corner
+            if size := read_pair(attributes, "cx", "cy"):
+                target.box = Box(left, top, left + size[0], top + size[1])
+            self._corner = None
 
     def _open_cell(self, attributes: dict[str, str]) -> None:
         """A cell that another one covers to its right is there in the file, but is not a cell of the row."""
@@ -155,7 +210,11 @@ class _Reader:
             self.shapes[-1].paragraphs.append(text)
 
     def _leave(self, name: str) -> None:
-        if name == "tr" and self._grid is not None:
+        if name == "grpSp" and len(self._groups) > 1:
+            self._groups.pop()
+        elif name == "grpSpPr":
+            self._is_group_described = False
+        elif name == "tr" and self._grid is not None:
             self._rows.append(self._grid.place(self._cells))
         elif name == "tbl" and self._grid is not None and self.shapes:
             self.shapes[-1].tables.append((self._rows, self._header_rows()))
@@ -165,3 +224,8 @@ class _Reader:
         """One where the table is marked to have a header and its first row is one: labels that all differ."""
         labels = [text for text in self._rows[0] if text] if self._rows else []
         return 1 if self._has_header and len(labels) > 1 and len(set(labels)) == len(labels) else None
+
+
+def _arrange(group: _Group) -> list[Shape | _Group]:
+    boxes = [None if isinstance(each, Shape) and not each.is_shown else each.box for each in group.members]
+    return [group.members[place] for place in arrange(boxes)]

@@ -5,11 +5,14 @@ The signatures are those of https://en.wikipedia.org/wiki/List_of_file_signature
 
 from __future__ import annotations
 
+import codecs
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_UNWRITTEN = re.compile("[\x00-\x08\x0e-\x1f]")
 _ADVICE = {
     "picture": "Give it the extension of its kind, such as png, jpg or tif.",
     "image": "Pictures of this kind are not read: save it as png or jpg.",
@@ -151,6 +154,15 @@ def is_picture(head: bytes) -> bool:
     """Whether a file that begins with ``head`` is a picture that can be read."""
     found = next((kind for sign, kind in _STARTS.items() if head.startswith(sign)), None) or _container(head)
     return _is_bmp(head) or (found is not None and found[1] == "picture")
+
+
+def is_table(head: bytes) -> bool:
+    """Whether text begins with two lines of as many cells, parted by tabs, as programs export it under Excel's name."""
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = head.decode("utf-16" if wide else "latin-1", "replace")
+    first, second, *_ = [*(line for line in text.splitlines() if line.strip()), "", ""]
+    tabs = first.count("\t")
+    return tabs > 0 and tabs == second.count("\t") and not _UNWRITTEN.search(text)
 
 
 def identify_package(names: bytes) -> tuple[str, str] | None:

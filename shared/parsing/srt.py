@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.parsing.limits import Limits
 
 _SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』)）]{0,3}\Z")
+_MOST_SCROLLED_LINES = 4
 # A stretch ends with a sentence from this size on, with a pause of so many seconds, and at this size anywhere.
 _ENOUGH_CHARACTERS, _PAUSE_SECONDS, _MOST_CHARACTERS = 120, 8, 600
 
@@ -38,16 +39,27 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 def _blocks(first: Cue, cues: Iterator[Cue]) -> Iterator[Block]:
     group = [first]
     size = _size(first)
+    above = [*map(_squeeze, first.lines)]
     for cue in cues:
+        shown = [*map(_squeeze, cue.lines)]
+        cue.lines = cue.lines[_count_repeated(above, shown) :]
+        above = shown
         if _is_ended(group, size, cue):
             yield from _show(group)
             group, size = [], 0
-        # Live captions repeat the line before in each subtitle.
-        if group and cue.lines[:1] == group[-1].lines[-1:]:
-            cue.lines = cue.lines[1:]
         group.append(cue)
         size += _size(cue)
     yield from _show(group)
+
+
+def _squeeze(line: str) -> str:
+    return " ".join(line.split())
+
+
+def _count_repeated(above: list[str], shown: list[str]) -> int:
+    """How many lines of a subtitle scrolled up from the one before: live captions show each line twice or more."""
+    most = min(len(above), len(shown), _MOST_SCROLLED_LINES)
+    return next((count for count in range(most, 0, -1) if above[-count:] == shown[:count]), 0)
 
 
 def _size(cue: Cue) -> int:

@@ -148,3 +148,45 @@ def test_other_zero_bytes_are_no_text(tmp_path: Path, content: bytes) -> None:
 
 def test_what_nobody_sees_is_removed_and_line_breaks_are_one_kind() -> None:
     assert clean("a\x00b\ufeffc\u200bd\ud800e\u00adf\r\ng\rh\u2028i\x0cj") == "abcdef\ng\nh\ni\nj"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian, "I do not want"
+        "\u0915\u094d\u200d\u0937",  # a Devanagari conjunct
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",  # a family
+        "\u2764\ufe0f\u200d\U0001f525",  # a burning heart
+    ],
+)
+def test_joiners_that_belong_to_the_spelling_are_kept(text: str) -> None:
+    assert clean(f"a {text} b") == f"a {text} b"
+
+
+@pytest.mark.parametrize("joiner", ["\u200b", "\u200c", "\u200d", "\u200d\u200d", "\u2060"])
+def test_other_joiners_are_noise(joiner: str) -> None:
+    assert clean(f"wa{joiner}ter 水{joiner}泵{joiner} \u06a9{joiner} ") == "water 水泵 \u06a9 "
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sentence"),
+    [
+        ("cp1253", "Το λιμάνι είναι κλειστό την Παρασκευή"),
+        ("cp1255", "הנמל סגור ביום שישי"),
+        ("cp1251", "Съобщение за грешка"),
+        ("cp1251", "Киів, вулиця Хрещатик"),
+        ("cp1250", "Příliš žluťoučký kůň"),
+        ("cp1250", "Przystań będzie zamknięta w piątek"),
+        ("iso8859-2", "Źródło zasilania wyłączyć przed otwarciem, następnie zdjąć pokrywę"),
+        ("cp1254", "Liman cuma günü kapalıdır, başka bir gün gelişiniz"),
+        ("cp1257", "Uostamas penktadienį uždarytas, ateikite kitą dieną šįkart"),
+        ("cp1252", "Þetta er íslenska, ég veit það"),
+        ("cp1252", "Ça va? L’été à la plage – déjà vu, façade, Noël"),
+        ("cp1252", "São Paulo não é longe"),
+        ("cp1252", "20°C ±0.5 µm ¾ © ® § £5"),
+    ],
+)
+def test_european_code_pages_are_told_by_the_letters_of_their_languages(
+    tmp_path: Path, encoding: str, sentence: str
+) -> None:
+    assert texts(write(tmp_path, "a.txt", sentence.encode(encoding))) == [sentence]

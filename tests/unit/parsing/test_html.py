@@ -143,3 +143,37 @@ def test_a_page_that_is_xml_may_write_elements_as_one_tag(
 
 def test_a_page_that_is_not_xml_is_read_as_a_browser_reads_it(tmp_path: Path) -> None:
     assert read(tmp_path, "<script src='a.js'/>ghost</script><p>shown</p>") == ["shown"]
+
+
+def test_blocks_in_code_begin_lines(tmp_path: Path) -> None:
+    assert read(tmp_path, "<pre><div>a = 1</div><div>  b = 2\n</div><p>c</p></pre>") == ["a = 1\n  b = 2\nc"]
+
+
+def test_tables_and_headings_may_be_named_by_roles(tmp_path: Path) -> None:
+    row = '<div role="row"><div role="{0}">{1}</div><span role="{0}">{2}</span></div>'
+    head, body = row.format("columnheader", "品名", "库存"), row.format("gridcell", "<b>水泵</b>", "12")
+    grid = f'<div role="grid"><div role="rowgroup">{head}</div><div role="rowgroup">{body}</div></div>'
+    page = f'<div role="heading" aria-level="3">Stock</div>{grid}<p>End</p>'
+    assert read(tmp_path, page) == ["Stock", "品名: 水泵; 库存: 12", "End"]
+    inner = '<div role="table"><div role="row"><div role="cell"><div role="table"><div role="row">a</div></div>'
+    assert read(tmp_path, f"{inner}<p>b</p></div></div></div>") == ["a", "b"]
+
+
+def test_labels_of_drawings_are_read(tmp_path: Path) -> None:
+    labels = '<title>tip</title><defs><text>ghost</text></defs><text x="1">Flow &amp; head</text>'
+    labels += '<text><tspan>Pu</tspan><tspan>mp</tspan><tspan x="1" dy="9">P-204</tspan></text>'
+    labels += "<foreignObject><div>Tank</div><p>T-1</p></foreignObject><style>.a{}</style>"
+    assert read(tmp_path, f"<p>Before</p><svg>{labels}</svg><p>After</p>") == [
+        "Before",
+        "Flow & head\nPump P-204\nTank T-1",
+        "After",
+    ]
+    for hidden in ('style="display:none"', 'aria-hidden="true"', "hidden"):
+        assert read(tmp_path, f"<p>a</p><svg {hidden}><text>ghost</text></svg>") == ["a"]
+
+
+def test_content_that_a_script_would_show_is_read(tmp_path: Path) -> None:
+    article = '<div id="js_content" style="visibility: hidden; opacity: 0;"><p>公众号正文。</p></div>'
+    assert read(tmp_path, f'{article}<div style="visibility:hidden">ghost</div>') == ["公众号正文。"]
+    page = write(tmp_path, "b.html", '<html><body style="display:none"><p>text</p></body></html>')
+    assert texts(page) == ["text"]

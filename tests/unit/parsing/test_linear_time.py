@@ -10,6 +10,7 @@ import pytest
 
 from shared.domain.errors import DocumentError
 from shared.parsing import Limits, parse
+from shared.parsing.svg_text import read_texts
 from tests.growth import grows_linearly
 from tests.profile import sample
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MARKS = ["*", "_", "[", "](", "(", "`", "~", "#", " ", "|", "-", "<", "&", "\\", "$", "![", "=", "\t", "中", "1", "a", ".", "\x1b[", "\x1b]", "\x08", "\x0c"]
 UNITS = {
     "md": [*MARKS, "a*", "**a", "`a", "[a](", "<a ", "<!--", "> ", "- ", "1. ", "||\n|-|\n", "[a]: ", "~~", "$a", "![", "[[]", "data:", "data:image/png;base64,", "+++\n", "---\n", "a: \n", "- a\n", "- - ", "a\n", "<b>", "</", "**中", "```\n", "[^a]", "    a\n"],
-    "html": [*MARKS, "<", "<a ", '<a b="', "<a b=", "<!--", "<script>", "<script></script ", "<textarea>", "</", "<p>", "<table>", "<tr><td>", "<li>", "&#9", "<style", "=", '"', "'", "中\n", "<sup>1</sup>", "<td rowspan=9 colspan=9>", "<math>", "<ruby>a<rt>", "<option>", '<iframe srcdoc="', "<dt>a<dd>", "<h1>", "<pre>", '<a style="', "<input>"],
+    "html": [*MARKS, "<", "<a ", '<a b="', "<a b=", "<!--", "<script>", "<script></script ", "<textarea>", "</", "<p>", "<table>", "<tr><td>", "<li>", "&#9", "<style", "=", '"', "'", "中\n", "<sup>1</sup>", "<td rowspan=9 colspan=9>", "<math>", "<ruby>a<rt>", "<option>", '<iframe srcdoc="', "<dt>a<dd>", "<h1>", "<pre>", '<a style="', "<input>", "<svg>", "<svg><text>a", "<div role=grid>", "<div role=row>", "<pre><div>"],
     "txt": [*MARKS, "- ", "Q: a\n", "问：a\n", "答：", "(1", "第1", "。", "a-\n", "2020-", "\u3000", "…", "a\n", "中\n"],
 }
 # fmt: on
@@ -59,3 +60,10 @@ def test_no_parser_takes_more_than_linear_time(tmp_path: Path, suffix: str, unit
             pass  # a refusal is quick enough too
 
     assert grows_linearly(read, lambda size: unit * (size // len(unit)))
+
+
+@pytest.mark.parametrize(
+    "unit", ["<text", "<text>", "a<b>", "<tspan x ", "</", "<tspan", " x", "<title>", "&", "</text>"]
+)
+def test_the_labels_of_a_drawing_take_no_more_than_linear_time(unit: str) -> None:
+    assert grows_linearly(read_texts, lambda size: "<text>" + unit * (size // len(unit)))

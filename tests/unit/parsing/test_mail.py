@@ -423,3 +423,40 @@ def test_archives_in_archives_unpack_within_one_bound(tmp_path: Path) -> None:
         assert sum(map(len, texts(path, limits=limits))) < 10_000_000
     except DocumentError as error:
         assert error.code in ("unsupported_format", "too_large")  # noqa: PT017
+
+
+def test_soft_line_breaks_may_take_their_space_with_them(tmp_path: Path) -> None:
+    head = "Subject: s\r\nContent-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\r\n\r\n"
+    assert texts(write(tmp_path, "a.eml", f"{head}会议改到 \r\n星期五。\r\n"))[-1] == "会议改到星期五。"
+
+
+def test_reports_about_delivery_are_read(tmp_path: Path) -> None:
+    head = (
+        "Subject: Returned\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: text/plain\n\nNot sent.\n"
+    )
+    status = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\n"
+    status += "Diagnostic-Code: smtp; 550 mailbox full\n"
+    receipt = "--b\nContent-Type: message/disposition-notification\n\nDisposition: manual-action; displayed\n--b--\n"
+    text = "\n".join(texts(write(tmp_path, "a.eml", head + status + receipt)))
+    assert "Not sent." in text
+    assert "Diagnostic-Code: smtp; 550 mailbox full" in text
+    assert "Disposition: manual-action; displayed" in text
+
+
+def test_characters_split_between_encoded_words_are_whole(tmp_path: Path) -> None:
+    # The groups of Base64 are split, and the bytes of a character.
+    for words in ("=?utf-8?B?5YWz5LqO5L?=\n =?UTF-8?b?ya6K6u?=", "=?utf-8?B?5YWz5A==?=\n =?utf-8?B?uo7kvJrorq4=?="):
+        assert texts(write(tmp_path, "a.eml", f"Subject: {words}\n\nbody\n"))[0] == "关于会议"
+
+
+def test_a_mark_before_the_header_is_no_part_of_it(tmp_path: Path) -> None:
+    assert texts(write(tmp_path, "a.eml", b"\xef\xbb\xbfSubject: Marked\n\nbody\n")) == ["Marked", "body"]
+
+
+def test_styles_and_scripts_of_a_saved_page_are_no_attachments(tmp_path: Path) -> None:
+    page = (
+        "Subject: Saved\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>Page</p>\n"
+    )
+    page += "--b\nContent-Type: text/css\nContent-Location: http://a/b.css\n\n.x { color: red }\n"
+    page += "--b\nContent-Type: text/css\nContent-Disposition: attachment; filename=own.css\n\n.y { top: 0 }\n--b--\n"
+    assert texts(write(tmp_path, "a.mht", page)) == ["Saved", "Page", "own.css", ".y { top: 0 }"]

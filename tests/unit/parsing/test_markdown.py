@@ -145,3 +145,15 @@ def test_a_comment_longer_than_a_part_stays_hidden(tmp_path: Path, line: str) ->
 def test_a_picture_of_megabytes_in_one_line_is_left_out(tmp_path: Path) -> None:
     picture = "QUJD" * 1_000_000
     assert texts(write(tmp_path, "a.md", f"![Map](data:image/png;base64,{picture})\n\nend ![x][y]\n\n[y]: data:image/png;base64,{picture}\n")) == ["Map", "end x"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "attributes", ["{#pump}", "{.unnumbered}", "{#pump .wide key=value}", '{: #pump title="a b" }', "{-x=1 .y}"]
+)
+def test_attributes_of_a_heading_are_not_shown(tmp_path: Path, attributes: str) -> None:
+    assert [block.text for block in blocks(tmp_path, f"## Pump {attributes}\n\nText.\n")] == ["Pump", "Text."]
+
+
+@pytest.mark.parametrize("title", ["Set {1, 2}", "Use {name}", "f{x}", "A {b c}"])
+def test_braces_that_are_no_attributes_stay(tmp_path: Path, title: str) -> None:
+    assert blocks(tmp_path, f"# {title}\n\nText.\n")[0].text == title

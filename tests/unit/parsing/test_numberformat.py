@@ -74,3 +74,22 @@ def test_no_code_fails(code: str, raw: str) -> None:
 
 def test_a_format_may_add_to_a_text() -> None:
     assert show_text("AB", '0;-0;0;@" (old)"') == "AB (old)"
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "shown"),
+    [
+        ("123", "[DBNum1][$-804]General", "一百二十三 (123)"),
+        ("1280.5", '[DBNum2][$-804]General"元"', "壹仟贰佰捌拾.伍元 (1280.5)"),
+        ("1000023", "[DBNum2]General", "壹佰万零贰拾叁 (1000023)"),
+        ("200500000", "[DBNum1]General", "二亿〇五十万 (200500000)"),
+        ("0", "[DBNum2]General", "零 (0)"),
+        ("7", '"第"[DBNum1]0"期"', "第七期 (7)"),
+        ("417", "[DBNum1]0000", "〇四一七 (417)"),
+        ("46307", '[DBNum1][$-804]yyyy"年"m"月"d"日"', "二〇二六年十月十二日 (2026-10-12)"),
+        ("0.5", '[DBNum1]h"时"mm"分"', "十二时〇分"),
+        ("12345678901234567890", "[DBNum1]General", "一二三四五六七八九〇一二三四五六七八九〇 (12345678901234567890)"),
+    ],
+)
+def test_numbers_may_be_written_in_chinese_characters(raw: str, code: str, shown: str) -> None:
+    assert show_number(raw, code) == shown

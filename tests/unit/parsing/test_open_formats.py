@@ -230,3 +230,21 @@ def test_an_ofd_of_pictures_needs_ocr_and_too_many_pages_are_refused(tmp_path: P
         with pytest.raises(DocumentError) as caught:
             texts(write(tmp_path, "a.ofd", content), limits=limits)
         assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ('office:value-type="float" office:value="12.5"', "12.5"),
+        ('office:value-type="percentage" office:value="0.256"', "25.6%"),
+        ('office:value-type="percentage" office:value="0.25"', "25%"),
+        ('office:value-type="currency" office:currency="CNY" office:value="30"', "30 CNY"),
+        ('office:value-type="date" office:date-value="2026-05-08T00:00:00"', "2026-05-08"),
+        ('office:value-type="date" office:date-value="2026-05-08T09:30:00"', "2026-05-08 09:30:00"),
+        ('office:value-type="time" office:time-value="PT31H05M00S"', "31:05:00"),
+        ('office:value-type="boolean" office:boolean-value="true"', "TRUE"),
+    ],
+)
+def test_a_value_without_a_text_beside_it_is_read(tmp_path: Path, given: str, shown: str) -> None:
+    row = f"<table:table-row><table:table-cell {given}/></table:table-row>"
+    assert texts(write(tmp_path, "a.ods", odf_of(sheet_of(row), "spreadsheet"))) == [shown]

@@ -225,3 +225,36 @@ def test_a_font_for_signs_shows_signs_and_leaves_letters(
 ) -> None:
     deck = deck_of(shape(f"<a:p><a:r>{properties}<a:t>{text}</a:t></a:r></a:p>"))
     assert texts(write(tmp_path, "a.pptx", deck)) == [expected]
+
+
+def placed(text: str, left: int, top: int, width: int = 20, height: int = 9) -> str:
+    frame = f'<a:xfrm><a:off x="{left}" y="{top}"/><a:ext cx="{width}" cy="{height}"/></a:xfrm>'
+    return f"<p:sp><p:spPr>{frame}</p:spPr><p:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "order"),
+    [
+        ([("d", 0, 30), ("c", 0, 20), ("b", 0, 10), ("a", 0, 0)], "abcd"),
+        ([("b", 30, 0), ("a", 0, 1), ("c", 0, 20)], "abc"),
+        # Two columns stay as they were drawn, by column or by line.
+        ([("a", 0, 0), ("b", 0, 10), ("c", 30, 0), ("d", 30, 10)], "abcd"),
+        ([("a", 0, 0), ("b", 30, 0), ("c", 0, 10), ("d", 30, 10)], "abcd"),
+        # Overlapping boxes too.
+        ([("a", 0, 4), ("b", 0, 0), ("c", 2, 2)], "abc"),
+    ],
+)
+def test_shapes_are_read_from_top_to_bottom_where_they_were_drawn_otherwise(
+    tmp_path: Path, shapes: list[tuple[str, int, int]], order: str
+) -> None:
+    deck = deck_of("".join(placed(*shape) for shape in shapes))
+    assert "".join(texts(write(tmp_path, "a.pptx", deck))) == order
+
+
+def test_a_group_is_read_as_one_and_what_has_no_place_stays(tmp_path: Path) -> None:
+    frame = (
+        '<a:xfrm><a:off x="0" y="0"/><a:ext cx="20" cy="9"/><a:chOff x="0" y="90"/><a:chExt cx="9" cy="9"/></a:xfrm>'
+    )
+    group = f"<p:grpSp><p:grpSpPr>{frame}</p:grpSpPr>{placed('second', 0, 99)}{placed('first', 0, 90)}</p:grpSp>"
+    deck = deck_of(placed("below", 0, 20) + shape("unplaced") + group)
+    assert texts(write(tmp_path, "a.pptx", deck)) == ["first", "second", "unplaced", "below"]

@@ -237,3 +237,54 @@ def test_text_without_times_is_no_subtitles(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         parse(write(tmp_path, "a.srt", "just text"), "a.srt")
     assert caught.value.code == "format_mismatch"
+
+
+def test_a_subtitle_goes_on_after_an_empty_line(tmp_path: Path) -> None:
+    srt = (
+        "7\n00:00:01,000 --> 00:00:02,000\nThe northern fleet\n\nhas sailed.\n\n8\n00:00:03,000 --> 00:00:03,500\n\n\n"
+    )
+    srt += "9\n00:00:04,000 --> 00:00:05,000\nWho gave\nthe order?\n10\n00:00:06,000 --> 00:00:07,000\nNobody."
+    expected = "[00:00:01] The northern fleet has sailed. Who gave the order? Nobody."
+    assert texts(write(tmp_path, "a.srt", srt)) == [expected]
+
+
+def test_names_and_notes_between_subtitles_are_not_shown(tmp_path: Path) -> None:
+    vtt = "WEBVTT\n\nintro\n00:01.000 --> 00:02.000\n\nWelcome.\n\nNOTE to the editor\nmore\n\nsecond\n"
+    vtt += "00:02.000 --> 00:03.000\nSit down.\n"
+    assert texts(write(tmp_path, "a.vtt", vtt)) == ["[00:00:01] Welcome. Sit down."]
+
+
+def test_captions_that_scroll_are_read_once(tmp_path: Path) -> None:
+    vtt = "WEBVTT\n\n00:00.800 --> 00:02.800\n \nhi<00:01.040><c> all</c> of you\n\n00:02.800 --> 00:02.810\nhi all of you\n \n\n"
+    vtt += "00:02.810 --> 00:04.000\nhi all of you\nwe model\na pump\n\n00:04.000 --> 00:05.000\nwe model\na pump\nin wax\n"
+    assert texts(write(tmp_path, "a.vtt", vtt)) == ["[00:00:00] hi all of you we model a pump in wax"]
+
+
+def test_numbers_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    record = '{"version": 1.10, "size": 0.00001, "most": 1e400, "sizes": [2.50, 3], "id": 12345678901234567890}'
+    shown = "version: 1.10\nsize: 0.00001\nmost: 1e400\nid: 12345678901234567890\nsizes: 2.50, 3"
+    assert sorted("\n".join(texts(write(tmp_path, "a.json", record))).split("\n")) == sorted(shown.split("\n"))
+    assert texts(write(tmp_path, "b.json", '[["part", "price"], ["nut", 1.10], ["bolt", 2.0]]')) == [
+        "part: nut; price: 1.10",
+        "part: bolt; price: 2.0",
+    ]
+    assert texts(write(tmp_path, "c.json", '{"price": 1.50, // in euros\n}')) == ["price: 1.50"]
+
+
+def test_records_of_jsonl_may_take_several_lines(tmp_path: Path) -> None:
+    spread = '{\n "text": "first",\n "n": 1\n}\n{\n "text": "second",\n "n": 2\n}\n'
+    found = read_blocks(write(tmp_path, "a.jsonl", spread))
+    assert [(text, place.row) for text, place in found] == [("first\nn: 1", 1), ("second\nn: 2", 2)]
+    assert texts(write(tmp_path, "b.jsonl", '{"a": 1,\n{"a": 2}\n{"a": 3}\n')) == ["a: 2", "a: 3"]
+
+
+def test_quotations_may_begin_after_a_space(tmp_path: Path) -> None:
+    table = 'name, remark, seats\nIda, "late, as ever", 3\nBo, "in time", 4\n'
+    assert texts(write(tmp_path, "a.csv", table)) == [
+        "name: Ida; remark: late, as ever; seats: 3",
+        "name: Bo; remark: in time; seats: 4",
+    ]
+    assert texts(write(tmp_path, "b.csv", 'size, name\n5" pipe, a\n6" pipe, b "old"\n')) == [
+        'size: 5" pipe; name: a',
+        'size: 6" pipe; name: b "old"',
+    ]

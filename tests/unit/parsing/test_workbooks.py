@@ -11,6 +11,7 @@ import pytest
 from openpyxl.comments import Comment
 from openpyxl.styles import Font
 
+from shared.domain.errors import DocumentError
 from shared.domain.models import BlockKind
 from shared.parsing import Limits, parse
 from tests.unit.parsing.files import saved, texts, write, xlsx_of, zipped
@@ -181,3 +182,16 @@ def test_cells_that_share_a_formula_without_values_show_it_as_it_reads_in_each(t
         "4 | 9",
         """4 |  | =B4*$A$1&"A1"+'A1 x'!D$1+LOG10(B4)""",
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+def test_a_table_in_text_named_as_a_workbook_is_read(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path, "a.xls", "姓名\t城市\r\n贾思远\t杭州\r\n".encode(encoding))
+    assert texts(path) == ["姓名: 贾思远; 城市: 杭州"]
+
+
+@pytest.mark.parametrize("content", [b'{"error": "gone"}\n', b"no\ttable\nat all\n", b"a\tb\nc\td\x00\x01\n"])
+def test_other_text_named_as_a_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DocumentError) as caught:
+        texts(write(tmp_path, "a.xls", content))
+    assert caught.value.code == "format_mismatch"
