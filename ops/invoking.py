@@ -16,7 +16,7 @@ import requests
 
 from ops.deployment import HttpTrigger
 from ops.refusals import find_next_step
-from ops.unreached import describe_unreached
+from ops.unreached import explain_silence
 from shared.runtime import clock
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def read_health(address: str) -> dict[str, Any]:
         answer.raise_for_status()
         return dict(answer.json())
     except (requests.RequestException, ValueError) as error:
-        raise InvocationError("not_called", describe_unreached(address, error)) from None
+        raise InvocationError("not_called", f"{address} did not answer: {explain_silence(address, error)}") from None
 
 
 def _patience(seconds: int) -> Any:
@@ -167,7 +167,7 @@ def _ask(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) 
         raise _refusal(error.data or {}, f"{error.code}: {error.message}") from None
     except UnretryableException as error:
         address = environ.get("FC_ENDPOINT") or f"Function Compute in {region}"
-        raise InvocationError("not_called", describe_unreached(address, error)) from None
+        raise InvocationError("not_called", f"{address} did not answer: {explain_silence(address, error)}") from None
 
 
 def _ask_until_free(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) -> Answer:

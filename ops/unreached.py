@@ -26,11 +26,11 @@ _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 _MOST_CHARACTERS: Final = 200
 
 
-def describe_unreached(address: str, error: BaseException) -> str:
+def explain_silence(address: str, error: BaseException) -> str:
     """Return a sentence that says why nothing answers at an address, and one that says what to do."""
     said = f"{type(error).__name__}: {error}"
     reason = next((words for pattern, words in _REASONS if pattern.search(said)), said[:_MOST_CHARACTERS])
-    return f"{address} did not answer: {reason}. {_choose_step(address)}"
+    return f"{reason}. {_choose_step(address)}"
 
 
 def _choose_step(address: str) -> str:
