@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +67,21 @@ def add_deployment(parser: argparse.ArgumentParser) -> None:
 def positive_number(text: str) -> int:
     """A whole number of at least 1."""
     return _read_number(text, 1, None)
+
+
+def not_empty(argument: str) -> str:
+    """Anything but nothing."""
+    if not argument.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return argument
+
+
+def document_id(argument: str) -> str:
+    """The id of a document."""
+    if not re.fullmatch(r"[0-9a-f]{32}", argument):
+        what = "is not an id, which has 32 digits from 0 to f: `explain KEY` shows that of a document"
+        raise argparse.ArgumentTypeError(f"{argument[:_SHOWN_CHARACTERS]!r} {what}")
+    return argument
 
 
 def hours_of_a_batch(text: str) -> int:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from ops.credentials import VARIABLES
+from ops.credentials import NO_KEY, VARIABLES
 from ops.invoking import InvocationError
 from ops.remote_search import AskError, Search, find_search
 from shared.domain.errors import PlatformError
@@ -70,14 +70,14 @@ def _fill_empty_bucket(
 ) -> set[str]:
     """The keys of the documents that were uploaded; none if the bucket holds some."""
     if not all(environ.get(name) for name in VARIABLES[:2]):
-        raise AskError(
-            f"There is no access key for the bucket: run `aliyun configure`, or set {' and '.join(VARIABLES[:2])}."
-        )
+        raise AskError(NO_KEY)
     declared = deployment.functions["ingest"].environment_variables
     bucket = Bucket(read_settings(BucketSettings, {**environ, **declared}))
     until = Deadline.after(_BUCKET_SECONDS)
     if next(bucket.list_documents(until)):
         return set()
+    if not samples.is_dir():
+        raise AskError(f"The bucket is empty, and {samples} holds no samples to put into it: upload a document first.")
     files = sorted(path for path in samples.iterdir() if path.is_file())
     say(f"The bucket is empty: uploading {len(files)} sample documents")
     for path in files:

@@ -78,7 +78,8 @@ def read_queries(path: Path) -> list[JudgedQuery]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeError) as error:
-        raise CalibrationError(f"{path} cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise CalibrationError(f"{path} cannot be read: {why}") from None
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VARIABLES: Final = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+NO_KEY: Final = f"There is no access key: run `aliyun configure`, or set {VARIABLES[0]} and {VARIABLES[1]}."
 _KEYS: Final = ("access_key_id", "access_key_secret", "sts_token")
 _MODES: Final = ("AK", "StsToken")
 # The key of the emulators, which no account has.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ops.credentials import NO_KEY, VARIABLES
 from ops.template import DeploymentError
 from shared.domain.errors import PlatformError
 from shared.ingestion.bucket import SIDECAR, Bucket
@@ -29,7 +30,9 @@ def open_bucket(deployment: Deployment, environ: Mapping[str, str]) -> Bucket:
     try:
         return Bucket(read_settings(BucketSettings, {**environ, **declared}))
     except PlatformError as error:
-        raise DeploymentError(f"the settings of the bucket: {error.message} Here they are of your own key.") from None
+        if not all(environ.get(name) for name in VARIABLES[:2]):
+            raise DeploymentError(NO_KEY) from None
+        raise DeploymentError(f"the settings of the bucket: {error.message}") from None
 
 
 def preview(bucket: Bucket, prefix: str) -> tuple[int, list[str]]:

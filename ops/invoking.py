@@ -16,6 +16,7 @@ import requests
 
 from ops.deployment import HttpTrigger
 from ops.refusals import find_next_step
+from ops.unreached import explain_silence
 from shared.runtime import clock
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def read_health(address: str) -> dict[str, Any]:
         answer.raise_for_status()
         return dict(answer.json())
     except (requests.RequestException, ValueError) as error:
-        raise InvocationError("not_called", f"{address} did not answer: {error}") from None
+        raise InvocationError("not_called", f"{address} did not answer: {explain_silence(address, error)}") from None
 
 
 def _patience(seconds: int) -> Any:
@@ -165,8 +166,8 @@ def _ask(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) 
     except DaraException as error:
         raise _refusal(error.data or {}, f"{error.code}: {error.message}") from None
     except UnretryableException as error:
-        message = f"Function Compute did not answer: {error.message}"
-        raise InvocationError("not_called", f"{message} {find_next_step(message)}") from None
+        address = environ.get("FC_ENDPOINT") or f"Function Compute in {region}"
+        raise InvocationError("not_called", f"{address} did not answer: {explain_silence(address, error)}") from None
 
 
 def _ask_until_free(ask: Callable[[Any], Answer], region: str, environ: Mapping[str, str]) -> Answer:

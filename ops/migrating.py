@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ops.backfilling import BatchRun, Choice
@@ -44,8 +45,14 @@ def run(ingest: Function, environ: Mapping[str, str], asked: argparse.Namespace,
     }
     try:
         return steps.get(asked.step, migration.show)(asked)
-    except (InvocationError, OSError, ValueError) as error:
-        console.print(f"[red]{error}[/red]")
+    except UnicodeDecodeError:
+        console.print(f"[red]{escape(str(asked.queries))} is not UTF-8 text.[/red]")
+        return 1
+    except OSError as error:
+        console.print(f"[red]{escape(str(error.filename))} cannot be read: {error.strerror}[/red]")
+        return 1
+    except (InvocationError, ValueError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]")
         return 1
     except KeyboardInterrupt:
         console.print("Stopped. What is done stays done; `migrate start` with the same values continues.")
@@ -72,8 +79,11 @@ class _Migration:
             )
         if asked.dry_run and asked.as_json:
             print_json(estimated)
-        if asked.dry_run or not self._confirms("Begin?", asked):
+        if asked.dry_run:
             return 0
+        if not self._confirms("Begin?", asked):
+            return 1
+        self._console.print("Making the new collection: all functions must know of it, which takes some seconds.")
         self._call("start", **options)
         if asked.batch:
             self._order()
@@ -102,7 +112,8 @@ class _Migration:
         other = self._call("status")["other"]
         question = f"Drop {_name(other)} with {other['chunks']} chunks?" if other else "Drop what is left?"
         if not self._confirms(question, asked):
-            return 0
+            return 1
+        self._console.print("Dropping it: requests that use it must end first, which takes some 15 seconds.")
         return self.show(asked)
 
     def check(self, asked: argparse.Namespace) -> int:

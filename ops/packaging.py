@@ -127,7 +127,10 @@ def build(
         PackagingError: a function that does not exist, an import that cannot be followed, or a dependency that cannot
             be had.
     """
-    for name in functions or sorted(path.parent.name for path in root.glob("functions/*/app.py")):
+    wanted = functions or sorted(path.parent.name for path in root.glob("functions/*/app.py"))
+    if not wanted:
+        raise PackagingError(f"{root} holds no functions to build: run this in the folder of the project")
+    for name in wanted:
         folder = (into or root / "build") / name
         shutil.rmtree(folder, ignore_errors=True)
         stage(root, name, folder)

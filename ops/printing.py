@@ -49,7 +49,9 @@ def show(read: Callable[[], Printable], *, as_json: bool) -> int:
     """Print what was read, or why it was not; returns the exit status."""
     logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
     try:
-        found = read()
+        # Only a terminal shows it.
+        with Console(stderr=True).status("Asking; Ctrl-C ends it"):
+            found = read()
     except (AskError, CloudError, InvocationError) as error:
         print(error)
         return 1

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ops.credentials import VARIABLES, find_credentials
+from ops.credentials import NO_KEY, find_credentials
 from ops.preflight import read_function_settings, split_problems
 from shared.domain.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ def find_missing(deployment: Deployment, environ: Mapping[str, str]) -> Iterator
         yield "Serverless Devs is not installed: npm install -g @serverless-devs/s"
     kept = Path(environ.get("HOME") or "/nonexistent") / ".s" / "access.yaml"
     if not (find_credentials(environ) or kept.is_file() or environ.get("FC_ENDPOINT")):
-        yield f"There is no access key: run `aliyun configure`, or set {VARIABLES[0]} and {VARIABLES[1]}."
+        yield NO_KEY
     yield from dict.fromkeys(_find_wrong_settings(deployment))
 
 

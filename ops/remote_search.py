@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from ops.invoking import describe
+from ops.unreached import explain_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +69,7 @@ class Search:
         try:
             answer = requests.request(method, url, headers=headers, timeout=_CALL_SECONDS, **options)
         except (requests.RequestException, ValueError) as error:
-            raise AskError(f"{url} does not answer: {error}") from None
+            raise AskError(f"{url} does not answer: {explain_silence(url, error)}") from None
         try:
             content = answer.json()
         except ValueError:

@@ -6,7 +6,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING
 
-from ops.arguments import add_json
+from ops.arguments import add_json, not_empty
 from ops.printing import print_json
 from ops.project import read_project
 
@@ -19,7 +19,7 @@ SUMMARY = "the answer to a question; an empty bucket gets the samples first"
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
-    parser.add_argument("question")
+    parser.add_argument("question", type=not_empty)
     add_json(parser)
 
 

@@ -42,6 +42,10 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     deleted = delete(bucket, asked.prefix) if is_meant else 0
     if asked.as_json:
         print_json({"bucket": bucket.name, "found": count, "first": first, "deleted": deleted})
+    elif not count:
+        print(f"The bucket holds no document that begins with {asked.prefix}: look at the spelling.")
+    elif not is_meant and not asked.dry_run:
+        print("0 objects were deleted.")
     elif not asked.dry_run:
         print(f"{deleted} objects were deleted; the index follows within seconds")
     return 0 if is_meant or asked.dry_run else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ops.arguments import add_json
+from ops.arguments import add_json, not_empty
 from ops.printing import show
 from ops.project import read_project
 
@@ -17,7 +17,7 @@ SUMMARY = "all about one document, and why it is found or not"
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
-    parser.add_argument("key", help="its name in the bucket")
+    parser.add_argument("key", type=not_empty, help="its name in the bucket")
     parser.add_argument("--query", default="", help="say where this query finds it")
     add_json(parser)
 

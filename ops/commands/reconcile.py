@@ -30,6 +30,9 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run it and print what it found and did."""
     from ops.reconciling import queue, reconcile
 
+    if asked.until and asked.after.encode() >= asked.until.encode():
+        print(f"There is no key after {asked.after!r} and up to {asked.until!r}: name the smaller one as --after.")
+        return 2
     project = read_project(environ)
     options = {name: getattr(asked, name) for name in ("after", "until", "dry_run") if getattr(asked, name)}
     work = queue if asked.in_background else reconcile

@@ -6,7 +6,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING
 
-from ops.arguments import add_json
+from ops.arguments import add_json, document_id
 from ops.printing import show
 from ops.project import read_project
 
@@ -24,7 +24,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", choices=("pending", "failed", "indexed"), help="only documents in this state")
     parser.add_argument("--code", help="only documents that failed with this code, such as broken_file")
     parser.add_argument("--prefix", help="only documents with keys that begin with this")
-    parser.add_argument("--id", help="only the document with this id")
+    parser.add_argument("--id", type=document_id, help="only the document with this id")
     parser.add_argument(
         "--reread", action="store_true", help="also read documents again that an older release has indexed"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.progress import track
 
+from ops.credentials import NO_KEY, VARIABLES
 from ops.estimation import printing
 from ops.estimation.measuring import Measured, measure
 from ops.estimation.projecting import Content, Estimate, Terms, assume, estimate, project
@@ -60,6 +61,9 @@ def run(deployment: Deployment, environ: Mapping[str, str], question: Question, 
     try:
         estimates = list(_answer(deployment, environ, question, console))
     except PlatformError as error:
+        if not question.documents and not all(environ.get(name) for name in VARIABLES[:2]):
+            console.print(f"{NO_KEY} Without a bucket: --documents 10000.", markup=False)
+            return 1
         console.print(f"{error.message} ({error.code})", markup=False)
         return 1
     if question.as_json:

@@ -36,12 +36,11 @@ if TYPE_CHECKING:
     from tests.conftest import Oss
 
 ROOT = Path(__file__).parents[2]
-MAKE = {"infra": ["infra", "--yes"], "deploy": ["deploy"]}
+MAKE = {"infra": ["infra", "--yes"], "infra-down": ["infra", "--down", "--yes"], "deploy": ["deploy"]}
 # What the page names in sentences, and a block does not have.
-NAMED = {
-    "python -m ops --env dev run s preview": ["--env", "dev", "run", "s", "preview"],
-    "make infra-down": ["infra", "--down", "--yes"],
-}
+NAMED = {"python -m ops --env dev run s preview": ["--env", "dev", "run", "s", "preview"]}
+# Of Serverless Devs, about all resources.
+WHOLE = {"config", "remove"}
 # The address that the page shows in the place of the one that `make deploy` prints.
 ADDRESS = "https://search-abcdefghij.cn-beijing.fcapp.run"
 ASKS_SERVICES = "asks DashScope and Milvus themselves: tests/system/test_preflight.py runs it against emulators"
@@ -132,7 +131,7 @@ def check_arguments(arguments: list[str], folder: Path) -> None:
     """What the recorder takes and Serverless Devs or ingest would not: an unknown resource, another's event."""
     options = dict(pairwise(arguments))
     declared = yaml.safe_load((folder / options.get("-t", "s.yaml")).read_text("utf-8"))
-    assert arguments[0] in ({"config"} if arguments[0] == "config" else declared["resources"]), arguments
+    assert arguments[0] in {*WHOLE, *declared["resources"]}, arguments
     if "-e" in options:
         assert [type(event) for event in parse(options["-e"].encode())] == [Action]
 
@@ -173,7 +172,7 @@ def test_every_block_of_the_page_is_followed(
         assert done.returncode == 0, (named, capfd.readouterr())
     calls = (project / "calls").read_text().splitlines()
     assert calls.count("plan") == calls.count("deploy -y --skip-actions") == 3
-    assert {"domain deploy -t s.domain.yaml -y", "preview"} <= set(calls)
+    assert {"domain deploy -t s.domain.yaml -y", "preview", "remove -y"} <= set(calls)
 
 
 @pytest.mark.parametrize("page", DEPLOY)

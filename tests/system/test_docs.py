@@ -57,6 +57,7 @@ NOT_RUN = {
     "OSS_ENDPOINT=https://oss-cn-beijing.aliyuncs.com .venv/bin/python -m ops estimate": ACCOUNT,
     ".venv/bin/python -m ops check s.domain.yaml": "needs a domain",
     "s domain deploy -t s.domain.yaml -y": ACCOUNT,
+    **dict.fromkeys(("s domain remove -t s.domain.yaml -y", "s remove -y", "make infra-down"), ACCOUNT),
     "ossutil cp handbook.pdf oss://my-documents/": ACCOUNT,
     "curl -s -G https://search-abcdefghij.cn-beijing.fcapp.run/search -H 'x-api-key: a-long-random-key' "
     "--data-urlencode 'q=How many days of leave do I have?'": ACCOUNT,

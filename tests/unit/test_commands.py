@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -133,6 +134,72 @@ def test_an_output_that_cannot_be_written_is_a_sentence(
         assert main([*command, str(output)]) == 1
     assert place.partition("/")[0] in printed.getvalue()
     assert len(printed.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["explain", ""], "it is empty"),
+        (["ask", " "], "it is empty"),
+        (["retry", "--id", "handbook.pdf"], "`explain KEY` shows that of a document"),
+    ],
+)
+def test_an_argument_that_can_name_nothing_is_refused_before_anything_is_asked(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("after", "until"), [("z", "a"), ("a", "a"), ("文", "a")])
+def test_a_range_without_keys_is_refused(after: str, until: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reconcile", "--after", after, "--until", until]) == 2
+    assert "name the smaller one as --after" in capsys.readouterr().out
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the deployment alone, and neither settings nor an access key."""
+    for file in ROOT.glob("s*.yaml"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        (["status"], "run `aliyun configure`"),
+        (["explain", "a.txt"], "run `aliyun configure`"),
+        (["ask", "What?"], "run `aliyun configure`"),
+        (["estimate"], "run `aliyun configure`"),
+        (["sync", "--dry-run"], "run `aliyun configure`"),
+        (["reconcile"], "run `aliyun configure`"),
+        (["retry", "--state", "failed"], "run `aliyun configure`"),
+        (["delete", "old/"], "run `aliyun configure`"),
+        (["migrate", "status"], "run `aliyun configure`"),
+        (["migrate", "check", "missing.txt"], "missing.txt cannot be read: No such file or directory"),
+        (["calibrate", "missing.txt"], "missing.txt cannot be read: No such file or directory"),
+        (["dashboard"], "start the local stack with make demo"),
+        (["package"], "run this in the folder of the project"),
+        (["deploy"], "run `aliyun configure`"),
+        (["--local", "status"], "`make demo` starts one"),
+        (["--env", "dev", "check"], ".env.dev does not exist"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_without_settings_each_command_ends_with_the_next_step(
+    newcomer: Path, arguments: list[str], step: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert step in " ".join((printed.out + printed.err).split())
+    assert "[Errno" not in printed.out + printed.err
 
 
 @pytest.mark.parametrize(

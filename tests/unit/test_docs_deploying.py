@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shlex
+from contextlib import redirect_stderr
 
 import pytest
 
-from tests.pages import ROOT, read
+from ops.arguments import make_parser
+from tests.pages import ENGLISH, ROOT, TRANSLATED, read
 
 COMMANDS = ["aliyun configure", "make infra", "make deploy"]
 README = {"README.md": "## Deploying", "docs/zh/README.md": "## 部署"}
@@ -48,3 +52,28 @@ def test_every_command_of_ops_that_a_page_names_exists() -> None:
     pages = (*README, *DEPLOY, "docs/operate.md", "docs/zh/operate.md")
     named = {it for page in pages for it in re.findall(r"python -m ops (?:--env \w+ )?([a-z]+)", read(page).text())}
     assert named - known == set()
+
+
+def test_every_command_of_ops_that_a_page_names_is_one_that_its_parser_takes() -> None:
+    pages = map(read, (*ENGLISH, *TRANSLATED.values()))
+    named = {
+        found[1]
+        for page in pages
+        for text in (*page.codes, *page.commands())
+        if (found := re.search(r"(?:^|\s)(?:python -m ops|ops|ossearch) (?!--help$)(.+)$", text))
+    }
+    assert len(named) > 30
+    refused = {command: why for command in sorted(named) if (why := find_refusal(command))}
+    assert refused == {}
+
+
+def find_refusal(command: str) -> str:
+    """Why the parser refuses a command; a sentence may leave out what a command requires."""
+    printed = io.StringIO()
+    try:
+        with redirect_stderr(printed):
+            make_parser("ops").parse_args(shlex.split(command))
+    except SystemExit:
+        last = printed.getvalue().splitlines()[-1]
+        return "" if "are required" in last else last
+    return ""

@@ -50,7 +50,13 @@ class Ingest:
         if event["step"] == "check":
             return {"answers": [{"query": text, "current": _ANSWER, "other": _ANSWER} for text in event["queries"]]}
         fill = {"left": 0, "unfinished": [], "done": 0, "waiting": self.waiting, "usage": _USAGE}
-        return {"phase": phase, "estimate": _ESTIMATE if event.get("dry_run") else None, **fill}
+        return {
+            "phase": phase,
+            "current": None,
+            "other": None,
+            "estimate": _ESTIMATE if event.get("dry_run") else None,
+            **fill,
+        }
 
     @property
     def steps(self) -> list[str]:
@@ -97,3 +103,17 @@ def test_a_check_without_a_file_asks_the_queries_that_were_sampled(monkeypatch: 
     status, output = run(monkeypatch, Ingest(has_samples=False), "check")
     assert status == 1
     assert "QUERY_SAMPLE_SHARE" in output
+
+
+def test_the_end_of_a_migration_needs_an_answer_and_says_that_it_takes_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    ingest = Ingest()
+    status, output = run(monkeypatch, ingest, "cancel")
+    assert (status, ingest.steps, output) == (1, ["status"], "")
+    ingest = Ingest()
+    status, output = run(monkeypatch, ingest, "cancel", "--yes")
+    assert (status, ingest.steps) == (0, ["status", "cancel"])
+    assert "some 15 seconds" in output
+    status, output = run(monkeypatch, Ingest(), "start", "--model", "text-embedding-v3")
+    assert status == 1
+    assert "Making" not in output
