@@ -8,21 +8,24 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
-from shared.parsing.refusing import refuse
+from shared.domain.errors import DocumentError
+from shared.parsing.encoding import clean
+from shared.parsing.refusing import refuse, report_damage
 from shared.parsing.xml_events import Event, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
-    from shared.domain.errors import DocumentError
     from shared.parsing.limits import Limits
 
 _CHUNK_BYTES = 1 << 18
+_LONGEST_NAME = 100
+_T = TypeVar("_T")
 _REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
 _UTF8_FLAG = 0x800
@@ -47,16 +50,18 @@ class Archive:
 
     Attributes:
         names: names of the parts, with slashes and without a leading one.
+        warnings: about parts that are damaged; the format adds its own.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        """Open the container.
+    def __init__(self, path: Path, limits: Limits, warnings: list[str] | None = None) -> None:
+        """Open the container; ``warnings`` are those of a document that it is part of.
 
         Raises:
             DocumentError: ``broken_file``, ``encrypted``, ``too_large``.
         """
         self._limits = limits
         self._unpacked = 0
+        self.warnings: list[str] = [] if warnings is None else warnings
         try:
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
@@ -174,6 +179,47 @@ class Archive:
             chunks = iter([reduce(b"".join(chunks))])
         yield from read_events(chunks, self._limits.max_nesting, only)
 
+    def readable_events(
+        self, name: str, only: frozenset[str] = frozenset(), reduce: Callable[[bytes], bytes] | None = None
+    ) -> Iterator[Event]:
+        """As `events`, of a part that the document can do without: one that is damaged ends where the damage is.
+
+        Elements that are open there are closed.
+
+        Raises:
+            DocumentError: ``too_deep``; ``too_large``.
+        """
+        inside: list[str] = []
+        for event in self.until_damage(name, self.events(name, only, reduce)):
+            if event.kind == "open":
+                inside.append(event.name)
+            elif event.kind == "close":
+                inside.pop()
+            yield event
+        yield from (Event("close", element) for element in reversed(inside))
+
+    def until_damage(self, name: str, found: Iterable[_T]) -> Iterator[_T]:
+        """What is ``found`` in a part, as far as it is not damaged."""
+        with self.surviving_damage(name):
+            yield from found
+
+    def report_missing(self, name: str) -> bool:
+        """Whether a part that the document names is not in the file, which is warned about."""
+        if self.resolve(name) in self.names:
+            return False
+        report_damage(self.warnings, clean(name[:_LONGEST_NAME]))
+        return True
+
+    @contextmanager
+    def surviving_damage(self, name: str) -> Iterator[None]:
+        """Turn the refusal of a damaged part into a warning."""
+        try:
+            yield
+        except DocumentError as error:
+            if error.code != "broken_file":
+                raise
+            report_damage(self.warnings, clean(name[:_LONGEST_NAME]))
+
     def resolve(self, name: str) -> str:
         """The part's name among ``names``; ``name`` itself when there is no such part."""
         for candidate in (name, unquote(name)):
@@ -191,7 +237,7 @@ class Archive:
         """
         folder, file = posixpath.split(part)
         found: dict[str, tuple[str, str]] = {}
-        for event in self.events(f"{folder}/_rels/{file}.rels"):
+        for event in self.readable_events(f"{folder}/_rels/{file}.rels"):
             if (
                 event.kind == "open"
                 and event.name == "Relationship"
@@ -208,7 +254,7 @@ class Archive:
         inside = False
         text = ""
         named = (target for kind, target in self.relations("").values() if kind == "core-properties")
-        for event in self.events(next(named, "docProps/core.xml")):
+        for event in self.readable_events(next(named, "docProps/core.xml")):
             if event.kind == "text":
                 text += event.name if inside else ""
             else:

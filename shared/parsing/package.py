@@ -80,7 +80,7 @@ def _read_type(archive: Archive) -> str:
     """The type that the package names in an entry of its own; empty where it names none."""
     if "mimetype" not in archive.names or archive.size("mimetype") >= _LONGEST_TYPE:
         return ""
-    return b"".join(archive.chunks("mimetype")).decode("ascii", "ignore").strip()
+    return b"".join(archive.until_damage("mimetype", archive.chunks("mimetype"))).decode("ascii", "ignore").strip()
 
 
 def _find_other(archive: Archive, declared: str) -> str:
