@@ -6,14 +6,15 @@ import lzma
 import posixpath
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 from shared.domain.errors import DocumentError
 from shared.parsing.encoding import clean
-from shared.parsing.refusing import refuse, report_damage
+from shared.parsing.refusing import refuse, report_cut, report_damage
+from shared.parsing.salvage import salvage
 from shared.parsing.xml_events import Event, read_events
 
 if TYPE_CHECKING:
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from shared.parsing.limits import Limits
+    from shared.parsing.scratch import TemporaryCopy
 
 _CHUNK_BYTES = 1 << 18
 _LONGEST_NAME = 100
+# Where a record of the directory has the offset of its entry, and what stands there when it needs more bytes.
+_OFFSET_AT, _ZIP64 = 42, 0xFFFFFFFF
 _T = TypeVar("_T")
 _REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
@@ -62,12 +66,8 @@ class Archive:
         self._limits = limits
         self._unpacked = 0
         self.warnings: list[str] = [] if warnings is None else warnings
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except FileNotFoundError:
-            raise
-        except _DAMAGE:
-            raise refuse("broken_file", "The file is damaged: its zip container cannot be opened.") from None
+        self._copy: TemporaryCopy | None = None
+        self._zip = self._open(path)
         members = self._zip.infolist()
         # By name as relations write it; the first of two that differ in case only is the one found in any other case.
         self._members = {_plain_name(member.filename): member for member in members}
@@ -76,6 +76,21 @@ class Archive:
         if fault := self._fault(members):
             self.close()
             raise fault
+
+    def _open(self, path: Path) -> zipfile.ZipFile:
+        """The container; one without a directory by what its entries say themselves."""
+        with suppress(*_DAMAGE):
+            container = zipfile.ZipFile(path)
+            if not _is_inside_another(container):
+                return container
+            container.close()
+        self._copy = salvage(path, self._limits)
+        if self._copy is not None:
+            report_cut(self.warnings)
+            with suppress(*_DAMAGE):
+                return zipfile.ZipFile(self._copy.path)
+            self._copy.close()
+        raise refuse("broken_file", "The file is damaged: its zip container cannot be opened.")
 
     def _fault(self, members: list[zipfile.ZipInfo]) -> DocumentError | None:
         """What speaks against the file before anything is unpacked."""
@@ -110,6 +125,8 @@ class Archive:
     def close(self) -> None:
         """Close the file; an unfinished part ends with it."""
         self._zip.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of a part, unpacked piece by piece.
@@ -207,7 +224,7 @@ class Archive:
         """Whether a part that the document names is not in the file, which is warned about."""
         if self.resolve(name) in self.names:
             return False
-        report_damage(self.warnings, clean(name[:_LONGEST_NAME]))
+        report_damage(self.warnings, clean(_plain_name(name)[:_LONGEST_NAME]))
         return True
 
     @contextmanager
@@ -218,7 +235,7 @@ class Archive:
         except DocumentError as error:
             if error.code != "broken_file":
                 raise
-            report_damage(self.warnings, clean(name[:_LONGEST_NAME]))
+            report_damage(self.warnings, clean(_plain_name(name)[:_LONGEST_NAME]))
 
     def resolve(self, name: str) -> str:
         """The part's name among ``names``; ``name`` itself when there is no such part."""
@@ -260,6 +277,21 @@ class Archive:
             else:
                 inside = event.kind == "open" and event.name == "title"
         return text
+
+
+def _is_inside_another(container: zipfile.ZipFile) -> bool:
+    """Whether the directory found is that of a file in a container whose own is missing.
+
+    Its offsets count from the beginning of that file then. A program that unpacks itself does not begin with an entry.
+    """
+    stream, members = container.fp, container.infolist()
+    if stream is None or not members:
+        return False
+    stream.seek(0)
+    if stream.read(4) != b"PK\x03\x04":
+        return False
+    stream.seek(container.start_dir + _OFFSET_AT)
+    return int.from_bytes(stream.read(4), "little") not in (members[0].header_offset, _ZIP64)
 
 
 def _plain_name(name: str) -> str:

@@ -35,6 +35,13 @@ def report_damage(warnings: list[str], part: str) -> None:
         warnings.append(sentence)
 
 
+def report_cut(warnings: list[str]) -> None:
+    """Warn that the end of a container is missing."""
+    sentence = f"{_DAMAGE}its end is missing, and with it whatever stood there; upload it again."
+    if sentence not in warnings:
+        warnings.append(sentence)
+
+
 def has_damage(warnings: list[str]) -> bool:
     """Whether one of the warnings is about a part that could not be read."""
     return any(warning.startswith(_DAMAGE) for warning in warnings)

@@ -11,6 +11,7 @@ import pytest
 
 from shared.domain.errors import DocumentError
 from shared.parsing import Limits, parse
+from shared.parsing.archive import Archive
 from tests.unit.parsing.files import WORD, docx_of, saved, write, xlsx_of
 from tests.unit.parsing.test_open_formats import TEXT, epub_of, odf_of, ofd_of, text_object
 
@@ -139,3 +140,74 @@ def test_a_book_and_a_page_are_read_up_to_their_damage(tmp_path: Path) -> None:
     texts, warnings = read(tmp_path, "a.ofd", alter(ofd_of(page), halve("Pages/p.xml")))
     assert "first" in texts[2]
     assert warnings == [name_damage("Doc_0/Pages/p.xml")]
+
+
+CUT = "The file is damaged: its end is missing, and with it whatever stood there; upload it again."
+
+
+def packed(*parts: tuple[str, str, int], is_streamed: bool = False) -> bytes:
+    """A package with entries packed by the given methods; a streamed one has their sizes behind them."""
+    stream = io.BytesIO()
+    if is_streamed:
+        stream.seekable = lambda: False  # type: ignore[method-assign]
+    with zipfile.ZipFile(stream, "w") as made:
+        for name, content, method in parts:
+            made.writestr(name, content, method)
+    return stream.getvalue()
+
+
+def cut_at(package: bytes, part: str, behind: int) -> bytes:
+    """The package up to so many bytes behind the header of a part."""
+    with zipfile.ZipFile(io.BytesIO(package)) as given:
+        return package[: given.getinfo(part).header_offset + 30 + len(part) + behind]
+
+
+@pytest.mark.parametrize(
+    ("method", "is_streamed"),
+    [(zipfile.ZIP_STORED, False), (zipfile.ZIP_DEFLATED, False), (zipfile.ZIP_DEFLATED, True)],
+)
+def test_a_package_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path, method: int, is_streamed: bool) -> None:
+    noise = "".join(f"<w:p><w:r><w:t>note {n * n}</w:t></w:r></w:p>" for n in range(900))
+    parts = (("word/document.xml", BODY), ("word/footnotes.xml", f"<w:f {WORD}>{noise}</w:f>"), ("z.xml", "<z/>"))
+    whole = packed(*((name, content, method) for name, content in parts), is_streamed=is_streamed)
+    middle = len(noise) // 2 if method == zipfile.ZIP_STORED else 1_500
+    texts, warnings = read(tmp_path, "a.docx", cut_at(whole, "word/footnotes.xml", middle))
+    assert texts[:3] == ["body", "note 0", "note 1"]
+    assert 100 < len(texts) < 900
+    assert warnings == [CUT, name_damage("word/footnotes.xml")]
+    texts, warnings = read(tmp_path, "b.docx", cut_at(whole, "z.xml", -30))
+    assert len(texts) == 901
+    assert warnings == [CUT]
+
+
+def test_a_package_cut_before_its_text_is_broken(tmp_path: Path) -> None:
+    whole = packed(("word/styles.xml", "<s/>", 8), ("word/document.xml", BODY, 8))
+    with pytest.raises(DocumentError) as caught:
+        read(tmp_path, "a.docx", cut_at(whole, "word/document.xml", -9))
+    assert caught.value.code == "broken_file"
+
+
+def test_a_file_inside_a_package_that_was_cut_off_is_not_taken_for_it(tmp_path: Path) -> None:
+    inner = docx_of(BODY.replace("body", "inner"))
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w") as made:
+        made.writestr("word/document.xml", BODY)
+        made.writestr("word/embeddings/inner.docx", inner)
+    texts, warnings = read(tmp_path, "a.docx", outer.getvalue()[: outer.getvalue().rindex(inner) + len(inner)])
+    assert (texts, warnings) == (["body"], [CUT])
+
+
+def test_a_program_that_unpacks_itself_is_read_as_a_whole_archive(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.zip", b"MZ" + bytes(98) + packed(("a.txt", "text", 8)))
+    with Archive(path, Limits()) as archive:
+        assert archive.names == {"a.txt"}
+        assert archive.warnings == []
+
+
+@pytest.mark.parametrize("limits", [Limits(max_unpacked_bytes=100_000), Limits(max_members=2)])
+def test_what_is_salvaged_is_bounded(tmp_path: Path, limits: Limits) -> None:
+    whole = packed(*((f"{n}.txt", str(n) * 90_000, 8) for n in range(3)))
+    path = write(tmp_path, "a.zip", whole[: whole.rindex(b"PK\x01\x02")])
+    with Archive(path, limits) as archive:
+        assert len(archive.names) <= 2
+        assert archive.warnings == [CUT]
