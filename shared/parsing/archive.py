@@ -6,24 +6,31 @@ import lzma
 import posixpath
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
+from shared.domain.errors import DocumentError
+from shared.parsing.encoding import clean
 from shared.parsing.properties import read_title
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut, report_damage
+from shared.parsing.salvage import salvage
 from shared.parsing.xml_events import Event, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
-    from shared.domain.errors import DocumentError
     from shared.parsing.limits import Limits
+    from shared.parsing.scratch import TemporaryCopy
 
 _CHUNK_BYTES = 1 << 18
+_LONGEST_NAME = 100
+# Where a record of the directory has the offset of its entry, and what stands there when it needs more bytes.
+_OFFSET_AT, _ZIP64 = 42, 0xFFFFFFFF
+_T = TypeVar("_T")
 _REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
 _UTF8_FLAG = 0x800
@@ -48,22 +55,20 @@ class Archive:
 
     Attributes:
         names: names of the parts, with slashes and without a leading one.
+        warnings: about parts that are damaged; the format adds its own.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        """Open the container.
+    def __init__(self, path: Path, limits: Limits, warnings: list[str] | None = None) -> None:
+        """Open the container; ``warnings`` are those of a document that it is part of.
 
         Raises:
             DocumentError: ``broken_file``, ``encrypted``, ``too_large``.
         """
         self._limits = limits
         self._unpacked = 0
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except FileNotFoundError:
-            raise
-        except _DAMAGE:
-            raise refuse("broken_file", "The file is damaged: its zip container cannot be opened.") from None
+        self.warnings: list[str] = [] if warnings is None else warnings
+        self._copy: TemporaryCopy | None = None
+        self._zip = self._open(path)
         members = self._zip.infolist()
         # By name as relations write it; the first of two that differ in case only is the one found in any other case.
         self._members = {_plain_name(member.filename): member for member in members}
@@ -72,6 +77,21 @@ class Archive:
         if fault := self._fault(members):
             self.close()
             raise fault
+
+    def _open(self, path: Path) -> zipfile.ZipFile:
+        """The container; one without a directory by what its entries say themselves."""
+        with suppress(*_DAMAGE):
+            container = zipfile.ZipFile(path)
+            if not _is_inside_another(container):
+                return container
+            container.close()
+        self._copy = salvage(path, self._limits)
+        if self._copy is not None:
+            report_cut(self.warnings)
+            with suppress(*_DAMAGE):
+                return zipfile.ZipFile(self._copy.path)
+            self._copy.close()
+        raise refuse("broken_file", "The file is damaged: its zip container cannot be opened.")
 
     def _fault(self, members: list[zipfile.ZipInfo]) -> DocumentError | None:
         """What speaks against the file before anything is unpacked."""
@@ -106,6 +126,8 @@ class Archive:
     def close(self) -> None:
         """Close the file; an unfinished part ends with it."""
         self._zip.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of a part, unpacked piece by piece.
@@ -175,6 +197,47 @@ class Archive:
             chunks = iter([reduce(b"".join(chunks))])
         yield from read_events(chunks, self._limits.max_nesting, only)
 
+    def readable_events(
+        self, name: str, only: frozenset[str] = frozenset(), reduce: Callable[[bytes], bytes] | None = None
+    ) -> Iterator[Event]:
+        """As `events`, of a part that the document can do without: one that is damaged ends where the damage is.
+
+        Elements that are open there are closed.
+
+        Raises:
+            DocumentError: ``too_deep``; ``too_large``.
+        """
+        inside: list[str] = []
+        for event in self.until_damage(name, self.events(name, only, reduce)):
+            if event.kind == "open":
+                inside.append(event.name)
+            elif event.kind == "close":
+                inside.pop()
+            yield event
+        yield from (Event("close", element) for element in reversed(inside))
+
+    def until_damage(self, name: str, found: Iterable[_T]) -> Iterator[_T]:
+        """What is ``found`` in a part, as far as it is not damaged."""
+        with self.surviving_damage(name):
+            yield from found
+
+    def report_missing(self, name: str) -> bool:
+        """Whether a part that the document names is not in the file, which is warned about."""
+        if self.resolve(name) in self.names:
+            return False
+        report_damage(self.warnings, clean(_plain_name(name)[:_LONGEST_NAME]))
+        return True
+
+    @contextmanager
+    def surviving_damage(self, name: str) -> Iterator[None]:
+        """Turn the refusal of a damaged part into a warning."""
+        try:
+            yield
+        except DocumentError as error:
+            if error.code != "broken_file":
+                raise
+            report_damage(self.warnings, clean(_plain_name(name)[:_LONGEST_NAME]))
+
     def resolve(self, name: str) -> str:
         """The part's name among ``names``; ``name`` itself when there is no such part."""
         for candidate in (name, unquote(name)):
@@ -192,7 +255,7 @@ class Archive:
         """
         folder, file = posixpath.split(part)
         found: dict[str, tuple[str, str]] = {}
-        for event in self.events(f"{folder}/_rels/{file}.rels"):
+        for event in self.readable_events(f"{folder}/_rels/{file}.rels"):
             if (
                 event.kind == "open"
                 and event.name == "Relationship"
@@ -207,7 +270,22 @@ class Archive:
     def title(self) -> str:
         """The title among the document's properties, or empty."""
         named = (target for kind, target in self.relations("").values() if kind == "core-properties")
-        return read_title(self.events(next(named, "docProps/core.xml")))
+        return read_title(self.readable_events(next(named, "docProps/core.xml")))
+
+
+def _is_inside_another(container: zipfile.ZipFile) -> bool:
+    """Whether the directory found is that of a file in a container whose own is missing.
+
+    Its offsets count from the beginning of that file then. A program that unpacks itself does not begin with an entry.
+    """
+    stream, members = container.fp, container.infolist()
+    if stream is None or not members:
+        return False
+    stream.seek(0)
+    if stream.read(4) != b"PK\x03\x04":
+        return False
+    stream.seek(container.start_dir + _OFFSET_AT)
+    return int.from_bytes(stream.read(4), "little") not in (members[0].header_offset, _ZIP64)
 
 
 def _plain_name(name: str) -> str:

@@ -35,6 +35,8 @@ def read_records(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, rest[start : start + size]
             at = start + size
         rest = rest[at:]
+    if rest:
+        raise refuse("broken_file", "The file is damaged: a record ends too early.")
 
 
 def _read_head(data: bytes, at: int) -> tuple[int, int, int] | None:
@@ -76,7 +78,7 @@ def read_comments(archive: Archive, relations: dict[str, tuple[str, str]]) -> di
         if kind != "comments" or archive.resolve(part) not in archive.names:
             continue
         row = 0
-        for number, data in read_records(archive.chunks(part)):
+        for number, data in archive.until_damage(part, read_records(archive.chunks(part))):
             if number == _COMMENT:
                 row = read_number(data, 4) + 1
             elif number == _COMMENT_TEXT and (text := " ".join(read_wide(data, 1)[0].split())):

@@ -46,7 +46,9 @@ class BinaryWorkbook:
                 key, end = read_wide(data, 8)
                 if relation := relations.get(key):
                     self.sheets.append(Sheet(read_wide(data, end)[0], relation[1], relation[0]))
-        self.styles = list(_styles(archive, parts["styles"])) if _has(archive, parts, "styles") else []
+        self.styles: list[Style] = []
+        if _has(archive, parts, "styles"):
+            self.styles.extend(archive.until_damage(parts["styles"], _styles(archive, parts["styles"])))
         self.texts = list(_texts(archive, parts["sharedStrings"])) if _has(archive, parts, "sharedStrings") else []
 
 

@@ -60,7 +60,7 @@ def read_chart(archive: Archive, part: str, at: Location, warnings: list[str]) -
         warnings: takes a sentence when a chart has too many points.
     """
     reader = _Reader()
-    for event in archive.events(part):
+    for event in archive.readable_events(part):
         reader.read(event)
     if reader.points > _MAX_POINTS:
         warnings.append(f"A chart has more than {_MAX_POINTS} points; the others are left out.")

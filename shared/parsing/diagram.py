@@ -42,7 +42,7 @@ def read_diagram(
 def read_texts(archive: Archive, part: str) -> Iterator[str]:
     """Every paragraph of DrawingML in a part."""
     paragraph = ParagraphText()
-    for event in archive.events(part):
+    for event in archive.readable_events(part):
         if text := paragraph.read(event):
             yield text
 
@@ -60,7 +60,7 @@ class _Points:
     def _read(self, archive: Archive, part: str) -> None:
         paragraph = ParagraphText()
         point = ""
-        for event in archive.events(part):
+        for event in archive.readable_events(part):
             attributes = event.attributes
             if text := paragraph.read(event):
                 self._texts.get(point, []).append(text)

@@ -19,7 +19,7 @@ from shared.parsing.formats import find_format
 from shared.parsing.limits import Limits
 from shared.parsing.outline import LONGEST_TITLE_CHARACTERS
 from shared.parsing.prose import pieces
-from shared.parsing.refusing import refuse, refuse_errors
+from shared.parsing.refusing import refuse, refuse_empty, refuse_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
         blocks = _bounded(document, size, limits)
         first = list(islice(blocks, _BLOCKS_BEFORE_TITLE))
     if not first:
-        raise refuse("empty_document", "The file holds no text.")
+        raise refuse_empty(document.warnings)
     title = _title([] if getattr(reader, "IS_COLLECTION", False) else first, document.title, key)
     return ParsedDocument(title, _refusing(chain(first, blocks), errors, copy), format_, document.warnings)
 

@@ -32,7 +32,7 @@ _EMBEDDED = frozenset({"package", "oleObject"})
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The blocks of a Word document; its property gives the title when no heading does."""
     archive = Archive(path, limits)
-    warnings: list[str] = []
+    warnings = archive.warnings
     with archive.closed_on_error():
         return ParsedDocument(archive.title(), _blocks(archive, limits, warnings, 0), "docx", warnings)
 
@@ -46,7 +46,7 @@ def parse_embedded(
         depth: how many documents it is embedded in.
         count: takes the bytes it unpacked to.
     """
-    archive = Archive(path, limits)
+    archive = Archive(path, limits, warnings)
     yield from _blocks(archive, limits, warnings, depth)
     count(archive.unpacked)
 
@@ -55,12 +55,12 @@ def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -
     with archive:
         parts = Parts(archive)
         pictures = InnerPictures(limits, warnings)
-        styles = Styles(archive.events(parts.named("styles"), ELEMENTS, remove_table_styles))
+        styles = Styles(archive.readable_events(parts.named("styles"), ELEMENTS, remove_table_styles))
         context = Context(
             archive=archive,
             limits=limits,
             styles=styles,
-            numbering=Numbering(lambda: archive.events(parts.named("numbering")), styles.lists()),
+            numbering=Numbering(lambda: archive.readable_events(parts.named("numbering")), styles.lists()),
             outline=Outline(),
             pictures=pictures,
             warnings=warnings,
@@ -77,7 +77,7 @@ def _stories(context: Context, parts: Parts) -> Iterator[Block]:
     yield from Story(context, parts.main).blocks(context.archive.events(parts.main))
     for kind in _NOTES:
         part = parts.named(kind)
-        yield from Story(context, part).blocks(context.archive.events(part))
+        yield from Story(context, part).blocks(context.archive.readable_events(part))
     yield from _margins(context, parts.all("footer"))
 
 
@@ -85,7 +85,7 @@ def _margins(context: Context, parts: list[str]) -> Iterator[Block]:
     """The text of headers or footers, what several have in common once."""
     seen: set[str] = set()
     for part in parts:
-        for block in Story(context, part, is_marginal=True).blocks(context.archive.events(part)):
+        for block in Story(context, part, is_marginal=True).blocks(context.archive.readable_events(part)):
             key = digest(" ".join(block.text.split()))
             if key not in seen:
                 seen.add(key)

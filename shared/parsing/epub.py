@@ -40,7 +40,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         if _is_encrypted(archive):
             raise refuse("encrypted", "The book is protected against copying and cannot be read.")
         title, names = read_description(archive)
-        warnings: list[str] = []
+        warnings = archive.warnings
         pictures = InnerPictures(limits, warnings)
         chapters = _chapters(archive, title, names, limits, warnings, pictures)
         return ParsedDocument(title, _blocks(archive, chapters, pictures), warnings=warnings)
@@ -64,9 +64,11 @@ def _chapters(
             continue
         if archive.size(name) > limits.max_whole_bytes:
             raise refuse("too_large", f"A chapter may have at most {limits.max_whole_bytes >> 20} MiB.")
-        page = decode_bytes(b"".join(archive.chunks(name)))
+        data: list[bytes] = []
+        with archive.surviving_damage(name):
+            data.extend(archive.chunks(name))
         own = PagePictures(pictures, partial(_open, archive, name))
-        yield from html.read(page, limits, Outline(), warnings, own)
+        yield from html.read(decode_bytes(b"".join(data)), limits, Outline(), warnings, own)
     if missing:
         warnings.append(f"Chapters that the book names but does not hold: {missing}.")
 

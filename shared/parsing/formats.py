@@ -281,10 +281,12 @@ def _zipped(path: Path, key: str, limits: Limits) -> str:
     from shared.parsing import package
 
     hint = FORMATS.get(find_extension(key), "")
-    name, parts = package.recognize(path, limits)
+    name, parts, is_damaged = package.recognize(path, limits)
     if name:
         return name
     kind = identify_package("\n".join(parts).encode(errors="replace"))
     if hint == "zip" and not kind:
         return hint
+    if is_damaged and hint in _ZIPPED and not kind:
+        raise refuse("broken_file", "The file is damaged: the part with its text is missing.")
     raise _unread(key, hint, kind or ("another zip archive", "Unpack it first.")) or _unsupported(kind)

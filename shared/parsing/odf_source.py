@@ -21,7 +21,11 @@ _CHUNK_BYTES = 1 << 18
 
 
 class Source:
-    """The parts of an OpenDocument file, packed or flat."""
+    """The parts of an OpenDocument file, packed or flat.
+
+    Attributes:
+        warnings: about parts that are damaged.
+    """
 
     def __init__(self, path: Path, limits: Limits) -> None:
         """Open the file.
@@ -31,7 +35,8 @@ class Source:
         """
         self._path = path
         self._limits = limits
-        self._archive = Archive(path, limits) if _is_packed(path) else None
+        self.warnings: list[str] = []
+        self._archive = Archive(path, limits, self.warnings) if _is_packed(path) else None
         if self._archive is not None:
             with self._archive.closed_on_error():
                 self._refuse_encrypted(self._archive)
@@ -49,9 +54,13 @@ class Source:
             raise refuse("encrypted", "The file is protected with a password; remove it and upload the file again.")
 
     def events(self, part: str) -> Iterator[Event]:
-        """The steps through a part; of a flat file, which has one part, through all of it as ``content.xml``."""
+        """The steps through a part; of a flat file, which has one part, through all of it as ``content.xml``.
+
+        Another part than that one is read as far as it is not damaged.
+        """
         if self._archive is not None:
-            yield from self._archive.events(part)
+            is_main = part == "content.xml"
+            yield from self._archive.events(part) if is_main else self._archive.readable_events(part)
         elif part == "content.xml":
             with self._path.open("rb") as stream:
                 yield from read_events(iter(lambda: stream.read(_CHUNK_BYTES), b""), self._limits.max_nesting)

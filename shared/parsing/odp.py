@@ -31,7 +31,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         DocumentError: ``encrypted``, ``broken_file``, ``too_deep``, ``too_large``, ``too_many_pages``.
     """
     source = Source(path, limits)
-    warnings: list[str] = []
+    warnings = source.warnings
     pictures = OdfPictures(source, limits, warnings)
     blocks = pictures.unpack(_blocks(source, limits, pictures))
     return ParsedDocument(source.title(), blocks, warnings=warnings)

@@ -39,7 +39,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         DocumentError: ``encrypted``, ``broken_file``, ``too_deep``, ``too_large``.
     """
     source = Source(path, limits)
-    return ParsedDocument(source.title(), _blocks(source, limits))
+    return ParsedDocument(source.title(), _blocks(source, limits), warnings=source.warnings)
 
 
 def _blocks(source: Source, limits: Limits) -> Iterator[Block]:

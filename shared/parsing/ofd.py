@@ -8,7 +8,7 @@ from shared.domain.models import Block, Location, ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.ofd_page import read_lines
 from shared.parsing.ofd_parts import read_pages, read_root
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import has_damage, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         pages = [page for document in documents for page in read_pages(archive, document)]
         if len(pages) > limits.max_pages:
             raise refuse("too_many_pages", f"The document has more than {limits.max_pages} pages.")
-        warnings: list[str] = []
+        warnings = archive.warnings
         if any("/attachs/" in name.lower() and name.lower().endswith("attachments.xml") for name in archive.names):
             warnings.append("Files attached to the document are not read.")
         return ParsedDocument(title, _blocks(archive, pages), warnings=warnings)
@@ -41,8 +41,8 @@ def _blocks(archive: Archive, pages: list[tuple[str, ...]]) -> Iterator[Block]:
     with archive:
         is_empty = True
         for number, parts in enumerate(pages, start=1):
-            for text in read_lines(archive, parts):
+            for text in read_lines(archive, [part for part in parts if not archive.report_missing(part)]):
                 is_empty = False
                 yield Block(text, Location(page=number))
-        if is_empty and pages:
+        if is_empty and pages and not has_damage(archive.warnings):
             raise refuse("needs_ocr", "The document holds pictures only: its text has to be recognized (OCR) first.")

@@ -48,7 +48,7 @@ def _read_part(archive: Archive, name: str) -> Iterator[_Part]:
     shift = [0.0, 0.0]
     code: Event | None = None
     text: list[str] = []
-    for event in archive.events(name):
+    for event in archive.readable_events(name):
         given = event.attributes
         if event.kind == "text":
             if code is not None:

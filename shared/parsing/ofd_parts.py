@@ -49,7 +49,7 @@ def read_pages(archive: Archive, document: str) -> Iterator[tuple[str, ...]]:
 
 
 def _used_templates(archive: Archive, page: str) -> list[str]:
-    events = archive.events(page, frozenset({"Template"}))
+    events = archive.readable_events(page, frozenset({"Template"}))
     return [event.attributes.get("TemplateID", "") for event in events if event.kind == "open"]
 
 
@@ -57,7 +57,7 @@ def _read_annotated(archive: Archive, part: str) -> dict[str, list[str]]:
     """The parts with the annotations of each page, by the page's id."""
     found: dict[str, list[str]] = {}
     page, inside = "", False
-    for event in archive.events(part):
+    for event in archive.readable_events(part):
         if event.kind == "text":
             if inside and event.name.strip():
                 found.setdefault(page, []).append(_join(posixpath.dirname(part), event.name.strip()))

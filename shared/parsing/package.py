@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.errors import DocumentError
 from shared.parsing.archive import Archive
+from shared.parsing.refusing import has_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,19 +42,20 @@ _MAIN_TYPE = re.compile(
 )
 
 
-def recognize(path: Path, limits: Limits) -> tuple[str, frozenset[str]]:
+def recognize(path: Path, limits: Limits) -> tuple[str, frozenset[str], bool]:
     """The format of a package, and the names of its parts.
 
     Returns:
         A value of `formats.FORMATS`, empty for another archive; the names, and the type that the package
-        gives itself. Templates and files with macros count as their format.
+        gives itself; whether the package is damaged. Templates and files with macros count as their format.
 
     Raises:
         DocumentError: ``broken_file``, ``encrypted``, ``too_large``.
     """
     with Archive(path, limits) as archive:
         declared = _read_type(archive)
-        return _find_format(archive) or _find_other(archive, declared), archive.names | {declared}
+        found = _find_format(archive) or _find_other(archive, declared)
+        return found, archive.names | {declared}, has_damage(archive.warnings)
 
 
 def find_main_part(archive: Archive) -> str:
@@ -80,7 +82,7 @@ def _read_type(archive: Archive) -> str:
     """The type that the package names in an entry of its own; empty where it names none."""
     if "mimetype" not in archive.names or archive.size("mimetype") >= _LONGEST_TYPE:
         return ""
-    return b"".join(archive.chunks("mimetype")).decode("ascii", "ignore").strip()
+    return b"".join(archive.until_damage("mimetype", archive.chunks("mimetype"))).decode("ascii", "ignore").strip()
 
 
 def _find_other(archive: Archive, declared: str) -> str:

@@ -39,7 +39,7 @@ _EMBEDDED = frozenset({"package", "oleObject"})
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The blocks of a presentation, in the order the slides are shown."""
     archive = Archive(path, limits)
-    warnings: list[str] = []
+    warnings = archive.warnings
     with archive.closed_on_error():
         slides = _slides(archive)
         if len(slides) > limits.max_pages:
@@ -74,6 +74,8 @@ class _Deck:
 
     def _slide(self, slide: str, page: int) -> Iterator[Block]:
         archive = self._archive
+        if archive.report_missing(slide):
+            return
         relations = archive.relations(slide)
         shapes = list(read_shapes(archive, slide))
         title = next((" ".join(shape.text.split()) for shape in shapes if shape.role in _TITLES and shape.text), "")

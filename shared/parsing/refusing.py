@@ -25,6 +25,35 @@ def refuse_complex() -> DocumentError:
     return refuse("too_complex", message)
 
 
+_DAMAGE = "The file is damaged: "
+
+
+def report_damage(warnings: list[str], part: str) -> None:
+    """Warn that a part of a file was read as far as it goes."""
+    sentence = f"{_DAMAGE}what could not be read of its part {part} was left out."
+    if sentence not in warnings:
+        warnings.append(sentence)
+
+
+def report_cut(warnings: list[str]) -> None:
+    """Warn that the end of a container is missing."""
+    sentence = f"{_DAMAGE}its end is missing, and with it whatever stood there; upload it again."
+    if sentence not in warnings:
+        warnings.append(sentence)
+
+
+def has_damage(warnings: list[str]) -> bool:
+    """Whether one of the warnings is about a part that could not be read."""
+    return any(warning.startswith(_DAMAGE) for warning in warnings)
+
+
+def refuse_empty(warnings: list[str]) -> DocumentError:
+    """The error for a document without text; one that damage may have cost its text is broken."""
+    if has_damage(warnings):
+        return refuse("broken_file", f"{_DAMAGE}no text in it can be read.")
+    return refuse("empty_document", "The file holds no text.")
+
+
 @contextmanager
 def refuse_errors(*bad_file_errors: type[BaseException]) -> Iterator[None]:
     """Turn what a parser raises for a bad file into a ``DocumentError``.

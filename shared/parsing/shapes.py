@@ -64,7 +64,7 @@ class Shape(Struct):
 def read_shapes(archive: Archive, part: str) -> Iterator[Shape]:
     """The shapes of a part in reading order; those of groups stand one after another."""
     reader = _Reader()
-    for event in select_visible(archive.events(part)):
+    for event in select_visible(archive.readable_events(part)):
         reader.read(event)
     yield from reader.ordered()
 
@@ -74,7 +74,7 @@ def read_comments(archive: Archive, part: str) -> Iterator[str]:
     paragraph = ParagraphText()
     is_plain = False
     plain = ""
-    for event in archive.events(part):
+    for event in archive.readable_events(part):
         if text := paragraph.read(event):
             yield text
         elif event.kind == "text":

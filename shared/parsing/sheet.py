@@ -75,15 +75,12 @@ def read_rows(chunks: Iterable[bytes], workbook: Workbook, areas: Areas, limits:
     """
     reader = _Reader(workbook, limits.max_nesting)
     covered = Covered(areas)
-    count = 0
-    for data in chain(chunks, [b""]):
-        for number, cells in reader.feed(data):
-            count += 1
-            if count > limits.max_rows:
-                raise refuse("too_large", f"A sheet has more than {limits.max_rows} rows.")
-            line = make_line(number, cells, covered)
-            line.declared = number in areas.headers
-            yield line
+    for count, (number, cells) in enumerate(reader.read(chunks), start=1):
+        if count > limits.max_rows:
+            raise refuse("too_large", f"A sheet has more than {limits.max_rows} rows.")
+        line = make_line(number, cells, covered)
+        line.declared = number in areas.headers
+        yield line
 
 
 def make_line(number: int, cells: dict[int, tuple[str, bool]], covered: Covered) -> Line:
@@ -152,10 +149,14 @@ class _Reader:
         self._expat.CharacterDataHandler = self._add
         self._plain = Style()
 
-    def feed(self, data: bytes) -> list[tuple[int, dict[int, tuple[str, bool]]]]:
-        feed_parser(self._expat, data, final=not data)
-        rows, self._rows = self._rows, []
-        return rows
+    def read(self, chunks: Iterable[bytes]) -> Iterator[tuple[int, dict[int, tuple[str, bool]]]]:
+        """The number of each row and its cells; those in front of damage too."""
+        for data in chain(chunks, [b""]):
+            try:
+                feed_parser(self._expat, data, final=not data)
+            finally:
+                rows, self._rows = self._rows, []
+                yield from rows
 
     def _local(self, name: str) -> str:
         local = self._names[name] = name.rpartition(":")[2]

@@ -38,7 +38,7 @@ def _comments(archive: Archive, part: str) -> Iterator[tuple[str, str]]:
     cell = ""
     parts: list[str] = []
     in_text = False
-    for event in archive.events(part):
+    for event in archive.readable_events(part):
         if event.kind == "text":
             parts += [event.name] if in_text else []
         elif event.name in ("t", "text") and not (event.name == "text" and event.kind == "open" and in_text):
@@ -58,7 +58,7 @@ def read_tables(archive: Archive, relations: dict[str, tuple[str, str]]) -> Iter
     for kind, part in relations.values():
         if kind != "table":
             continue
-        root = next((event for event in archive.events(part) if event.name == "table"), None)
+        root = next((event for event in archive.readable_events(part) if event.name == "table"), None)
         place = _CELL.match(root.attributes.get("ref", "")) if root is not None else None
         if root is not None and place is not None and root.attributes.get("headerRowCount", "1") != "0":
             yield int(place[2])

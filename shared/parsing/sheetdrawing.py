@@ -32,7 +32,7 @@ def read_drawings(archive: Archive, sheet: Sheet, warnings: list[str]) -> Iterat
 def _drawing(archive: Archive, part: str, name: str, warnings: list[str]) -> Iterator[Block]:
     relations = archive.relations(part)
     reader = _Reader(name)
-    for event in archive.events(part):
+    for event in archive.readable_events(part):
         if reader.skips(event):
             continue
         yield from reader.read(event)

@@ -18,9 +18,10 @@ def read_sheets(
     """What ``read`` finds on each sheet that the file holds, then what is drawn on it; closes the file."""
     with archive:
         for sheet in sheets:
-            if archive.resolve(sheet.part) not in archive.names:
+            if archive.report_missing(sheet.part):
                 continue
-            yield from read(sheet)
+            with archive.surviving_damage(sheet.part):
+                yield from read(sheet)
             # Imported here: most workbooks hold cells only.
             from shared.parsing.sheetdrawing import read_drawings
 

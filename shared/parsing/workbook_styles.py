@@ -28,7 +28,7 @@ def read_styles(archive: Archive, part: str) -> Iterator[Style]:
     bold: list[bool] = []
     filled: list[bool] = []
     path: list[str] = []
-    for event in archive.events(part):
+    for event in archive.readable_events(part):
         if event.kind == "close":
             path.pop()
         elif event.kind == "open":

@@ -29,8 +29,8 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: ``broken_file``, ``too_large``.
     """
-    warnings: list[str] = []
     archive = Archive(path, limits)
+    warnings = archive.warnings
     with archive.closed_on_error():
         workbook = BinaryWorkbook(archive)
         blocks = read_sheets(
@@ -45,8 +45,9 @@ def _sheet(path: Path, archive: Archive, workbook: BinaryWorkbook, sheet: Sheet,
     comments = read_comments(archive, archive.relations(sheet.part))
     # Merged cells are named after the cells. Opened again: bytes that are unpacked twice shall not count twice.
     with Archive(path, limits) as again:
-        areas = find_areas(again.chunks(sheet.part))
-    for row in render_lines(read_rows(archive.chunks(sheet.part), workbook, areas, limits)):
+        areas = find_areas(again.until_damage(sheet.part, again.chunks(sheet.part)))
+    lines = archive.until_damage(sheet.part, read_rows(archive.chunks(sheet.part), workbook, areas, limits))
+    for row in render_lines(lines):
         at = Location(sheet=sheet.name, row=row.number)
         yield row.block(at)
         keys = row.keys or row.text[:200]

@@ -29,8 +29,8 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: ``too_large``, ``too_deep``, ``broken_file``; at once or while blocks are read.
     """
-    warnings: list[str] = []
     archive = Archive(path, limits)
+    warnings = archive.warnings
     with archive.closed_on_error():
         workbook = Workbook(archive)
         blocks = read_sheets(
@@ -49,7 +49,8 @@ def _sheet(path: Path, archive: Archive, workbook: Workbook, sheet: Sheet, limit
     kept, areas = _first_pass(path, archive, sheet, limits)
     areas.headers.update(read_tables(archive, relations))
     chunks = iter(kept) if kept is not None else archive.chunks(sheet.part)
-    for row in render_lines(read_rows(chunks, workbook, areas, limits)):
+    lines = archive.until_damage(sheet.part, read_rows(chunks, workbook, areas, limits))
+    for row in render_lines(lines):
         at = Location(sheet=sheet.name, row=row.number)
         yield row.block(at)
         yield from (_comment(row, cell, text, at) for cell, text in comments.pop(row.number, ()))
@@ -67,8 +68,8 @@ def _comment(row: Row, cell: str, text: str, at: Location) -> Block:
 def _first_pass(path: Path, archive: Archive, sheet: Sheet, limits: Limits) -> tuple[list[bytes] | None, Areas]:
     """The merged areas of a sheet, and its bytes when they are few."""
     if archive.size(sheet.part) <= _KEPT_BYTES:
-        kept = list(archive.chunks(sheet.part))
+        kept = list(archive.until_damage(sheet.part, archive.chunks(sheet.part)))
         return kept, find_areas(kept)
     # Opened again: bytes that are unpacked twice shall not count twice.
     with Archive(path, limits) as again:
-        return None, find_areas(again.chunks(sheet.part))
+        return None, find_areas(again.until_damage(sheet.part, again.chunks(sheet.part)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.domain.models import ParsedDocument
 from shared.parsing.archive import Archive
 from shared.parsing.embedded import Parts
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import has_damage, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: ``broken_file``, ``encrypted``, ``too_large``.
     """
-    warnings: list[str] = []
-    return ParsedDocument("", _blocks(Archive(path, limits), limits, warnings), warnings=warnings)
+    archive = Archive(path, limits)
+    return ParsedDocument("", _blocks(archive, limits, archive.warnings), warnings=archive.warnings)
 
 
 def _blocks(archive: Archive, limits: Limits, warnings: list[str]) -> Iterator[Block]:
@@ -43,7 +43,7 @@ def _blocks(archive: Archive, limits: Limits, warnings: list[str]) -> Iterator[B
                     is_empty = False
                     yield block
     parts.report()
-    if is_empty and warnings:
+    if is_empty and warnings and not has_damage(warnings):
         raise refuse("unsupported_format", f"The archive holds no file that can be read. {warnings[0]}")
 
 

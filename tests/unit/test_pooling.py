@@ -38,12 +38,12 @@ def test_the_mean_is_weighted_by_length_and_of_unit_length() -> None:
 def test_a_refused_part_is_named_by_its_text() -> None:
     refused = (RefusedText(2, "DataInspectionFailed", "No.", "r"),)
     pooled = pooling.pool(EmbeddingResult((None,) * 3, Usage(), refused), pooling.Parts(("a", "b", "c"), (0, 1, 1)))
-    with pytest.raises(RequestError, match=r"texts\[1\]"):
+    with pytest.raises(RequestError, match="at index 1 "):
         pooled.complete()
 
 
 def test_a_blank_text_is_refused_and_never_shifts_the_others() -> None:
-    with pytest.raises(RequestError, match=r"texts\[0\]"):
+    with pytest.raises(RequestError, match="at index 0 "):
         pooling.split(["\n" * 300, "hello"], longer_than(90), 1_000)
 
 

@@ -222,7 +222,10 @@ def test_the_lines_of_an_ofd_page_join_its_template_and_itself(tmp_path: Path) -
 
 def test_an_ofd_of_pictures_needs_ocr_and_too_many_pages_are_refused(tmp_path: Path) -> None:
     empty = ofd_of("").replace(b"Tpls/t.xml", b"Tpls/u.xml", 0)
-    pictures = zipped({"OFD.xml": "<O><DocRoot>d.xml</DocRoot></O>", "d.xml": "<D><Page ID='1' BaseLoc='p.xml'/></D>"})
+    page = "<P><ImageObject ResourceID='1'/></P>"
+    pictures = zipped(
+        {"OFD.xml": "<O><DocRoot>d.xml</DocRoot></O>", "d.xml": "<D><Page ID='1' BaseLoc='p.xml'/></D>", "p.xml": page}
+    )
     for content, limits, code in (
         (pictures, Limits(), "needs_ocr"),
         (empty, Limits(max_pages=0), "too_many_pages"),
