@@ -60,6 +60,8 @@ _KEPT = {
 _ROLES = frozenset({"main", "navigation", "complementary", "contentinfo", "presentation", "none"})
 # What may say that an element is not shown, or which part of the page it is.
 _TELLING = re.compile(r"hidden|display|role|mso-hide", re.IGNORECASE)
+# What React sends after the page around it, hidden until a script moves it there; many pages hold all their text so.
+_STREAMED = re.compile(r"[\w:-]{0,40}S:[0-9a-f]{1,8}")
 _HIDING_STYLES = ("display:none", "visibility:hidden", "mso-hide:all")
 # Hidden from screen readers because it is decoration or repeats a label: only inline, since pages hide all else too
 # while a dialog is open.
@@ -163,7 +165,8 @@ class _Reduction:
 
 def is_hidden(name: str, given: dict[str, str]) -> bool:
     """Whether an element with these attributes is not shown."""
-    if "hidden" in given and given["hidden"].lower() != "until-found":
+    is_streamed = name == "div" and _STREAMED.fullmatch(given.get("id", "")) is not None
+    if "hidden" in given and given["hidden"].lower() != "until-found" and not is_streamed:
         return True
     style = "".join(given.get("style", "").split()).lower()
     if any(hiding in style for hiding in _HIDING_STYLES):
