@@ -78,6 +78,8 @@ _KEPT_WITH_ROLE = ("aria-level", "aria-colspan")
 _TELLING = re.compile(r"hidden|display|role|mso-hide", re.IGNORECASE)
 # Content that pages hide until a script has run: articles of WeChat.
 _SHOWN_BY_SCRIPT = frozenset({"js_content"})
+# What React sends after the page around it, hidden until a script moves it there; many pages hold all their text so.
+_STREAMED = re.compile(r"[\w:-]{0,40}S:[0-9a-f]{1,8}")
 _HIDING_STYLES = ("display:none", "visibility:hidden", "mso-hide:all")
 # Hidden from screen readers because it is decoration or repeats a label: only inline, since pages hide all else too
 # while a dialog is open.
@@ -190,9 +192,11 @@ def _labels(match: re.Match[str]) -> str:
 
 def is_hidden(name: str, given: dict[str, str]) -> bool:
     """Whether an element with these attributes is not shown."""
-    if name == "body" or given.get("id") in _SHOWN_BY_SCRIPT:
+    identity = given.get("id", "")
+    if name == "body" or identity in _SHOWN_BY_SCRIPT:
         return False
-    if "hidden" in given and given["hidden"].lower() != "until-found":
+    is_streamed = name == "div" and _STREAMED.fullmatch(identity) is not None
+    if "hidden" in given and given["hidden"].lower() != "until-found" and not is_streamed:
         return True
     style = "".join(given.get("style", "").split()).lower()
     if any(hiding in style for hiding in _HIDING_STYLES):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
 from msgspec import Struct
 
+from shared.parsing.refusing import refuse
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shared.parsing.archive import Archive
     from shared.parsing.xml_events import Event
@@ -18,10 +20,13 @@ if TYPE_CHECKING:
 # and how far lines of one block may be apart.
 _SAME_LINE, _SPACE, _SAME_BLOCK = 0.5, 0.3, 2.2
 _DEFAULT_SIZE = 4.0
+# Stretches of text of one page: a drawing that is used many times, as patterns are, multiplies what it holds.
+_MOST_PARTS = 200_000
+_PLAIN = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
 _WORD_JOINT, _COLUMN_JOINT, _COLUMN = " ", "  ", 3.0
 
 
-class _Part(Struct):
+class Part(Struct):
     """A stretch of text on a page, in millimetres from its upper left corner."""
 
     text: str
@@ -31,9 +36,36 @@ class _Part(Struct):
     size: float
 
 
-def read_lines(archive: Archive, parts: Sequence[str]) -> Iterator[str]:
-    """The blocks of text of one page, which its ``parts`` make up."""
-    found = [part for name in parts for part in _read_part(archive, name)]
+def read_units(archive: Archive, resources: Sequence[str]) -> dict[str, list[Part]]:
+    """The text of the drawings that pages place by their id (CompositeGraphicUnit)."""
+    units: dict[str, list[Part]] = {}
+    for name in resources:
+        key, inside = "", list["Event"]()
+        for event in archive.readable_events(name):
+            if event.name != "CompositeGraphicUnit" or event.kind == "text":
+                inside += [event] if key else []
+            elif event.kind == "open":
+                key = event.attributes.get("ID", "")
+            else:
+                units[key] = _bounded(_read_part(inside, units))
+                key, inside = "", []
+    return units
+
+
+def _bounded(parts: Iterable[Part]) -> list[Part]:
+    found = list(islice(parts, _MOST_PARTS + 1))
+    if len(found) > _MOST_PARTS:
+        raise refuse("too_large", f"A page holds more than {_MOST_PARTS:,} stretches of text.")
+    return found
+
+
+def read_lines(archive: Archive, parts: Sequence[str], units: Mapping[str, list[Part]]) -> Iterator[str]:
+    """The blocks of text of one page, which its ``parts`` make up.
+
+    Raises:
+        DocumentError: ``too_large``.
+    """
+    found = _bounded(chain.from_iterable(_read_part(archive.readable_events(name), units) for name in parts))
     lines = _join_lines(found)
     block: list[str] = []
     for (text, top, size), following in pairwise([*lines, ("", float("inf"), _DEFAULT_SIZE)]):
@@ -43,12 +75,12 @@ def read_lines(archive: Archive, parts: Sequence[str]) -> Iterator[str]:
             block = []
 
 
-def _read_part(archive: Archive, name: str) -> Iterator[_Part]:
-    box, size, matrix = [0.0, 0.0], _DEFAULT_SIZE, [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+def _read_part(events: Iterable[Event], units: Mapping[str, list[Part]]) -> Iterator[Part]:
+    box, size, matrix = [0.0, 0.0], _DEFAULT_SIZE, _PLAIN
     shift = [0.0, 0.0]
     code: Event | None = None
     text: list[str] = []
-    for event in archive.readable_events(name):
+    for event in events:
         given = event.attributes
         if event.kind == "text":
             if code is not None:
@@ -58,15 +90,31 @@ def _read_part(archive: Archive, name: str) -> Iterator[_Part]:
         elif event.kind == "open" and event.name == "TextObject":
             box = [*_numbers(given.get("Boundary", "")), 0.0, 0.0][:2]
             size = (_numbers(given.get("Size", "")) or [_DEFAULT_SIZE])[0]
-            given_matrix = _numbers(given.get("CTM", ""))
-            matrix = given_matrix if len(given_matrix) == 6 else [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+            matrix = _matrix(given)
+        elif event.kind == "open" and event.name == "CompositeObject":
+            x, y = [*_numbers(given.get("Boundary", "")), 0.0, 0.0][:2]
+            unit = units.get(given.get("ResourceID", ""), ())
+            yield from (_move(part, _matrix(given), x + shift[0], y + shift[1]) for part in unit)
         elif event.name == "TextCode":
             if event.kind == "close" and code is not None and "".join(text).strip():
                 yield _place("".join(text), code, [box[0] + shift[0], box[1] + shift[1]], size, matrix)
             code, text = (event if event.kind == "open" else None), []
 
 
-def _place(text: str, code: Event, box: list[float], size: float, matrix: list[float]) -> _Part:
+def _matrix(given: Mapping[str, str]) -> list[float]:
+    found = _numbers(given.get("CTM", ""))
+    return found if len(found) == 6 else _PLAIN
+
+
+def _move(part: Part, matrix: list[float], x: float, y: float) -> Part:
+    """A stretch of text of a drawing where the page places that."""
+    left = matrix[0] * part.left + matrix[2] * part.top + matrix[4] + x
+    top = matrix[1] * part.left + matrix[3] * part.top + matrix[5] + y
+    width = (part.right - part.left) * (abs(matrix[0]) or 1.0)
+    return Part(part.text, left, top, left + width, max(0.1, part.size * (abs(matrix[3]) or 1.0)))
+
+
+def _place(text: str, code: Event, box: list[float], size: float, matrix: list[float]) -> Part:
     """A stretch of text where it stands: its start in its box, turned and moved as the matrix says."""
     x, y = ((_numbers(code.attributes.get(name, "")) or [0.0])[0] for name in ("X", "Y"))
     wide = sum(1.0 if east_asian_width(character) in "WF" else 0.5 for character in text)
@@ -76,7 +124,7 @@ def _place(text: str, code: Event, box: list[float], size: float, matrix: list[f
     left = matrix[0] * x + matrix[2] * y + matrix[4] + box[0]
     top = matrix[1] * x + matrix[3] * y + matrix[5] + box[1]
     scale = abs(matrix[0]) or 1.0
-    return _Part(text.strip(), left, top, left + width * scale, max(0.1, size * (abs(matrix[3]) or 1.0)))
+    return Part(text.strip(), left, top, left + width * scale, max(0.1, size * (abs(matrix[3]) or 1.0)))
 
 
 def _numbers(text: str) -> list[float]:
@@ -86,9 +134,9 @@ def _numbers(text: str) -> list[float]:
         return []
 
 
-def _join_lines(parts: list[_Part]) -> list[tuple[str, float, float]]:
+def _join_lines(parts: list[Part]) -> list[tuple[str, float, float]]:
     """The lines from top to bottom, each with its height on the page and the size of its text."""
-    lines: list[list[_Part]] = []
+    lines: list[list[Part]] = []
     for part in sorted(parts, key=lambda each: each.top):
         if lines and abs(part.top - lines[-1][0].top) <= _SAME_LINE * min(part.size, lines[-1][0].size):
             lines[-1].append(part)
@@ -97,7 +145,7 @@ def _join_lines(parts: list[_Part]) -> list[tuple[str, float, float]]:
     return [(_join(line), line[0].top, max(part.size for part in line)) for line in lines]
 
 
-def _join(line: list[_Part]) -> str:
+def _join(line: list[Part]) -> str:
     line.sort(key=lambda each: each.left)
     text = line[0].text
     for before, part in pairwise(line):

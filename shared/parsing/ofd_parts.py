@@ -48,6 +48,18 @@ def read_pages(archive: Archive, document: str) -> Iterator[tuple[str, ...]]:
         yield (*below, page, *annotated.get(key, ()))
 
 
+def read_resources(archive: Archive, document: str) -> list[str]:
+    """The names of the parts with what the pages of a document share."""
+    found, inside = list[str](), False
+    for event in archive.events(document):
+        if event.kind == "text":
+            if inside and event.name.strip():
+                found.append(_join(posixpath.dirname(document), event.name.strip()))
+        else:
+            inside = event.kind == "open" and event.name in ("PublicRes", "DocumentRes")
+    return found
+
+
 def _used_templates(archive: Archive, page: str) -> list[str]:
     events = archive.readable_events(page, frozenset({"Template"}))
     return [event.attributes.get("TemplateID", "") for event in events if event.kind == "open"]

@@ -32,10 +32,21 @@ _BULLET_CODES: Final = frozenset(
 _SOFT_HYPHEN: Final = re.compile("(?<=[a-zß-ÿ])\u00ad(?=[a-zß-ÿ])|\u00ad$")
 # Most TrueType fonts begin with three glyphs that are no characters, then the space: code minus 29.
 _SHIFTS: Final = (0, 29, 28, 30, 31, 27)
+_OTHER_SHIFTS: Final = tuple(shift for shift in range(-12, 40) if shift not in _SHIFTS)
+_LONG_TEXT: Final = 120
+# The letters that make up 60 to 82 % of texts in Polish, Turkish, German, English, French, Spanish and Italian; where a
+# text is shifted wrongly, 30 to 50 %.
+_USUAL: Final = frozenset("eaionstrlud")
+_FEWEST_USUAL: Final = 0.56
+_FEWEST_DIFFERENT: Final = 10
+_CONTROL: Final = re.compile("[\x00-\x1f]+")
+_FIRST_CODE: Final = 0x20
 _LAST_CODE: Final = 0x7E
 _FEWEST_LETTERS: Final = 4
 _LETTERS_OF_TEXT: Final = 0.5
 _SMALL_LETTERS: Final = 0.6
+# Fonts that a driver makes give few characters, such as apostrophes, codes that no text has.
+_MOST_DROPPED: Final = 0.12
 # Share of vowels in texts of most languages; that of random letters is 0.23.
 _VOWELS_FROM: Final = 0.28
 _VOWELS_TO: Final = 0.6
@@ -70,22 +81,40 @@ def _symbol(code: int) -> str:
 
 
 def guess_shift(text: str) -> int | None:
-    """What to add to the glyph numbers in ``text`` to get characters; None where nothing makes words of them."""
-    return next((shift for shift in _SHIFTS if _is_likely(unshift(text, shift))), None)
+    """What to add to the glyph numbers in ``text``, all of one font, to get characters; None where nothing makes words.
+
+    Letters of a long text show any shift; in a short one, others than the usual shifts make words by chance.
+    """
+    likely = [shift for shift in _SHIFTS if _is_likely(unshift(text, shift), text)]
+    if len(text) < _LONG_TEXT:
+        return next(iter(likely), None)
+    likely += [shift for shift in _OTHER_SHIFTS if _is_likely(unshift(text, shift), text)]
+    best = max(likely, key=lambda shift: _share_usual(unshift(text, shift)), default=0)
+    return best if _share_usual(unshift(text, best)) >= _FEWEST_USUAL else None
+
+
+def _share_usual(text: str) -> float:
+    letters = [character for character in text.lower() if character.isalpha()]
+    if len(set(letters)) < _FEWEST_DIFFERENT:
+        return 0.0
+    return sum(1 for letter in letters if letter in _USUAL) / len(letters)
 
 
 def unshift(text: str, shift: int) -> str:
     """``text`` with ``shift`` added to each code."""
-    return "".join(chr(ord(character) + shift) if ord(character) + shift <= _LAST_CODE else "" for character in text)
+    if not shift:
+        return _CONTROL.sub("", text)
+    codes = (ord(character) + shift for character in text)
+    return "".join(chr(code) for code in codes if _FIRST_CODE <= code <= _LAST_CODE)
 
 
-def _is_likely(text: str) -> bool:
-    """Whether ``text`` has small letters and vowels as words have."""
+def _is_likely(text: str, glyphs: str) -> bool:
+    """Whether ``text`` has small letters and vowels as words have, and nearly all of the ``glyphs``."""
+    if len(text) < (1 - _MOST_DROPPED) * len(glyphs):
+        return False
     letters = [character for character in text if character.isalpha()]
     shown = len("".join(text.split()))
     if len(letters) < max(_FEWEST_LETTERS, _LETTERS_OF_TEXT * shown):
-        return False
-    if any(ord(character) < 0x20 for character in text):
         return False
     small = sum(1 for character in letters if character.islower())
     vowels = sum(1 for character in letters if character.lower() in "aeiouy")

@@ -48,6 +48,7 @@ class Word(Struct):
         upright: false where it runs from top to bottom or is rotated.
         mapped: false where the file does not tell which characters its glyphs are.
         glued: whether no space stands before it.
+        font: name of its font; known only where that does not tell its characters.
     """
 
     text: str
@@ -61,6 +62,7 @@ class Word(Struct):
     upright: bool = True
     mapped: bool = True
     glued: bool = False
+    font: str = ""
 
     @property
     def middle(self) -> float:
@@ -143,7 +145,8 @@ class Reader:
                 boxes = [self._bounds(layer, index) for index in range(start, last + 1)]
                 left, right = min(box[0] for box in boxes), max(box[2] for box in boxes)
         shown = normalize(text[:-1]) + BROKEN if broken else text if text.isascii() else normalize(text)
-        return Word(shown, left, bottom, right, top, size, line, bold, upright, mapped, glued)
+        font = "" if mapped else self._font(layer, start)
+        return Word(shown, left, bottom, right, top, size, line, bold, upright, mapped, glued, font)
 
     def _turn_ligatures(self, layer: Any, text: str, start: int) -> str:
         """``text`` with the letters of each ligature in order: pdfium turns a line around, and them with it."""
@@ -164,8 +167,11 @@ class Reader:
     def _is_bold(self, layer: Any, index: int) -> bool:
         if self._raw.FPDFText_GetFontWeight(layer, index) >= _BOLD_WEIGHT:
             return True
+        return _BOLD.search(self._font(layer, index)) is not None
+
+    def _font(self, layer: Any, index: int) -> str:
         size = self._raw.FPDFText_GetFontInfo(layer, index, self._name, _NAME_BYTES, ctypes.byref(self._flags))
-        return size > 0 and _BOLD.search(self._name.value.decode("utf-8", "replace")) is not None
+        return self._name.value.decode("utf-8", "replace") if size > 0 else ""
 
 
 def _pieces(text: str) -> list[str]:
@@ -196,15 +202,15 @@ def _without_shadows(words: list[Word]) -> Iterator[Word]:
 
 def drop_unreadable(words: list[Word]) -> list[Word]:
     """``words`` without runs of glyph numbers that make no words; a symbol between words stays."""
-    unmapped = [word for word in words if not word.mapped]
-    if not unmapped:
+    if all(word.mapped for word in words):
         return words
-    shift = guess_shift(" ".join(word.text for word in unmapped))
-    if shift is not None:
-        for word in unmapped:
-            word.text = normalize(unshift(word.text, shift))
-        return words
-    most = 2 * len(unmapped) > len(words)
+    for font in {word.font for word in words if not word.mapped}:
+        own = [word for word in words if not word.mapped and word.font == font]
+        shift = guess_shift(" ".join(word.text for word in own))
+        for word in own if shift is not None else ():
+            word.text, word.mapped = normalize(unshift(word.text, shift or 0)), True
+    words = [word for word in words if word.text]
+    most = 2 * sum(1 for word in words if not word.mapped) > len(words)
     kept: list[Word] = []
     for mapped, run in groupby(words, key=lambda word: word.mapped):
         found = list(run)

@@ -58,24 +58,47 @@ def _open(path: Path, limits: Limits) -> Any:
         return _read(xlrd, decrypt(path), log, damage)
 
 
+class _Strings(list[str]):
+    """The strings that cells share; one that is not in the file is empty."""
+
+    def __getitem__(self, place: Any) -> Any:
+        return super().__getitem__(place) if place < len(self) else ""
+
+
 @cache
 def _make_tolerant(xlrd: Any) -> None:
     """Let xlrd read on where it gives up a workbook for what is not needed: names of areas, comments, counts."""
     read_note = xlrd.sheet.Sheet.handle_note
     read_strings = xlrd.book.unpack_SST_table
+    read_begin = xlrd.book.Book.getbof
 
     def read_all_strings(parts: list[bytes], count: int) -> Any:
         # Programs write a wrong number of strings, so the data decides; each string has three bytes or more.
+        parts = [*parts[:1], *filter(None, parts[1:])]  # a record that continues the strings may be empty
         most = sum(map(len, parts)) // 3 + 1
         uses = int.from_bytes(parts[0][:4], "little", signed=True)
-        with suppress(*_DAMAGE):
-            return read_strings([*parts, bytes(3 * most)], min(max(count, uses), most))
-        return read_strings(parts, count)
+        for given, number in (([*parts, bytes(3 * most)], min(max(count, uses), most)), (parts, count)):
+            with suppress(*_DAMAGE):
+                strings, runs = read_strings(given, number)
+                return _Strings(strings), runs
+        return _Strings(), {}
 
     def read_sound_note(self: Any, data: bytes, boxes: Any) -> None:
         with suppress(*_DAMAGE):
             read_note(self, data, boxes)
 
+    def begin_stream(self: Any, kind: int) -> Any:
+        # Programs leave out the record that begins a sheet.
+        start = self._position
+        try:
+            return read_begin(self, kind)
+        except xlrd.XLRDError:
+            if kind != xlrd.book.XL_WORKSHEET:
+                raise
+        self._position = start
+        return self.biff_version
+
+    xlrd.book.Book.getbof = begin_stream
     xlrd.book.Book.names_epilogue = lambda self: None  # noqa: ARG005 - called as a method
     xlrd.sheet.Sheet.handle_note = read_sound_note
     xlrd.book.unpack_SST_table = read_all_strings

@@ -34,6 +34,12 @@ def test_what_is_not_shown_is_not_read(tmp_path: Path, hidden: str) -> None:
     assert read(tmp_path, f"<p>shown</p>{hidden}") == ["shown"]
 
 
+def test_what_react_sends_after_the_page_is_read(tmp_path: Path) -> None:
+    shell = '<main><h1>Pumps</h1><!--$?--><template id="B:0"></template><p hidden id="S:x">ghost</p><!--/$--></main>'
+    late = '<div hidden id="S:0"><p>The seal lasts a year.</p></div><script>$RC("B:0","S:0")</script><div hidden>ghost</div>'
+    assert read(tmp_path, f"{shell}<footer>imprint</footer>{late}") == ["Pumps", "The seal lasts a year."]
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

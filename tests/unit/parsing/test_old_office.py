@@ -3,10 +3,11 @@
 # ruff: noqa: E501 - markup
 from __future__ import annotations
 
+import re
 import struct
 from hashlib import md5
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import olefile
 import pytest
@@ -20,6 +21,9 @@ from shared.parsing import Limits, parse
 from shared.parsing.container import open_container
 from shared.parsing.summary import read_title
 from tests.unit.parsing.files import container_of, read_blocks, texts, write, zipped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Written by LibreOffice from documents made for this test.
 WRITTEN = Path(__file__).parent / "written"
@@ -198,6 +202,44 @@ def test_texts_of_a_workbook_are_read_although_their_number_is_wrong(tmp_path: P
     stream = bytearray(stream_of("prices.xls"))
     place = next(place for place in record_places(stream) if stream[place : place + 2] == b"\xfc\x00")
     stream[place + 8 : place + 12] = struct.pack("<I", count)
+    path = write(tmp_path, "a.xls", container_of({"Workbook": bytes(stream)}))
+    assert read_blocks(path) == read_blocks(WRITTEN / "prices.xls")
+
+
+def replace_strings(make: Callable[[bytes], bytes]) -> bytes:
+    """The workbook with other records in place of the one with its texts."""
+    stream = bytearray(stream_of("prices.xls"))
+    places = record_places(stream)
+    place = next(place for place in places if stream[place : place + 2] == b"\xfc\x00")
+    end = place + 4 + int.from_bytes(stream[place + 2 : place + 4], "little")
+    made = make(bytes(stream[place + 4 : end]))
+    for sheet in (each for each in places if stream[each : each + 2] == b"\x85\x00"):
+        start = int.from_bytes(stream[sheet + 4 : sheet + 8], "little")
+        stream[sheet + 4 : sheet + 8] = struct.pack("<I", start + len(made) - (end - place))
+    return container_of({"Workbook": bytes(stream[:place]) + made + bytes(stream[end:])})
+
+
+def test_texts_that_an_empty_record_parts_are_read(tmp_path: Path) -> None:
+    def make(data: bytes) -> bytes:
+        end = 8 + 3 + int.from_bytes(data[8:10], "little") * (1 + data[10] % 2)  # of the first text
+        first, rest = data[:end], data[end:]
+        return struct.pack("<HH", 0xFC, end) + first + struct.pack("<HHHH", 0x3C, 0, 0x3C, len(rest)) + rest
+
+    assert read_blocks(write(tmp_path, "a.xls", replace_strings(make))) == read_blocks(WRITTEN / "prices.xls")
+
+
+def test_a_workbook_without_its_texts_keeps_its_numbers(tmp_path: Path) -> None:
+    found = " ".join(texts(write(tmp_path, "a.xls", replace_strings(lambda _: struct.pack("<HHII", 0xFC, 8, 0, 0)))))
+    numbers = re.findall(r"\b\d+\.\d+\b", " ".join(texts(WRITTEN / "prices.xls")))
+    assert numbers
+    assert set(numbers) <= set(re.findall(r"\b\d+\.\d+\b", found))
+
+
+def test_a_sheet_without_its_first_record_is_read(tmp_path: Path) -> None:
+    stream = bytearray(stream_of("prices.xls"))
+    for place in record_places(stream)[1:]:
+        if stream[place : place + 2] == b"\x09\x08":
+            stream[place : place + 2] = b"\xff\x0f"
     path = write(tmp_path, "a.xls", container_of({"Workbook": bytes(stream)}))
     assert read_blocks(path) == read_blocks(WRITTEN / "prices.xls")
 

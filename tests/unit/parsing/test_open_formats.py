@@ -220,6 +220,31 @@ def test_the_lines_of_an_ofd_page_join_its_template_and_itself(tmp_path: Path) -
     ]
 
 
+def test_text_in_a_drawing_that_an_ofd_page_places_is_read(tmp_path: Path) -> None:
+    unit = '<CompositeGraphicUnit ID="{}"><Content>{}</Content></CompositeGraphicUnit>'
+    inner = unit.format(7, text_object(0, 0, "单价"))
+    outer = unit.format(8, '<CompositeObject ResourceID="7" Boundary="40 0 9 9"/>' + text_object(0, 0, "名称"))
+    use = '<CompositeObject ResourceID="8" CTM="0.5 0 0 0.5 0 0" Boundary="10 {} 90 90"/>'
+    document = '<D><CommonData><PublicRes>P.xml</PublicRes><DocumentRes>R.xml</DocumentRes></CommonData><Page ID="1" BaseLoc="p.xml"/></D>'
+    parts = {"Doc_0/Document.xml": document, "Doc_0/P.xml": "<Res/>", "Doc_0/R.xml": f"<Res>{inner}{outer}</Res>"}
+    page = use.format(40) + use.format(80) + '<CompositeObject ResourceID="none" Boundary="1 1 1 1"/>'
+    path = write(tmp_path, "a.ofd", ofd_of("", **parts, **{"Doc_0/p.xml": f"<P>{page}</P>"}))
+    assert read_blocks(path) == [("名称  单价", Location(page=1)), ("名称  单价", Location(page=1))]
+
+
+def test_a_drawing_that_multiplies_itself_is_refused(tmp_path: Path) -> None:
+    units = f'<CompositeGraphicUnit ID="0">{text_object(0, 0, "x") * 100}</CompositeGraphicUnit>'
+    for number in range(1, 9):
+        uses = f'<CompositeObject ResourceID="{number - 1}" Boundary="0 0 9 9"/>' * 100
+        units += f'<CompositeGraphicUnit ID="{number}">{uses}</CompositeGraphicUnit>'
+    document = '<D><DocumentRes>R.xml</DocumentRes><Page ID="1" BaseLoc="p.xml"/></D>'
+    page = '<P><CompositeObject ResourceID="8" Boundary="0 0 9 9"/></P>'
+    parts = {"Doc_0/Document.xml": document, "Doc_0/R.xml": f"<Res>{units}</Res>", "Doc_0/p.xml": page}
+    with pytest.raises(DocumentError) as caught:
+        texts(write(tmp_path, "a.ofd", ofd_of("", **parts)))
+    assert caught.value.code == "too_large"
+
+
 def test_an_ofd_of_pictures_needs_ocr_and_too_many_pages_are_refused(tmp_path: Path) -> None:
     empty = ofd_of("").replace(b"Tpls/t.xml", b"Tpls/u.xml", 0)
     page = "<P><ImageObject ResourceID='1'/></P>"

@@ -490,6 +490,31 @@ def test_words_are_kept_apart_from_glyph_numbers() -> None:
     assert unshift("7KH", 29) == "The"
 
 
+PROSE = (
+    "Prima di usare la pompa leggete le istruzioni e tenete la valvola chiusa, perche la guarnizione si rompe entro "
+)
+PROSE += "dieci secondi quando non scorre acqua nel tubo."
+
+
+@pytest.mark.parametrize("shift", [-8, -1, 0, 1, 4, 7, 29, 31])
+def test_a_long_text_in_glyph_numbers_of_any_shift_is_read(shift: int) -> None:
+    glyphs = "".join(chr(ord(character) - shift) for character in PROSE)
+    assert guess_shift(glyphs) == shift
+    assert unshift(glyphs, shift) == PROSE
+
+
+def test_a_few_glyphs_without_a_character_do_not_cost_the_others() -> None:
+    glyphs = PROSE.replace("perche", "perch\x03").replace("si rompe", "s\x01interrompe")
+    assert guess_shift(glyphs) == 0
+    assert unshift(glyphs, 0) == glyphs.replace("\x03", "").replace("\x01", "")
+    assert unshift("perché", 0) == "perché"
+
+
+@pytest.mark.parametrize("glyphs", ["l" * 300, "xqzw vkjb " * 20, "\x01\x02\x03abc" * 40])
+def test_glyph_numbers_that_make_no_words_are_no_text(glyphs: str) -> None:
+    assert guess_shift(glyphs) is None
+
+
 def test_attached_files_and_pages_of_pictures_are_named_in_warnings(tmp_path: Path) -> None:
     from PIL import Image
     from reportlab.lib.utils import ImageReader
