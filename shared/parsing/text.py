@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
+from shared.parsing import content_lines
 from shared.parsing.encoding import clean, decode, split_lines
 from shared.parsing.prose import WIDEST_WRAPPED_COLUMNS, columns, unwrap
 from shared.parsing.underlined import UnderlinedTitles
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _INDENT = "\u3000"
 _PAGE_BREAK = "\x0c"
 _CHUNK_BYTES = 1 << 20
+_LONGEST_FIRST_LINE = 100
 _ITEM = re.compile(
     r"\A\s*(?:[-*+•●▪◦‣·–—]\s|\(?[0-9]{1,3}[.)、．]\s?(?![0-9])|[（(][一二三四五六七八九十]{1,3}[）)]|[a-z][.)]\s)"
 )
@@ -36,6 +38,9 @@ _ANSWER = re.compile(
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The paragraphs of a text file of any size; a file of one long line comes in pieces."""
+    texts = decode(path)
+    if content_lines.is_begun(_first_line(texts)):
+        return ParsedDocument("", content_lines.read(split_lines(decode(path), limits.max_block_characters, cut=True)))
     has_pages = _has_pages(path)
     return ParsedDocument(
         "", _blocks(decode(path, pages=has_pages, strings=True), limits.max_block_characters, has_pages=has_pages)
@@ -45,6 +50,10 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 def read(text: str, limits: Limits) -> Iterator[Block]:
     """The paragraphs of a text inside another document, as of a file."""
     return _blocks([clean(text)], limits.max_block_characters, has_pages=False)
+
+
+def _first_line(texts: Iterator[str]) -> str:
+    return next(texts, "").lstrip("\n").partition("\n")[0][:_LONGEST_FIRST_LINE]
 
 
 def _blocks(texts: Iterable[str], longest: int, *, has_pages: bool) -> Iterator[Block]:
