@@ -79,8 +79,9 @@ def test_fields_of_a_calendar_take_no_more_than_linear_time(tmp_path: Path, unit
 
     def read(text: str) -> None:
         path.write_text(text)
-        for _ in parse(path, path.name, Limits()).blocks:
-            pass
+        with suppress(DocumentError):
+            for _ in parse(path, path.name, Limits()).blocks:
+                pass
 
     assert grows_linearly(
         read, lambda size: "BEGIN:VCARD\nN;ENCODING=QUOTED-PRINTABLE:=\n" + unit * (size // len(unit))
