@@ -136,7 +136,7 @@ def test_shapes_of_a_slide_are_read_from_top_to_bottom_where_they_were_drawn_oth
         place = f'xmlns:svg="s" svg:x="{left}" svg:y="{top}" svg:width="8cm" svg:height="20mm"'
         return f"<draw:frame {place}><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>"
 
-    shapes = placed("c", "0cm", "9cm") + placed("a", "0.1in", "1cm") + "<draw:frame/>" + placed("b", "10cm", "12mm")
+    shapes = placed("c", "5cm", "9cm") + placed("a", "0.1in", "1cm") + "<draw:frame/>" + placed("b", "10cm", "12mm")
     notes = "<presentation:notes><text:p>notes</text:p></presentation:notes>"
     body = f"<draw:page>{shapes}{notes}</draw:page>"
     assert texts(write(tmp_path, "a.odp", odf_of(body, "presentation"))) == ["a", "b", "c", "notes"]
