@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing import content_lines
 from shared.parsing.encoding import clean, decode, split_lines
+from shared.parsing.grid_table import read_grid
 from shared.parsing.prose import WIDEST_WRAPPED_COLUMNS, columns, unwrap
+from shared.parsing.table import render
 from shared.parsing.underlined import UnderlinedTitles
 
 if TYPE_CHECKING:
@@ -104,6 +106,21 @@ def _has_pages(path: Path) -> bool:
 
 
 def _shaped(gathered: list[str], location: Location) -> Iterator[Block]:
+    """The blocks of lines without an empty one between them: drawn tables by row, and what stands around them."""
+    rest = gathered
+    while True:
+        start = next((place for place, line in enumerate(rest) if line.lstrip().startswith("+-")), len(rest))
+        end = next((place for place in range(start, len(rest)) if rest[place].lstrip()[:1] not in "+|"), len(rest))
+        grid = read_grid("\n".join(rest[start:end]))
+        if grid is None:
+            break
+        yield from _written(rest[:start], location)
+        yield from (row.block(location) for row in render(grid[0], header_rows=grid[1]))
+        rest = rest[end:]
+    yield from _written(rest, location)
+
+
+def _written(gathered: list[str], location: Location) -> Iterator[Block]:
     """Lines that end on purpose stay lines of one block unless each is a paragraph, an item or an answer."""
     if any(columns(line) > WIDEST_WRAPPED_COLUMNS for line in gathered):
         lines = [line.strip() for line in gathered]

@@ -25,7 +25,7 @@ UNITS = {
     "md": [*MARKS, "a*", "**a", "`a", "[a](", "<a ", "<!--", "> ", "- ", "1. ", "||\n|-|\n", "[a]: ", "~~", "$a", "![", "[[]", "data:", "data:image/png;base64,", "+++\n", "---\n", "a: \n", "- a\n", "- - ", "a\n", "<b>", "</", "**中", "```\n", "[^a]", "    a\n"],
     "html": [*MARKS, "<", "<a ", '<a b="', "<a b=", "<!--", "<script>", "<script></script ", "<textarea>", "</", "<p>", "<table>", "<tr><td>", "<li>", "&#9", "<style", "=", '"', "'", "中\n", "<sup>1</sup>", "<td rowspan=9 colspan=9>", "<math>", "<ruby>a<rt>", "<option>", '<iframe srcdoc="', "<dt>a<dd>", "<h1>", "<pre>", '<a style="', "<input>", "<svg>", "<svg><text>a", "<div role=grid>", "<div role=row>", "<pre><div>"],
     "ics": ["BEGIN:VCALENDAR\n", "BEGIN:VCARD\nA;ENCODING=QUOTED-PRINTABLE:=\n"],
-    "txt": [*MARKS, "- ", "Q: a\n", "问：a\n", "答：", "(1", "第1", "。", "a-\n", "2020-", "\u3000", "…", "a\n", "中\n"],
+    "txt": [*MARKS, "+-", "+--+\n", "+--+\n| a", "+--+\n+--+\n+--+\nx\n", "- ", "Q: a\n", "问：a\n", "答：", "(1", "第1", "。", "a-\n", "2020-", "\u3000", "…", "a\n", "中\n"],
 }
 # fmt: on
 @pytest.fixture(autouse=True, scope="module")

@@ -156,3 +156,14 @@ def test_a_card_has_no_picture_and_its_encoded_fields_are_read(tmp_path: Path) -
         "N: Vos Ida\nFN: 贾思\nTEL: 0123\nORG: Nordwind; Ltd Sales",
         "FN: Bo\nno field",
     ]
+
+
+def test_a_drawn_table_is_a_table(tmp_path: Path) -> None:
+    table = "+----+------+\n| id | name |\n+----+------+\n|  1 | Ida  |\n|  2 | Bo   |\n+----+------+\n2 rows in set\n"
+    assert texts(write(tmp_path, "a.txt", f"mysql> SELECT *\n{table}\n{table[:20]}")) == [
+        "mysql> SELECT *",
+        "id: 1; name: Ida",
+        "id: 2; name: Bo",
+        "2 rows in set",
+        "+----+------+\n| id |",
+    ]
