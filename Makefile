@@ -114,7 +114,6 @@ docs: $(VENV)/ready  ## The tables of settings and errors in docs/, after a chan
 	@$(RUN) -m ops docs
 
 lock: $(VENV)/ready  ## Pinned requirements, after a change of pyproject.toml
-	@$(RUN) -m pip install --quiet uv
 	@$(COMPILE) --group pyproject.toml:development -o requirements.txt
 	@for f in embed ingest search; do $(COMPILE) --group pyproject.toml:$$f -c requirements.txt -o functions/$$f/requirements.txt; done
 	@$(COMPILE) --group pyproject.toml:telemetry -c requirements.txt -o functions/telemetry.txt

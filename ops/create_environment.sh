@@ -96,6 +96,5 @@ command -v "$PYTHON" >/dev/null 2>&1 || explain "$PYTHON is missing."
 is_usable || explain "$PYTHON is not Python 3.11."
 "$PYTHON" -c 'import ensurepip' 2>/dev/null || explain "The venv module of $PYTHON is incomplete (Debian and Ubuntu have it in python3.11-venv)."
 run "Creating $VENV" "$PYTHON" -m venv "$VENV"
-run "Installing the locked packages (once, one to three minutes)" \
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+run "Installing the locked packages (once, up to two minutes)" "$VENV/bin/python" "$(dirname "$0")/install.py" requirements.txt
 add_command

@@ -878,6 +878,15 @@ def test_operators_upload_files_and_see_what_becomes_of_them(visit: Visit, runni
         page.route(f"{running.oss}/**", lambda route: route.abort())
         choose(**{"refused.txt": b"x"})
         expect(rows.first).to_contain_text("CORS rule")
+        # One that is stopped while it is signed is not sent.
+        held: list[Route] = []
+        page.route("**/admin/uploads", lambda route: held.append(route))
+        choose(**{"stopped.txt": b"x"})
+        rows.get_by_role("button", name="Stop: new/stopped.txt").click()
+        with page.expect_response("**/admin/uploads"):
+            held[0].continue_()
+        page.wait_for_timeout(300)
+        expect(rows.first).to_contain_text("Stopped")
         assert violations(page) == []
     finally:
         for name in files:

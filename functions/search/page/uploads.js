@@ -26,15 +26,17 @@ function sendNext() {
   for (const one of sent.filter(({ state }) => state === "waiting").slice(0, AT_ONCE - busy)) send(one);
 }
 async function send(one) {
+  const attempt = one.attempt = {};
   change(one, "signing", { text: "" });
   try {
     const signed = await call("/admin/uploads", { method: "POST", body: JSON.stringify({ key: one.key, size: one.file.size, overwrite: Boolean(one.overwrite) }) });
+    if (one.state === "stopped" || one.attempt !== attempt) return; // while it was signed
     change(one, "sending", { part: 0, id: signed.document_id, signed: signed.signed });
     await put(one, signed);
     if (one.key.endsWith(SIDECAR)) change(one, "uploaded");
     else { change(one, "following"); followLater(); }
   } catch (error) {
-    if (one.state !== "stopped") change(one, error.code === "document_exists" ? "exists" : "failed", { text: () => reasonOf(error) });
+    if (one.state !== "stopped" && one.attempt === attempt) change(one, error.code === "document_exists" ? "exists" : "failed", { text: () => reasonOf(error) });
     if (error.status === 401 || error.status === 403) refuse(error);
   }
   sendNext();
