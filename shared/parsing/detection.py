@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shared.parsing import latin
+from shared.parsing.alphabets import count_foreign, score_cyrillic, score_greek, score_hebrew
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
@@ -60,16 +61,6 @@ _KOREAN = frozenset(
 _LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœšžÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒŠŽ’‘“”–—…€£©®°«»¿¡§·•´¼½¾²³")
 
 _FOREIGN_RUN = re.compile("[^\x00-\x7f]+")
-_CYRILLIC_RUN = re.compile("[А-Яа-яЁё]+")
-_CYRILLIC_WORD = re.compile("[А-ЯЁ]?[а-яё]{2,}")
-_GREEK_WORD = re.compile("[Α-ΫΆΈΉΊΌΎΏ]?[ά-ώ]{2,}")
-_HEBREW_RUN = re.compile("[א-ת]+")
-# Some letters have a form for the end of a word.
-_HEBREW_WORD = re.compile("[אבגדהוזחטיכלמנסעפצקרשת]+[אבגדהוזחטיכלמנסעפצקרשתךםןףץ]")
-# Two thirds of the letters of a text, whatever the language written with these.
-_CYRILLIC_COMMON, _GREEK_COMMON = frozenset("оеаинтсрвлкі"), frozenset("αοιετσνηυρςάόίέή")
-_HEBREW_COMMON = frozenset("יוהלארתבשמנם")
-_USUAL_FREQUENT = 0.7
 
 
 def detect(path: Path) -> tuple[str, bool]:
@@ -105,7 +96,7 @@ def read_line(line: bytes, encoding: str) -> str:
     except UnicodeDecodeError:
         return _read_foreign(line, encoding)
     # Two bytes that are one UTF-8 character may be a Chinese one: "联通" in GB18030.
-    if encoding == "utf-8" or max(text) > "\u07ff" or _latin(text) > _CONVINCING_LINE or _cyrillic(text):
+    if encoding == "utf-8" or max(text) > "\u07ff" or _latin(text) > _CONVINCING_LINE or score_cyrillic(text):
         return text
     other = _strict(line, encoding)
     return other if _score(other, encoding) > _CONVINCING_LINE else text
@@ -113,7 +104,7 @@ def read_line(line: bytes, encoding: str) -> str:
 
 def _read_foreign(line: bytes, encoding: str) -> str:
     text = "" if encoding == "utf-8" else _strict(line, encoding)
-    if text and (encoding not in _CANDIDATES or _foreigners(text) < _FEWEST_CHARACTERS):
+    if text and (encoding not in _CANDIDATES or count_foreign(text) < _FEWEST_CHARACTERS):
         return text
     if text and _score(text, encoding) >= _CONVINCING:
         return text
@@ -132,10 +123,6 @@ def _strict(data: bytes, encoding: str) -> str:
 
 def _score(text: str, encoding: str) -> float:
     return _CANDIDATES[encoding](text) if text and encoding in _CANDIDATES else 0.0
-
-
-def _foreigners(text: str) -> int:
-    return sum(1 for character in text if character > "\x7f")
 
 
 def _foreign(sample: bytes) -> bytes:
@@ -168,7 +155,7 @@ def _is_narrow(head: bytes, encoding: str) -> bool:
     if _count_controls(head) or not _decoded(head.replace(b"\0", b""), "utf-8"):
         return False
     text = head.decode(encoding, "replace")
-    return _foreigners(text) > 0.3 * len(text) and max(_share(text, _CHINESE), _japanese(text)) < _CONVINCING
+    return count_foreign(text) > 0.3 * len(text) and max(_share(text, _CHINESE), _japanese(text)) < _CONVINCING
 
 
 def _is_binary(head: bytes) -> bool:
@@ -273,28 +260,6 @@ def _latin(text: str) -> float:
     return alone / max(1, foreign)
 
 
-def _cyrillic(text: str) -> float:
-    """Share in words with small letters after the first; another encoding's letters come in any case."""
-    words = [run for run in _CYRILLIC_RUN.findall(text) if _CYRILLIC_WORD.fullmatch(run)]
-    return _share_of_words(words, _CYRILLIC_COMMON, _foreigners(text))
-
-
-def _greek(text: str) -> float:
-    return _share_of_words(_GREEK_WORD.findall(text), _GREEK_COMMON, _foreigners(text))
-
-
-def _hebrew(text: str) -> float:
-    words = [run for run in _HEBREW_RUN.findall(text) if _HEBREW_WORD.fullmatch(run)]
-    return _share_of_words(words, _HEBREW_COMMON, _foreigners(text))
-
-
-def _share_of_words(words: list[str], common: frozenset[str], foreigners: int) -> float:
-    """Share of the letters that are in words; less where they are seldom the most frequent ones of the language."""
-    letters = "".join(words).lower()
-    frequent = sum(1 for letter in letters if letter in common) / max(1, len(letters))
-    return len(letters) / max(1, foreigners) * min(1.0, frequent / _USUAL_FREQUENT)
-
-
 _CANDIDATES: dict[str, Callable[[str], float]] = {
     "gb18030": _chinese,
     "cp950": _chinese,
@@ -302,11 +267,11 @@ _CANDIDATES: dict[str, Callable[[str], float]] = {
     "euc_jp": _japanese,
     "cp949": _korean,
     "cp1252": _latin,
-    "cp1251": _cyrillic,
-    "koi8_r": _cyrillic,
-    "cp866": _cyrillic,
-    "cp1253": _greek,
-    "cp1255": _hebrew,
+    "cp1251": score_cyrillic,
+    "koi8_r": score_cyrillic,
+    "cp866": score_cyrillic,
+    "cp1253": score_greek,
+    "cp1255": score_hebrew,
 }
 # Encodings whose bytes are letters in Latin ones too.
 _SINGLE_BYTE = frozenset({"cp1252", "cp1251", "koi8_r", "cp866", "cp1253", "cp1255"})

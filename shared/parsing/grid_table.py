@@ -28,7 +28,11 @@ def read_grid(text: str) -> tuple[list[list[str]], int | None] | None:
             groups[-1].append(_cells(line, stops))
         else:
             return None
-    groups = [group for group in groups if group]
+    return _join_rows([group for group in groups if group], header)
+
+
+def _join_rows(groups: list[list[list[str]]], header: int | None) -> tuple[list[list[str]], int | None]:
+    """The rows of the lines between borders."""
     if header is None and len(groups) == 2 and len(groups[0]) == 1:
         # A line below the first row only, as databases print it.
         return [groups[0][0], *groups[1]], 1
