@@ -34,8 +34,7 @@ def read_cues(found: Iterable[str]) -> Iterator[Cue]:
     """
     cue: Cue | None = None
     part: list[str] = []
-    is_first, is_vtt = True, False
-    count = 0
+    is_first, is_vtt, count = True, False, 0
     for line in found:
         if match := _TIMES.match(line):
             if cue is not None:

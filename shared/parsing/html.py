@@ -15,7 +15,7 @@ from shared.domain.models import BlockKind, ParsedDocument
 from shared.parsing import html_aria, html_table
 from shared.parsing.charset import find_declared
 from shared.parsing.encoding import decode_whole
-from shared.parsing.html_inline import BLOCKS, HEADINGS, inline, lines_of, text_of
+from shared.parsing.html_inline import BLOCKS, HEADINGS, inline, lines_of, text_lines, text_of
 from shared.parsing.html_list import definitions, disclosure, item_lines
 from shared.parsing.html_numbers import Numbers
 from shared.parsing.html_pictures import PagePictures
@@ -214,6 +214,8 @@ class _Walk:
             return html_table.blocks(_rows(node), self._outline.location, self._copies)
         if name in ("div", "section", "ul") and "role" in node.attributes:
             return self._by_role(node)
+        if name in ("div", "p") and "lines" in node.attributes and not _has_blocks(node):
+            return self._line("\n".join(text_lines(node)), BlockKind.TEXT)
         if name == "tr" and node.css_first(_STRUCTURE_IN_ROW) is None:
             return self._line(" | ".join(filter(None, map(text_of, node.iter(include_text=False)))))
         return None
@@ -261,6 +263,10 @@ class _Walk:
 
     def _at(self, picture: Block) -> Block:
         return replace(picture, location=self._outline.location)
+
+
+def _has_blocks(node: LexborNode) -> bool:
+    return any(child.tag in BLOCKS for child in node.iter(include_text=False))
 
 
 def _has_structure(node: LexborNode, name: str) -> bool:

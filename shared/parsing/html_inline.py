@@ -65,6 +65,11 @@ def text_of(node: LexborNode, *, keep: bool = False) -> str:
     return " ".join(collapse(raw.replace(BREAK, " ").replace(BORDER, " ")).split())
 
 
+def text_lines(node: LexborNode) -> list[str]:
+    """The lines inside ``node`` as its source has them, without empty ones."""
+    return [line for part in text_of(node, keep=True).split("\n") if (line := " ".join(part.split()))]
+
+
 def raw_text(node: LexborNode, leave_out: Callable[[LexborNode], bool] = lambda _: False) -> str:
     """Raw text inside ``node``, without the elements that ``leave_out`` says."""
     parts: list[str] = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import decode_whole
-from shared.parsing.record import decode, decode_all, find_title, make_block, render_value, show_number
+from shared.parsing.record import decode, decode_all, find_title, make_block, render_value
 from shared.parsing.refusing import refuse
 from shared.parsing.table import render
 
@@ -74,8 +74,7 @@ class _Reader:
 
     def _items(self, items: list[Any], headings: tuple[str, ...]) -> Iterator[Block]:
         if len(items) > 1 and all(_is_flat_list(item) for item in items):
-            rows = ([show_number(cell) for cell in item] for item in items)
-            yield from (row.block(Location(row=row.number, headings=headings)) for row in render(rows))
+            yield from (row.block(Location(row=row.number, headings=headings)) for row in render(items))
             return
         for row, item in enumerate(items, start=1):
             yield self._record(item, Location(row=row, headings=headings))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing import front_matter, markdown_parts, table
 from shared.parsing.encoding import decode, split_lines
+from shared.parsing.grid_table import read_grid
 from shared.parsing.markdown_inline import check_box, excess_cells, parser, text_of
 from shared.parsing.outline import Outline
 
@@ -107,7 +108,9 @@ class _Reader:
         while at < len(tokens):
             token = tokens[at]
             end = _end(tokens, at)
-            if token.type == "inline":
+            if token.type == "inline" and token.content.startswith("+-") and (grid := read_grid(token.content)):
+                yield from self._grid(*grid)
+            elif token.type == "inline":
                 text = text_of(token)
                 yield from self._text(mark + (check_box(text) if kind is BlockKind.ITEM else text), kind)
                 mark = ""
@@ -132,6 +135,11 @@ class _Reader:
         if text.strip():
             block = self._outline.block(text.strip("\n") if kind is BlockKind.CODE else text.strip(), kind)
             yield block
+
+    def _grid(self, rows: list[list[str]], header_rows: int | None) -> Iterator[Block]:
+        cells = [[text_of(parser().parseInline(cell)[0]) for cell in row] for row in rows]
+        for row in table.render(cells, header_rows=header_rows):
+            yield row.block(self._outline.location)
 
     def _heading(self, opening: Token, inline: Token) -> Iterator[Block]:
         if title := _HEADING_ID.sub("", text_of(inline)).strip():

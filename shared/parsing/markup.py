@@ -75,7 +75,9 @@ _ROLES = frozenset(
 )
 _KEPT_WITH_ROLE = ("aria-level", "aria-colspan")
 # What may say that an element is not shown, or which part of the page it is.
-_TELLING = re.compile(r"hidden|display|role|mso-hide", re.IGNORECASE)
+_TELLING = re.compile(r"hidden|display|role|mso-hide|white-space", re.IGNORECASE)
+# Line breaks in the source are line breaks on the page.
+_KEEPING_LINES = re.compile(r"white-space:(?:pre|pre-wrap|pre-line|break-spaces)(?:;|!|\Z)")
 # Content that pages hide until a script has run: articles of WeChat.
 _SHOWN_BY_SCRIPT = frozenset({"js_content"})
 # What React sends after the page around it, hidden until a script moves it there; many pages hold all their text so.
@@ -216,6 +218,8 @@ def _attributes(name: str, text: str) -> str:
         kept |= {key: given[key] for key in _KEPT_WITH_ROLE if key in given}
     if is_hidden(name, given):
         kept["hidden"] = ""
+    if _KEEPING_LINES.search("".join(given.get("style", "").split()).lower()):
+        kept["lines"] = ""
     return "".join(f' {key}="{escape(clean(value))}"' for key, value in kept.items())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from shared.parsing.flow import Flow
 from shared.parsing.odf import Reader
 from shared.parsing.odf_pictures import OdfPictures
 from shared.parsing.odf_source import Source
+from shared.parsing.reading_order import Box, arrange
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from shared.parsing.limits import Limits
     from shared.parsing.xml_events import Event
 
+_LENGTH = re.compile(r"(-?[0-9]{1,6}(?:\.[0-9]{1,9})?)(cm|mm|in|pt)")
+_MICROMETRES = {"cm": 10_000, "mm": 1_000, "in": 25_400, "pt": 353}
 _TITLES = frozenset({"title", "subtitle-title"})
 
 
@@ -62,10 +66,33 @@ def _slide(events: list[Event], page: int, reader: Reader) -> Iterator[Block]:
     text = " ".join(block.text for block in reader.flow.take())
     if text:
         yield _on(reader.flow.outline.heading(1, text), page)
-    reader.read_all(rest)
+    parts = _split(rest)
+    for place in arrange([_find_box(part[0]) for part in parts]):
+        reader.read_all(parts[place])
     reader.flow.close()
     # Slides have no headings but their titles.
     yield from (_on(block, page) for block in reader.flow.take())
+
+
+def _split(events: list[Event]) -> list[list[Event]]:
+    """The steps through each element of a slide."""
+    parts: list[list[Event]] = []
+    depth = 0
+    for event in events:
+        if depth:
+            parts[-1].append(event)
+        else:
+            parts.append([event])
+        depth += {"open": 1, "close": -1}.get(event.kind, 0)
+    return parts
+
+
+def _find_box(event: Event) -> Box | None:
+    lengths = [_LENGTH.fullmatch(event.attributes.get(name, "")) for name in ("x", "y", "width", "height")]
+    left, top, width, height = (int(float(match[1]) * _MICROMETRES[match[2]]) if match else None for match in lengths)
+    if left is None or top is None or width is None or height is None:
+        return None
+    return Box(left, top, left + width, top + height)
 
 
 def _on(block: Block, page: int) -> Block:

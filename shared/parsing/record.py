@@ -14,7 +14,6 @@ from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Self
 
     from shared.domain.models import Location
 
@@ -46,19 +45,10 @@ _LONGEST_KEY_CHARACTERS, _MOST_KEYS, _FIRST_FIELDS = 150, 3, 2
 _EXTENSIONS = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\Z))|//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|,(?=\s{0,100}[}\]])', re.DOTALL)
 
 
-class WrittenNumber(float):
-    """A number that is shown as it is written: 1.10, 0.00001, 1e400."""
+class WrittenNumber(str):
+    """A number with a fraction or an exponent as it is written: 1.10, 0.00001, 1e400."""
 
-    def __new__(cls, written: str) -> Self:
-        """Keep the text that the number is read from."""
-        number = super().__new__(cls, written)
-        number.written = written
-        return number
-
-    written: str
-
-    def __str__(self) -> str:
-        return self.written
+    __slots__ = ()
 
 
 @cache
@@ -142,7 +132,7 @@ def render_value(value: object, max_nesting: int, warnings: list[str]) -> str:
     if not isinstance(value, dict):
         return "\n".join(_lines(value, "", max_nesting, warnings))
     names = {str(name).lower(): name for name in value}
-    prose = [names[name] for name in _PROSE if name in names and isinstance(value[names[name]], str)]
+    prose = [names[name] for name in _PROSE if name in names and _is_text(value[names[name]])]
     rest = {name: field for name, field in value.items() if name not in prose}
     return "\n".join([*(value[name] for name in prose), *_lines(rest, "", max_nesting, warnings)]).strip()
 
@@ -151,7 +141,7 @@ def find_title(value: object) -> str:
     """The title a record gives itself, or empty."""
     if not isinstance(value, dict):
         return ""
-    return next((field for name, field in value.items() if name.lower() in _TITLES and isinstance(field, str)), "")
+    return next((field for name, field in value.items() if name.lower() in _TITLES and _is_text(field)), "")
 
 
 def _keys(value: object) -> str:
@@ -159,7 +149,9 @@ def _keys(value: object) -> str:
     if not isinstance(value, dict):
         return ""
     fields = {
-        str(name): _shown(field) for name, field in value.items() if isinstance(field, (str, int)) and field != ""
+        str(name): _shown(field)
+        for name, field in value.items()
+        if (_is_text(field) or isinstance(field, int)) and field != ""
     }
     named = [name for name in fields if name.lower() in _PROSE_KEYS or is_key_label(name)]
     short = [name for name in fields if name.lower() not in _PROSE and len(fields[name]) <= _LONGEST_KEY_CHARACTERS]
@@ -191,7 +183,7 @@ def _lines(value: object, path: str, depth: int, warnings: list[str]) -> Iterato
 
 def _is_vector(value: list[Any]) -> bool:
     return len(value) >= _VECTOR_NUMBERS and all(
-        isinstance(item, (int, float)) and not isinstance(item, bool) for item in value
+        isinstance(item, (int, float, WrittenNumber)) and not isinstance(item, bool) for item in value
     )
 
 
@@ -209,16 +201,13 @@ def _line(text: str, path: str) -> Iterator[str]:
         yield f"{path}: {text}" if path else text
 
 
-def show_number(value: object) -> object:
-    """A number with a fraction as it is written; other values as they are."""
-    return value.written if isinstance(value, WrittenNumber) else value
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not isinstance(value, WrittenNumber)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, WrittenNumber):
-        return value.written
     if isinstance(value, float) and not math.isfinite(value):
         return "" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return str(value)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
+from shared.parsing import content_lines
 from shared.parsing.encoding import clean, decode, split_lines
+from shared.parsing.grid_table import read_grid
 from shared.parsing.prose import WIDEST_WRAPPED_COLUMNS, columns, unwrap
+from shared.parsing.table import render
 from shared.parsing.underlined import UnderlinedTitles
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 _INDENT = "\u3000"
 _PAGE_BREAK = "\x0c"
 _CHUNK_BYTES = 1 << 20
+_LONGEST_FIRST_LINE = 100
 _ITEM = re.compile(
     r"\A\s*(?:[-*+•●▪◦‣·–—]\s|\(?[0-9]{1,3}[.)、．]\s?(?![0-9])|[（(][一二三四五六七八九十]{1,3}[）)]|[a-z][.)]\s)"
 )
@@ -36,6 +40,9 @@ _ANSWER = re.compile(
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The paragraphs of a text file of any size; a file of one long line comes in pieces."""
+    texts = decode(path)
+    if content_lines.is_begun(_first_line(texts)):
+        return ParsedDocument("", content_lines.read(split_lines(decode(path), limits.max_block_characters, cut=True)))
     has_pages = _has_pages(path)
     return ParsedDocument(
         "", _blocks(decode(path, pages=has_pages, strings=True), limits.max_block_characters, has_pages=has_pages)
@@ -45,6 +52,10 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 def read(text: str, limits: Limits) -> Iterator[Block]:
     """The paragraphs of a text inside another document, as of a file."""
     return _blocks([clean(text)], limits.max_block_characters, has_pages=False)
+
+
+def _first_line(texts: Iterator[str]) -> str:
+    return next(texts, "").lstrip("\n").partition("\n")[0][:_LONGEST_FIRST_LINE]
 
 
 def _blocks(texts: Iterable[str], longest: int, *, has_pages: bool) -> Iterator[Block]:
@@ -95,6 +106,21 @@ def _has_pages(path: Path) -> bool:
 
 
 def _shaped(gathered: list[str], location: Location) -> Iterator[Block]:
+    """The blocks of lines without an empty one between them: drawn tables by row, and what stands around them."""
+    rest = gathered
+    while True:
+        start = next((place for place, line in enumerate(rest) if line.lstrip().startswith("+-")), len(rest))
+        end = next((place for place in range(start, len(rest)) if rest[place].lstrip()[:1] not in "+|"), len(rest))
+        grid = read_grid("\n".join(rest[start:end]))
+        if grid is None:
+            break
+        yield from _written(rest[:start], location)
+        yield from (row.block(location) for row in render(grid[0], header_rows=grid[1]))
+        rest = rest[end:]
+    yield from _written(rest, location)
+
+
+def _written(gathered: list[str], location: Location) -> Iterator[Block]:
     """Lines that end on purpose stay lines of one block unless each is a paragraph, an item or an answer."""
     if any(columns(line) > WIDEST_WRAPPED_COLUMNS for line in gathered):
         lines = [line.strip() for line in gathered]

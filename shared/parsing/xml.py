@@ -11,7 +11,7 @@ from shared.parsing import html, json
 from shared.parsing.outline import Outline
 from shared.parsing.record import find_title
 from shared.parsing.refusing import refuse
-from shared.parsing.xml_prose import is_prose, read_prose
+from shared.parsing.xml_prose import is_mixed, is_prose, read_prose
 from shared.parsing.xml_tree import parse_tree
 from shared.parsing.xml_word import WORD_ROOTS, read_word
 from shared.parsing.xml_workbook import read_workbook
@@ -54,6 +54,9 @@ def _value(element: Element, read_text: Callable[[str], str]) -> object:
     if not element.children and not element.attributes:
         return read_text(element.text)
     found: dict[str, object] = dict(element.attributes)
+    if is_mixed(element):
+        text = " ".join(element.whole_text().split())
+        return {**found, "text": text} if found else text
     grouped: dict[str, list[object]] = {}
     for child in element.children:
         grouped.setdefault(child.name, []).append(_value(child, read_text))

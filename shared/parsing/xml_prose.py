@@ -14,18 +14,33 @@ if TYPE_CHECKING:
 
 _TITLES = frozenset({"title", "head", "heading", "label", "h1", "h2", "h3", "h4", "h5", "h6", "term"})
 # Elements that only a text has.
-_PROSE = frozenset({"p", "para", "simpara", "paragraph", "section", "chapter", "sect1", "topic", "body"})
+_PROSE = frozenset({"p", "para", "simpara", "paragraph", "section", "chapter", "sect1", "topic"})
 
 
 def is_prose(root: Element) -> bool:
-    """Whether text and elements are mixed somewhere, or an element is called as paragraphs are."""
-    waiting = [root]
+    """Whether an element is called as paragraphs are, or text and elements are mixed and no attributes name the texts.
+
+    Attributes, as the names of texts to translate have them, say that the file is data, whatever a text marks in it.
+    """
+    waiting: list[tuple[Element, bool]] = [(root, False)]
+    has_mixed = False
+    texts = named = 0
     while waiting:
-        element = waiting.pop()
-        if element.name in _PROSE or (element.children and (element.text.strip() or _has_tails(element))):
+        element, is_named = waiting.pop()
+        if element.name in _PROSE:
             return True
-        waiting += element.children
-    return False
+        is_named = is_named or bool(element.attributes)
+        if is_mixed(element) or (element.text.strip() and not element.children):
+            has_mixed = has_mixed or bool(element.children)
+            texts += 1
+            named += is_named
+        waiting += [(child, bool(element.attributes)) for child in element.children]
+    return has_mixed and named * 2 < texts
+
+
+def is_mixed(element: Element) -> bool:
+    """Whether an element holds text beside elements."""
+    return bool(element.children) and (bool(element.text.strip()) or _has_tails(element))
 
 
 def _has_tails(element: Element) -> bool:

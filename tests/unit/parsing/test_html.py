@@ -183,3 +183,10 @@ def test_content_that_a_script_would_show_is_read(tmp_path: Path) -> None:
     assert read(tmp_path, f'{article}<div style="visibility:hidden">ghost</div>') == ["公众号正文。"]
     page = write(tmp_path, "b.html", '<html><body style="display:none"><p>text</p></body></html>')
     assert texts(page) == ["text"]
+
+
+def test_line_breaks_that_a_style_keeps_are_kept(tmp_path: Path) -> None:
+    kept = '<div><div style="white-space: pre-wrap">Name:  Ida\n  Town: <b>Gent</b>\n</div></div><p>a\nb</p>'
+    assert read(tmp_path, kept) == ["Name: Ida\nTown: Gent", "a b"]
+    assert read(tmp_path, '<div style="white-space:pre-line"><p>one\ntwo</p></div>') == ["one two"]
+    assert read(tmp_path, '<p style="white-space:nowrap">a\nb</p>') == ["a b"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,8 @@ MARKS = ["*", "_", "[", "](", "(", "`", "~", "#", " ", "|", "-", "<", "&", "\\",
 UNITS = {
     "md": [*MARKS, "a*", "**a", "`a", "[a](", "<a ", "<!--", "> ", "- ", "1. ", "||\n|-|\n", "[a]: ", "~~", "$a", "![", "[[]", "data:", "data:image/png;base64,", "+++\n", "---\n", "a: \n", "- a\n", "- - ", "a\n", "<b>", "</", "**中", "```\n", "[^a]", "    a\n"],
     "html": [*MARKS, "<", "<a ", '<a b="', "<a b=", "<!--", "<script>", "<script></script ", "<textarea>", "</", "<p>", "<table>", "<tr><td>", "<li>", "&#9", "<style", "=", '"', "'", "中\n", "<sup>1</sup>", "<td rowspan=9 colspan=9>", "<math>", "<ruby>a<rt>", "<option>", '<iframe srcdoc="', "<dt>a<dd>", "<h1>", "<pre>", '<a style="', "<input>", "<svg>", "<svg><text>a", "<div role=grid>", "<div role=row>", "<pre><div>"],
-    "txt": [*MARKS, "- ", "Q: a\n", "问：a\n", "答：", "(1", "第1", "。", "a-\n", "2020-", "\u3000", "…", "a\n", "中\n"],
+    "ics": ["BEGIN:VCALENDAR\n", "BEGIN:VCARD\nA;ENCODING=QUOTED-PRINTABLE:=\n"],
+    "txt": [*MARKS, "+-", "+--+\n", "+--+\n| a", "+--+\n+--+\n+--+\nx\n", "- ", "Q: a\n", "问：a\n", "答：", "(1", "第1", "。", "a-\n", "2020-", "\u3000", "…", "a\n", "中\n"],
 }
 # fmt: on
 @pytest.fixture(autouse=True, scope="module")
@@ -67,3 +69,20 @@ def test_no_parser_takes_more_than_linear_time(tmp_path: Path, suffix: str, unit
 )
 def test_the_labels_of_a_drawing_take_no_more_than_linear_time(unit: str) -> None:
     assert grows_linearly(read_texts, lambda size: "<text>" + unit * (size // len(unit)))
+
+
+@pytest.mark.parametrize(
+    "unit", [" a\n", "a\n", "=\n", ";", "A;B=", 'A;"', "A:\\n", "A:;", "A;ENCODING=QUOTED-PRINTABLE:=\n", "N:;"]
+)
+def test_fields_of_a_calendar_take_no_more_than_linear_time(tmp_path: Path, unit: str) -> None:
+    path = tmp_path / "a.ics"
+
+    def read(text: str) -> None:
+        path.write_text(text)
+        with suppress(DocumentError):
+            for _ in parse(path, path.name, Limits()).blocks:
+                pass
+
+    assert grows_linearly(
+        read, lambda size: "BEGIN:VCARD\nN;ENCODING=QUOTED-PRINTABLE:=\n" + unit * (size // len(unit))
+    )

@@ -157,3 +157,27 @@ def test_attributes_of_a_heading_are_not_shown(tmp_path: Path, attributes: str) 
 @pytest.mark.parametrize("title", ["Set {1, 2}", "Use {name}", "f{x}", "A {b c}"])
 def test_braces_that_are_no_attributes_stay(tmp_path: Path, title: str) -> None:
     assert blocks(tmp_path, f"# {title}\n\nText.\n")[0].text == title
+
+
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        (
+            "+-----+-------+\n| Key | Value |\n+=====+=======+\n| a   | one   |\n|     | *two* |\n+-----+-------+\n| b   |       |\n+-----+-------+",
+            ["Key: a; Value: one two", "Key: b"],
+        ),
+        (
+            "+----+------+\n| id | name |\n+----+------+\n|  1 | Ida  |\n|  2 | 贾思远 |\n+----+------+",
+            ["id: 1; name: Ida", "id: 2; name: 贾思远"],
+        ),
+    ],
+)
+def test_drawn_tables_are_tables(tmp_path: Path, table: str, rows: list[str]) -> None:
+    found = [block.text for block in blocks(tmp_path, f"Before.\n\n{table}\n\nAfter.\n")]
+    assert found == ["Before.", *rows, "After."]
+
+
+def test_text_that_only_begins_like_a_drawn_table_is_text(tmp_path: Path) -> None:
+    assert [block.text for block in blocks(tmp_path, "+---+\n| a |\nand so on\n+---+\n")] == [
+        "+---+ | a | and so on +---+"
+    ]

@@ -131,6 +131,17 @@ def test_slides_have_numbers_titles_and_notes(tmp_path: Path) -> None:
     assert found[1][1].headings == ("标题",)
 
 
+def test_shapes_of_a_slide_are_read_from_top_to_bottom_where_they_were_drawn_otherwise(tmp_path: Path) -> None:
+    def placed(text: str, left: str, top: str) -> str:
+        place = f'xmlns:svg="s" svg:x="{left}" svg:y="{top}" svg:width="8cm" svg:height="20mm"'
+        return f"<draw:frame {place}><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>"
+
+    shapes = placed("c", "5cm", "9cm") + placed("a", "0.1in", "1cm") + "<draw:frame/>" + placed("b", "10cm", "12mm")
+    notes = "<presentation:notes><text:p>notes</text:p></presentation:notes>"
+    body = f"<draw:page>{shapes}{notes}</draw:page>"
+    assert texts(write(tmp_path, "a.odp", odf_of(body, "presentation"))) == ["a", "b", "c", "notes"]
+
+
 @pytest.mark.parametrize("key", ["a.odt", "a.ods", "a.odp"])
 def test_deep_or_malformed_parts_are_refused(tmp_path: Path, key: str) -> None:
     kind = {"a.odt": "text", "a.ods": "spreadsheet", "a.odp": "presentation"}[key]

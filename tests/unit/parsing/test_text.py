@@ -134,3 +134,36 @@ def test_underlined_titles_are_headings_of_levels_as_they_first_occur(tmp_path: 
 )
 def test_other_lines_of_marks_make_no_headings(tmp_path: Path, text: str) -> None:
     assert not any(block.heading for block in parse_text(tmp_path, "a.txt", text))
+
+
+def test_a_calendar_has_whole_fields_by_event(tmp_path: Path) -> None:
+    event = (
+        "BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Dock rev\r\n iew\r\nDESCRIPTION:Bring boots\\, hats\\nand the 检\r\n 修单\r\n"
+    )
+    event += 'DTSTART;TZID="Europe: Brussels":20260504T100000\r\nEND:VEVENT\r\n'
+    calendar = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{event}{event.replace('Dock', 'Lock')}END:VCALENDAR\r\n"
+    fields = "SUMMARY: {} review\nDESCRIPTION: Bring boots, hats\nand the 检修单\nDTSTART: 20260504T100000"
+    assert texts(write(tmp_path, "a.ics", calendar)) == [fields.format("Dock"), fields.format("Lock")]
+
+
+def test_a_card_has_no_picture_and_its_encoded_fields_are_read(tmp_path: Path) -> None:
+    quoted = "FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=E8=B4=BE=E6=80=\r\n=9D\r\n"
+    picture = "PHOTO;ENCODING=b;TYPE=JPEG:/9j/4AAQ\r\n SkZJRg\r\n"
+    card = f"BEGIN:VCARD\r\nVERSION:2.1\r\nN:Vos;Ida;;;\r\n{quoted}"
+    card += f"item1.TEL;CELL:0123\r\nORG:Nordwind\\; Ltd;Sales\r\n{picture}END:VCARD\r\n"
+    card += "BEGIN:VCARD\nFN:Bo\nLOGO:data:image/png;base64,iVBORw0KGgo\nno field\nEND:VCARD\n"
+    assert texts(write(tmp_path, "a.vcf", card)) == [
+        "N: Vos Ida\nFN: 贾思\nTEL: 0123\nORG: Nordwind; Ltd Sales",
+        "FN: Bo\nno field",
+    ]
+
+
+def test_a_drawn_table_is_a_table(tmp_path: Path) -> None:
+    table = "+----+------+\n| id | name |\n+----+------+\n|  1 | Ida  |\n|  2 | Bo   |\n+----+------+\n2 rows in set\n"
+    assert texts(write(tmp_path, "a.txt", f"mysql> SELECT *\n{table}\n{table[:20]}")) == [
+        "mysql> SELECT *",
+        "id: 1; name: Ida",
+        "id: 2; name: Bo",
+        "2 rows in set",
+        "+----+------+\n| id |",
+    ]

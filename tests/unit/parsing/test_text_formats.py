@@ -288,3 +288,16 @@ def test_quotations_may_begin_after_a_space(tmp_path: Path) -> None:
         'size: 5" pipe; name: a',
         'size: 6" pipe; name: b "old"',
     ]
+
+
+def test_marks_inside_texts_do_not_make_data_a_document(tmp_path: Path) -> None:
+    units = '<unit id="u1"><source>Press <g id="1">Start</g> now</source><target>现在<g>开始</g></target></unit>'
+    units += '<unit id="u2"><source>Stop</source><target>停止</target></unit>'
+    assert texts(write(tmp_path, "a.xml", f"<xliff><body>{units}</body></xliff>"))[-2:] == [
+        "id: u1\nsource: Press Start now\ntarget: 现在开始",
+        "id: u2\nsource: Stop\ntarget: 停止",
+    ]
+    names = '<resources><string name="app">港口</string><string name="hi">Hello <b>you</b></string></resources>'
+    assert texts(write(tmp_path, "b.xml", names))[-2:] == ["港口\nname: app", "Hello you\nname: hi"]
+    letter = "<letter><salute>Dear Bo</salute><text>The <em>old</em> pump failed.</text></letter>"
+    assert texts(write(tmp_path, "c.xml", letter)) == ["Dear Bo", "The old pump failed."]
