@@ -28,8 +28,8 @@ _MOST_CHARACTERS: Final = 200
 
 def explain_silence(address: str, error: BaseException) -> str:
     """Return a sentence that says why nothing answers at an address, and one that says what to do."""
-    said = f"{type(error).__name__}: {error}"
-    reason = next((words for pattern, words in _REASONS if pattern.search(said)), said[:_MOST_CHARACTERS])
+    found = f"{type(error).__name__}: {error}"
+    reason = next((words for pattern, words in _REASONS if pattern.search(found)), found[:_MOST_CHARACTERS])
     return f"{reason}. {_choose_step(address)}"
 
 

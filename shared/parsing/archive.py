@@ -267,10 +267,15 @@ class Archive:
                 found[event.attributes.get("Id", "")] = (kind, self.resolve(target))
         return found
 
-    def title(self) -> str:
-        """The title among the document's properties, or empty."""
+    def title(self, part: str = "") -> str:
+        """The title in the part with the document's properties, or empty.
+
+        Args:
+            part: that part; default: the one that the package names.
+        """
         named = (target for kind, target in self.relations("").values() if kind == "core-properties")
-        return read_title(self.readable_events(next(named, "docProps/core.xml")))
+        part = part or next(named, "docProps/core.xml")
+        return read_title(self.until_damage(part, self.events(part)))
 
 
 def _is_inside_another(container: zipfile.ZipFile) -> bool:

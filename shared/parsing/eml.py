@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import codecs
 import re
-from email.errors import HeaderParseError
-from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
 
 from shared.domain.models import ParsedDocument
 from shared.parsing.charset import decode_bytes
 from shared.parsing.embedded import Parts
 from shared.parsing.formats import TNEF, is_supported
+from shared.parsing.header_fields import decode_field, decode_raw, has_raw_bytes, read_header
 from shared.parsing.letter import FIELDS, Attachment, Letter, render, show_date
 from shared.parsing.multipart import join_fields, split_parts
 from shared.parsing.refusing import refuse
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
 # A message stands in memory whole, several times while its parts are decoded.
 MOST_BYTES = 64 << 20
 _HEADER = re.compile(rb"^[A-Za-z][A-Za-z0-9-]{1,60}[ \t]{0,99}:", re.MULTILINE)
-_BASE64_WORD = re.compile(r"(=\?[^?\s]{1,75}\?[bB]\?)([^?]{0,4000})\?=")
-_NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 _PAGE = re.compile(rb"\s{0,99}<(?:!doctype html|html|head|body|table|div)[\s>]", re.IGNORECASE)
 _HEAD_BYTES = 8192
 # Parts that are there for programs: signatures and keys.
@@ -43,9 +39,6 @@ _RESOURCES = frozenset({"text/css", "text/javascript", "application/javascript",
 _READ_AS_TEXT = frozenset({"text/plain", "text/rfc822-headers", "message/partial", "text"})
 # Reports to programs that say what became of a message, in the form of header fields: RFC 3464, RFC 8098, RFC 5965.
 _REPORTS = frozenset({"message/delivery-status", "message/disposition-notification", "message/feedback-report"})
-# Two encoded words, the first of which ends inside of a group of four characters of Base64.
-_SPLIT_WORD = re.compile(r"(?<=[A-Za-z0-9+/])\?=\s{1,100}=\?[^?\s]{1,40}\?[bB]\?")
-_WORD_KIND = re.compile(r"=\?([^?\s]{1,40}\?[bBqQ])\?")
 _EXTENSIONS = {
     "application/pdf": "pdf",
     "application/msword": "doc",
@@ -217,7 +210,7 @@ def _decode_message(message: Message, coding: str) -> Message:
 
 
 def _show_fields(part: Message) -> str:
-    fields = (f"{name}: {_decoded(value)}" for name, value in part.raw_items())
+    fields = (f"{name}: {decode_field(value)}" for name, value in part.raw_items())
     rest = part.get_payload()
     return "\n".join([*fields, *([rest.strip()] if isinstance(rest, str) and rest.strip() else [])])
 
@@ -265,62 +258,10 @@ def _flowed(text: str, part: Message) -> str:
 
 def _name(part: Message) -> str:
     for key, value in list(part.raw_items()):
-        if key.lower() in _NAMING and _has_raw_bytes(text := str(value)):
-            part.replace_header(key, _decode_raw(text))
+        if key.lower() in _NAMING and has_raw_bytes(text := str(value)):
+            part.replace_header(key, decode_raw(text))
     try:
         given = part.get_filename("") or ""
     except (ValueError, LookupError, TypeError):
         return ""
-    return _decoded(given)
-
-
-def read_header(message: Message, name: str) -> str:
-    """The fields with this name, decoded, one after the other."""
-    # As they are in the file: the other ways replace bytes that no charset is declared for.
-    values = (value for key, value in message.raw_items() if key.lower() == name.lower())
-    return ", ".join(filter(None, map(_decoded, values)))
-
-
-def _has_raw_bytes(text: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in text)
-
-
-def _decode_raw(text: str) -> str:
-    return decode_bytes(text.encode("utf-8", "surrogateescape"))
-
-
-def _decoded(value: object) -> str:
-    """A header in encoded words (RFC 2047), percent signs (RFC 2231), or as raw bytes in any encoding."""
-    text = str(value)
-    if _has_raw_bytes(text):
-        text = _decode_raw(text)
-    if text.lower().startswith(("utf-8''", "gb2312''", "gbk''", "gb18030''")):
-        charset, _, quoted = text.partition("''")
-        return decode_bytes(unquote_to_bytes(quoted), charset)
-    if "=?" not in text:
-        return text
-    if len({kind.lower() for kind in _WORD_KIND.findall(text)}) == 1:
-        text = _SPLIT_WORD.sub("", text)
-    try:
-        found = _decode_words(text)
-    except (HeaderParseError, ValueError, LookupError):
-        return text
-    return "".join(part if isinstance(part, str) else decode_bytes(part, charset or "") for part, charset in found)
-
-
-def _decode_words(text: str) -> list[tuple[bytes | str, str | None]]:
-    """The parts of a header and their charsets; an encoded word that was cut off counts as far as it goes.
-
-    Raises:
-        HeaderParseError: a word cannot be decoded.
-    """
-    try:
-        return decode_header(text)
-    except HeaderParseError:
-        return decode_header(_BASE64_WORD.sub(_trim_word, text))
-
-
-def _trim_word(word: re.Match[str]) -> str:
-    """A word in base64 without what is no base64 and without the rest of a group of four."""
-    data = _NO_BASE64.sub("", word[2])
-    return f"{word[1]}{data[: len(data) // 4 * 4]}?="
+    return decode_field(given)

@@ -91,7 +91,7 @@ class _Reader:
         """The header, from the message's own lines where it came by mail, else from its properties."""
         fields = dict.fromkeys(FIELDS, "")
         if headers := text(_HEADERS):
-            from shared.parsing.eml import read_header
+            from shared.parsing.header_fields import read_header
 
             message = HeaderParser().parsestr(headers)
             fields = {name: read_header(message, name) for name in FIELDS}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from shared.domain.errors import DocumentError
 from shared.parsing.archive import Archive
-from shared.parsing.properties import read_title
 from shared.parsing.refusing import refuse
 from shared.parsing.xml_events import read_events
 
@@ -77,7 +76,7 @@ class Source:
 
     def title(self) -> str:
         """The title property."""
-        return read_title(self.events("meta.xml"))
+        return self._archive.title("meta.xml") if self._archive is not None else ""
 
     def close(self) -> None:
         """Close the file."""

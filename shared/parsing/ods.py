@@ -181,7 +181,7 @@ class _Sheet:
 
 
 def _stored_value(given: Mapping[str, str]) -> str:
-    """What a cell holds, for programs that write no text beside it."""
+    """What a cell holds, for programs that write its value without a text."""
     text = given.get("string-value", "") or given.get("boolean-value", "").upper()
     if text or "value-type" not in given:
         return text

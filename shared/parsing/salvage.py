@@ -99,7 +99,7 @@ def _find_entries(stream: IO[bytes], limits: Limits) -> Iterator[_Entry]:
 
 
 def _inflate(stream: IO[bytes], most: int) -> _Data:
-    """Unpack the data of an entry; the stream is behind it then."""
+    """Unpack the data of an entry; the stream is after it then."""
     found, start = _Data(), stream.tell()
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
@@ -129,7 +129,7 @@ def _skip(stream: IO[bytes], size: int, most: int) -> _Data:
 
 
 def _find_next(stream: IO[bytes]) -> bool:
-    """Go to the next header, behind the sizes that may stand in front of it."""
+    """Go to the next header, after the sizes that may stand in front of it."""
     start = stream.tell()
     place = stream.read(_LONGEST_DESCRIPTOR + len(_SIGNATURE)).find(_SIGNATURE)
     stream.seek(start + max(0, place))

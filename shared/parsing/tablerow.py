@@ -79,7 +79,7 @@ class Layout:
             return
         kinds = [type(cell) for cell in cells if cell]
         if kinds[0] is str and len(kinds) > 1 and set(kinds[1:]) == {Across} and len(self.columns) > 1:
-            # A cell merged over the columns is a caption inside the table; one that begins in a table beside it is not.
+            # A cell merged over the columns is a caption inside the table, unless it begins in another to its left.
             yield Row(line.number, next(cell for cell in cells if cell), self.columns)
             return
         fields: dict[int, str] = {}

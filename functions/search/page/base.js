@@ -16,7 +16,7 @@ const $ = (selector) => document.querySelector(selector);
 const $$ = (selector) => [...document.querySelectorAll(selector)];
 const PAGE = 10, MOST_ROWS = 5, MOST_AT_ONCE = 100, REACH = 1000, LISTED = 1000;
 const RETRY_MS = 15000, MOST_RETRY_MS = 240000;
-// A function that starts may take 30 s for that and 30 s for the request; slow is said before.
+// A function that starts may take 30 s for that and 30 s for the request; the page tells that it is slow before.
 const MOST_WAIT_MS = 65000, SLOW_MS = 8000;
 const TYPING_MS = 300, COSTLY_MS = 1000, REFRESH_MS = 3000;
 const LONGEST_ADDRESS = 3000; // servers refuse longer ones; what follows # is not sent

@@ -146,7 +146,7 @@ CUT = "The file is damaged: its end is missing, and with it whatever stood there
 
 
 def packed(*parts: tuple[str, str, int], is_streamed: bool = False) -> bytes:
-    """A package with entries packed by the given methods; a streamed one has their sizes behind them."""
+    """A package with entries packed by the given methods; a streamed one has their sizes after them."""
     stream = io.BytesIO()
     if is_streamed:
         stream.seekable = lambda: False  # type: ignore[method-assign]
@@ -156,10 +156,10 @@ def packed(*parts: tuple[str, str, int], is_streamed: bool = False) -> bytes:
     return stream.getvalue()
 
 
-def cut_at(package: bytes, part: str, behind: int) -> bytes:
-    """The package up to so many bytes behind the header of a part."""
+def cut_at(package: bytes, part: str, length: int) -> bytes:
+    """The package up to so many bytes after the header of a part."""
     with zipfile.ZipFile(io.BytesIO(package)) as given:
-        return package[: given.getinfo(part).header_offset + 30 + len(part) + behind]
+        return package[: given.getinfo(part).header_offset + 30 + len(part) + length]
 
 
 @pytest.mark.parametrize(
