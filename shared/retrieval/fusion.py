@@ -26,6 +26,9 @@ _FULL_COVERAGE = 0.4
 # What is added where one line covers the whole query, and the coverage from which on something is added.
 _LINE_WEIGHT = 0.2
 _LEAST_LINE_COVERAGE = 0.5
+# Scores by words hold the square of how a line covers the query, so that few come near the best. The order takes their
+# root: 0.001 to 0.003 of nDCG@10 more on English and Chinese sets, with either local model.
+_DENSE_POWER, _LEXICAL_POWER = 1.0, 0.5
 # Hits of each side that are fused by score: twice as many change no figure of quality by a thousandth. So many and no
 # fewer, however few are shown, because each score is relative to them all.
 DEPTH = 50
@@ -36,6 +39,7 @@ _COVERAGE_HITS = 5
 def fuse(tokens: Sequence[str], dense: Sequence[SearchHit], lexical: Sequence[SearchHit]) -> list[SearchHit]:
     """Put the hits of both sides, each best first, into one order, with scores between 0 and 1.
 
+    Scores tell how far a hit is ahead of others; they may rise along the order, which takes roots of them.
     Sides may be of any depth: the best of each are fused by score, and deeper hits follow in the order of their ranks
     with score 0. So deeper sides only make the list longer, and pages of it stay as they were.
 
@@ -72,15 +76,20 @@ def _fuse_best(
     tokens: Sequence[str], dense: Sequence[SearchHit], lexical: Sequence[SearchHit], covered: CoveredHits
 ) -> list[SearchHit]:
     weight = _trust_words(tokens, lexical, covered.coverage)
+    sides = (
+        (dense, _spread_cosines(dense), 1 - weight, _DENSE_POWER),
+        (covered.hits, _scale_bm25(covered.hits), weight, _LEXICAL_POWER),
+    )
     scores: dict[str, float] = {}
+    ranks: dict[str, float] = {}
     hits: dict[str, SearchHit] = {}
-    sides = ((dense, _spread_cosines(dense), 1 - weight), (covered.hits, _scale_bm25(covered.hits), weight))
-    for side, scaled, share in sides:
+    for side, scaled, share, power in sides:
         for hit, score in zip(side, scaled, strict=True):
             hits[hit.id] = hit
             scores[hit.id] = scores.get(hit.id, 0.0) + share * score
-    fused = (replace(hit, score=scores[hit.id]) for hit in hits.values())
-    return sorted(fused, key=lambda hit: (-hit.score, hit.id))
+            ranks[hit.id] = ranks.get(hit.id, 0.0) + share * score**power
+    order = sorted(hits, key=lambda id_: (-ranks[id_], id_))
+    return [replace(hits[id_], score=scores[id_]) for id_ in order]
 
 
 def _trust_words(tokens: Sequence[str], lexical: Sequence[SearchHit], line_coverage: float) -> float:
