@@ -17,6 +17,8 @@ _BASE64_WORD = re.compile(r"(=\?[^?\s]{1,75}\?[bB]\?)([^?]{0,4000})\?=")
 _NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 # Two encoded words, the first of which ends inside of a group of four characters of Base64.
 _SPLIT_WORD = re.compile(r"(?<=[A-Za-z0-9+/])\?=\s{1,100}=\?[^?\s]{1,40}\?[bB]\?")
+# Where words do not end, decoding takes time with the square of the length: what follows stays as it is.
+_LONGEST_DECODED = 1 << 15
 _WORD_KIND = re.compile(r"=\?([^?\s]{1,40}\?[bBqQ])\?")
 
 
@@ -47,13 +49,15 @@ def decode_field(value: object) -> str:
         return decode_bytes(unquote_to_bytes(quoted), charset)
     if "=?" not in text:
         return text
+    text, rest = text[:_LONGEST_DECODED], text[_LONGEST_DECODED:]
     if len({kind.lower() for kind in _WORD_KIND.findall(text)}) == 1:
         text = _SPLIT_WORD.sub("", text)
     try:
         found = _decode_words(text)
     except (HeaderParseError, ValueError, LookupError):
-        return text
-    return "".join(part if isinstance(part, str) else decode_bytes(part, charset or "") for part, charset in found)
+        return text + rest
+    shown = (part if isinstance(part, str) else decode_bytes(part, charset or "") for part, charset in found)
+    return "".join(shown) + rest
 
 
 def _decode_words(text: str) -> list[tuple[bytes | str, str | None]]:

@@ -11,6 +11,7 @@ import pytest
 
 from shared.domain.errors import DocumentError
 from shared.parsing import Limits, parse
+from shared.parsing.header_fields import decode_field
 from shared.parsing.svg_text import read_texts
 from tests.growth import grows_linearly
 from tests.profile import sample
@@ -69,6 +70,11 @@ def test_no_parser_takes_more_than_linear_time(tmp_path: Path, suffix: str, unit
 )
 def test_the_labels_of_a_drawing_take_no_more_than_linear_time(unit: str) -> None:
     assert grows_linearly(read_texts, lambda size: "<text>" + unit * (size // len(unit)))
+
+
+@pytest.mark.parametrize("unit", ["=?utf-8?b?", "=?utf-8?b?QQ?= ", "=?", "?=", "=?utf-8?q?=", "utf-8''%", " "])
+def test_a_header_field_takes_no_more_than_linear_time(unit: str) -> None:
+    assert grows_linearly(decode_field, lambda size: "=?utf-8?b?QQ?=" + unit * (10 * size // len(unit)))
 
 
 @pytest.mark.parametrize(
