@@ -187,6 +187,15 @@ def test_what_is_assumed_differs_or_is_not_checked_is_a_line_each() -> None:
     assert service.is_removed
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell lets what it starts in the background ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_checks_and_still_removes_what_was_made(number: signal.Signals) -> None:
     def interrupt() -> str:

@@ -27,6 +27,7 @@ CONTROL = {"POST /initialize", "POST /invoke", "GET /pre-stop"}
 EVENTS = {
     "events_off", "no_events", "invalid_event", "too_many_records", "document_busy",
     "backfill_busy", "batch_refused", "batch_vectors_differ", "migration_running",
+    "migration_missing",
 }  # fmt: skip
 NOT_ANSWERED = {"invalid_settings", "not_ready", *EVENTS, *openapi.ELSEWHERE}
 
