@@ -103,7 +103,13 @@ class Refused extends Error {
   constructor(status, error) { super(error.message || ""); Object.assign(this, { status, code: error.code || "", requestId: error.request_id || "" }); }
 }
 // A server that does not answer ends like one out of reach: with a TimeoutError, which `unreached` words.
-function bounded(signal) { return AbortSignal.any([AbortSignal.timeout(MOST_WAIT_MS), ...(signal ? [signal] : [])]); }
+// By hand: browsers of 2023 lack `AbortSignal.any`.
+function bounded(signal) {
+  const control = new AbortController(), follow = () => control.abort(signal.reason);
+  setTimeout(() => control.abort(new DOMException("", "TimeoutError")), MOST_WAIT_MS);
+  if (signal && signal.aborted) follow(); else if (signal) signal.addEventListener("abort", follow, { once: true });
+  return control.signal;
+}
 function unreached(error) { return error.name === "TimeoutError" ? say.timedOut : say.offline; }
 async function call(path, options = {}) {
   const signal = bounded(options.signal), headers = { ...(options.body && { "content-type": "application/json" }), ...(key && { "x-api-key": key }) };
