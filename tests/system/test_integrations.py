@@ -196,7 +196,8 @@ def test_dify_takes_the_threshold_and_gets_an_empty_list_for_nothing(running: St
     (best, *_) = retrieve(running, ask())[1]["records"]
     setting = {"top_k": 10, "score_threshold": best["score"] - 0.01}
     kept = retrieve(running, ask(retrieval_setting=setting))[1]["records"]
-    assert kept[0] == best
+    # Cosines differ in their last digits once Milvus has indexed what it searched without an index before.
+    assert kept[0] == {**best, "score": pytest.approx(best["score"], abs=1e-5)}
     assert all(record["score"] >= setting["score_threshold"] for record in kept)
     nothing = ask(metadata_condition={"conditions": [{"name": "key", "comparison_operator": "is", "value": "none"}]})
     assert retrieve(running, nothing) == (200, {"records": []})
