@@ -7,6 +7,7 @@ answers word for word is left to words.
 
 from __future__ import annotations
 
+import math
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from shared.retrieval.coverage import CoveredHits
 
 # The lexical side's weight where the query is covered, and the coverage that counts as covered (measured).
-_LEXICAL_WEIGHT = 0.75
-_FULL_COVERAGE = 0.4
+_LEXICAL_WEIGHT = 0.7
+_FULL_COVERAGE = 0.5
 # What is added where one line covers the whole query, and the coverage from which on something is added.
 _LINE_WEIGHT = 0.2
 _LEAST_LINE_COVERAGE = 0.5
@@ -40,6 +41,7 @@ def fuse(tokens: Sequence[str], dense: Sequence[SearchHit], lexical: Sequence[Se
     """Put the hits of both sides, each best first, into one order, with scores between 0 and 1.
 
     Scores tell how far a hit is ahead of others; they may rise along the order, which takes roots of them.
+
     Sides may be of any depth: the best of each are fused by score, and deeper hits follow in the order of their ranks
     with score 0. So deeper sides only make the list longer, and pages of it stay as they were.
 
@@ -96,7 +98,8 @@ def _trust_words(tokens: Sequence[str], lexical: Sequence[SearchHit], line_cover
     """The weight of the lexical side, 0 to 1."""
     coverage = max((count_covered(tokens, hit) for hit in lexical[:_COVERAGE_HITS]), default=0.0)
     excess = max(0.0, line_coverage - _LEAST_LINE_COVERAGE) / (1 - _LEAST_LINE_COVERAGE)
-    return _LEXICAL_WEIGHT * min(1.0, coverage / _FULL_COVERAGE) + _LINE_WEIGHT * excess
+    # A root: a name or a number, alone found of a query in another language, says much already.
+    return _LEXICAL_WEIGHT * math.sqrt(min(1.0, coverage / _FULL_COVERAGE)) + _LINE_WEIGHT * excess
 
 
 def _spread_cosines(hits: Sequence[SearchHit]) -> Iterator[float]:

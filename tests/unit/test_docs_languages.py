@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.pages import ROOT, TRANSLATED, is_chinese, read
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PAIRS = list(TRANSLATED.items())
 IDS = list(TRANSLATED)
+
+
+def cells(english: str, chinese: str) -> Iterator[tuple[str, str, str]]:
+    """Each cell of the tables: the first one of its row, what it holds in Chinese, and what in English."""
+    for translated, original in zip(read(chinese).tables, read(english).tables, strict=True):
+        for translated_row, row in zip(translated, original, strict=True):
+            for cell, wanted in zip(translated_row, row, strict=True):
+                yield translated_row[0], cell, wanted
 
 
 def codes(cell: str) -> list[str]:
@@ -43,10 +55,8 @@ def test_both_languages_have_the_same_tables(english: str, chinese: str) -> None
 @pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
 def test_cells_of_code_alone_are_the_same_in_both_languages(english: str, chinese: str) -> None:
     wrong = [
-        f"{row[0]}: {cell!r} instead of {wanted!r}"
-        for translated, original in zip(read(chinese).tables, read(english).tables, strict=True)
-        for row, original_row in zip(translated, original, strict=True)
-        for cell, wanted in zip(row, original_row, strict=True)
+        f"{name}: {cell!r} instead of {wanted!r}"
+        for name, cell, wanted in cells(english, chinese)
         if re.fullmatch(r"(?:`[^`]+`[,/ ]*)+", wanted) and codes(cell) != codes(wanted)
     ]
     assert wrong == []
@@ -75,11 +85,9 @@ def numbers(cell: str) -> set[float]:
 @pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=IDS)
 def test_each_number_of_a_table_is_in_the_same_cell_of_the_translation(english: str, chinese: str) -> None:
     wrong = [
-        f"{cell!r} of {original!r}"
-        for translated_table, table in zip(read(chinese).tables, read(english).tables, strict=True)
-        for translated_row, row in zip(translated_table, table, strict=True)
-        for cell, original in zip(translated_row, row, strict=True)
-        if not numbers(original) <= numbers(cell)
+        f"{name}: {cell!r} instead of {wanted!r}"
+        for name, cell, wanted in cells(english, chinese)
+        if not numbers(wanted) <= numbers(cell)
     ]
     assert wrong == []
 
