@@ -34,6 +34,7 @@ from local.summary import Summary
 from local.watching import Watcher
 from shared.domain.errors import PlatformError
 from shared.ingestion.bucket import Bucket
+from shared.language.counting import count_of
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import BucketSettings, read_settings
 
@@ -161,7 +162,7 @@ def _put_samples(plan: Plan, bucket: Bucket) -> bool:
     present = {state.key.key: state.etag for state in bucket.documents(Deadline.after(60))}
     own = bool(os.environ.get("BUCKET")) or not plan.local_oss
     if own and present.keys() - {prefix + name for name in sources}:
-        console.print(f"The bucket holds {len(present)} documents of yours; the samples are left out.")
+        console.print(f"The bucket holds {count_of(len(present), 'document')} of yours; the samples are left out.")
         return False
     for name, path in sources.items():
         content = path.read_bytes()
@@ -212,7 +213,7 @@ def _news(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     for id_, document in now.items():
         if document["updated"] != before.get(id_, {}).get("updated") and document["state"] != "pending":
             failure = document["failure"]
-            outcome = failure["message"] if failure else f"{document['chunks']} chunks"
+            outcome = failure["message"] if failure else count_of(document["chunks"], "chunk")
             yield f"{document['state']} {document['key']}: {outcome}"
     yield from (f"removed {before[id_]['key']}" for id_ in before.keys() - now.keys())
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from shared.language.counting import count_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -89,7 +91,7 @@ class Recovery:
                 found.get("error", {}).get("message") or found.get("ErrorMessage") or f"status {answer.status_code}"
             )
         unfinished = [key for report in found["results"] for key in report["unfinished"]]
-        return f"{len(unfinished)} documents failed, {unfinished[0]} among them." if unfinished else ""
+        return f"{count_of(len(unfinished), 'document')} failed, {unfinished[0]} among them." if unfinished else ""
 
     def _count_given_up(self) -> int:
         status = read_status(self._url, self._function)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops.invoking import InvocationError, invoke
 from ops.printing import confirm, print_json
+from shared.language.counting import count_of
 from shared.runtime import clock
 
 if TYPE_CHECKING:
@@ -161,8 +162,8 @@ class BatchRun:
 
     def _show(self, report: Mapping[str, Any]) -> None:
         if report["waiting"]:
-            documents = report["waiting_documents"]
-            self._console.print(f"{report['waiting']} tasks were created before, for {documents} documents.")
+            documents = count_of(report["waiting_documents"], "document")
+            self._console.print(f"Created before: {count_of(report['waiting'], 'task')} for {documents}.")
 
     def _ask(self, step: str, **options: Any) -> dict[str, Any]:
         (report,) = invoke(

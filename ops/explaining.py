@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ops.advice import find_advice
 from shared.domain.errors import ConfigurationError, PlatformError
 from shared.ingestion.bucket import Bucket
+from shared.language.counting import count_of
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import BucketSettings, read_settings
 
@@ -176,9 +177,10 @@ def _conclude_without_record(found: Object, has_similar: bool) -> str:
 
 def _describe_record(record: Mapping[str, Any]) -> Iterator[str]:
     written = datetime.fromtimestamp(record["updated"], UTC).isoformat(" ", "seconds")
-    cost = f"{record['tokens']} tokens, {record['cost_cny']:.6f} CNY, {record['attempts']} attempts"
-    pages = f", {record['ocr_pages']} pages read by a model" if record["ocr_pages"] else ""
-    yield f"index: {record['state']}, {record['chunks']} chunks, id {record['id']}, written {written}"
+    tokens, attempts = count_of(record["tokens"], "token"), count_of(record["attempts"], "attempt")
+    cost = f"{tokens}, {record['cost_cny']:.6f} CNY, {attempts}"
+    pages = f", {count_of(record['ocr_pages'], 'page')} read by a model" if record["ocr_pages"] else ""
+    yield f"index: {record['state']}, {count_of(record['chunks'], 'chunk')}, id {record['id']}, written {written}"
     yield f"  {record['format'] or 'unknown format'}, {record['title'] or 'no title'}"
     yield f"  {cost}{pages}, {record['model']}"
     if record["tenant"]:
@@ -192,7 +194,7 @@ def _describe_record(record: Mapping[str, Any]) -> Iterator[str]:
 
 def _describe_entry(entry: Mapping[str, Any]) -> str:
     ended = datetime.fromtimestamp(entry["time"], UTC).isoformat(" ", "seconds")
-    facts = [f"{entry['chunks']} chunks" if entry["event"] == "indexed" else entry["code"]]
+    facts = [count_of(entry["chunks"], "chunk") if entry["event"] == "indexed" else entry["code"]]
     facts += [f"{entry['tokens']} tokens, {entry['cost_cny']:.6f} CNY" if entry["tokens"] or entry["cost_cny"] else ""]
     facts += [f"request {entry['request_id']}" if entry["request_id"] else ""]
     facts += [f"{entry['count']} attempts" if entry["count"] > 1 else ""]

@@ -15,6 +15,7 @@ from ops.backfilling import BatchRun, Choice
 from ops.comparison import Comparison, Query, read_queries
 from ops.invoking import InvocationError, invoke
 from ops.printing import confirm, print_json
+from shared.language.counting import count_of
 
 if TYPE_CHECKING:
     import argparse
@@ -73,8 +74,9 @@ class _Migration:
         estimated = self._call("start", dry_run=True, **options)
         if estimate := estimated["estimate"]:
             by_calls = f"CNY {estimate['cost_cny']:.4f} by calls, which the share of the quota allows in "
+            chunks, tokens = count_of(estimate["chunks"], "chunk"), count_of(estimate["tokens"], "token")
             self._console.print(
-                f"{estimate['chunks']} chunks to embed, about {estimate['tokens']} tokens: {by_calls}"
+                f"{chunks} to embed, about {tokens}: {by_calls}"
                 f"{_duration(estimate['seconds'])}; CNY {estimate['batch_cny']:.4f} by batch tasks within a day."
             )
         if asked.dry_run and asked.as_json:
@@ -103,14 +105,15 @@ class _Migration:
             if about := found[name]:
                 documents = ", ".join(f"{count} {state}" for state, count in about["documents"].items() if count)
                 self._console.print(
-                    f"{name}: {_name(about)}: {documents or 'no documents'}, {about['chunks']} chunks", markup=False
+                    f"{name}: {_name(about)}: {documents or 'no documents'}, {count_of(about['chunks'], 'chunk')}",
+                    markup=False,
                 )
         return 0
 
     def end(self, asked: argparse.Namespace) -> int:
         """Drop the collection that does not answer, after a confirmation."""
         other = self._call("status")["other"]
-        question = f"Drop {_name(other)} with {other['chunks']} chunks?" if other else "Drop what is left?"
+        question = f"Drop {_name(other)} with {count_of(other['chunks'], 'chunk')}?" if other else "Drop what is left?"
         if not self._confirms(question, asked):
             return 1
         self._console.print("Dropping it: requests that use it must end first, which takes some 15 seconds.")
@@ -160,7 +163,7 @@ class _Migration:
                     break
                 if not found["left"] and not found["done"]:
                     raise InvocationError(
-                        "stuck", f"{len(found['unfinished'])} documents cannot be copied now: start again."
+                        "stuck", f"{count_of(len(found['unfinished']), 'document')} cannot be copied now: start again."
                     )
         self._console.print(f"The new collection is {found['phase']}. Cost: {tokens} tokens, CNY {cost:.4f}.")
         if found["waiting"]:

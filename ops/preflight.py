@@ -20,6 +20,7 @@ from shared.domain.errors import ConfigurationError, PlatformError
 from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket
+from shared.language.counting import count_of
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings
 from shared.store.directory import StoreDirectory
@@ -184,7 +185,7 @@ def _check_size(
     wanted = recommend_index(rows)
     memory = estimate_memory(rows, dimension)
     known = f", about {memory[kind]:.1f} GB of memory" if kind in memory else ""
-    yield Verdict.OK, f"it holds {rows} chunks with the index {kind}{known}"
+    yield Verdict.OK, f"it holds {count_of(rows, 'chunk')} with the index {kind}{known}"
     if kind == "HNSW" != wanted:
         yield Verdict.WARNING, f"for so many chunks {wanted} takes about {memory[wanted]:.1f} GB (docs/operate.md)"
     if kind != settings.index:
@@ -204,4 +205,4 @@ def _bucket(settings: BucketSettings) -> Iterator[tuple[Verdict, str]]:
         yield Verdict.WARNING, f"{where} can be listed and holds no document yet (OSS_PREFIX, OSS_SUFFIX)"
         return
     bucket.state(found[0].key, until)
-    yield Verdict.OK, f"{where} can be read; the first page of its listing holds {len(found)} documents"
+    yield Verdict.OK, f"{where} can be read; the first page of its listing holds {count_of(len(found), 'document')}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ops.deployment import HttpTrigger
 from ops.invoking import invoke_later
+from shared.language.counting import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,13 +43,13 @@ class Resent:
 
     def describe(self) -> Iterator[str]:
         """The lines that a person reads."""
-        verb = "would be sent" if self.is_preview else "were sent"
+        verb = "to send" if self.is_preview else "sent"
         for function, count in self.sent.items():
-            yield f"{count} events {verb} again to {function}"
+            yield f"{count_of(count, 'event')} {verb} again to {function}"
         for code, count in self.codes.items():
             yield f"  {count} had failed with {code}"
         for reason, count in self.left.items():
-            yield f"{count} events are left: {reason}"
+            yield f"{count_of(count, 'event')} left: {reason}"
         if not self.sent and not self.left:
             yield "the queue is empty"
 

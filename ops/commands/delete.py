@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ops.arguments import add_json
 from ops.printing import confirm, print_json
 from ops.project import read_project
+from shared.language.counting import count_of
 
 if TYPE_CHECKING:
     import argparse
@@ -35,10 +36,10 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if not asked.as_json:
         for key in first:
             print(key)
-        print(f"and {count - len(first)} more" if count > len(first) else f"{count} documents")
+        print(f"and {count - len(first)} more" if count > len(first) else count_of(count, "document"))
     is_meant = count and not asked.dry_run
     if is_meant and not asked.yes:
-        is_meant = confirm(f"Delete {count} documents from {bucket.name}?")
+        is_meant = confirm(f"Delete {count_of(count, 'document')} from {bucket.name}?")
     deleted = delete(bucket, asked.prefix) if is_meant else 0
     if asked.as_json:
         print_json({"bucket": bucket.name, "found": count, "first": first, "deleted": deleted})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ops.arguments import add_json
 from ops.printing import print_json
 from ops.project import read_project
+from shared.language.counting import count_of
 
 if TYPE_CHECKING:
     import argparse
@@ -33,5 +34,6 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if asked.as_json:
         print_json({"chunks": backup.chunks, "documents": backup.documents})
     else:
-        print(f"{backup.chunks} chunks and {backup.documents} documents were written; sync brings what changed since")
+        written = f"{count_of(backup.chunks, 'chunk')} of {count_of(backup.documents, 'document')}"
+        print(f"Written: {written}. ops sync brings what changed since.")
     return 0

@@ -59,7 +59,7 @@ def test_events_of_ingest_are_sent_again_and_leave_the_queue(tmp_path: Path, sen
 
 def test_a_dry_run_sends_and_removes_nothing(tmp_path: Path, sent: list[tuple[str, Any]]) -> None:
     file = keep(tmp_path, INGEST, {"action": "reconcile"})
-    assert f"1 events would be sent again to {INGEST}" in list(run(tmp_path, dry_run=True).describe())
+    assert f"1 event to send again to {INGEST}" in list(run(tmp_path, dry_run=True).describe())
     assert (sent, file.exists()) == ([], True)
 
 
