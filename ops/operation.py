@@ -86,6 +86,8 @@ def render(operation: Operation, schemas: Mapping[str, Any], bodies: list[Any], 
         message = {"application/json": {"schema": _reference("Message")}}
         described["responses"]["202"] = {"description": "A notification was accepted; there is no answer."}
         described["responses"]["400"] = {"description": "No JSON-RPC 2.0 message.", "content": message}
+    if operation.content == "text/html":
+        described["responses"]["304"] = {"description": "The caller holds this page already, as If-None-Match says."}
     described["responses"] = dict(sorted(described["responses"].items()))
     return described
 

@@ -164,8 +164,8 @@ class Oracle:
         if request.method == "HEAD":
             return "" if not content else "content where none is due"
         path = find_path(request.target)
-        if path == "/pre-stop" and status == 200:
-            return ""  # Function Compute's own call, which says nothing and changes nothing
+        if path in ("/pre-stop", "/initialize") and status == 200:
+            return ""  # Function Compute's own calls, which change nothing
         operation = DESCRIPTION["paths"].get(path, {}).get(request.method.lower())
         # No description names the body of a GET, which is read and refused all the same.
         is_large = status == 413 and request.method == "GET"

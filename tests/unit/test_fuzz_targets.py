@@ -61,3 +61,13 @@ def test_a_large_body_of_a_get_and_a_foreign_page_may_be_refused_anywhere() -> N
     assert not judge.wrong(Request("search", "POST", "/invoke"), 403, HEADERS, make_refusal("origin_forbidden"))
     assert judge.wrong(Request("search", "POST", "/invoke"), 403, HEADERS, make_refusal("admin_only"))
     assert judge.wrong(Request("search", "GET", "/healthz"), 413, HEADERS, make_refusal("admin_only"))
+
+
+def test_a_page_that_the_browser_holds_and_a_call_of_function_compute_are_as_described() -> None:
+    judge = Oracle()
+    html = {**HEADERS, "content-type": "text/html; charset=utf-8"}
+    assert not judge.wrong(Request("search", "GET", "/"), 304, html, b"")
+    assert judge.wrong(Request("search", "GET", "/"), 304, html, b"text")
+    assert judge.wrong(Request("search", "GET", "/search?q=a"), 304, HEADERS, b"")
+    assert not judge.wrong(Request("search", "POST", "/initialize"), 200, HEADERS, b'{"status":"ready"}')
+    assert judge.wrong(Request("search", "POST", "/initialise"), 200, HEADERS, b'{"status":"ready"}')
