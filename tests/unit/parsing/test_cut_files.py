@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from email.message import EmailMessage
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from shared.domain.errors import DocumentError
 from shared.parsing.cut_json import complete
+from tests.unit.parsing.files import container_of
 from tests.unit.parsing.test_damage import CUT, read
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ITEMS = [{"name": f"number {n}", "price": n, "tags": ["a", 'b "c"']} for n in range(1, 9)]
 
@@ -157,3 +156,32 @@ def test_the_cells_of_a_notebook_before_the_cut_are_read(tmp_path: Path) -> None
     found, warnings = read(tmp_path, "a.ipynb", whole[: whole.index("Text 7") + 4].encode())
     assert found[:7] == [f"Text {n}" for n in range(7)]
     assert warnings == [CUT]
+
+
+@pytest.mark.parametrize("name", ["handbook.doc", "prices.xls"])
+def test_an_old_office_file_that_lost_its_end_says_so_or_is_refused(tmp_path: Path, name: str) -> None:
+    whole = (Path(__file__).parent / "written" / name).read_bytes()
+    expected, warnings = read(tmp_path, name, whole)
+    assert warnings == []
+    outcomes: set[str] = set()
+    for size in range(1024, len(whole) - 512, 512):
+        try:
+            texts, warnings = read(tmp_path, name, whole[:size])
+        except DocumentError as error:
+            outcomes.add(error.code)
+        else:
+            outcomes.add("whole" if texts == expected else "less")
+            assert texts == expected or warnings == [CUT]
+    assert outcomes <= {"broken_file", "unsupported_format", "whole", "less"}
+
+
+def test_streams_beyond_the_end_of_a_container_are_missing(tmp_path: Path) -> None:
+    streams = {"__properties_version1.0": bytes(4096), "__substg1.0_1000001F": "Body. ".encode("utf-16-le") * 900}
+    streams["__substg1.0_0037001F"] = "Subject".encode("utf-16-le")
+    content = container_of(streams)
+    assert read(tmp_path, "a.msg", content)[1] == []
+    # The tables of the container stand in front of what is cut.
+    torn = bytearray(content)
+    table = 512 * (1 + int.from_bytes(content[76:80], "little"))
+    torn[table + 4 * 9 : table + 4 * 10] = (5_000).to_bytes(4, "little")
+    assert read(tmp_path, "a.msg", bytes(torn))[1] == [CUT]
