@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import DocumentError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from shared.parsing.xml_events import Event
 
 _CHUNK_BYTES = 1 << 18
+_DOCTYPE = re.compile(rb"<!DOCTYPE[^\[\]<>]{0,500}>")
 
 
 class Source:
@@ -45,11 +47,12 @@ class Source:
     def events(self, part: str) -> Iterator[Event]:
         """The steps through a part; of a flat file, which has one part, through all of it as ``content.xml``.
 
-        Another part than that one is read as far as it is not damaged.
+        Another part than that one is read as far as it is not damaged; formulas of old programs begin with a DOCTYPE.
         """
         if self._archive is not None:
             is_main = part == "content.xml"
-            yield from self._archive.events(part) if is_main else self._archive.readable_events(part)
+            other = self._archive.readable_events
+            yield from self._archive.events(part) if is_main else other(part, reduce=_drop_doctype)
         elif part == "content.xml":
             with self._path.open("rb") as stream:
                 yield from read_events(iter(lambda: stream.read(_CHUNK_BYTES), b""), self._limits.max_nesting)
@@ -72,6 +75,11 @@ class Source:
         """Close the file."""
         if self._archive is not None:
             self._archive.close()
+
+
+def _drop_doctype(content: bytes) -> bytes:
+    """``content`` without a DOCTYPE that defines nothing."""
+    return _DOCTYPE.sub(b"", content, count=1)
 
 
 def _is_packed(path: Path) -> bool:
