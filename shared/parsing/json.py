@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.cut_json import complete
 from shared.parsing.encoding import decode_whole
+from shared.parsing.json_markup import show_markup
 from shared.parsing.record import decode, decode_all, find_title, make_block, render_value
 from shared.parsing.refusing import refuse, report_cut
 from shared.parsing.table import render
@@ -35,6 +36,8 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         raise refuse("too_large", f"The file holds more than {limits.max_values} values; as jsonl it would stream.")
     warnings: list[str] = []
     value = _value(text, warnings)
+    if "<" in text:
+        value = show_markup(value, limits, warnings)
     return ParsedDocument(find_title(value), read(value, limits, warnings), warnings=warnings)
 
 

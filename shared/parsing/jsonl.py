@@ -12,6 +12,7 @@ from shared.domain.models import Location, ParsedDocument
 from shared.parsing import json
 from shared.parsing.cut_json import complete
 from shared.parsing.encoding import lines
+from shared.parsing.json_markup import show_markup
 from shared.parsing.record import decode, make_block
 from shared.parsing.refusing import refuse, report_cut
 
@@ -58,6 +59,8 @@ def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
             faults.add(row, line)
             continue
         faults.count_record()
+        if "<" in line:
+            value = show_markup(value, limits, warnings)
         yield make_block(value, Location(row=row), limits.max_nesting, warnings)
     faults.report(warnings)
 
