@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments import make_parser
+from ops.arguments import parse_arguments
 from ops.commands import load_command
 from ops.credentials import VARIABLES, add_profile
 from ops.deployment import DeploymentError
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns: the exit status: 0 when all is well, 1 when something is wrong, 2 for a wrong command, 130 after Ctrl-C.
     """
-    asked = make_parser(os.environ.get("CALLED_AS") or "python -m ops").parse_args(arguments)
+    asked = parse_arguments(os.environ.get("CALLED_AS") or "python -m ops", arguments)
     try:
         return _run(asked)
     except (DeploymentError, PackagingError) as error:

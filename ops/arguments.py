@@ -35,7 +35,7 @@ def make_parser(name: str) -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(
         prog=name,
-        usage=f"{name} [--env ENV] [--local] COMMAND ...",
+        usage=f"{name} [--env ENV] [--local] [--json] COMMAND ...",
         description=f"{_TITLE}\n\n{_list_commands()}\n\n`{name} COMMAND --help` says what a command takes.",
         epilog=_STATUS,
         formatter_class=_Help,
@@ -46,6 +46,7 @@ def make_parser(name: str) -> argparse.ArgumentParser:
         action="store_true",
         help="ask the local stack (make demo; DATA is its folder) instead of the deployment",
     )
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print for programs; also after COMMAND")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", prog=name)
     for group in GROUPS.values():
         for command in group:
@@ -54,9 +55,27 @@ def make_parser(name: str) -> argparse.ArgumentParser:
     return parser
 
 
+def parse_arguments(name: str, arguments: list[str] | None) -> argparse.Namespace:
+    """Parse a command line; one that is wrong ends the process, with what is wrong.
+
+    Args:
+        name: as which it was called.
+        arguments: those of the process by default.
+    """
+    parser = make_parser(name)
+    asked = parser.parse_args(arguments)
+    if asked.as_json and "has_json" not in asked:
+        parser.error(
+            f"`{asked.command}` prints nothing for programs: `{name} {asked.command} --help` says what it takes"
+        )
+    return asked
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Let a command print for programs."""
-    parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+    # Without a default, so that one before the command counts.
+    parser.add_argument("--json", action="store_true", dest="as_json", default=argparse.SUPPRESS, help="for programs")
+    parser.set_defaults(has_json=True)
 
 
 def add_deployment(parser: argparse.ArgumentParser) -> None:

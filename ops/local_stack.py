@@ -51,6 +51,11 @@ def read_settings(environ: Mapping[str, str]) -> dict[str, str]:
         raise DeploymentError(f"no local stack runs ({file} is missing): `make demo` starts one") from None
 
 
+def is_local(environ: Mapping[str, str]) -> bool:
+    """Whether the local stack is asked, and not the deployment."""
+    return _DATA in environ
+
+
 def find_logs(environ: Mapping[str, str]) -> Path | None:
     """The folder with the logs of the local stack; ``None`` where the deployment is asked."""
     return Path(environ[_DATA]) / "logs" if _DATA in environ else None

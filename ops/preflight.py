@@ -16,6 +16,7 @@ from ops.account import look_at_account
 from ops.credentials import VARIABLES as _CREDENTIALS
 from ops.estimation.sizing import estimate_memory, recommend_index
 from ops.findings import Finding, Verdict
+from ops.local_stack import is_local
 from shared.domain.errors import ConfigurationError, PlatformError
 from shared.embedding.embedder import Embedder
 from shared.embedding.parameters import TextType
@@ -54,7 +55,7 @@ def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[s
         environ: all variables, those of the file included.
         file: those of the ``.env`` file, which were all set on purpose.
     """
-    yield from _declared(deployment)
+    yield from _declared(deployment, is_local=is_local(environ))
     yield from _names(deployment, environ, file)
     settings: dict[str, Any] = {}
     for name in _KINDS.keys() & deployment.functions.keys():
@@ -70,8 +71,8 @@ def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[s
     yield from look_at_account(deployment, environ)
 
 
-def _declared(deployment: Deployment) -> Iterator[Finding]:
-    problems = checks.problems(deployment)
+def _declared(deployment: Deployment, *, is_local: bool) -> Iterator[Finding]:
+    problems = checks.problems(deployment, is_local=is_local)
     yield from (Finding(Verdict.PROBLEM, "s.yaml", problem) for problem in problems)
     yield from (Finding(Verdict.WARNING, "s.yaml", warning) for warning in checks.find_warnings(deployment))
     if not problems:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+import sys
+from contextlib import contextmanager
+from functools import partial
+from threading import Timer
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rich.console import Console
 
@@ -14,6 +18,9 @@ from ops.remote_search import AskError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+_QUIET_SECONDS: Final = 2.0
 
 
 class Printable(Protocol):
@@ -45,12 +52,29 @@ def confirm(question: str) -> bool:
         return False
 
 
+@contextmanager
+def show_waiting() -> Iterator[None]:
+    """Say that an answer takes a while: a terminal shows it at once, a log gets a line after some seconds."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status("Asking; Ctrl-C ends it"):
+            yield
+        return
+    line = f"No answer after {_QUIET_SECONDS:.0f} s; still waiting."
+    timer = Timer(_QUIET_SECONDS, partial(print, line, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def show(read: Callable[[], Printable], *, as_json: bool) -> int:
     """Print what was read, or why it was not; returns the exit status."""
     logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
     try:
-        # Only a terminal shows it.
-        with Console(stderr=True).status("Asking; Ctrl-C ends it"):
+        with show_waiting():
             found = read()
     except (AskError, CloudError, InvocationError) as error:
         print(error)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from ops.deployment import Deployment
 
-_CALL_SECONDS: Final = 60
+# Seconds for the connection, and for the answer, as long as a function may take.
+_PATIENCE: Final = (10, 60)
 _PAGE: Final = "1000"
 
 
@@ -67,7 +68,7 @@ class Search:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         url = f"{self.address.rstrip('/')}{path}"
         try:
-            answer = requests.request(method, url, headers=headers, timeout=_CALL_SECONDS, **options)
+            answer = requests.request(method, url, headers=headers, timeout=_PATIENCE, **options)
         except (requests.RequestException, ValueError) as error:
             raise AskError(f"{url} does not answer: {explain_silence(url, error)}") from None
         try:

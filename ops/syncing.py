@@ -81,6 +81,7 @@ def _sync(ingest: Function, environ: Mapping[str, str], progress: Progress) -> _
                 raise InvocationError("stuck", _explain_stuck(report))
             left = report["left"]
             spent.add(report)
+    spent.show(0)
     spent.waiting = counted["counts"]["waiting"]
     return spent
 

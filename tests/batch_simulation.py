@@ -231,7 +231,7 @@ class BatchSimulation(Simulation):
 
     def _see_waiting(self) -> None:
         for note in self.find_notes():
-            for name in self.names:
+            for name in self.names if not note.get("left") else ():
                 if name > note["after"] and (not note["until"] or name <= note["until"]):
                     self._waited[name] = self.steps
 
@@ -308,12 +308,18 @@ class BatchSimulation(Simulation):
                 if task.is_running:
                     self.service.end(task, "completed")
             if not self.find_notes():
+                self._check_files()
                 return
             clock.sleep(_DAY)
             self.trace.append("timers collect")
             for prefix in self.prefixes:
                 self._collect(prefix)
         self.violate(f"tasks are left: {self.find_notes()}")
+
+    def _check_files(self) -> None:
+        """No file of requests is left of which nothing tells any more."""
+        if left := [name for id_, name in self.service.names.items() if id_ in self.service.files]:
+            self.violate(f"files are left: {left}")
 
     def _collect(self, prefix: str) -> None:
         counter = _ContentCounter()

@@ -65,6 +65,7 @@ class BatchService:
     """The files and tasks of an account.
 
     Attributes:
+        files: by their ids; those that were uploaded have names.
         tasks: in the order of their creation.
         billed: texts that tasks have embedded.
         compared: texts that were embedded at once, to compare their vectors.
@@ -72,6 +73,7 @@ class BatchService:
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     tasks: list[ServedTask] = field(default_factory=list)
     billed: Counter[str] = field(default_factory=Counter)
     compared: Counter[str] = field(default_factory=Counter)
@@ -102,8 +104,13 @@ class BatchService:
         """Answer a request of the OpenAI-compatible interface."""
         match (method, path.split("/")[1:]):
             case ("POST", ["files"]):
-                content = b"".join(options["data"]).split(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0]
-                return FakeAnswer({"id": self._add(content)})
+                form = b"".join(options["data"])
+                id_ = self._add(form.split(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0])
+                self.names[id_] = form.partition(b'filename="')[2].partition(b'"')[0].decode()
+                return FakeAnswer({"id": id_})
+            case ("GET", ["files"]):
+                newest_first = [{"id": id_, "filename": self.names.get(id_, "")} for id_ in reversed(self.files)]
+                return FakeAnswer({"data": newest_first, "has_more": False})
             case ("POST", ["batches"]):
                 return self._create(options["json"]["input_file_id"])
             case ("GET", ["batches"]):

@@ -12,6 +12,7 @@ from ops.checks.deployments import RULES as DEPLOYMENT_RULES
 from ops.checks.functions import ENVIRONMENT_BYTES
 from ops.checks.functions import RULES as FUNCTION_RULES
 from ops.checks.triggers import RULES as TRIGGER_RULES
+from ops.checks.triggers import find_open_door
 from ops.checks.values import RULES as VALUE_RULES
 from ops.checks.values import WARNINGS
 
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["ENVIRONMENT_BYTES", "find_warnings", "problems"]
 
 
-def problems(deployment: Deployment) -> list[str]:
-    """Every problem as one sentence that names its place; empty when there is none."""
-    rules = (*FUNCTION_RULES, *TRIGGER_RULES)
+def problems(deployment: Deployment, *, is_local: bool = False) -> list[str]:
+    """Every problem as one sentence that names its place; empty when there is none.
+
+    Args:
+        is_local: whether the functions run on this machine only, where no key is needed.
+    """
+    rules = [rule for rule in (*FUNCTION_RULES, *TRIGGER_RULES) if not (is_local and rule is find_open_door)]
     return [
         *(f"{name}: {problem}" for name, it in deployment.functions.items() for rule in rules for problem in rule(it)),
         *(problem for rule in (*VALUE_RULES, *DEPLOYMENT_RULES) for problem in rule(deployment)),

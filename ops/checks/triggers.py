@@ -43,7 +43,8 @@ def _trigger_names(function: Function) -> Iterator[str]:
         yield "it has more than one http trigger; the service allows one per version"
 
 
-def _open_door(function: Function) -> Iterator[str]:
+def find_open_door(function: Function) -> Iterator[str]:
+    """Triggers that anyone may call."""
     for trigger in function.triggers_of(HttpTrigger):
         if trigger.trigger_config.auth_type == "anonymous" and "API_KEYS" not in function.environment_variables:
             yield f"trigger {trigger.trigger_name} is anonymous and the function gets no API_KEYS: anyone may call"
@@ -116,7 +117,7 @@ RULES: Final[tuple[Callable[[Function], Iterator[str]], ...]] = (
     _events,
     _invocation_role,
     _trigger_names,
-    _open_door,
+    find_open_door,
     _source,
     _write_back,
     _timers,

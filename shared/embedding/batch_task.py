@@ -63,6 +63,14 @@ class FileAnswer(Struct):
     """A file, as the interface answers."""
 
     id: str
+    filename: str = ""
+
+
+class FilePage(Struct):
+    """A page of files, as the interface answers."""
+
+    data: list[FileAnswer]
+    has_more: bool = False
 
 
 class TaskPage(Struct):

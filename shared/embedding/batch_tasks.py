@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from shared.domain.errors import ConfigurationError, PlatformError, TransientError
-from shared.embedding.batch_task import EmbeddingAnswer, FileAnswer, TaskAnswer, TaskPage, read_task
+from shared.embedding.batch_task import EmbeddingAnswer, FileAnswer, FilePage, TaskAnswer, TaskPage, read_task
 from shared.embedding.failures import (
     MalformedError,
     RefusedError,
@@ -48,8 +49,8 @@ _CONNECT_SECONDS = 3.05
 _TRANSFER_SECONDS = 600.0
 _CONNECTIONS = 4
 _PAGE = 100
-# An account runs 1,000 tasks at once.
-_MOST_PAGES = 20
+# An account runs 1,000 tasks at once, and has 10,000 files.
+_MOST_PAGES, _MOST_FILE_PAGES = 20, 100
 _MESSAGE_LIMIT = 300
 
 
@@ -67,11 +68,17 @@ class BatchTasks:
     def upload(self, path: Path, name: str, deadline: Deadline) -> str:
         """Upload a file of requests and return its id; an upload that was not finished costs nothing.
 
+        Args:
+            name: of no other file: where an answer is lost, the file is looked up by it and not uploaded again.
+
         Raises:
             TransientError, ConfigurationError: DashScope cannot be reached, or refuses.
         """
+        attempts = count()
 
         def send() -> str:
+            if next(attempts) and (found := self.find_files(name, deadline)):
+                return found[0]
             with path.open("rb") as file:
                 form = FileForm(file, path.stat().st_size, name, {"purpose": "batch"})
                 headers = {"Content-Type": form.content_type}
@@ -133,6 +140,22 @@ class BatchTasks:
                 break
             after = page.data[-1].id
         return None
+
+    def find_files(self, name: str, deadline: Deadline) -> list[str]:
+        """The ids of the files that were uploaded under a name.
+
+        Raises:
+            TransientError, ConfigurationError: as `upload`.
+        """
+        found: list[str] = []
+        after = ""
+        for _ in range(_MOST_FILE_PAGES):
+            page = self._call("GET", "/files", FilePage, deadline, params={"limit": _PAGE, "after": after or None})
+            found += [file.id for file in page.data if file.filename == name]
+            if not page.has_more or not page.data:
+                break
+            after = page.data[-1].id
+        return found
 
     def read_lines(self, file_id: str, most_bytes: int, deadline: Deadline) -> Iterator[bytes]:
         """Yield the lines of a file as they arrive.

@@ -53,8 +53,14 @@ class BackfillParts(Struct, frozen=True):
         return "\n".join((bucket.name, bucket.prefix, bucket.suffix))
 
     def read_notes(self, deadline: Deadline) -> list[BatchNote]:
-        """The notes of this deployment, in the order of their keys."""
-        return self.pipeline.store.batches.read(self.scope, deadline)
+        """The notes of this deployment that documents wait for, in the order of their keys."""
+        return [note for note in self.pipeline.store.batches.read(self.scope, deadline) if not note.left]
+
+    def clear(self, deadline: Deadline) -> None:
+        """Delete the files that a process left which ended in the middle of that."""
+        for note in self.pipeline.store.batches.read(self.scope, deadline):
+            if note.left:
+                self._clear(note, deadline)
 
     def is_wanted(self, deadline: Deadline) -> bool:
         """Whether a collection still needs vectors: the new one of a migration, as long as the other one names it."""
@@ -82,6 +88,8 @@ class BackfillParts(Struct, frozen=True):
     def look_up(self, note: BatchNote, deadline: Deadline) -> BatchNote | None:
         """Look for the task of a note that has none; where there is none, see to it that there never will be.
 
+        A note that does not know its file was written by a process that may have ended while it uploaded the file.
+
         No task can be created of a file that is gone. So a process that still meant to create one cannot do so after
         this, and the next plan of the documents is the only one.
 
@@ -91,10 +99,11 @@ class BackfillParts(Struct, frozen=True):
         Raises:
             TransientError, ConfigurationError: DashScope cannot be asked; nothing is decided.
         """
-        task = self.tasks.find(note.file_id, deadline)
+        task = self.tasks.find(note.file_id, deadline) if note.file_id else None
         if task is None:
-            self.tasks.delete_file(note.file_id, deadline)
-            task = self.tasks.find(note.file_id, deadline)
+            for file in (note.file_id,) if note.file_id else self.tasks.find_files(name_file(note), deadline):
+                self.tasks.delete_file(file, deadline)
+            task = self.tasks.find(note.file_id, deadline) if note.file_id else None
         if task is None:
             self.pipeline.store.batches.delete(note, deadline)
             log.info("batch_not_started", extra={"file": note.file_id, "documents": note.documents})
@@ -108,14 +117,28 @@ class BackfillParts(Struct, frozen=True):
         return started
 
     def forget(self, note: BatchNote, files: Iterable[str], deadline: Deadline) -> None:
-        """Remove a note, and then files at DashScope; one that cannot be deleted does no harm."""
-        self.pipeline.store.batches.delete(note, deadline)
-        self.delete_files(files, deadline)
+        """Remove a note and files at DashScope: the note goes last, so that no file is forgotten."""
+        ended = replace(note, left=tuple(filter(None, files)), saved=clock.time())
+        if ended.left:
+            self.pipeline.store.batches.write(ended, deadline)
+        self._clear(ended, deadline)
 
-    def delete_files(self, files: Iterable[str], deadline: Deadline) -> None:
-        """Delete files at DashScope; one that cannot be deleted does no harm."""
-        for file in filter(None, files):
+    def _clear(self, note: BatchNote, deadline: Deadline) -> None:
+        if self.delete_files(note.left, deadline):
+            self.pipeline.store.batches.delete(note, deadline)
+
+    def delete_files(self, files: Iterable[str], deadline: Deadline) -> bool:
+        """Delete files at DashScope; returns whether none is left. One that cannot be deleted does no harm."""
+        is_done = True
+        for file in files:
             try:
                 self.tasks.delete_file(file, deadline)
             except PlatformError as error:
                 log.warning("batch_file_left", extra={"file": file, "code": error.code})
+                is_done = False
+        return is_done
+
+
+def name_file(note: BatchNote) -> str:
+    """The name under which the file of a note is uploaded, which no other has."""
+    return f"{_NAME}-{note.id}.jsonl"

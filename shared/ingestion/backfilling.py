@@ -1,13 +1,14 @@
 """Documents embedded by batch tasks of Model Studio, at half price and without the quota.
 
 *Plan* reads documents that the index lacks, in the order of their keys, and orders the vectors of their texts: the
-file of a task is uploaded, a note of the range of keys is written, and the task is created. Until it has ended, a
+note of the range of keys is written, the file of a task is uploaded, and the task is created. Until it has ended, a
 reconcile leaves these documents alone. *Collect* takes what has come back and converges the documents of the range as
 any other, with these vectors in place of calls: what changed meanwhile, and what failed, is embedded by calls.
 
-A note is written before its task is created. Where it is not known whether there is a task, it is looked up, and where
-there is none, the file is deleted, so that it cannot be created any more, and the documents are planned again. So a
-process may die anywhere, and nothing is billed twice. Nothing is written to the bucket.
+A note is written before its file is uploaded and its task created. Where it is not known whether there is a task, it is
+looked up, and where there is none, the file, which has the id of the note in its name, is deleted, so that the task
+cannot be created any more, and the documents are planned again. So a process may die anywhere, nothing is billed twice,
+and no file is left. Nothing is written to the bucket.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A task that was not seen to be created is looked up after this: until then another process may be creating it.
-_LOOK_UP_SECONDS = 120.0
+# A task that was not seen to be created is looked up after the first, a file that was not seen to be uploaded after the
+# second: until then another process may be at it.
+_LOOK_UP_SECONDS, _LOOK_UP_FILE_SECONDS = 120.0, 900.0
 _STARTING = "starting"
 # What a timer's reconcile may take of its time for tasks that have ended.
 _TIMER_SHARE = 0.5
@@ -125,7 +127,7 @@ class Backfill:
                     self._parts.tasks.cancel(started.task_id, deadline)
             except PlatformError as error:
                 log.warning("batch_left", extra={"batch": note.task_id, "file": note.file_id, "code": error.code})
-                self._parts.delete_files((note.file_id,), deadline)
+                self._parts.delete_files(filter(None, (note.file_id,)), deadline)
             else:
                 self._parts.forget(note, (note.file_id,), deadline)
 
@@ -165,9 +167,11 @@ class Backfill:
 
     def _resume(self, deadline: Deadline) -> list[BatchNote]:
         """The notes, after those were looked up of which it is not known whether their task was created."""
+        self._parts.clear(deadline)
         notes: list[BatchNote | None] = []
         for note in self._parts.read_notes(deadline):
-            is_due = not note.task_id and clock.time() - note.saved >= _LOOK_UP_SECONDS
+            patience = _LOOK_UP_SECONDS if note.file_id else _LOOK_UP_FILE_SECONDS
+            is_due = not note.task_id and clock.time() - note.saved >= patience
             notes.append(self._parts.look_up(note, deadline) if is_due else note)
         return [note for note in notes if note]
 

@@ -6,13 +6,16 @@ import contextvars
 import logging
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.domain.errors import ConfigurationError, PlatformError, RequestError, TransientError
 from shared.embedding.parameters import TextType
 from shared.embedding.sources import describe_difference
+from shared.ingestion.backfill_parts import name_file
 from shared.ingestion.comparing import compare
 from shared.ingestion.events import Span
 from shared.ingestion.order_file import OrderFile
@@ -156,7 +159,7 @@ class Orderer:
             raise ConfigurationError("batch_vectors_differ", problem)
 
     def _begin(self, path: Path, lines: OrderFile, span: Span, planned: float, documents: int) -> None:
-        """Upload the file, note what it is for, and create the task."""
+        """Note what the file is for, upload it, and create the task."""
         parts, deadline = self._parts, self._deadline
         parts.budget.reserve(lines.cost)
         try:
@@ -166,7 +169,7 @@ class Orderer:
                 after=span.after,
                 until=span.until,
                 planned=planned,
-                file_id=parts.tasks.upload(path, _FILE, deadline),
+                file_id="",
                 hours=self._request.hours,
                 saved=clock.time(),
                 documents=documents,
@@ -175,10 +178,20 @@ class Orderer:
                 cost_cny=lines.cost,
             )
             self._write(note)
+            note = replace(note, file_id=self._upload(path, note), saved=clock.time())
+            self._write(note)
             self._check_alone(note)
             parts.start(note, deadline)
         except PlatformError:
             parts.budget.settle(lines.cost, 0)
+            raise
+
+    def _upload(self, path: Path, note: BatchNote) -> str:
+        try:
+            return self._parts.tasks.upload(path, name_file(note), self._deadline)
+        except PlatformError:
+            with suppress(PlatformError):  # else it is looked up later
+                self._parts.look_up(note, self._deadline)
             raise
 
     def _write(self, note: BatchNote) -> None:

@@ -30,6 +30,13 @@ _CHUNK_BYTES = 1 << 18
 _LONGEST_NAME = 100
 # Where a record of the directory has the offset of its entry, and what stands there when it needs more bytes.
 _OFFSET_AT, _ZIP64 = 42, 0xFFFFFFFF
+# Kinds of parts that hold text or say what it means; others, such as pictures and settings, are often taken out.
+_TELLING = frozenset(
+    {
+        *("sharedStrings", "styles", "numbering", "header", "footer", "footnotes", "endnotes", "comments"),
+        *("worksheet", "slide", "notesSlide", "chart", "diagramData", "drawing"),
+    }
+)
 _T = TypeVar("_T")
 _REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
@@ -225,8 +232,12 @@ class Archive:
         """Whether a part that the document names is not in the file, which is warned about."""
         if self.resolve(name) in self.names:
             return False
-        report_damage(self.warnings, clean(_plain_name(name)[:_LONGEST_NAME]))
+        self.report_damage(name)
         return True
+
+    def report_damage(self, name: str) -> None:
+        """Warn that not all of a part could be read."""
+        report_damage(self.warnings, clean(_plain_name(name)[:_LONGEST_NAME]))
 
     @contextmanager
     def surviving_damage(self, name: str) -> Iterator[None]:
@@ -236,7 +247,7 @@ class Archive:
         except DocumentError as error:
             if error.code != "broken_file":
                 raise
-            report_damage(self.warnings, clean(_plain_name(name)[:_LONGEST_NAME]))
+            self.report_damage(name)
 
     def resolve(self, name: str) -> str:
         """The part's name among ``names``; ``name`` itself when there is no such part."""
@@ -251,7 +262,8 @@ class Archive:
     def relations(self, part: str) -> dict[str, tuple[str, str]]:
         """The parts that ``part`` points to: relationship id -> (last word of its type, name of the part).
 
-        ``part`` is empty for the package itself. What lies outside the file is left out.
+        ``part`` is empty for the package itself. What lies outside the file is left out; parts with text that are
+        missing are warned about.
         """
         folder, file = posixpath.split(part)
         found: dict[str, tuple[str, str]] = {}
@@ -265,6 +277,8 @@ class Archive:
                 target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
                 kind = event.attributes.get("Type", "").rpartition("/")[2]
                 found[event.attributes.get("Id", "")] = (kind, self.resolve(target))
+                if kind in _TELLING:
+                    self.report_missing(target)
         return found
 
     def title(self, part: str = "") -> str:

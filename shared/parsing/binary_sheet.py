@@ -92,8 +92,7 @@ def _show(number: int, data: bytes, style: Style | None, workbook: BinaryWorkboo
     if number in (_TEXT, _FORMULA_TEXT):
         return show_text(" ".join(read_wide(data, 8)[0].split()), code)
     if number == _SHARED:
-        place = read_number(data, 8)
-        return show_text(workbook.texts[place], code) if place < len(workbook.texts) else ""
+        return show_text(workbook.texts.find(read_number(data, 8)), code)
     if number in (_BOOLEAN, _FORMULA_BOOLEAN):
         return "TRUE" if data[8:9] == b"\x01" else "FALSE"
     if number in (_ERROR, _FORMULA_ERROR):

@@ -8,7 +8,7 @@ from shared.parsing.binary_records import read_records, read_wide
 from shared.parsing.doc_file import read_number
 from shared.parsing.formatcode import find_built_in
 from shared.parsing.package import find_main_part
-from shared.parsing.workbook import Sheet
+from shared.parsing.workbook import SharedTexts, Sheet
 from shared.parsing.workbook_styles import Style
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class BinaryWorkbook:
     Attributes:
         sheets: in the order of their tabs.
         styles: by the number that cells name.
-        texts: shared strings by their number.
+        texts: shared strings.
         epoch_1904: whether days are counted from 1904.
     """
 
@@ -47,13 +47,11 @@ class BinaryWorkbook:
                 if relation := relations.get(key):
                     self.sheets.append(Sheet(read_wide(data, end)[0], relation[1], relation[0]))
         self.styles: list[Style] = []
-        if _has(archive, parts, "styles"):
+        if archive.resolve(parts.get("styles", "")) in archive.names:
             self.styles.extend(archive.until_damage(parts["styles"], _styles(archive, parts["styles"])))
-        self.texts = list(_texts(archive, parts["sharedStrings"])) if _has(archive, parts, "sharedStrings") else []
-
-
-def _has(archive: Archive, parts: dict[str, str], kind: str) -> bool:
-    return kind in parts and archive.resolve(parts[kind]) in archive.names
+        part = archive.resolve(parts.get("sharedStrings", "xl/sharedStrings.bin"))
+        texts = archive.until_damage(part, _texts(archive, part)) if part in archive.names else ()
+        self.texts = SharedTexts(archive, part, texts)
 
 
 def _texts(archive: Archive, part: str) -> Iterator[str]:

@@ -85,6 +85,8 @@ def _is_unicode(head: bytes) -> bool:
 def decode_bytes(data: bytes, declared: str = "") -> str:
     """The text of ``data``, clean: in the encoding ``declared`` where it fits, else in the one that fits best."""
     codec = find_codec(declared)
+    if codec.startswith(("utf-16", "utf-32")) and 0 not in data:
+        codec = ""  # an old label: a line end or a space would hold a zero byte
     for name in filter(None, (codec, "utf-8")):
         with suppress(UnicodeError):
             return clean(data.decode(name))

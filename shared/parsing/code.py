@@ -14,7 +14,7 @@ from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from shared.parsing.limits import Limits
@@ -44,14 +44,15 @@ class _Stretch(Struct):
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The lines of a file of any size."""
-    return ParsedDocument("", _blocks(path, limits))
+    return ParsedDocument("", read(lines(path, limits.max_block_characters, cut=True)))
 
 
-def _blocks(path: Path, limits: Limits) -> Iterator[Block]:
+def read(written: Iterable[str]) -> Iterator[Block]:
+    """The stretches of lines."""
     stretch = _Stretch()
     definition = ""
     is_after_blank = False
-    for number, line in enumerate(lines(path, limits.max_block_characters, cut=True), start=1):
+    for number, line in enumerate(written, start=1):
         if not line.strip():
             is_after_blank = True
             if stretch.lines:

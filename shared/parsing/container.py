@@ -6,9 +6,10 @@ The names of the streams in its root tell the program that wrote it. https://lea
 from __future__ import annotations
 
 import struct
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from shared.parsing.limits import Limits
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Greater numbers mark the end of a stream and the like; streams shorter than this are inside another one.
+_LAST_SECTOR, _SHORT_BYTES = 0xFFFFFFFA, 4096
 # Name of a stream or storage in the root, lower-case -> format.
 _FORMATS = {
     "worddocument": "doc",
@@ -49,8 +52,8 @@ _FOREIGN = {
 DAMAGE = (OSError, struct.error, RecursionError, LookupError, ValueError, TypeError, OverflowError)
 
 
-def open_container(path: Path, limits: Limits) -> OleFileIO:
-    """The container at ``path``, to be closed by the caller.
+def open_container(path: Path, limits: Limits, warnings: list[str] | None = None) -> OleFileIO:
+    """The container at ``path``, to be closed by the caller; ``warnings`` takes a sentence where its end is missing.
 
     Raises:
         DocumentError: ``broken_file``, ``too_large``.
@@ -63,11 +66,21 @@ def open_container(path: Path, limits: Limits) -> OleFileIO:
     if path.stat().st_size > limits.max_unpacked_bytes:
         raise refuse("too_large", f"A file of this kind may have at most {limits.max_unpacked_bytes >> 20} MiB.")
     try:
-        return olefile.OleFileIO(path)
+        container = olefile.OleFileIO(path)
     except FileNotFoundError:
         raise
     except DAMAGE:
         raise refuse("broken_file", "The file is damaged: its container cannot be opened.") from None
+    if warnings is not None and _is_cut(container):
+        report_cut(warnings)
+    return container
+
+
+def _is_cut(container: OleFileIO) -> bool:
+    """Whether streams go on, or begin, beyond the end of the file."""
+    count = len(container.fat)  # as many as the file has sectors
+    starts = (entry.isectStart for entry in container.direntries if entry is not None and entry.size >= _SHORT_BYTES)
+    return any(count <= sector < _LAST_SECTOR for sector in chain(container.fat, starts))
 
 
 def _ignore(*_: object, **__: object) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.models import Location, ParsedDocument
 from shared.parsing.encoding import lines
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut
 from shared.parsing.table import render
 from shared.parsing.tableline import Across
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _DELIMITERS = "\t;|,，"
 _SAMPLE_LINES, _SAMPLE_CHARACTERS = 1000, 1 << 20
 _FEWEST_ROWS = 3
+_FEWEST_COLUMNS = 2
 # Excel's first line that names the delimiter and is no record.
 _NAMED_DELIMITER = re.compile(r"\A\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 # Excel's way to keep zeros at the front of a number: a formula that is only a text.
@@ -75,6 +76,7 @@ def _split(whole: Iterator[str], delimiter: str, warnings: list[str], *, spaced:
     """The records in lines; the mark of a quotation that never ends is a character like any other."""
     read = partial(csv.reader, delimiter=delimiter, skipinitialspace=spaced)
     taken: list[str] = []
+    width = _FEWEST_COLUMNS
 
     def take() -> Iterator[str]:
         for line in whole:
@@ -86,17 +88,23 @@ def _split(whole: Iterator[str], delimiter: str, warnings: list[str], *, spaced:
         try:
             record = next(records, None)
         except csv.Error:  # a field is longer than a line may be
-            records, is_open = read(take()), True
+            records, record, is_open = read(take()), None, True
         else:
             if record is None:
                 return
-            is_open = (
-                len(taken) > 1 and bool(record) and record[-1].endswith("\n") and "".join(taken).count('"') % 2 == 1
-            )
-        if is_open:
+            is_open = bool(record) and record[-1].endswith("\n") and "".join(taken).count('"') % 2 == 1
+        if (
+            is_open
+            and record is not None
+            and all(len(line) < width for line in read(taken[1:], quoting=csv.QUOTE_NONE))
+        ):
+            report_cut(warnings)  # no line after the quotation mark is a record: the file ends in a quotation
+            yield [*record[:-1], record[-1].removesuffix("\n")]
+        elif is_open:
             warnings += [] if _OPEN_WARNING in warnings else [_OPEN_WARNING]
             yield from read(taken, quoting=csv.QUOTE_NONE)
         elif record is not None:
+            width = len(record)
             yield record
         taken.clear()
 

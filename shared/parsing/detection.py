@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from shared.parsing.alphabets import NARROW, score_cyrillic
+from shared.parsing.common_characters import CHINESE, JAPANESE, KOREAN, LATIN
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
@@ -46,27 +47,6 @@ _MARKS = (
 # ISO 2022 and HZ: https://www.rfc-editor.org/rfc/rfc1468, 1557 and 1843
 _SWITCHES = {b"\x1b$B": "iso2022_jp_2", b"\x1b$@": "iso2022_jp_2", b"\x1b$)C": "iso2022_kr", b"~{": "hz"}
 
-# The most frequent characters of modern Chinese, simplified, then the traditional forms that differ.
-_SIMPLIFIED = frozenset(
-    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
-    "如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将"
-    "两高间由问很最重并物手应战向头文体政美相见被利什二等产或新己制身果加西斯月话合回特代内信表化老给世位次度门任常先海通教儿原东声提立及"
-    "比员解水名真论处走义各入几口认条平系气题活尔更别打女变四神总何电数安少报才结反受目太量再感建务做接必场件计管期市直德资命山金指克许统"
-    "区保至队形社便空决治展马科司五基眼书非则听白却界达光放强即像难且权思王象完设式色路记南品住告类求据程北边死张该交规万取拉格望觉术领共"
-    "确传师观清今切院让识候带导争运笔组织系服务数据搜索文档您好请测试中文件内容使用"
-)
-_TRADITIONAL = frozenset(
-    "國為這個來會時學說們發對長過著經門動進區開產軍還種現機體與當兩實關從內沒將員東頭間無見戰點場數樣問萬級應資務氣漢總電聲設義統處馬領隊計別"
-    "權話報給變書華議稱決張導術結師達題條規縣風運組濟黨論強黃選記卻職號類傳帶農邊據聯廣質陽難歷專車舉線團備爭眾連調轉讓較際親單紅價約亞則屬積"
-    "圖極裝許參觀魚辦復遠構隨熱值網語鐵斷愛律紀況證編滿覺雙確織樂後裡麼業樣幾認讀請測試檔檢臺灣圓買賣兒飛龍鳥島書寫聽們"
-)
-_CHINESE = _SIMPLIFIED | _TRADITIONAL | frozenset("，。、：；！？“”‘’（）《》「」『』…—　")
-_JAPANESE = frozenset("。、「」『』・ー日本人年大国一出生学中会時見行月前後間今高気手事者思言自分東京方私")
-_KOREAN = frozenset(
-    "이다는의에을를가은도고하지로기리사한자대시인어나아서해라만들있것수그정부전제도과와으여보장니습요되게면일"
-)
-_LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœšžÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒŠŽ’‘“”–—…€£©®°«»¿¡§·•´¼½¾²³")
-
 _FOREIGN_RUN = re.compile("[^\x00-\x7f]+")
 
 
@@ -78,10 +58,7 @@ def detect(path: Path) -> tuple[str, bool]:
     """
     with path.open("rb") as stream:
         head = stream.read(_SAMPLE_BYTES)
-    for mark, encoding in _MARKS:
-        if head.startswith(mark):
-            return encoding, False
-    if named := _wide(head) or _escaped(head):
+    if named := find_unicode(head) or _escaped(head):
         return named, False
     if _is_binary(head):
         raise refuse("format_mismatch", "The name says this is text, but the content is not.")
@@ -92,6 +69,11 @@ def detect(path: Path) -> tuple[str, bool]:
         stream.seek(max(0, failure - _SAMPLE_BYTES // 2))
         sample = stream.read(_SAMPLE_BYTES)
     return _guess(_foreign(sample)), True
+
+
+def find_unicode(head: bytes) -> str:
+    """The encoding of Unicode that the mark or the zero bytes in the first bytes of a file tell; empty without them."""
+    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), "") or _wide(head)
 
 
 def read_line(line: bytes, encoding: str) -> str:
@@ -160,7 +142,7 @@ def _wide(head: bytes) -> str:
     if 0 in head[:1024]:
         for encoding in ("utf-16-le", "utf-16-be"):
             text = _decoded(head, encoding)
-            if text and _share(text, _CHINESE) > _CONVINCING:
+            if text and _share(text, CHINESE) > _CONVINCING:
                 return encoding
     return ""
 
@@ -169,7 +151,7 @@ def _escaped(head: bytes) -> str:
     """An encoding in seven bits, which escape sequences switch to Chinese, Japanese or Korean."""
     for mark, encoding in _SWITCHES.items():
         if mark in head and head.isascii() and (text := _decoded(head, encoding)):
-            score = max(_share(text, _CHINESE), _japanese(text), _share(text, _KOREAN))
+            score = max(_share(text, CHINESE), _japanese(text), _share(text, KOREAN))
             return encoding if score > _CONVINCING else ""
     return ""
 
@@ -179,7 +161,7 @@ def _is_narrow(head: bytes, encoding: str) -> bool:
     if _count_controls(head) or not _decoded(head.replace(b"\0", b""), "utf-8"):
         return False
     text = head.decode(encoding, "replace")
-    return _foreigners(text) > 0.3 * len(text) and max(_share(text, _CHINESE), _japanese(text)) < _CONVINCING
+    return _foreigners(text) > 0.3 * len(text) and max(_share(text, CHINESE), _japanese(text)) < _CONVINCING
 
 
 def _is_binary(head: bytes) -> bool:
@@ -268,7 +250,7 @@ def _share(text: str, common: frozenset[str]) -> float:
 
 def _japanese(text: str) -> float:
     foreign = [character for character in text if character > "\x7f"]
-    hits = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe" or character in _JAPANESE)
+    hits = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe" or character in JAPANESE)
     # Without kana it is not Japanese, and misread Chinese has next to none.
     kana = sum(1 for character in foreign if "\u3041" <= character <= "\u30fe")
     return hits / max(1, len(foreign)) if kana > 0.15 * len(foreign) else 0.0
@@ -279,17 +261,17 @@ def _latin(text: str) -> float:
     foreign = alone = 0
     for run in _FOREIGN_RUN.findall(text):
         foreign += len(run)
-        alone += run in _LATIN
+        alone += run in LATIN
     return alone / max(1, foreign)
 
 
 # Encodings with characters of two bytes.
 _WIDE: dict[str, Score] = {
-    "gb18030": partial(_share, common=_CHINESE),
-    "cp950": partial(_share, common=_CHINESE),
+    "gb18030": partial(_share, common=CHINESE),
+    "cp950": partial(_share, common=CHINESE),
     "cp932": _japanese,
     "euc_jp": _japanese,
-    "cp949": partial(_share, common=_KOREAN),
+    "cp949": partial(_share, common=KOREAN),
 }
 _CANDIDATES = {**_WIDE, **NARROW}
 # A line is too short to tell the others.

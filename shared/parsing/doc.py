@@ -36,16 +36,17 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: ``broken_file``, ``encrypted``, ``unsupported_format``, ``too_large``.
     """
-    with open_container(path, limits) as container:
+    warnings: list[str] = []
+    with open_container(path, limits, warnings) as container:
         main = read_stream(container, "WordDocument")
         header = Header(main)
         if header.is_encrypted:
             raise refuse("encrypted", "The file is protected with a password; remove it and upload the file again.")
         title = read_title(container)
         if header.is_old:
-            return ParsedDocument(title, text.read(read_old_text(header), limits))
+            return ParsedDocument(title, text.read(read_old_text(header), limits), warnings=warnings)
         table = read_stream(container, header.table)
-    return ParsedDocument(title, _Reader(header, table, limits).blocks())
+    return ParsedDocument(title, _Reader(header, table, limits).blocks(), warnings=warnings)
 
 
 class _Reader:

@@ -15,11 +15,12 @@ from msgspec.structs import replace
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
 from shared.parsing.encoding import clean
 from shared.parsing.encrypted import decrypt
-from shared.parsing.formats import find_format
+from shared.parsing.formats import READ_AS_BYTES, find_extension, find_format
 from shared.parsing.limits import Limits
 from shared.parsing.outline import LONGEST_TITLE_CHARACTERS
 from shared.parsing.prose import pieces
 from shared.parsing.refusing import refuse, refuse_empty, refuse_errors
+from shared.parsing.wide import copy_narrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ _BLOCKS_BEFORE_TITLE = 8
 _MOST_WARNINGS = 100
 _LONGEST_WARNING_CHARACTERS = 500
 _MODULES = {"txt": "text", "md": "markdown", "yaml": "code"}
+_BY_EXTENSION = {"properties": "escaped_code", "strings": "escaped_code"}
 
 
 def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") -> ParsedDocument:  # noqa: B008 - frozen
@@ -63,8 +65,10 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
     copy = decrypt(path, limits)
     path = copy.path if copy else path
     format_ = find_format(path, key, limits)
+    if format_ in READ_AS_BYTES and (narrow := copy_narrow(path, limits)):
+        copy, path = narrow, narrow.path
     # Imported by name: a parser's module loads with the first file of its format.
-    reader = resolve_name(module) if module else import_module(f"shared.parsing.{_MODULES.get(format_, format_)}")
+    reader = resolve_name(module) if module else import_module(_find_module(format_, key))
     errors: tuple[type[BaseException], ...] = getattr(reader, "BAD_FILE_ERRORS", ())
     with refuse_errors(*errors):
         document: ParsedDocument = reader.parse(path, limits)
@@ -74,6 +78,11 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
         raise refuse_empty(document.warnings)
     title = _title([] if getattr(reader, "IS_COLLECTION", False) else first, document.title, key)
     return ParsedDocument(title, _refusing(chain(first, blocks), errors, copy), format_, document.warnings)
+
+
+def _find_module(format_: str, key: str) -> str:
+    name = _BY_EXTENSION.get(find_extension(key), "") if format_ == "code" else ""
+    return f"shared.parsing.{name or _MODULES.get(format_, format_)}"
 
 
 def _title(first: list[Block], declared: str, key: str) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import codecs
 import re
+from base64 import b64decode
+from email.errors import InvalidBase64LengthDefect
 from email.message import Message
 from email.parser import BytesParser
 from typing import TYPE_CHECKING, Any
@@ -17,8 +19,8 @@ from shared.parsing.embedded import Parts
 from shared.parsing.formats import TNEF, is_supported
 from shared.parsing.header_fields import decode_field, decode_raw, has_raw_bytes, read_header
 from shared.parsing.letter import FIELDS, Attachment, Letter, render, show_date
-from shared.parsing.multipart import join_fields, split_parts
-from shared.parsing.refusing import refuse
+from shared.parsing.multipart import find_torn_boundary, find_unended, join_fields, split_parts
+from shared.parsing.refusing import refuse, report_cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,7 @@ MOST_BYTES = 64 << 20
 _HEADER = re.compile(rb"^[A-Za-z][A-Za-z0-9-]{1,60}[ \t]{0,99}:", re.MULTILINE)
 _PAGE = re.compile(rb"\s{0,99}<(?:!doctype html|html|head|body|table|div)[\s>]", re.IGNORECASE)
 _HEAD_BYTES = 8192
+_NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 # Parts that are there for programs: signatures and keys.
 _SILENT = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 # What a saved page needs to be shown.
@@ -86,7 +89,12 @@ def _blocks(content: bytes, limits: Limits, warnings: list[str]) -> Iterator[Blo
 
 def read(content: bytes, limits: Limits, warnings: list[str], parts: Parts) -> Iterator[Block]:
     """The blocks of the message in ``content``."""
-    message = BytesParser().parsebytes(join_fields(content))
+    content = join_fields(content)
+    message = BytesParser().parsebytes(content)
+    if boundaries := find_unended(message, content):
+        report_cut(warnings)
+        if rest := find_torn_boundary(content, boundaries):
+            message = BytesParser().parsebytes(content[: -len(rest)])
     return _Reader(limits, warnings, parts).blocks(message, (), limits.max_embedding)
 
 
@@ -226,7 +234,11 @@ def _content(part: Message) -> bytes:
         payload = part.get_payload(decode=True)
     except (ValueError, LookupError):
         return b""
-    return payload if isinstance(payload, bytes) else b""
+    content = payload if isinstance(payload, bytes) else b""
+    if any(isinstance(defect, InvalidBase64LengthDefect) for defect in part.defects):
+        # It was given back as it is, since its last character is cut off.
+        content = b64decode(_NO_BASE64.sub(b"", content)[:-1])
+    return content
 
 
 def _charset(part: Message) -> str:

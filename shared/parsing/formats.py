@@ -11,6 +11,7 @@ from shared.parsing.limits import Limits
 from shared.parsing.pictures import refuse_without_ocr
 from shared.parsing.refusing import refuse
 from shared.parsing.signatures import identify, identify_extension, identify_package, is_picture, is_table
+from shared.parsing.wide import narrow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +115,7 @@ FORMATS: dict[str, str] = {
                 "cfg",
                 "conf",
                 "properties",
+                "strings",
                 "cmake",
                 "asm",
                 "vb",
@@ -127,6 +129,8 @@ FORMATS: dict[str, str] = {
         "code",
     ),
 }
+# Formats of text that are read as bytes, since a part of a file may be in another encoding.
+READ_AS_BYTES = frozenset({"eml", "mbox", "rtf"})
 # First bytes that `decide` wants: an archive names its first entries in them.
 HEAD_BYTES = 8192
 # What Outlook packs a message into begins so.
@@ -149,18 +153,18 @@ _RTF, _RTF_PART = b"{\\rtf", b"{\\"  # some converters leave out the header
 # Workbooks of Excel 2 to 4 are a stream without a container: the record that begins them, and its length.
 _OLD_SHEETS = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")
 _PAGE = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s{0,999}(?:<\?xml[^>]{0,200}>\s{0,999})?(?:<!--.{0,500}?-->\s{0,999})?"
+    rb"\A\s{0,999}(?:<\?xml[^>]{0,200}>\s{0,999})?(?:<!--.{0,500}?-->\s{0,999})?"
     rb"<(?:!doctype\s{1,99}html|html)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
 # What programs export under the extension of an Office format: a page without its frame, a page as a message, XML.
-_FRAGMENT = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,999}<(?:table|meta|body|head|style|div)[\s>]", re.IGNORECASE)
+_FRAGMENT = re.compile(rb"\A\s{0,999}<(?:table|meta|body|head|style|div)[\s>]", re.IGNORECASE)
 _MESSAGE = re.compile(
     rb"\A\s{0,99}(?:MIME-Version|Content-Type|From|Date|Subject|Message-ID|Received):\s", re.IGNORECASE
 )
 # Programs on other systems than Windows give messages the extension of Outlook's.
 _MAIL_HEADER = re.compile(rb"\A\s{0,99}(?:From [^\n]{1,200}\n)?[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]")
-_XML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,99}<\?xml\s")
+_XML = re.compile(rb"\A\s{0,99}<\?xml\s")
 
 
 def find_extension(key: str) -> str:
@@ -203,7 +207,7 @@ def decide(key: str, size: int, head: bytes, limits: Limits = Limits()) -> str: 
         if limits.ocr == "off":
             raise refuse_without_ocr("The file is a picture.")
         return "image"
-    if found := _written(head, hint):
+    if found := _written(narrow(head), hint):
         return found
     if fault := _unread(key, hint, identify(head, is_text=hint not in ("", *_BINARY))):
         raise fault

@@ -78,11 +78,11 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     warnings: list[str] = []
     pictures = InnerPictures(limits, warnings)
     own = PagePictures(pictures)
-    page = LexborHTMLParser(reduce(source, limits, own.note))
+    page = LexborHTMLParser(reduce(source, limits, own.note, warnings))
     title = page.css_first("title")
     body = page.body
     if body is None:
-        return ParsedDocument("", iter(()))
+        return ParsedDocument("", iter(()), warnings=warnings)
     blocks = _Walk(Outline(), own, warnings, whole=False).blocks(body)
     begun = _begin(blocks, limits)
     whole = chain(begun, blocks) if begun else _Walk(Outline(), own, warnings, whole=True).blocks(body)

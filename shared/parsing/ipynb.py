@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.models import ParsedDocument
 from shared.parsing import markdown
+from shared.parsing.cut_json import complete
 from shared.parsing.encoding import clean, decode_whole
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut
 from shared.parsing.scratch import TemporaryCopy
 
 if TYPE_CHECKING:
@@ -31,16 +32,24 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: ``broken_file``, ``too_deep``, ``too_large``.
     """
-    text = decode_whole(path, limits.max_whole_bytes, records=True)
-    try:
-        notebook = json.loads(text)
-    except ValueError:
-        raise refuse("broken_file", "The file is not valid JSON.") from None
-    except RecursionError:
-        raise refuse("too_deep", "The notebook nests its values too deeply to be read.") from None
     warnings: list[str] = []
+    notebook = _load(decode_whole(path, limits.max_whole_bytes, records=True), warnings)
     written = "\n\n".join(_write(cell, warnings) for cell in _cells(notebook))
     return ParsedDocument("", _blocks(clean(written), limits, warnings), warnings=warnings)
+
+
+def _load(text: str, warnings: list[str]) -> object:
+    """The notebook; of a file that was cut off, what is left."""
+    try:
+        with suppress(ValueError):
+            return json.loads(text)
+        with suppress(ValueError):
+            notebook = json.loads(complete(text))
+            report_cut(warnings)
+            return notebook
+    except RecursionError:
+        raise refuse("too_deep", "The notebook nests its values too deeply to be read.") from None
+    raise refuse("broken_file", "The file is not valid JSON.")
 
 
 def _blocks(text: str, limits: Limits, warnings: list[str]) -> Iterator[Block]:

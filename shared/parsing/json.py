@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
+from shared.parsing.cut_json import complete
 from shared.parsing.encoding import decode_whole
+from shared.parsing.json_markup import show_markup
 from shared.parsing.record import decode, decode_all, find_title, make_block, render_value
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut
 from shared.parsing.table import render
 
 if TYPE_CHECKING:
@@ -31,8 +34,10 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         return ParsedDocument("", iter(()))
     if sum(text.count(mark) for mark in "[{,") > limits.max_values:
         raise refuse("too_large", f"The file holds more than {limits.max_values} values; as jsonl it would stream.")
-    value = _value(text)
     warnings: list[str] = []
+    value = _value(text, warnings)
+    if "<" in text:
+        value = show_markup(value, limits, warnings)
     return ParsedDocument(find_title(value), read(value, limits, warnings), warnings=warnings)
 
 
@@ -45,16 +50,18 @@ def read(value: object, limits: Limits, warnings: list[str]) -> Iterator[Block]:
     return _Reader(limits.max_nesting, warnings).blocks(value, ())
 
 
-def _value(text: str) -> Any:
-    """The file's value; of several, one after the other, a list of them."""
-    try:
+def _value(text: str, warnings: list[str]) -> Any:
+    """The file's value; of several, one after the other, a list of them. Of a file that was cut off, what is left."""
+    with suppress(ValueError):
         return decode(text)
-    except ValueError:
-        pass
-    try:
+    with suppress(ValueError):
         return decode_all(text)
-    except ValueError:
-        raise refuse("broken_file", "The file is not valid JSON.") from None
+    with suppress(ValueError):
+        values = decode_all(complete(text))
+        if values:
+            report_cut(warnings)
+            return values[0] if len(values) == 1 else values
+    raise refuse("broken_file", "The file is not valid JSON.")
 
 
 class _Reader:

@@ -1,7 +1,6 @@
 """JSON lines: one record to a line, streamed.
 
-Lines that are not JSON are left out with a warning. Where the last line is broken, the file was cut off: it is refused,
-so that a complete version before it stays in the index.
+Lines that are not JSON are left out with a warning, and so is a last line that is cut off.
 """
 
 from __future__ import annotations
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from shared.domain.errors import DocumentError
 from shared.domain.models import Location, ParsedDocument
 from shared.parsing import json
+from shared.parsing.cut_json import complete
 from shared.parsing.encoding import lines
+from shared.parsing.json_markup import show_markup
 from shared.parsing.record import decode, make_block
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +34,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     """The records of a file; ``row`` is the number of the line, or of the record where records take several lines.
 
     Raises:
-        DocumentError: while read: ``broken_file`` naming a line where the last one or most are not JSON,
-            ``too_deep``, ``too_large``.
+        DocumentError: while read: ``broken_file`` naming a line where most are not JSON, ``too_deep``, ``too_large``.
     """
     if _is_spread(path, limits):
         try:
@@ -56,9 +56,11 @@ def _blocks(path: Path, limits: Limits, warnings: list[str]) -> Iterator[Block]:
         try:
             value = _decode(line.strip())
         except ValueError:
-            faults.add(row)
+            faults.add(row, line)
             continue
         faults.count_record()
+        if "<" in line:
+            value = show_markup(value, limits, warnings)
         yield make_block(value, Location(row=row), limits.max_nesting, warnings)
     faults.report(warnings)
 
@@ -94,18 +96,18 @@ class _Faults:
 
     def __init__(self) -> None:
         self._records = 0
-        self._last = 0
+        self._last = ""
         self._broken = 0
         self._rows: list[int] = []
 
-    def add(self, row: int) -> None:
+    def add(self, row: int, line: str) -> None:
         """Count a broken line.
 
         Raises:
             DocumentError: ``broken_file`` when there are many, and far more than records.
         """
         self._broken += 1
-        self._last = row
+        self._last = line
         if len(self._rows) < _MOST_NAMED:
             self._rows.append(row)
         if self._broken > max(_MOST_BROKEN, 2 * self._records):
@@ -114,19 +116,19 @@ class _Faults:
     def count_record(self) -> None:
         """Count a line that is JSON."""
         self._records += 1
-        self._last = 0
+        self._last = ""
 
     def report(self, warnings: list[str]) -> None:
         """Add a warning for broken lines.
 
         Raises:
-            DocumentError: ``broken_file`` when there are more than records, or the last line is one.
+            DocumentError: ``broken_file`` when there are more than records.
         """
         self._refuse_if_most()
-        if self._last:
-            raise refuse(
-                "broken_file", f"Line {self._last} is not valid JSON; it is the last one, so the file was cut off."
-            )
+        if complete(self._last):
+            report_cut(warnings)
+            self._broken -= 1
+            self._rows = self._rows[: self._broken]
         if self._broken:
             more = " and others" if self._broken > len(self._rows) else ""
             named = ", ".join(map(str, self._rows))

@@ -12,7 +12,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, TypeAlias
 
 from shared.parsing.encoding import clean
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut
 from shared.parsing.svg_text import read_texts
 from shared.parsing.xhtml import VOID, expand, is_xhtml
 
@@ -45,6 +45,7 @@ _LONG_NUMBER = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{7,}+);?")
 _SELF_ENDING = frozenset(
     {"html", "head", "body", "p", "li", "dt", "dd", "thead", "tbody", "tfoot", "tr", "td", "th", "rt", "rp", "option"}
 )
+_BORDERS = frozenset({"html", "body"})
 _KEPT = {
     "td": ("rowspan", "colspan"),
     "th": ("rowspan", "colspan"),
@@ -93,7 +94,7 @@ _DRAWN = re.compile(r"<image(?=[\s/>])([^>]*+)>", re.IGNORECASE)
 _MOST_FRAMES = 3
 
 
-def reduce(source: str, limits: Limits, note: Note | None = None) -> str:
+def reduce(source: str, limits: Limits, note: Note | None = None, warnings: list[str] | None = None) -> str:
     """``source`` as bare tags and escaped text.
 
     Args:
@@ -101,11 +102,16 @@ def reduce(source: str, limits: Limits, note: Note | None = None) -> str:
         limits: what reading it may cost.
         note: takes the attributes of a picture and gives the attribute by which it is found in the reduced page, or
             an empty text; without it pictures are left out.
+        warnings: of a page that is a file of its own: takes a sentence where its end is missing.
 
     Raises:
         DocumentError: ``too_large``, ``too_deep``.
     """
-    return _Reduction(limits, note).of(expand(source) if is_xhtml(source) else source)
+    reduction = _Reduction(limits, note)
+    reduced = reduction.of(expand(source) if is_xhtml(source) else source)
+    if warnings is not None and reduction.is_cut():
+        report_cut(warnings)
+    return reduced
 
 
 class _Reduction:
@@ -118,6 +124,17 @@ class _Reduction:
         self._depth = 0
         self._tags = 0
         self._frames = 0
+        self._borders: set[str] = set()
+        self._ends_inside = False
+
+    def is_cut(self) -> bool:
+        """Whether a page ends inside a tag, a comment or an element, and neither its body nor itself has an end tag.
+
+        Programs leave out the end tags of pages, and those of paragraphs and the like, but not all others too.
+        """
+        has_begun = not self._borders.isdisjoint(("html", "body"))
+        has_ended = not self._borders.isdisjoint(("/html", "/body"))
+        return has_begun and not has_ended and (self._depth > 0 or self._ends_inside)
 
     def of(self, source: str) -> str:
         # A list of a million short strings would take ten times the page.
@@ -130,6 +147,8 @@ class _Reduction:
             reduced.write(_escaped(source[at : match.start()]))
             reduced.write(self._tag(match))
             at = match.end()
+            if at == len(source):
+                self._ends_inside = not source.endswith(">") or at in (match.end("inside"), match.end("text"))
         reduced.write(_escaped(source[at:]))
         return reduced.getvalue()
 
@@ -142,6 +161,8 @@ class _Reduction:
         # Office writes tags with a prefix (o:p, st1:City) inside words; like unknown tags they leave no gap.
         if not _NAME.fullmatch(name):
             return ""
+        if name in _BORDERS:
+            self._borders.add(f"{match['end']}{name}")
         if name not in VOID and name not in _SELF_ENDING:
             self._count(name, -1 if match["end"] else 1)
         if match["end"]:

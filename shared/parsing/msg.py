@@ -46,7 +46,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         DocumentError: ``broken_file``, ``too_large``.
     """
     warnings: list[str] = []
-    return ParsedDocument("", _blocks(open_container(path, limits), limits, warnings), warnings=warnings)
+    return ParsedDocument("", _blocks(open_container(path, limits, warnings), limits, warnings), warnings=warnings)
 
 
 def _blocks(container: OleFileIO, limits: Limits, warnings: list[str]) -> Iterator[Block]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from email.errors import CloseBoundaryNotFoundDefect
+from email.message import Message
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -58,6 +60,28 @@ def _between(content: bytes, name: bytes) -> Iterator[bytes]:
             return
     if start >= 0:
         yield content[start:]
+
+
+def find_unended(message: Message, content: bytes) -> list[str]:
+    """The boundaries of the parts that do not end; none where the message ends with a line.
+
+    Programs that leave out the last boundary write whole lines all the same; one that was cut off ends anywhere.
+    """
+    found: list[str] = []
+    part: object = None if content.endswith(b"\n") else message
+    while isinstance(part, Message):
+        if any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in part.defects):
+            found.append(str(part.get_boundary("")))
+        inner = part.get_payload()
+        part = inner[-1] if isinstance(inner, list) and inner else None
+    return found
+
+
+def find_torn_boundary(content: bytes, boundaries: list[str]) -> bytes:
+    """The last line where it is the beginning of a boundary; else empty."""
+    rest = content.rpartition(b"\n")[2]
+    whole = (f"--{boundary}--".encode("ascii", "replace") for boundary in boundaries)
+    return rest if any(line.startswith(rest) for line in whole) else b""
 
 
 def join_fields(content: bytes) -> bytes:

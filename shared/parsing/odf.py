@@ -10,43 +10,24 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from shared.parsing.flow import Flow
 from shared.parsing.heading_names import find_level
+from shared.parsing.odf_elements import SKIPPED, collapse_spaces, names_picture, read_repeated, read_whole
 from shared.parsing.odf_lists import Lists
+from shared.parsing.odf_objects import read_formula
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shared.domain.models import Block
-    from shared.parsing.flow import Flow
+    from shared.parsing.odf_objects import OdfObjects
     from shared.parsing.odf_pictures import OdfPictures
     from shared.parsing.xml_events import Event
 
-# Elements with text that is not shown, is shown elsewhere, or is deleted.
-_SKIPPED = frozenset(
-    {
-        *("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls", "scripts", "settings"),
-        *("font-face-decls", "note-citation", "creator", "date-string", "creator-initials", "sender-initials", "date"),
-        *("binary-data", "event-listeners", "ruby-text", "object", "object-ole", "hidden-text", "page-thumbnail"),
-        *("page-number", "page-count", "meta", "bookmark-start", "consistency-settings", "annotation-end", "math"),
-        *(
-            "master-styles",
-            "index-title-template",
-            "table-of-content-source",
-            "user-index-source",
-            "dde-connection-decls",
-        ),
-        *("alphabetical-index-source", "illustration-index-source", "table-index-source", "bibliography-source"),
-        *("named-expressions", "database-ranges", "data-pilot-tables", "content-validations", "calculation-settings"),
-    }
-)
 _SPACING = {"tab": "\t", "tab-stop": "\t", "line-break": "\n"}
 _DESCRIPTIONS = frozenset({"desc", "title"})
 _PARAGRAPHS = frozenset({"p", "h"})
 _MOST_SPACES = 100
-_MOST_REPEATED = 64
-_PICTURES = tuple(
-    f".{name}" for name in ["png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "svg", "wmf", "emf", "webp"]
-)
 
 
 class _Covered(Struct):
@@ -60,22 +41,25 @@ class _Covered(Struct):
 class Reader:
     """Turns the steps through a part into paragraphs and tables of a flow."""
 
-    def __init__(self, flow: Flow, pictures: OdfPictures | None = None) -> None:
+    def __init__(self, flow: Flow, pictures: OdfPictures | None = None, objects: OdfObjects | None = None) -> None:
         """Begin.
 
         Args:
             flow: takes what is read.
             pictures: finds pictures; without it they are left out.
+            objects: finds formulas and charts; without it they are left out.
         """
         self.flow = flow
         self._pictures = pictures
-        self._waiting_pictures: list[Block] = []
+        self._objects = objects
+        self._object: list[Event] = []
+        self._waiting_blocks: list[Block] = []
         self.lists = Lists()
         self._hidden: set[str] = set()
         self._style = ""
         # Name of a style -> level of the headings in it.
         self._style_levels: dict[str, int] = {}
-        self._skipping = 0
+        self._skipping, self._inside = 0, ""
         self._texts: list[list[str]] = []
         self._levels: list[int] = []
         self._labels: list[str] = []
@@ -86,14 +70,37 @@ class Reader:
     def read(self, event: Event) -> None:
         """Take a step."""
         if self._skipping:
-            self._skipping += {"open": 1, "close": -1}.get(event.kind, 0)
+            self._pass_over(event)
         elif event.kind == "text":
             if self._texts:
-                self._texts[-1].append(_collapse(event.name))
+                self._texts[-1].append(collapse_spaces(event.name))
         elif event.kind == "open":
             self._open(event)
         else:
             self._close(event.name)
+
+    def _pass_over(self, event: Event) -> None:
+        self._skipping += {"open": 1, "close": -1}.get(event.kind, 0)
+        if self._inside == "object" and self._skipping:
+            self._object.append(event)
+        elif self._inside == "object":
+            self._read_object()
+
+    def _read_object(self) -> None:
+        """A formula in the line it stands in, or what a chart or sheet holds, after the paragraph."""
+        events, self._object = self._object, []
+        if formula := read_formula(events):
+            if self._texts:
+                self._texts[-1].append(f" {formula} ")
+            else:
+                self.flow.add(formula)
+            return
+        inner = Reader(Flow(self.flow.limits, self.flow.outline))
+        inner.read_all(events)
+        inner.flow.close()
+        self._waiting_blocks += inner.flow.take()
+        if not self._texts:
+            self._place_blocks()
 
     def read_all(self, events: Iterable[Event]) -> None:
         """Take all steps."""
@@ -102,12 +109,12 @@ class Reader:
 
     def _open(self, event: Event) -> None:
         name, given = event.name, event.attributes
-        if name in _SKIPPED or self._is_hidden(name, given):
-            self._skip(name)
+        if name in SKIPPED or self._is_hidden(name, given):
+            self._skip(name, given)
         elif name in _PARAGRAPHS or name in _DESCRIPTIONS:
             self._begin_paragraph(event)
         elif name == "s" and self._texts:
-            self._texts[-1].append(" " * min(_whole(given.get("c", "1")), _MOST_SPACES))
+            self._texts[-1].append(" " * min(read_whole(given.get("c", "1")), _MOST_SPACES))
         elif name in _SPACING and self._texts:
             self._texts[-1].append(_SPACING[name])
         elif name in ("list", "ordered-list", "unordered-list"):
@@ -117,16 +124,18 @@ class Reader:
         elif name.startswith("table"):
             self._open_table(name, given)
         elif name == "covered-table-cell":
-            self._cover(_repeated(given))
+            self._cover(read_repeated(given))
         elif name in ("frame", "image"):
             self._show(name, given)
         else:
             self.define(event)
 
-    def _skip(self, name: str) -> None:
-        self._skipping = 1
+    def _skip(self, name: str, given: dict[str, str]) -> None:
+        self._skipping, self._inside = 1, name
         if name == "binary-data" and self._pictures is not None:
             self._pictures.leave_out()
+        elif name == "object" and self._objects is not None:
+            self._object = self._objects.find(given.get("href", ""))
 
     def _show(self, name: str, given: dict[str, str]) -> None:
         """A frame, or a picture in it, which stands after the paragraph."""
@@ -135,12 +144,12 @@ class Reader:
         if name == "frame":
             self._pictures.enter_frame(given)
         else:
-            self._waiting_pictures += self._pictures.find(given.get("href", ""))
+            self._waiting_blocks += self._pictures.find(given.get("href", ""))
         if not self._texts:
-            self._place_pictures()
+            self._place_blocks()
 
-    def _place_pictures(self) -> None:
-        waiting, self._waiting_pictures = self._waiting_pictures, []
+    def _place_blocks(self) -> None:
+        waiting, self._waiting_blocks = self._waiting_blocks, []
         for block in waiting:
             self.flow.add_block(block)
 
@@ -168,7 +177,7 @@ class Reader:
         level = 0
         label = ""
         if event.name == "h":
-            level = max(1, _whole(event.attributes.get("outline-level", event.attributes.get("level", "1"))))
+            level = max(1, read_whole(event.attributes.get("outline-level", event.attributes.get("level", "1"))))
             label = "" if event.attributes.get("is-list-header") == "true" else self.lists.heading(level)
         elif event.name == "p" and not self._texts:
             label = self.lists.label()
@@ -195,7 +204,7 @@ class Reader:
     def _end_paragraph(self, name: str) -> None:
         text = "".join(self._texts.pop())
         level, label = self._levels.pop(), self._labels.pop()
-        if name in _DESCRIPTIONS and _names_picture(text.strip()):
+        if name in _DESCRIPTIONS and names_picture(text.strip()):
             return
         if self._texts:
             # A note, a comment or a text box inside a paragraph: it comes after it.
@@ -205,7 +214,7 @@ class Reader:
         waiting, self._waiting = self._waiting, []
         for note in waiting:
             self.flow.add(note)
-        self._place_pictures()
+        self._place_blocks()
 
     # -- tables -------------------------------------------------------------------------------------------------------
 
@@ -223,14 +232,14 @@ class Reader:
             self._open_cell(given)
 
     def _open_cell(self, given: dict[str, str]) -> None:
-        columns = min(_whole(given.get("number-columns-spanned", "1")), 1024) or 1
-        rows = _whole(given.get("number-rows-spanned", "1"))
-        for _ in range(_repeated(given) - 1):
+        columns = min(read_whole(given.get("number-columns-spanned", "1")), 1024) or 1
+        rows = read_whole(given.get("number-rows-spanned", "1"))
+        for _ in range(read_repeated(given) - 1):
             self.flow.open_cell()
         self.flow.open_cell(columns, is_merged=rows > 1)
         if self._covered:
             covered = self._covered[-1]
-            covered.column += _repeated(given) - 1
+            covered.column += read_repeated(given) - 1
             if rows > 1:
                 covered.below[covered.column] = (rows, columns)
             covered.column += columns
@@ -257,26 +266,3 @@ class Reader:
             self._covered[-1].below = {
                 column: (rows - 1, columns) for column, (rows, columns) in below.items() if rows > 2
             }
-
-
-def _names_picture(text: str) -> bool:
-    """Whether a description is no more than a picture's file name."""
-    return text.lower().endswith(_PICTURES) and not any(mark in text for mark in " \t\n/")
-
-
-def _collapse(text: str) -> str:
-    """Text as it is shown: line breaks and several spaces in the file are one space."""
-    if "\n" not in text and "  " not in text and "\t" not in text:
-        return text
-    words = " ".join(text.split())
-    before = " " if text[:1].isspace() else ""
-    after = " " if words and text[-1:].isspace() else ""
-    return f"{before}{words}{after}"
-
-
-def _repeated(given: dict[str, str]) -> int:
-    return max(1, min(_whole(given.get("number-columns-repeated", "1")), _MOST_REPEATED))
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 1

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
 from shared.parsing.odf import Reader
+from shared.parsing.odf_objects import OdfObjects
 from shared.parsing.odf_pictures import OdfPictures
 from shared.parsing.odf_source import Source
 from shared.parsing.reading_order import Box, arrange
@@ -44,7 +45,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 def _blocks(source: Source, limits: Limits, pictures: OdfPictures) -> Iterator[Block]:
     page = 0
     slide: list[Event] | None = None
-    reader = Reader(Flow(limits), pictures)
+    reader = Reader(Flow(limits), pictures, OdfObjects(source))
     for event in source.events("content.xml"):
         if event.kind == "open" and event.name == "page" and slide is None:
             page, slide = page + 1, []

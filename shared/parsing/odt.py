@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
 from shared.parsing.odf import Reader
+from shared.parsing.odf_objects import OdfObjects
 from shared.parsing.odf_pictures import OdfPictures
 from shared.parsing.odf_source import Source
 
@@ -35,7 +36,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
 
 
 def _blocks(source: Source, limits: Limits, pictures: OdfPictures) -> Iterator[Block]:
-    reader = Reader(Flow(limits), pictures)
+    reader = Reader(Flow(limits), pictures, OdfObjects(source))
     margins: list[Event] = []
     for event in _styles(source.events("styles.xml"), margins):
         reader.define(event)

@@ -7,6 +7,7 @@ its root element tells the format. https://ecma-international.org/publications-a
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import DocumentError
@@ -55,6 +56,8 @@ def recognize(path: Path, limits: Limits) -> tuple[str, frozenset[str], bool]:
     with Archive(path, limits) as archive:
         declared = _read_type(archive)
         found = _find_format(archive) or _find_other(archive, declared)
+        if not found:
+            _report_missing_main_part(archive)
         return found, archive.names | {declared}, has_damage(archive.warnings)
 
 
@@ -98,6 +101,13 @@ def _find_other(archive: Archive, declared: str) -> str:
         body = _ODF_BODY.search(b"".join(archive.chunks("content.xml")))
         return _ODF_BODIES[body[1].decode()] if body else ""
     return ""
+
+
+def _report_missing_main_part(archive: Archive) -> None:
+    with suppress(DocumentError):
+        for kind, target in archive.relations("").values():
+            if kind.lower() == "officedocument":
+                archive.report_missing(target)
 
 
 def _candidates(archive: Archive) -> Iterator[str]:

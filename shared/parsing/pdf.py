@@ -7,6 +7,7 @@ from collections import deque
 from itertools import chain, count, groupby
 from typing import TYPE_CHECKING, Final
 
+from shared.domain.errors import DocumentError
 from shared.domain.models import Block, ParsedDocument
 from shared.parsing.encoding import clean
 from shared.parsing.pdf_columns import arrange
@@ -14,6 +15,7 @@ from shared.parsing.pdf_file import open_file
 from shared.parsing.pdf_form_values import find_notes, find_values, place_values
 from shared.parsing.pdf_headings import Headings
 from shared.parsing.pdf_layout import Row, find_rows, is_plain, split_segments
+from shared.parsing.pdf_page import Page
 from shared.parsing.pdf_paragraphs import Paragraph, find_paragraphs, join, split_text
 from shared.parsing.pdf_running_lines import REACH, RunningLines, Sheet, make_sheet
 from shared.parsing.pdf_scans import Scans
@@ -21,15 +23,16 @@ from shared.parsing.pdf_tables import Table, split_tables, take_tables
 from shared.parsing.pdf_vertical import arrange_vertical, is_vertical, stack_words
 from shared.parsing.pdf_words import drop_unreadable
 from shared.parsing.pictures import refuse_without_ocr
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import has_damage, refuse, refuse_empty, report_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from shared.parsing.limits import Limits
-    from shared.parsing.pdf_file import Page, Pdfium, Pypdf
+    from shared.parsing.pdf_file import Pdfium
     from shared.parsing.pdf_layout import Segment
+    from shared.parsing.pdf_pypdf import Pypdf
     from shared.parsing.pdf_words import Word
 
 _PRODUCER_TITLE: Final = re.compile(
@@ -49,13 +52,13 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         DocumentError: ``encrypted``, ``broken_file``, ``too_many_pages``; while read: ``needs_ocr`` when no page has
             text that can be read, ``empty_document`` when there is none at all.
     """
-    document = open_file(path)
+    warnings: list[str] = []
+    document = open_file(path, limits, warnings)
     pages = document.pages
     if pages > limits.max_pages:
         document.close()
         raise refuse("too_many_pages", f"The PDF has {pages} pages; at most {limits.max_pages} are read.")
     title = document.title()
-    warnings: list[str] = []
     return ParsedDocument(
         "" if _PRODUCER_TITLE.fullmatch(title) else title,
         _Reading(document, limits, warnings).blocks(),
@@ -74,6 +77,7 @@ class _Reading:
         self._hyphenated: set[str] = set()
         self._pictures: list[int] = []
         self._unmapped: list[int] = []
+        self._damaged: list[int] = []
         self._has_fields = False
         self._is_blank = True
         self._width = 0.0
@@ -114,7 +118,7 @@ class _Reading:
 
     def _sheet(self, number: int) -> tuple[Sheet, list[Paragraph | Table]]:
         """The rows of a page, and what belongs after them."""
-        page = self._document.page(number, with_images=self._limits.ocr == "all")
+        page = self._read(number)
         words = page.words
         self._note(number, page)
         if self._scans.take(number, words, page):
@@ -139,6 +143,16 @@ class _Reading:
         )
         after += [Paragraph(note, []) for note in find_notes(page.entries, text)]
         return make_sheet(number, found, page.area / page.width if page.width else 0.0), after
+
+    def _read(self, number: int) -> Page:
+        """The page; one that is damaged is blank."""
+        try:
+            return self._document.page(number, with_images=self._limits.ocr == "all")
+        except DocumentError as error:
+            if error.code != "broken_file":
+                raise
+            self._damaged.append(number)
+            return Page()
 
     def _arranged(self, page: Page, values: list[Segment]) -> list[Row]:
         """The rows of a page; those of ruled tables, and the values in them, as one row each."""
@@ -175,6 +189,8 @@ class _Reading:
                 yield from find_paragraphs(part, self._hyphenated, width)
 
     def _warn(self) -> None:
+        if self._damaged:
+            report_damage(self._warnings, f"page {_shorten(self._damaged)}")
         if self._unmapped:
             self._warnings.append(
                 f"{_named(self._unmapped)} text in a font that does not tell its characters; it was left out."
@@ -192,6 +208,8 @@ class _Reading:
                 "The fonts of the PDF do not tell which characters their glyphs are, so its text cannot be read; to "
                 "export it again with embedded Unicode maps may help."
             )
+        if has_damage(self._warnings) and not self._pictures:
+            return refuse_empty(self._warnings)
         if self._has_fields and not self._pictures:
             return refuse("empty_document", "The PDF has form fields or notes, but none of them holds text.")
         if self._is_blank or (self._scans.count and not self._pictures):
@@ -207,7 +225,9 @@ def _lines(words: list[Word]) -> str:
 
 
 def _named(pages: list[int]) -> str:
-    shown = ", ".join(map(str, pages[:_MOST_NAMED_PAGES]))
-    if len(pages) > _MOST_NAMED_PAGES:
-        shown += f" and {len(pages) - _MOST_NAMED_PAGES} more"
-    return f"Page {shown} holds" if len(pages) == 1 else f"Pages {shown} hold"
+    return f"Page {_shorten(pages)} holds" if len(pages) == 1 else f"Pages {_shorten(pages)} hold"
+
+
+def _shorten(pages: list[int]) -> str:
+    more = len(pages) - _MOST_NAMED_PAGES
+    return ", ".join(map(str, pages[:_MOST_NAMED_PAGES])) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""A PDF open in pdfium, and in pypdf where pdfium cannot open it."""
+"""A PDF open in pdfium, if need be a copy with a new directory of its objects, or else in pypdf."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
-
 from shared.parsing import pdf_fonts, pdf_images, pdf_rules
 from shared.parsing.encoding import clean
 from shared.parsing.memory import Memory, release_memory
-from shared.parsing.pdf_forms import Entry, Form
-from shared.parsing.pdf_rules import Rules
+from shared.parsing.pdf_forms import Form
+from shared.parsing.pdf_page import Bookmark, Page
+from shared.parsing.pdf_pypdf import ENCRYPTED, Pypdf
+from shared.parsing.pdf_salvage import is_cut, salvage
 from shared.parsing.pdf_turn import Turn, read_turn, turn_to_text
 from shared.parsing.pdf_words import Reader, Word, has_cells
-from shared.parsing.refusing import refuse, refuse_errors
+from shared.parsing.refusing import refuse, refuse_errors, report_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from shared.domain.models import Picture
+    from shared.parsing.limits import Limits
+    from shared.parsing.scratch import TemporaryCopy
 
 # pdfium keeps global state and is not thread-safe, not even for different documents:
 # https://pypdfium2.readthedocs.io/en/stable/python_api.html. Held for one page at a time, so documents take turns.
@@ -36,66 +38,40 @@ _MOST_BOOKMARKS: Final = 5_000
 _DEEPEST_BOOKMARK: Final = 10
 _TITLE_BYTES: Final = 2_048
 _MOST_KEPT_BYTES: Final = 64 << 20
-_ENCRYPTED: Final = "The PDF is protected with a password; remove it and upload it again."
 _ENCRYPTED_FOR_READERS: Final = "The PDF is encrypted for certain readers; upload a copy that is not."
 
 
-class Page(Struct):
-    """What one page holds.
-
-    Attributes:
-        text: text without places, of a parser that gives none; then the words are empty.
-        words: words of the page itself.
-        drawn: words of the page with its annotations.
-        entries: annotations.
-        has_images: whether a page without words shows pictures.
-        is_blank: whether nothing at all is drawn on it.
-        images: places of the pictures on a page with few words or, where they are asked for, on any.
-        area: in square points.
-        width: in points.
-        rules: lines drawn on it, where its words may be cells of a table.
-        is_whole: false where the page has more characters than are read.
-    """
-
-    words: list[Word] = []
-    drawn: list[Word] = []
-    entries: list[Entry] = []
-    text: str = ""
-    has_images: bool = False
-    is_blank: bool = False
-    images: list[pdf_images.Rectangle] = []
-    area: float = 0.0
-    width: float = 0.0
-    rules: Rules = Rules()
-    is_whole: bool = True
-
-
-class Bookmark(Struct, frozen=True):
-    """An entry of the outline: its page, counted from 1, and its depth, 1 for the outermost."""
-
-    title: str
-    page: int
-    level: int
-
-
-def open_file(path: Path) -> Pdfium | Pypdf:
-    """The document at ``path``.
+def open_file(path: Path, limits: Limits, warnings: list[str]) -> Pdfium | Pypdf:
+    """The document at ``path``; ``warnings`` takes a sentence where its end is missing.
 
     Raises:
-        DocumentError: ``encrypted``, ``broken_file``.
+        DocumentError: ``encrypted``, ``broken_file``, ``too_large``.
     """
     with _PDFIUM:
-        pypdfium2 = _library()
-        try:
-            return Pdfium(partial(_open, path), pypdfium2.raw, pypdfium2.PdfiumError)
-        except pypdfium2.PdfiumError as error:
-            if getattr(error, "err_code", None) == _SECURITY_ERROR:
-                raise refuse("encrypted", _ENCRYPTED_FOR_READERS) from None
-            if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
-                raise refuse("encrypted", _ENCRYPTED) from None
+        document = _open_with_pdfium(path)
+        if document is None and (copy := salvage(path, limits)):
+            document = _open_with_pdfium(copy.path, copy)
+    if is_cut(path):
+        report_cut(warnings)
+    if document is not None:
+        return document
     if path.stat().st_size > _FALLBACK_BYTES:
         raise refuse("broken_file", "The PDF is damaged and could not be opened.")
     return Pypdf(path)
+
+
+def _open_with_pdfium(path: Path, copy: TemporaryCopy | None = None) -> Pdfium | None:
+    pypdfium2 = _library()
+    # pdfium keeps the error of an earlier file where it has none for this one: this sets it to "no PDF".
+    pypdfium2.raw.FPDF_LoadMemDocument(b"-", 1, None)
+    try:
+        return Pdfium(partial(_open, path), pypdfium2.raw, pypdfium2.PdfiumError, copy)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) == _SECURITY_ERROR:
+            raise refuse("encrypted", _ENCRYPTED_FOR_READERS) from None
+        if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
+            raise refuse("encrypted", ENCRYPTED) from None
+    return None
 
 
 def _open(path: Path) -> Any:
@@ -123,8 +99,11 @@ class Pdfium:
 
     can_render: Final = True
 
-    def __init__(self, open_document: Callable[[], Any], raw: Any, error: type[Exception]) -> None:
+    def __init__(
+        self, open_document: Callable[[], Any], raw: Any, error: type[Exception], copy: TemporaryCopy | None = None
+    ) -> None:
         self._open_document = open_document
+        self._copy = copy  # lasts as long as the document
         self._document = document = open_document()
         self._memory = Memory.now().resident
         self._raw = raw
@@ -252,47 +231,5 @@ class Pdfium:
         """Close the file."""
         with _PDFIUM:
             self._document.close()
-
-
-class Pypdf:
-    """A document pdfium cannot open, read by a parser that forgives more."""
-
-    can_render: Final = False
-
-    def __init__(self, path: Path) -> None:
-        # Imported here: only a damaged file needs a second parser.
-        from pypdf import PdfReader
-
-        # pdfium has found the file damaged, and on such files pypdf raises errors of any kind.
-        with refuse_errors(Exception):
-            self._reader = PdfReader(path)
-            if self._reader.is_encrypted:
-                raise refuse("encrypted", _ENCRYPTED)
-            self.pages: int = len(self._reader.pages)
-
-    def title(self) -> str:
-        """The title in the metadata."""
-        with refuse_errors(Exception):
-            metadata = self._reader.metadata
-            return clean(str(metadata.title or "")).strip() if metadata else ""
-
-    def attachments(self) -> int:
-        """How many files are attached."""
-        return 0
-
-    def bookmarks(self) -> Iterator[Bookmark]:
-        """The outline, which is not read here."""
-        return iter(())
-
-    def page(self, number: int, *, with_images: bool = False) -> Page:  # noqa: ARG002 - it knows no places
-        """The page ``number``, counted from 1."""
-        with refuse_errors(Exception):
-            return Page(text=self._reader.pages[number - 1].extract_text())
-
-    def render(self, number: int, part: pdf_images.Rectangle | None = None) -> Picture | None:  # noqa: ARG002
-        """Nothing: a page is not rendered here."""
-        return None
-
-    def close(self) -> None:
-        """Close the file."""
-        self._reader.close()
+        if self._copy is not None:
+            self._copy.close()

@@ -16,7 +16,7 @@ from shared.parsing.pdf_tables import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shared.parsing.pdf_file import Bookmark
+    from shared.parsing.pdf_page import Bookmark
     from shared.parsing.pdf_paragraphs import Paragraph
 
 _LARGER: Final = 1.15

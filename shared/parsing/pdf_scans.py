@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shared.parsing.limits import Limits
-    from shared.parsing.pdf_file import Page, Pdfium, Pypdf
+    from shared.parsing.pdf_file import Pdfium
     from shared.parsing.pdf_images import Rectangle
+    from shared.parsing.pdf_page import Page
+    from shared.parsing.pdf_pypdf import Pypdf
     from shared.parsing.pdf_words import Word
 
 _COVERED: Final = 0.5

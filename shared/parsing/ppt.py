@@ -40,7 +40,8 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     Raises:
         DocumentError: ``broken_file``, ``encrypted``, ``too_large``, ``too_many_pages``.
     """
-    with open_container(path, limits) as container:
+    warnings: list[str] = []
+    with open_container(path, limits, warnings) as container:
         user = read_stream(container, "Current User")
         if read_number(user, 12) == _ENCRYPTED_TOKEN or container.exists("EncryptedSummary"):
             raise refuse("encrypted", "The file is protected with a password; remove it and upload the file again.")
@@ -48,7 +49,7 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
             container, "PowerPoint Document"
         )
     deck = Deck(data, read_number(user, 16), limits)
-    return ParsedDocument("", _blocks(deck, limits))
+    return ParsedDocument("", _blocks(deck, limits), warnings=warnings)
 
 
 class _Page(Struct):

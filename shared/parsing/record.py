@@ -41,6 +41,7 @@ _VECTOR_WARNING = f"Lists of {_VECTOR_NUMBERS} numbers and more (such as embeddi
 # Each value repeats the names above it, so what is repeated must be short.
 _LONGEST_NAME_CHARACTERS, _LONGEST_PATH_CHARACTERS = 100, 120
 _LONGEST_KEY_CHARACTERS, _MOST_KEYS, _FIRST_FIELDS = 150, 3, 2
+_SPACED_NAME = re.compile(r'"\s++:')
 # Comments and commas that JSON does not have but editors and programs allow; strings are matched to be passed over.
 _EXTENSIONS = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\Z))|//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|,(?=\s{0,100}[}\]])', re.DOTALL)
 
@@ -70,21 +71,60 @@ def decode(text: str) -> Any:
     import msgspec
 
     try:
-        return _decoder().decode(text)
+        value = _decoder().decode(text)
+        if _count_names(value) >= text.count('":') + sum(1 for _ in _SPACED_NAME.finditer(text)):
+            return value
     except (msgspec.DecodeError, UnicodeEncodeError):
         pass
     except RecursionError:
         raise _too_deep() from None
     try:
         try:
-            return json.loads(text, strict=False, parse_float=WrittenNumber)
+            return _plain_decoder().decode(text)
         except ValueError:
             # A comma may stand before a comment before the bracket.
             for _ in range(2):
                 text = _EXTENSIONS.sub(lambda match: match[1] or " ", text)
-            return json.loads(text, strict=False, parse_float=WrittenNumber)
+            return _plain_decoder().decode(text)
     except RecursionError:
         raise _too_deep() from None
+
+
+@cache
+def _plain_decoder() -> json.JSONDecoder:
+    """Slower, for what the other one refuses, and for texts that may name a field twice."""
+    return json.JSONDecoder(strict=False, parse_float=WrittenNumber, object_pairs_hook=_merge)
+
+
+def _merge(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of an object; one that it names several times has all their values, each once."""
+    fields = dict(pairs)
+    if len(fields) == len(pairs):
+        return fields
+    grouped: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        grouped.setdefault(name, []).append(value)
+    return {name: _join_values(values) for name, values in grouped.items()}
+
+
+def _join_values(values: list[Any]) -> Any:
+    first = values[0]
+    is_same = all(type(value) is type(first) and value == first for value in values)
+    return first if is_same else values
+
+
+def _count_names(value: object) -> int:
+    """How many names of fields a decoded value holds."""
+    count = 0
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            count += len(value)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return count
 
 
 def decode_all(text: str) -> list[Any]:
@@ -94,7 +134,7 @@ def decode_all(text: str) -> list[Any]:
         DocumentError: ``too_deep``.
         ValueError: the text is not a sequence of JSON values.
     """
-    decoder = json.JSONDecoder(strict=False, parse_float=WrittenNumber)
+    decoder = _plain_decoder()
     values: list[Any] = []
     place = _next(text, 0)
     try:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.domain.models import ParsedDocument
 from shared.parsing.flow import Flow
 from shared.parsing.heading_names import find_level
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut
 from shared.parsing.rtf_encoding import find_encoding, read_bytes
 from shared.parsing.rtf_words import ASIDES, CHARACTERS, INFORMATION, LABELS, SKIPPED, STARRED
 from shared.parsing.symbols import show
@@ -47,16 +47,17 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     if path.stat().st_size > MOST_BYTES:
         raise refuse("too_large", f"A file of this format may have at most {MOST_BYTES >> 20} MiB.")
     content = path.read_bytes()
-    reader = _Reader(content, limits)
+    warnings: list[str] = []
+    reader = _Reader(content, limits, warnings)
     # The title stands before the text, in a group that is read on the way to the first paragraph.
     blocks = reader.blocks()
     first = next(blocks, None)
-    return ParsedDocument(reader.title.strip(), _chain(first, blocks))
+    return ParsedDocument(reader.title.strip(), _chain(first, blocks), warnings=warnings)
 
 
 def read(content: bytes, limits: Limits, outline: Outline) -> Iterator[Block]:
     """The blocks of rich text inside another document."""
-    return _Reader(content, limits, outline).blocks()
+    return _Reader(content, limits, [], outline).blocks()
 
 
 def _chain(first: Block | None, blocks: Iterator[Block]) -> Iterator[Block]:
@@ -108,8 +109,9 @@ class _Cells(Struct):
 class _Reader:
     """Reads words, groups and text from the first to the last."""
 
-    def __init__(self, content: bytes, limits: Limits, outline: Outline | None = None) -> None:
+    def __init__(self, content: bytes, limits: Limits, warnings: list[str], outline: Outline | None = None) -> None:
         self.title = ""
+        self._warnings = warnings
         self._content = content
         self._flow = Flow(limits, outline)
         self._limits = limits
@@ -146,10 +148,14 @@ class _Reader:
             else:
                 self._other(match)
             yield from self._flow.take() if not self._outer else ()
+        while self._outer:
+            self._leave_aside()
         self._end_paragraph()
         self._flow.close()
         yield from self._flow.take()
         yield from self._asides
+        if self._groups:
+            report_cut(self._warnings)
 
     def _other(self, match: re.Match[bytes]) -> None:
         if match[3]:

@@ -223,8 +223,7 @@ class _Reader:
         value = "".join(self._texts.get("v", ()))
         if kind == "s":
             number = value.strip()
-            texts = self._workbook.texts
-            text = texts[int(number)] if number.isdecimal() and len(number) < 9 and int(number) < len(texts) else ""
+            text = self._workbook.texts.find(int(number)) if number.isdecimal() and len(number) < 9 else ""
             return show_text(text, style.code) if "@" in style.code else text
         if kind == "n" and value:
             return show_number(value.strip(), style.code, epoch_1904=self._workbook.epoch_1904)

@@ -5,7 +5,6 @@ The signatures are those of https://en.wikipedia.org/wiki/List_of_file_signature
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING
 
@@ -158,8 +157,7 @@ def is_picture(head: bytes) -> bool:
 
 def is_table(head: bytes) -> bool:
     """Whether text begins with two lines of as many cells, parted by tabs, as programs export it under Excel's name."""
-    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = head.decode("utf-16" if wide else "latin-1", "replace")
+    text = head.decode("latin-1")
     first, second, *_ = [*(line for line in text.splitlines() if line.strip()), "", ""]
     tabs = first.count("\t")
     return tabs > 0 and tabs == second.count("\t") and not _UNWRITTEN.search(text)

@@ -14,7 +14,7 @@ from shared.parsing.package import find_main_part
 from shared.parsing.workbook_styles import read_styles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from shared.parsing.archive import Archive
 
@@ -30,13 +30,29 @@ class Sheet(Struct, frozen=True):
     kind: str
 
 
+class SharedTexts:
+    """The texts that cells refer to by their number."""
+
+    def __init__(self, archive: Archive, part: str, texts: Iterable[str]) -> None:
+        self._archive = archive
+        self._part = part
+        self._texts = list(texts)
+
+    def find(self, number: int) -> str:
+        """The text with a number; one that is missing is warned about."""
+        if number < len(self._texts):
+            return self._texts[number]
+        self._archive.report_damage(self._part)
+        return ""
+
+
 class Workbook:
     """The parts of a workbook that its sheets refer to.
 
     Attributes:
         sheets: in the order of their tabs.
         styles: by the number that cells name.
-        texts: shared strings by their number.
+        texts: shared strings.
         epoch_1904: whether days are counted from 1904.
     """
 
@@ -52,7 +68,8 @@ class Workbook:
             elif event.kind == "open" and (relation := relations.get(event.attributes.get("r:id", ""))):
                 self.sheets.append(Sheet(event.attributes.get("name", ""), relation[1], relation[0]))
         self.styles = list(read_styles(archive, parts["styles"])) if "styles" in parts else []
-        self.texts = list(_texts(archive, parts["sharedStrings"])) if "sharedStrings" in parts else []
+        part = parts.get("sharedStrings", "xl/sharedStrings.xml")
+        self.texts = SharedTexts(archive, part, archive.until_damage(part, _texts(archive, part)))
 
 
 def unescape(text: str) -> str:

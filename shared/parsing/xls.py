@@ -37,11 +37,12 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     """
     if path.stat().st_size > _MOST_BYTES:
         raise refuse("too_large", f"A workbook of this format may have at most {_MOST_BYTES >> 20} MiB.")
-    return ParsedDocument("", _blocks(_open(path, limits), limits))
+    warnings: list[str] = []
+    return ParsedDocument("", _blocks(_open(path, limits, warnings), limits), warnings=warnings)
 
 
-def _open(path: Path, limits: Limits) -> Any:
-    content = _stream(path, limits)
+def _open(path: Path, limits: Limits, warnings: list[str]) -> Any:
+    content = _stream(path, limits, warnings)
     # Imported here: no modern file needs it.
     import xlrd
     from xlrd.compdoc import CompDocError
@@ -104,12 +105,12 @@ def _make_tolerant(xlrd: Any) -> None:
     xlrd.book.unpack_SST_table = read_all_strings
 
 
-def _stream(path: Path, limits: Limits) -> bytes:
+def _stream(path: Path, limits: Limits, warnings: list[str]) -> bytes:
     """The workbook inside its container, which olefile opens more often than xlrd does."""
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             return path.read_bytes()
-    with open_container(path, limits) as container:
+    with open_container(path, limits, warnings) as container:
         return read_stream(container, "Workbook") or read_stream(container, "Book")
 
 

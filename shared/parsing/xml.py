@@ -34,16 +34,16 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
     """
     if path.stat().st_size > 2 * limits.max_whole_bytes:
         raise refuse("too_large", f"A file of this format may have at most {limits.max_whole_bytes >> 19} MiB.")
-    root = parse_tree(path, limits)
     warnings: list[str] = []
+    root = parse_tree(path, limits, warnings)
     if root.name == "html":
         return html.parse(path, limits)
     if root.name == "Workbook" and any(child.name == "Worksheet" for child in root.children):
-        return ParsedDocument("", read_workbook(root))
+        return ParsedDocument("", read_workbook(root), warnings=warnings)
     if root.name in WORD_ROOTS:
-        return ParsedDocument("", read_word(root, limits))
+        return ParsedDocument("", read_word(root, limits), warnings=warnings)
     if is_prose(root):
-        return ParsedDocument("", read_prose(root))
+        return ParsedDocument("", read_prose(root), warnings=warnings)
     value = _value(root, partial(_read_text, limits=limits, warnings=warnings))
     value = value if isinstance(value, dict) else {root.name: value}
     return ParsedDocument(find_title(value), json.read(value, limits, warnings), warnings=warnings)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from shared.parsing.ampersands import name_character, repair_ampersands
 from shared.parsing.charset import find_declared
 from shared.parsing.encoding import decode_whole
-from shared.parsing.refusing import refuse
+from shared.parsing.refusing import refuse, report_cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 _CHUNK_CHARACTERS = 1 << 18
 _LONGEST_ENTITY, _MOST_ENTITIES = 200, 500
 _LONGEST_ATTRIBUTE = 10_000
+# What Expat says of a text that ends before its root does: between tags, inside one, inside a section of CDATA.
+_UNENDED, _INSIDE_TAG, _INSIDE_CDATA = 3, 5, 20
+_CUT = frozenset({_UNENDED, _INSIDE_TAG, _INSIDE_CDATA})
+# Declarations of a document, which stand at its beginning only; comments and sections of CDATA are passed over.
+_DECLARATION = re.compile(
+    r"(<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z))|<\?xml\s[^>]{0,200}>|<!DOCTYPE[^\[>]{0,1000}>", re.DOTALL
+)
 _ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}["']([A-Za-z0-9_:.-]{2,40})["']""")
 
 
@@ -48,24 +55,34 @@ class Element(Struct):
         return "".join(parts)
 
 
-def parse_tree(path: Path, limits: Limits) -> Element:
+def parse_tree(path: Path, limits: Limits, warnings: list[str]) -> Element:
     """The root element of an XML file, whatever encoding it is in.
 
     Feeds and exports of websites often hold references of HTML, such as ``&nbsp;``, or plain ampersands: a file that is
-    not well-formed is parsed once more with those repaired.
+    not well-formed is parsed once more with those repaired. Logs hold one element after the other: they are read as the
+    children of one. Of a file that was cut off, what stands before the cut is read, with a warning.
 
     Raises:
         DocumentError: ``too_large``, ``too_deep``, ``broken_file``.
     """
     text = decode_whole(path, limits.max_whole_bytes, find_declared(path, _ENCODING)).lstrip()
-    try:
-        return _Builder(limits).build(text)
-    except expat.ExpatError:
-        repaired = repair_ampersands(text)
-    try:
-        return _Builder(limits).build(repaired)
-    except expat.ExpatError:
-        raise refuse("broken_file", "The file is damaged: it is not well-formed XML.") from None
+    for prepare in (str, repair_ampersands, _enclose):
+        builder = _Builder(limits)
+        try:
+            return builder.build(prepare(text))
+        except expat.ExpatError as error:
+            own = int(prepare is _enclose)  # elements around those of the file
+            if error.code in _CUT and (root := builder.close()) and (root.children or not own):
+                if error.code != _UNENDED or builder.depth > own:
+                    report_cut(warnings)
+                return root
+    raise refuse("broken_file", "The file is damaged: it is not well-formed XML.")
+
+
+def _enclose(text: str) -> str:
+    """The text in an element that does not end, without the declarations of documents in it."""
+    bare = _DECLARATION.sub(lambda match: match[1] or "", repair_ampersands(text))
+    return f"<documents>{bare}"
 
 
 class _Builder:
@@ -94,6 +111,16 @@ class _Builder:
         self._expat.Parse(b"", True)
         if self._root is None:
             raise refuse("broken_file", "The file is damaged: it holds no element.")
+        return self._root
+
+    @property
+    def depth(self) -> int:
+        """Elements that have begun and not ended."""
+        return len(self._open)
+
+    def close(self) -> Element | None:
+        """The root as far as it was read; ``None`` where no element has begun."""
+        self._flush()
         return self._root
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:

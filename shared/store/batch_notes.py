@@ -29,7 +29,7 @@ class BatchNote(Struct, frozen=True):
         after: only documents with greater keys.
         until: only documents with keys up to this one; empty for no limit.
         planned: when the documents began to be read, seconds since the epoch: those that changed since are not part.
-        file_id: DashScope's id of the file of requests.
+        file_id: DashScope's id of the file of requests; empty until it is uploaded.
         task_id: DashScope's id of the task; empty until it is known to exist.
         hours: within which the task must be answered.
         saved: when the row was written, seconds since the epoch.
@@ -38,6 +38,7 @@ class BatchNote(Struct, frozen=True):
         tokens: tokens of them.
         cost_cny: what they cost, if all succeed.
         attempts: how often its answers were read and documents were left to be tried again.
+        left: files to delete, where nothing else of the task is left: no document waits for it any more.
     """
 
     id: str
@@ -54,10 +55,13 @@ class BatchNote(Struct, frozen=True):
     tokens: int = 0
     cost_cny: float = 0
     attempts: int = 0
+    left: tuple[str, ...] = ()
 
     def covers(self, state: ObjectState) -> bool:
         """Whether an object waits for the task, as a listing shows it."""
         key = state.key.key
+        if self.left:
+            return False
         return key > self.after and (not self.until or key <= self.until) and state.modified <= self.planned
 
     def overlaps(self, after: str, until: str) -> bool:

@@ -23,6 +23,7 @@ from shared.ingestion.results import BackfillReport
 from shared.runtime import clock
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import IngestionSettings
+from shared.store.batch_notes import BatchNotes
 from shared.store.schema import Space
 from shared.store.store import Store
 
@@ -235,17 +236,17 @@ def test_a_process_that_dies_while_it_creates_a_task_pays_once(
 
 def test_two_that_plan_the_same_documents_pay_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.fill(1, 2)
-    upload = BatchTasks.upload
+    write = BatchNotes.write
     is_first = True
 
-    def plan_as_well(*arguments: Any) -> str:
+    def plan_as_well(*arguments: Any) -> None:
         nonlocal is_first
         if is_first:
             is_first = False
             world.plan()
-        return upload(*arguments)
+        write(*arguments)
 
-    monkeypatch.setattr(BatchTasks, "upload", plan_as_well)
+    monkeypatch.setattr(BatchNotes, "write", plan_as_well)
     with pytest.raises(TransientError, match="backfill_busy"):
         world.plan()
     world.collect()

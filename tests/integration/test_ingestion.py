@@ -220,7 +220,7 @@ FAILURES = {
     "image.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "needs_ocr"),
     "broken.pdf": (b"%PDF-1.7\n" + b"garbage" * 50, "broken_file"),
     "broken.docx": (b"PK\x03\x04" + bytes(200), "broken_file"),
-    "half.jsonl": (b'{"text": "fine"}\n{"text": \n', "broken_file"),
+    "half.jsonl": (b'{"text": \n{"text": \n', "broken_file"),
 }
 
 

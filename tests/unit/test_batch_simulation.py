@@ -14,15 +14,17 @@ from msgspec.structs import replace
 
 from shared.domain.errors import PlatformError, TransientError
 from shared.embedding.budget import Budget
+from shared.embedding.failures import UnreachableError
 from shared.ingestion.backfill_parts import BackfillParts
 from shared.ingestion.backfilling import Backfill
 from shared.ingestion.events import Action, BackfillRequest
 from shared.runtime import clock
+from shared.runtime.retrying import Deadline
 from tests.batch_simulation import MODEL, simulate, with_batches
 from tests.fake_batches import BatchService, FakeBatchTasks
 from tests.fakes import SPACE, Wire
 from tests.profile import histories
-from tests.simulation import World, calm, text
+from tests.simulation import Killed, World, calm, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,6 +78,28 @@ class Before(Wire):
         if call == self._call and self._happening:
             self._happening.pop()()
         return apply()
+
+
+class After(Wire):
+    """Something happens once, right after the first call of a name."""
+
+    def __init__(self, call: str, happening: Callable[[], object]) -> None:
+        self._call = call
+        self._happening = [happening]
+
+    def carry(self, call: str, apply: Callable[[], Answer]) -> Answer:
+        answer = apply()
+        if call == self._call and self._happening:
+            self._happening.pop()()
+        return answer
+
+
+def _kill() -> None:
+    raise Killed
+
+
+def _lose() -> None:
+    raise UnreachableError("simulated", "The answer is lost.")
 
 
 class Lost(Wire):
@@ -145,6 +169,64 @@ def test_a_task_that_is_created_while_it_is_looked_up_is_found() -> None:
     account.act(COLLECT)
     assert account.service.billed.total() == 3
     assert account.world.problems() == []
+
+
+def test_a_file_of_a_process_that_ended_before_it_noted_it_is_deleted_and_its_documents_are_planned_again() -> None:
+    account = Account("a.txt")
+    with suppress(Killed):
+        account.act(PLAN, After("batch.post files", _kill))
+    assert len(account.service.files) == 1
+    assert account.act(PLAN).waiting == 1  # another process may still upload it
+    assert not account.service.tasks
+    clock.sleep(1_000)
+    account.act(PLAN)
+    (task,) = account.service.tasks
+    assert account.service.files.keys() == {task.file_id}
+    account.end()
+    account.act(COLLECT)
+    assert not account.service.files
+    assert account.world.problems() == []
+
+
+def test_an_upload_whose_answer_is_lost_is_found_and_not_sent_again() -> None:
+    account = Account("a.txt")
+    account.make(After("batch.post files", _lose)).act(PLAN, Deadline.after(600))
+    (task,) = account.service.tasks
+    assert account.service.files.keys() == {task.file_id}
+
+
+def test_an_upload_that_is_given_up_leaves_no_file() -> None:
+    account = Account("a.txt")
+    with pytest.raises(UnreachableError):
+        account.act(PLAN, After("batch.post files", _lose))
+    assert not account.service.files
+    assert account.act(PLAN).waiting == 1
+    assert len(account.service.tasks) == 1
+
+
+@pytest.mark.parametrize("call", ["milvus.delete records", "batch.delete files"])
+def test_the_files_of_a_task_are_deleted_though_the_process_ended_in_the_middle_of_it(call: str) -> None:
+    account = Account("a.txt")
+    account.act(PLAN)
+    account.end()
+    with suppress(Killed):
+        account.act(COLLECT, Before(call, _kill))
+    report = account.act(COLLECT)
+    assert (report.waiting, report.problem) == (0, "")
+    assert not account.service.files
+    assert account.world.problems() == []
+
+
+def test_a_file_that_cannot_be_deleted_now_is_deleted_later_and_no_document_waits_for_that() -> None:
+    account = Account("a.txt")
+    account.act(PLAN)
+    account.end()
+    assert account.act(COLLECT, Lost("batch.delete files")).waiting == 0
+    assert len(account.service.files) == 1
+    account.world.put("a.txt", text("a.txt", "DE"))
+    account.make().handle([Action("reconcile")], calm())
+    assert account.world.problems() == []
+    assert not account.service.files
 
 
 def test_a_note_that_comes_back_after_its_answers_were_read_is_dropped_and_keeps_no_other_waiting() -> None:

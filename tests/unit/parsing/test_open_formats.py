@@ -287,3 +287,47 @@ def test_an_ofd_of_pictures_needs_ocr_and_too_many_pages_are_refused(tmp_path: P
 def test_a_value_without_a_text_beside_it_is_read(tmp_path: Path, given: str, shown: str) -> None:
     row = f"<table:table-row><table:table-cell {given}/></table:table-row>"
     assert texts(write(tmp_path, "a.ods", odf_of(sheet_of(row), "spreadsheet"))) == [shown]
+
+
+CHART = """<office:document-content xmlns:office="o" xmlns:chart="c" xmlns:text="t" xmlns:table="b"><office:body><office:chart>
+<chart:chart><chart:title><text:p>Sales by month</text:p></chart:title><chart:plot-area><chart:axis><chart:title><text:p>EUR</text:p>
+</chart:title></chart:axis><chart:series/></chart:plot-area><table:table table:name="local-table">
+<table:table-header-rows><table:table-row><table:table-cell><text:p/></table:table-cell><table:table-cell><text:p>North</text:p>
+</table:table-cell></table:table-row></table:table-header-rows><table:table-row><table:table-cell><text:p>May</text:p>
+</table:table-cell><table:table-cell><text:p>12.5</text:p></table:table-cell></table:table-row></table:table>
+</chart:chart></office:chart></office:body></office:document-content>"""
+MATH = """<math:math xmlns:math="m"><math:semantics><math:mrow><math:mi>E</math:mi><math:mo>=</math:mo><math:mi>m</math:mi>
+<math:msup><math:mi>c</math:mi><math:mn>2</math:mn></math:msup></math:mrow><math:annotation>E = m c^2</math:annotation>
+</math:semantics></math:math>"""
+OLD_MATH = f'<!DOCTYPE math:math PUBLIC "-//OpenOffice.org//DTD" "math.dtd">{MATH}'
+
+
+def frame_of(href: str) -> str:
+    given = f' xlink:href="{href}"' if href else ""
+    inside = "" if href else MATH
+    return f'<draw:frame xmlns:draw="d" xmlns:xlink="x"><draw:object{given}>{inside}</draw:object></draw:frame>'
+
+
+def test_charts_and_formulas_of_a_text_are_read(tmp_path: Path) -> None:
+    body = f"<text:p>So {frame_of('./Object 1')} holds.</text:p><text:p>See {frame_of('Object 2')}</text:p><text:p>End</text:p>"
+    parts = {"Object 1/content.xml": OLD_MATH, "Object 2/content.xml": CHART}
+    assert texts(write(tmp_path, "a.odt", odf_of(body, **parts))) == [
+        "So  E = mc^2  holds.",
+        "See",
+        "Sales by month",
+        "EUR",
+        "May; North: 12.5",
+        "End",
+    ]
+    slide = f'<draw:page xmlns:draw="d">{frame_of("Object 2")}</draw:page>'
+    found = texts(write(tmp_path, "a.odp", odf_of(slide, "presentation", **parts)))
+    assert found == ["Sales by month", "EUR", "May; North: 12.5"]
+    flat = content_of(f"<text:p>{frame_of('')}</text:p>").replace("document-content", "document")
+    assert texts(write(tmp_path, "a.fodt", f'<?xml version="1.0"?>{flat}')) == ["E = mc^2"]
+
+
+def test_an_object_that_shows_itself_ends(tmp_path: Path) -> None:
+    inner = content_of(f"<text:p>inner {frame_of('Object 1')}</text:p>")
+    body = f"<text:p>outer {frame_of('Object 1')} {frame_of('Object 1')}</text:p>"
+    found = texts(write(tmp_path, "a.odt", odf_of(body, **{"Object 1/content.xml": inner})))
+    assert found == ["outer", "inner"]
