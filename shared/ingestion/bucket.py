@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shared.domain import metadata
 from shared.domain.errors import DocumentError, TransientError
 from shared.domain.models import ObjectKey, ObjectState
-from shared.ingestion import lookup
+from shared.ingestion import lookup, object_names
 from shared.ingestion.oss_credentials import CredentialsProvider
 from shared.ingestion.oss_errors import ChangedError, translate
 from shared.ingestion.oss_errors import MissingError as _MissingError
@@ -98,6 +98,11 @@ class Bucket:
         Raises:
             TransientError, ConfigurationError: OSS cannot be asked.
         """
+        if not object_names.can_exist(key.key):
+            return None
+        if problem := object_names.find_problem(key.key):
+            found = self._find(key, deadline)  # a listing names it in its query, where nothing is taken out
+            return found and replace(found, problem=problem, problem_code="unsupported_key")
         request = self._sdk.HeadObjectRequest(bucket=key.bucket, key=key.key)
         try:
             answer = self._call(lambda: self._client.head_object(request), deadline)
@@ -115,6 +120,8 @@ class Bucket:
             TransientError, ConfigurationError: OSS cannot be asked.
         """
         key = listed.key
+        if object_names.find_problem(key.key):
+            return self.state(key, deadline, listed=listed), None
         request = self._sdk.GetObjectRequest(bucket=key.bucket, key=key.key)
         try:
             state, content = self._call(partial(self._read, request, listed.size + 1, deadline), deadline)
@@ -137,7 +144,8 @@ class Bucket:
         """
         wanted = {key: (key.key, key.key + SIDECAR) for key in keys}
         names = {name for pair in wanted.values() for name in pair}
-        found = lookup.find(names, partial(self._list_after, deadline=deadline))
+        possible = set(filter(object_names.can_exist, names))
+        found = lookup.find(possible, partial(self._list_after, deadline=deadline)) | dict.fromkeys(names - possible)
         return {
             key: state and add_sidecar(state, found[sidecar])
             for key, (name, sidecar) in wanted.items()
@@ -256,6 +264,8 @@ class Bucket:
 
     def _find(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
         """What a listing says of one object."""
+        if not object_names.can_exist(key.key):
+            return None
         return self._list_after(key.key, "", 1, deadline)[0].get(key.key)
 
     def list_documents(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
@@ -284,7 +294,10 @@ class Bucket:
             token = page.next_continuation_token
 
     def _add_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
-        request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key + SIDECAR)
+        name = state.key.key + SIDECAR
+        if not object_names.can_exist(name):
+            return state
+        request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=name)
         try:
             sidecar, content = self._call(partial(self._read, request, metadata.MOST_BYTES + 1, deadline), deadline)
         except _MissingError:
@@ -353,7 +366,8 @@ class Bucket:
         options.endpoint = settings.endpoint or f"https://oss-{settings.region}-internal.aliyuncs.com"
         options.credentials_provider = CredentialsProvider(oss, settings)
         options.http_client = RequestsHttpClient(
-            session=bounded_session(options.endpoint, _CONNECTIONS),
+            # Sizes and ranges are of the bytes as they are stored; parsers know compressed content by its first bytes.
+            session=bounded_session(options.endpoint, _CONNECTIONS, decodes=False),
             connect_timeout=_CONNECT_SECONDS,
             readwrite_timeout=settings.timeout,
         )

@@ -128,7 +128,7 @@ class Attempt:
 
     def _index(self) -> None:
         if self.state.problem:
-            raise DocumentError("broken_metadata", self.state.problem, stage="loading")
+            raise DocumentError(self.state.problem_code, self.state.problem, stage="loading")
         # Without a record nothing was ever attempted, so that the index holds nothing.
         if self.previous:
             self._read_held()
@@ -159,7 +159,8 @@ class Attempt:
             return path
         if _SMALL_BYTES < state.size <= most:
             head = bucket.read_head(state, parsing.HEAD_BYTES, until)
-            parsing.decide(state.key.key, state.size, head, self.pipeline.limits)
+            if not parsing.is_compressed(state.key.key, head):
+                parsing.decide(state.key.key, state.size, head, self.pipeline.limits)
         bucket.download(state, path, most, until)
         return path
 
