@@ -55,7 +55,6 @@ class ObjectState:
         modified: when it or its metadata was last written, in whole seconds since the epoch.
         metadata: what its owner says about it, by name; empty in a listing, which does not tell.
         problem: why the object or its metadata cannot be used, or empty.
-        problem_code: of the failure that a problem is recorded as.
         sidecar_etag: version of the sidecar, the object that holds its metadata; empty when there is none.
     """
 
@@ -66,7 +65,6 @@ class ObjectState:
     metadata: dict[str, Any] = field(default_factory=dict, compare=False)
     problem: str = field(default="", compare=False)
     sidecar_etag: str = ""
-    problem_code: str = field(default="broken_metadata", compare=False)
 
     @property
     def version(self) -> str:

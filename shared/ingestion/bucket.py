@@ -102,7 +102,7 @@ class Bucket:
             return None
         if problem := object_names.find_problem(key.key):
             found = self._find(key, deadline)  # a listing names it in its query, where nothing is taken out
-            return found and replace(found, problem=problem, problem_code="unsupported_key")
+            return found and replace(found, problem=problem)
         request = self._sdk.HeadObjectRequest(bucket=key.bucket, key=key.key)
         try:
             answer = self._call(lambda: self._client.head_object(request), deadline)

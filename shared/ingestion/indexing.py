@@ -17,7 +17,7 @@ from shared import parsing
 from shared.domain.errors import DocumentError, InternalError, PlatformError, RequestError, TransientError
 from shared.domain.models import DocumentState, Failure, ParsedDocument, Usage
 from shared.embedding.parameters import TextType
-from shared.ingestion import chunking
+from shared.ingestion import chunking, object_names
 from shared.ingestion.bucket import ChangedError
 from shared.ingestion.claiming import ClaimedError, ClaimKeeper
 from shared.ingestion.equal_content import EqualContent
@@ -127,8 +127,10 @@ class Attempt:
         return replace(self._result(Outcome.FAILED), failure=failure)
 
     def _index(self) -> None:
+        if problem := object_names.find_problem(self.state.key.key):
+            raise DocumentError("unsupported_key", problem, stage="loading")
         if self.state.problem:
-            raise DocumentError(self.state.problem_code, self.state.problem, stage="loading")
+            raise DocumentError("broken_metadata", self.state.problem, stage="loading")
         # Without a record nothing was ever attempted, so that the index holds nothing.
         if self.previous:
             self._read_held()
@@ -201,8 +203,7 @@ class Attempt:
         origin, source = self.pipeline.origin, self.source
         if origin is None or source is None:
             raise ValueError("there is nothing to copy from")
-        if source.failure:
-            failure = source.failure
+        if failure := source.failure:
             raise DocumentError(failure.code, failure.message, stage=failure.stage, request_id=failure.request_id)
         self.wanted = ChunkSet()
         self.scanned.pages = source.ocr_pages
@@ -215,12 +216,9 @@ class Attempt:
         """The chunks of the loaded document."""
         parsed = self._parse(path)
         return chunking.chunk(
-            parsed.blocks,
-            self.state.key.document_id,
-            self.pipeline.embedder.profile,
-            self.pipeline.settings.chunk_tokens,
-            parsed.title,
-        )
+            parsed.blocks, self.state.key.document_id, self.pipeline.embedder.profile,
+            self.pipeline.settings.chunk_tokens, parsed.title,
+        )  # fmt: skip
 
     def _parse(self, path: Path) -> ParsedDocument:
         self.stage = "parsing"
