@@ -241,6 +241,6 @@ def test_an_id_that_is_too_long_fails_no_record_of_another_id() -> None:
     assert len({record.id for record in found}) == 4
     assert all(len(record.id) <= 512 for record in found)
     key = {"data": {"key": "k" * 5_000, "value": 5, "topic": "t", "partition": 0, "offset": 1}}
-    (found,) = parse(json.dumps({**cloud_event("alikafka:Topic:Message", {}), **key}).encode(), PATHS)
-    assert isinstance(found, BadRecord)
-    assert len(found.id) == 512
+    (keyed,) = parse(json.dumps({**cloud_event("alikafka:Topic:Message", {}), **key}).encode(), PATHS)
+    assert isinstance(keyed, BadRecord)
+    assert len(keyed.id) == 512
