@@ -463,8 +463,8 @@ SAFEGUARDS = (
         "an unexpected error condemns no document",
         "a fixed release never heals what a bug refused",
         _INDEXING,
-        'Failure(self.stage, "internal_error", message, retryable=True)',
-        'Failure(self.stage, "internal_error", message)',
+        "Failure(self.stage, crash.code, crash.message, retryable=True)",
+        "Failure(self.stage, crash.code, crash.message)",
         (f"{_HISTORIES}test_an_error_that_no_parser_documents_is_an_internal_error[TypeError]",),
     ),
     Safeguard(

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shared import parsing
-from shared.domain.errors import DocumentError, InternalError, PlatformError, RequestError, TransientError
+from shared.domain.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.domain.models import DocumentState, Failure, ParsedDocument, Usage
 from shared.embedding.parameters import TextType
 from shared.ingestion import chunking, object_names
 from shared.ingestion.bucket import ChangedError
 from shared.ingestion.claiming import ClaimedError, ClaimKeeper
+from shared.ingestion.crashing import explain_crash
 from shared.ingestion.equal_content import EqualContent
 from shared.ingestion.postponed import PostponedChunks
 from shared.ingestion.recording import Recorder
@@ -109,10 +110,9 @@ class Attempt:
             self._record(DocumentState.PENDING, Failure(self.stage, error.code, error.message, error.request_id, True))
             raise
         except Exception as error:
-            log.exception("document_crashed", extra={"stage": self.stage})
-            message = f"An internal error ({type(error).__name__}); the log has the place. It is tried again."
-            self._record(DocumentState.PENDING, Failure(self.stage, "internal_error", message, retryable=True))
-            raise InternalError("internal_error", message) from error
+            crash = explain_crash(error, self.stage)
+            self._record(DocumentState.PENDING, Failure(self.stage, crash.code, crash.message, retryable=True))
+            raise crash from error
         self._record(DocumentState.INDEXED)
         return self._result(Outcome.INDEXED)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shared import parsing
+from shared.domain.disk import FullDiskError
 from shared.domain.errors import DocumentError
 from shared.parsing.limits import Limits
 from shared.runtime.retrying import Deadline
@@ -62,3 +65,12 @@ def test_the_text_of_a_compressed_file_is_bounded_by_its_compressed_size(tmp_pat
     content = gzip.compress(b"The flood begins at six. \n\n" * 20_000)
     _, texts = read(tmp_path / "object", "a.txt", content, limits)
     assert sum(map(len, texts)) <= max(limits.min_characters, limits.characters_per_byte * len(content))
+
+
+@pytest.mark.parametrize("size", [10, 1 << 20], ids=["at its end", "at once"])
+def test_a_full_disk_says_nothing_about_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    path = tmp_path / "object"
+    path.write_bytes(gzip.compress(os.urandom(size)))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
+    with pytest.raises(FullDiskError):
+        parsing.parse(path, "a.txt")
