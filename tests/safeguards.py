@@ -344,11 +344,12 @@ SAFEGUARDS = (
         "a partial listing is refused",
         "what was not listed is removed",
         "shared/ingestion/bucket.py",
-        "            page = self._call(partial(self._client.list_objects_v2, request), deadline)\n",
+        '            page = self._call(partial(self._ask, "list_objects_v2", request), deadline)\n            yield',
         "            try:\n"
-        "                page = self._call(partial(self._client.list_objects_v2, request), deadline)\n"
+        '                page = self._call(partial(self._ask, "list_objects_v2", request), deadline)\n'
         "            except TransientError:\n"
-        "                return\n",
+        "                return\n"
+        "            yield",
         (f"{_HISTORIES}test_a_listing_that_breaks_off_removes_nothing",),
     ),
     Safeguard(
@@ -388,7 +389,7 @@ SAFEGUARDS = (
         "a reconcile leaves what another process works on",
         "two reconciles bill everything twice",
         _USE_CASE,
-        "if is_claimed(record, self.pipeline.owner):",
+        "if is_claimed(record, self.pipeline.owner, self._bucket.reference.now()):",
         "if False:",
         (f"{_HISTORIES}test_a_reconcile_leaves_a_document_alone_while_another_process_works_on_it",),
     ),
@@ -396,7 +397,7 @@ SAFEGUARDS = (
         "an event waits for who works on its document",
         "two instances that get events of one document both embed it, or one gives up the event",
         _USE_CASE,
-        "                    await_end(self._store.registry, key.document_id, self.pipeline.owner, deadline)\n",
+        "                    await_end(self._store.registry, key.document_id, self.pipeline.owner, now, deadline)\n",
         "                    raise\n",
         (f"{_HISTORIES}test_an_event_waits_while_another_instance_works_on_its_document_and_then_serves_it",),
     ),

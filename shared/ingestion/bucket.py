@@ -16,6 +16,7 @@ from shared.ingestion import lookup, object_names
 from shared.ingestion.oss_credentials import CredentialsProvider
 from shared.ingestion.oss_errors import ChangedError, translate
 from shared.ingestion.oss_errors import MissingError as _MissingError
+from shared.ingestion.reference_time import ReferenceTime
 from shared.ingestion.sidecar import (
     SIDECAR,
     add_metadata,
@@ -25,7 +26,7 @@ from shared.ingestion.sidecar import (
     join_listing,
     read_headers,
 )
-from shared.runtime import retrying, tracing
+from shared.runtime import clock, retrying, tracing
 from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
@@ -50,11 +51,15 @@ class Bucket:
 
     Args:
         keys_per_page: of a listing; 0 for the most that OSS gives.
+
+    Attributes:
+        reference: the time by the clock of OSS.
     """
 
     def __init__(self, settings: BucketSettings, keys_per_page: int = 0) -> None:
         self._settings = settings
         self._keys_per_page = keys_per_page
+        self.reference = ReferenceTime()
 
     def warm_up(self) -> None:
         """Import the SDK and make its client now, so that the first event does not wait for it."""
@@ -105,7 +110,7 @@ class Bucket:
             return found and replace(found, problem=problem)
         request = self._sdk.HeadObjectRequest(bucket=key.bucket, key=key.key)
         try:
-            answer = self._call(lambda: self._client.head_object(request), deadline)
+            answer = self._call(lambda: self._ask("head_object", request), deadline)
         except _MissingError:
             return None
         state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
@@ -158,7 +163,7 @@ class Bucket:
         request = self._sdk.ListObjectsV2Request(
             bucket=self._settings.bucket, prefix=prefix, start_after=name or None, max_keys=most, encoding_type="url"
         )
-        page = self._call(partial(self._client.list_objects_v2, request), deadline)
+        page = self._call(partial(self._ask, "list_objects_v2", request), deadline)
         return {entry.key: self._describe(entry) for entry in page.contents or ()}, bool(page.is_truncated)
 
     def _describe(self, entry: Any) -> ObjectState:
@@ -287,7 +292,7 @@ class Bucket:
                 continuation_token=token,
                 encoding_type="url",
             )
-            page = self._call(partial(self._client.list_objects_v2, request), deadline)
+            page = self._call(partial(self._ask, "list_objects_v2", request), deadline)
             yield list(map(self._describe, page.contents or ()))
             if not page.is_truncated:
                 return
@@ -313,7 +318,7 @@ class Bucket:
 
     def _read(self, request: Any, most_bytes: int, deadline: Deadline) -> tuple[ObjectState, bytes]:
         """An object and its content, of which no more is read than about ``most_bytes``."""
-        answer = self._client.get_object(request)
+        answer = self._ask("get_object", request)
         with answer.body as body:
             pieces, size = [], 0
             for piece in body.iter_bytes(block_size=most_bytes):
@@ -334,6 +339,13 @@ class Bucket:
                 written += file.write(piece)
         if written != state.size:
             raise TransientError("object_truncated", f"OSS sent {written} of {state.size} bytes.")
+
+    def _ask(self, method: str, request: Any) -> Any:
+        """Call the SDK, and compare the clocks."""
+        began = clock.time()
+        answer = getattr(self._client, method)(request)
+        self.reference.note(answer.headers.get("Date", ""), began, clock.time())
+        return answer
 
     def _call(self, function: Callable[[], Result], deadline: Deadline) -> Result:
         return retrying.call(lambda: self._once(function, deadline), _RETRY_POLICY, deadline)

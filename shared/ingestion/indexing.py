@@ -19,7 +19,7 @@ from shared.domain.models import DocumentState, Failure, ParsedDocument, Usage
 from shared.embedding.parameters import TextType
 from shared.ingestion import chunking, object_names
 from shared.ingestion.bucket import ChangedError
-from shared.ingestion.claiming import ClaimedError, ClaimKeeper
+from shared.ingestion.claiming import ClaimedError, ClaimKeeper, make_claim
 from shared.ingestion.crashing import explain_crash
 from shared.ingestion.equal_content import EqualContent
 from shared.ingestion.postponed import PostponedChunks
@@ -84,10 +84,11 @@ class Attempt:
     def __post_init__(self) -> None:
         pipeline, state = self.pipeline, self.state
         tenant = pipeline.tenancy.of(state.key.key, state.metadata)
-        self.records = Recorder(state, self.previous, pipeline.owner, tenant, self.source)
+        now = pipeline.bucket.reference.now
+        self.records = Recorder(state, self.previous, lambda: make_claim(pipeline.owner, now()), tenant, self.source)
         self.rows = RowMaker(state, tenant, self.records.generation)
         self._equal = EqualContent(pipeline.store, state, tenant, pipeline.embedder.profile)
-        self._claim = ClaimKeeper(pipeline.store.registry, state.key.document_id, pipeline.owner, self.deadline)
+        self._claim = ClaimKeeper(pipeline.store.registry, state.key.document_id, pipeline.owner, now, self.deadline)
 
     def result(self) -> Result:
         """Index this version, or record why it cannot be.
