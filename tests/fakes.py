@@ -13,6 +13,7 @@ import math
 from array import array
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import cached_property, lru_cache
 from types import CodeType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,7 @@ from shared.embedding.embedder import Embedder
 from shared.embedding.failures import RefusedError
 from shared.embedding.results import Answer
 from shared.ingestion.bucket import Bucket, ChangedError, _MissingError
+from shared.runtime import clock
 from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
 from shared.store.client import Client
 from shared.store.schema import Space
@@ -61,9 +63,11 @@ class Wire:
 
     Attributes:
         listed: what the listing that is carried is of: a prefix, and the name after which it begins.
+        skew: by how many seconds the clock of the process is wrong.
     """
 
     listed: tuple[str, str] = ("", "")
+    skew: float = 0.0
 
     def lists(self, name: str) -> bool:
         """Whether the listing that is carried is to show an object of this name."""
@@ -157,6 +161,7 @@ class _OssClient:
             content_length=len(held.content),
             last_modified=_moment(held.modified),
             metadata=held.headers,
+            headers=self._date(),
         )
 
     def _get(self, key: str, if_match: str | None) -> Any:
@@ -168,6 +173,7 @@ class _OssClient:
             etag=f'"{held.etag}"',
             last_modified=_moment(held.modified),
             metadata=held.headers,
+            headers=self._date(),
         )
 
     def _list(self, request: Any) -> Any:
@@ -182,7 +188,11 @@ class _OssClient:
             for held in [self._objects.held[name]]
         ]
         more = len(names) > len(page)
-        return SimpleNamespace(contents=entries, is_truncated=more, next_continuation_token=page[-1] if more else None)
+        token = page[-1] if more else None
+        return SimpleNamespace(contents=entries, is_truncated=more, next_continuation_token=token, headers=self._date())
+
+    def _date(self) -> dict[str, str]:
+        return {"Date": formatdate(clock.time() - self._wire.skew, usegmt=True)}
 
     def _object(self, key: str) -> StoredObject:
         if key not in self._objects.held:

@@ -34,7 +34,7 @@ from shared.records.results import Outcome
 from shared.records.rows import document_id_of
 from shared.records.versions import RowVersion, Versions
 from shared.records.writing import RecordWriter
-from shared.store.schema import VERSIONS_BUCKET
+from shared.store.schema import MAX_TEXT_BYTES, VERSIONS_BUCKET
 from tests.fakes import REFUSED, FakeEmbedder, FakeStore, Index, Model, Wire, vector_of
 from tests.seeds import Simulated
 from tests.simulation import Killed, Moment, Patience, calm, simulated
@@ -49,6 +49,9 @@ Result = TypeVar("Result")
 
 REPETITIONS = 3
 _MOST_WRITERS = 3
+# A record that no chunk can hold: it is bad before anything is asked of DashScope.
+TOO_LONG = "word " * (MAX_TEXT_BYTES // 5 + 1)
+_SHOWN_CHARACTERS = 40
 
 
 class RecordWorld:
@@ -112,7 +115,7 @@ def _compare(newest: Record, document: Document, rows: Sequence[dict[str, Any]])
 def _state_of(record: Record) -> DocumentState:
     if record.delete:
         return DocumentState.DELETED
-    return DocumentState.FAILED if REFUSED in record.text else DocumentState.INDEXED
+    return DocumentState.FAILED if REFUSED in record.text or record.text == TOO_LONG else DocumentState.INDEXED
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,7 @@ class RecordSimulation:
             return Record(name, delete=True, version=version)
         # Some versions have the same text, some the same content.
         text = f"{name} is {REFUSED}" if drawn < 0.4 else f"{name} says {self.random.choice('XYZ')}"
+        text = TOO_LONG if drawn > 0.9 else text
         return Record(name, text, {"seen": self.random.choice((True, False))}, version=version)
 
     def _make_deliveries(self) -> list[Delivery]:
@@ -363,7 +367,7 @@ def main() -> int:
 
 
 def _name(record: Record) -> str:
-    what = "deletion" if record.delete else repr(record.text)
+    what = "deletion" if record.delete else repr(record.text[:_SHOWN_CHARACTERS])
     return f"{record.id}{record.version} {what}"
 
 

@@ -36,6 +36,7 @@ import tempfile
 import threading
 from collections import Counter
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -106,6 +107,10 @@ _SETTINGS = IngestionSettings(chunk_tokens=CHUNK_TOKENS, sync_concurrency=1, bat
 _MOST_PROCESSES = 4
 # The share of histories in which reconciles go by parts of few documents.
 _PARTED = 0.3
+# The share of histories in which the clock of each process is wrong, by so many seconds at most.
+_SKEWED = 0.3
+_MOST_SKEW = 300.0
+_skew: ContextVar[float] = ContextVar("skew", default=0.0)
 _WHOLE = {
     (module, name): getattr(module, name)
     for module, name in (
@@ -398,6 +403,7 @@ class Process(Wire):
         self.patience = Patience()
         self.delivery = Delivery(())
         self.found: dict[str, _Before] = {}
+        self.skew = simulation.draw_skew()
         self._simulation = simulation
         self.ingestion = simulation.world.ingestion(self, prefix, self._parse)
 
@@ -421,6 +427,7 @@ class Process(Wire):
 
     def run(self) -> None:
         """Handle the delivery, and pass the turn on."""
+        _skew.set(self.skew)
         self.turn.acquire()
         outcome = "acknowledged"
         try:
@@ -480,6 +487,8 @@ class Simulation:
         if self.has_parts:
             _set_parts(drawn.choice((1, 2)), -1.0, drawn.choice((1, 2)))
         self._asked = drawn
+        self._clocks = Random(f"clocks of {seed}")
+        self.are_clocks_wrong = self._clocks.random() < _SKEWED
         # From so many documents on, an invocation converges them together.
         batch._LEAST_DOCUMENTS = self.random.choice((1, 2, 4))
         self.trace: list[str] = []
@@ -700,6 +709,10 @@ class Simulation:
 
     def _make_process(self, name: str, prefix: str) -> Process:
         return Process(name, self, prefix)
+
+    def draw_skew(self) -> float:
+        """By how many seconds the clock of a process is wrong; in most histories by none."""
+        return self._clocks.uniform(-_MOST_SKEW, _MOST_SKEW) if self.are_clocks_wrong else 0.0
 
     def break_parser(self, process: Process, key: str) -> None:
         """An internal error, perhaps: the document is tried again, and is never condemned for it."""
@@ -957,10 +970,17 @@ def small_steps() -> Iterator[None]:
         logging.getLogger("shared").setLevel(level)
 
 
+class SkewedClock(ManualClock):
+    """A clock that is wrong for some processes."""
+
+    def time(self) -> float:
+        return super().time() + _skew.get()
+
+
 @contextmanager
 def simulated() -> Iterator[None]:
     """Small steps on a clock that advances only by sleeping: no result depends on the speed of the machine."""
-    with small_steps(), use(ManualClock(_START)):
+    with small_steps(), use(SkewedClock(_START)):
         yield
 
 

@@ -23,7 +23,8 @@ def properties_of(call: Call) -> Properties:
         for name, value in call.request.headers.items()
         if name.lower().startswith(_META)
     }
-    return Properties(call.header("Content-Type") or "application/octet-stream", metadata)
+    media_type = call.header("Content-Type") or "application/octet-stream"
+    return Properties(media_type, metadata, call.header("Content-Encoding"))
 
 
 def object_headers(stored: StoredObject) -> dict[str, str]:
@@ -37,6 +38,8 @@ def object_headers(stored: StoredObject) -> dict[str, str]:
         "x-oss-object-type": object_type(stored),
         "x-oss-storage-class": "Standard",
     }
+    if stored.properties.content_encoding:
+        headers["Content-Encoding"] = stored.properties.content_encoding
     if not stored.multipart:
         headers["Content-MD5"] = base64.b64encode(bytes.fromhex(stored.etag)).decode()
     return headers | {f"{_META}{name}": value for name, value in stored.properties.metadata.items()}

@@ -27,7 +27,10 @@ async def serve(settings: Settings, ready: Callable[[str], None], stop: asyncio.
         OSError: the address is taken or cannot be used.
     """
     folder = await asyncio.to_thread(Folder, settings.root, announce_existing=settings.announce_existing)
-    runner = web.AppRunner(Emulator(settings, folder).application(), access_log=None, shutdown_timeout=5.0)
+    # OSS stores a body as it was sent, compressed or not.
+    runner = web.AppRunner(
+        Emulator(settings, folder).application(), access_log=None, shutdown_timeout=5.0, auto_decompress=False
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()

@@ -25,10 +25,15 @@ class Identity:
 
 @dataclass(frozen=True)
 class Properties:
-    """What an uploader says about an object: its media type and ``x-oss-meta-`` pairs, names without that prefix."""
+    """What an uploader says about an object: its media type and ``x-oss-meta-`` pairs, names without that prefix.
+
+    Attributes:
+        content_encoding: how its bytes are compressed, as the uploader says; OSS stores and sends them as they are.
+    """
 
     content_type: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
+    content_encoding: str = ""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class ObjectState:
         size: bytes.
         modified: when it or its metadata was last written, in whole seconds since the epoch.
         metadata: what its owner says about it, by name; empty in a listing, which does not tell.
-        problem: why the metadata cannot be used, or empty.
+        problem: why the object or its metadata cannot be used, or empty.
         sidecar_etag: version of the sidecar, the object that holds its metadata; empty when there is none.
     """
 

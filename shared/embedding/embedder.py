@@ -15,10 +15,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.domain.errors import PlatformError, RequestError, TransientError
 from shared.domain.models import Embedding, Usage
 from shared.embedding import packing, tokens
+from shared.embedding.acceptance import Acceptance
 from shared.embedding.cache import RecentValues
 from shared.embedding.calls import ModelCalls
 from shared.embedding.dashscope import DashScopeClient
@@ -49,6 +51,8 @@ _CALL_SECONDS = 0.1
 # As many tokens as use up both quotas at once, and as much again: calls must not run out of requests first.
 _CALL_BALANCES = 2
 _CACHED_QUERIES = 1_000
+# No content inspection and no limit of any model refuses it.
+_HARMLESS = "a"
 
 
 class Embedder:
@@ -66,6 +70,7 @@ class Embedder:
         self._calls = ModelCalls(
             settings.model, self._share, self._client.budget, settings.call_timeout, skip_late=True
         )
+        self._acceptance = Acceptance()
         # Arrays take a quarter of what tuples of numbers take: a thousand of 1,024 dimensions are 8 MB.
         self._cache: RecentValues[array[float]] = RecentValues(_CACHED_QUERIES)
 
@@ -177,14 +182,30 @@ class Embedder:
         try:
             self._call_repeatedly(rows, request)
         except RefusedError as error:
-            if len(rows) == 1:
-                ledger.refuse(rows[0], error)
-                return
-            middle = len(rows) // 2
-            self._embed_batch(rows[:middle], request)
-            self._embed_batch(rows[middle:], request)
+            self._find_refused(rows, error, request)
         except PlatformError as error:
             ledger.fail(error)
+
+    def _find_refused(self, rows: Batch, refusal: RefusedError, request: _Request) -> None:
+        """Halve a call that was refused until the refused text is known, if it is about a text at all."""
+        ledger = request.ledger
+        try:
+            ledger.spend(self._acceptance.check(refusal, request.parameters, partial(self._ask, request=request)))
+        except PlatformError as error:
+            ledger.fail(error)
+            return
+        if len(rows) == 1:
+            ledger.refuse(rows[0], refusal)
+            return
+        middle = len(rows) // 2
+        self._embed_batch(rows[:middle], request)
+        self._embed_batch(rows[middle:], request)
+
+    def _ask(self, parameters: EmbeddingParameters, request: _Request) -> Usage:
+        """Embed a harmless text; what it cost."""
+        asked = replace(request, parameters=parameters, ledger=Ledger([None]))
+        self._call_repeatedly(tuple(self._read([_HARMLESS])), asked)
+        return asked.ledger.usage
 
     def _call_repeatedly(self, rows: Batch, request: _Request) -> None:
         failures = 0
@@ -215,6 +236,7 @@ class Embedder:
             if error.tokens is not None:
                 error.soon = request.ledger.add_unusable(rows, error.usage)
             raise
+        self._acceptance.note(request.parameters)
         request.ledger.add(rows, answer, usage)
 
     @cached_property

@@ -24,7 +24,11 @@ _BILLING_CODES = frozenset(
     {"CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "Arrearage", "AllocationQuota.FreeTierOnly"}
 )
 _FREE_TIER = "free allocated quota exceeded"
-_REFUSED_CODES = frozenset({"InvalidParameter", "DataInspectionFailed", "data_inspection_failed"})
+# Of a text that is too long, and of a call that is wrong whatever its text.
+AMBIGUOUS_CODE = "InvalidParameter"
+_REFUSED_CODES = frozenset({AMBIGUOUS_CODE, "DataInspectionFailed", "data_inspection_failed"})
+# Of a model that is called at another model's address.
+_WRONG_ADDRESS = "url error"
 
 
 class UnreachableError(TransientError):
@@ -80,7 +84,8 @@ def interpret(rejection: Rejection) -> PlatformError:
         if rejection.status == _THROTTLED_STATUS:
             return ThrottledError("embedding_throttled", answer, request_id=request_id, retry_after=retry_after)
         return TransientError("embedding_unavailable", answer, request_id=request_id, retry_after=retry_after)
-    if rejection.status == 400 and rejection.code in _REFUSED_CODES:
+    is_wrong_address = _WRONG_ADDRESS in rejection.message.lower()
+    if rejection.status == 400 and rejection.code in _REFUSED_CODES and not is_wrong_address:
         return RefusedError(rejection.code, rejection.message, request_id=request_id)
     if billing:
         return ConfigurationError("embedding_unpaid", f"{answer} Check the account's bill.", request_id=request_id)

@@ -53,6 +53,11 @@ class Ledger(Struct):
             self.unusable_answers[rows[0].index] += 1
             return self.unusable_answers[rows[0].index] < _MAX_UNUSABLE_ANSWERS
 
+    def spend(self, usage: Usage) -> None:
+        """Count what a call cost that gave none of the embeddings."""
+        with self.lock:
+            self.usage += usage
+
     def refuse(self, row: Row, error: RefusedError) -> None:
         """Record that DashScope refused the text of ``row``."""
         with self.lock:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shared.domain import metadata
 from shared.domain.errors import DocumentError, TransientError
 from shared.domain.models import ObjectKey, ObjectState
-from shared.ingestion import lookup
+from shared.ingestion import lookup, object_names
 from shared.ingestion.oss_credentials import CredentialsProvider
 from shared.ingestion.oss_errors import ChangedError, translate
 from shared.ingestion.oss_errors import MissingError as _MissingError
+from shared.ingestion.reference_time import ReferenceTime
 from shared.ingestion.sidecar import (
     SIDECAR,
     add_metadata,
@@ -25,7 +26,7 @@ from shared.ingestion.sidecar import (
     join_listing,
     read_headers,
 )
-from shared.runtime import retrying, tracing
+from shared.runtime import clock, retrying, tracing
 from shared.runtime.retrying import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
@@ -50,11 +51,15 @@ class Bucket:
 
     Args:
         keys_per_page: of a listing; 0 for the most that OSS gives.
+
+    Attributes:
+        reference: the time by the clock of OSS.
     """
 
     def __init__(self, settings: BucketSettings, keys_per_page: int = 0) -> None:
         self._settings = settings
         self._keys_per_page = keys_per_page
+        self.reference = ReferenceTime()
 
     def warm_up(self) -> None:
         """Import the SDK and make its client now, so that the first event does not wait for it."""
@@ -98,9 +103,14 @@ class Bucket:
         Raises:
             TransientError, ConfigurationError: OSS cannot be asked.
         """
+        if not object_names.can_exist(key.key):
+            return None
+        if problem := object_names.find_problem(key.key):
+            found = self._find(key, deadline)  # a listing names it in its query, where nothing is taken out
+            return found and replace(found, problem=problem)
         request = self._sdk.HeadObjectRequest(bucket=key.bucket, key=key.key)
         try:
-            answer = self._call(lambda: self._client.head_object(request), deadline)
+            answer = self._call(lambda: self._ask("head_object", request), deadline)
         except _MissingError:
             return None
         state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
@@ -115,6 +125,8 @@ class Bucket:
             TransientError, ConfigurationError: OSS cannot be asked.
         """
         key = listed.key
+        if object_names.find_problem(key.key):
+            return self.state(key, deadline, listed=listed), None
         request = self._sdk.GetObjectRequest(bucket=key.bucket, key=key.key)
         try:
             state, content = self._call(partial(self._read, request, listed.size + 1, deadline), deadline)
@@ -137,7 +149,8 @@ class Bucket:
         """
         wanted = {key: (key.key, key.key + SIDECAR) for key in keys}
         names = {name for pair in wanted.values() for name in pair}
-        found = lookup.find(names, partial(self._list_after, deadline=deadline))
+        possible = set(filter(object_names.can_exist, names))
+        found = lookup.find(possible, partial(self._list_after, deadline=deadline)) | dict.fromkeys(names - possible)
         return {
             key: state and add_sidecar(state, found[sidecar])
             for key, (name, sidecar) in wanted.items()
@@ -150,7 +163,7 @@ class Bucket:
         request = self._sdk.ListObjectsV2Request(
             bucket=self._settings.bucket, prefix=prefix, start_after=name or None, max_keys=most, encoding_type="url"
         )
-        page = self._call(partial(self._client.list_objects_v2, request), deadline)
+        page = self._call(partial(self._ask, "list_objects_v2", request), deadline)
         return {entry.key: self._describe(entry) for entry in page.contents or ()}, bool(page.is_truncated)
 
     def _describe(self, entry: Any) -> ObjectState:
@@ -256,6 +269,8 @@ class Bucket:
 
     def _find(self, key: ObjectKey, deadline: Deadline) -> ObjectState | None:
         """What a listing says of one object."""
+        if not object_names.can_exist(key.key):
+            return None
         return self._list_after(key.key, "", 1, deadline)[0].get(key.key)
 
     def list_documents(self, deadline: Deadline) -> Iterator[list[ObjectState]]:
@@ -277,14 +292,17 @@ class Bucket:
                 continuation_token=token,
                 encoding_type="url",
             )
-            page = self._call(partial(self._client.list_objects_v2, request), deadline)
+            page = self._call(partial(self._ask, "list_objects_v2", request), deadline)
             yield list(map(self._describe, page.contents or ()))
             if not page.is_truncated:
                 return
             token = page.next_continuation_token
 
     def _add_sidecar(self, state: ObjectState, deadline: Deadline) -> ObjectState:
-        request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=state.key.key + SIDECAR)
+        name = state.key.key + SIDECAR
+        if not object_names.can_exist(name):
+            return state
+        request = self._sdk.GetObjectRequest(bucket=state.key.bucket, key=name)
         try:
             sidecar, content = self._call(partial(self._read, request, metadata.MOST_BYTES + 1, deadline), deadline)
         except _MissingError:
@@ -300,7 +318,7 @@ class Bucket:
 
     def _read(self, request: Any, most_bytes: int, deadline: Deadline) -> tuple[ObjectState, bytes]:
         """An object and its content, of which no more is read than about ``most_bytes``."""
-        answer = self._client.get_object(request)
+        answer = self._ask("get_object", request)
         with answer.body as body:
             pieces, size = [], 0
             for piece in body.iter_bytes(block_size=most_bytes):
@@ -321,6 +339,13 @@ class Bucket:
                 written += file.write(piece)
         if written != state.size:
             raise TransientError("object_truncated", f"OSS sent {written} of {state.size} bytes.")
+
+    def _ask(self, method: str, request: Any) -> Any:
+        """Call the SDK, and compare the clocks."""
+        began = clock.time()
+        answer = getattr(self._client, method)(request)
+        self.reference.note(answer.headers.get("Date", ""), began, clock.time())
+        return answer
 
     def _call(self, function: Callable[[], Result], deadline: Deadline) -> Result:
         return retrying.call(lambda: self._once(function, deadline), _RETRY_POLICY, deadline)
@@ -353,7 +378,8 @@ class Bucket:
         options.endpoint = settings.endpoint or f"https://oss-{settings.region}-internal.aliyuncs.com"
         options.credentials_provider = CredentialsProvider(oss, settings)
         options.http_client = RequestsHttpClient(
-            session=bounded_session(options.endpoint, _CONNECTIONS),
+            # Sizes and ranges are of the bytes as they are stored; parsers know compressed content by its first bytes.
+            session=bounded_session(options.endpoint, _CONNECTIONS, decodes=False),
             connect_timeout=_CONNECT_SECONDS,
             readwrite_timeout=settings.timeout,
         )

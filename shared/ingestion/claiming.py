@@ -16,6 +16,8 @@ from shared.domain.models import Claim, DocumentState
 from shared.runtime import clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.domain.models import Document
     from shared.runtime.retrying import Deadline
     from shared.store.registry import DocumentRegistry
@@ -35,38 +37,51 @@ class ClaimedError(TransientError):
         super().__init__("document_busy", "Another instance is at work on this document; it is retried.", soon=False)
 
 
-def is_claimed(record: Document | None, owner: str) -> bool:
-    """Whether another instance than ``owner`` works on a document now."""
+def is_claimed(record: Document | None, owner: str, now: float) -> bool:
+    """Whether another instance than ``owner`` works on a document now.
+
+    Args:
+        now: the time by the clock that all instances see.
+    """
     if record is None or record.claim is None or record.state is not DocumentState.PENDING:
         return False
-    left = record.claim.until - clock.time()
+    left = record.claim.until - now
     return record.claim.owner != owner and 0 < left <= CLAIM_SECONDS + _SKEW_SECONDS
 
 
-def make_claim(owner: str) -> Claim:
+def make_claim(owner: str, now: float) -> Claim:
     """A claim from now on."""
-    return Claim(owner, clock.time() + CLAIM_SECONDS)
+    return Claim(owner, now + CLAIM_SECONDS)
 
 
-def await_end(registry: DocumentRegistry, document_id: str, owner: str, deadline: Deadline) -> None:
+def await_end(
+    registry: DocumentRegistry, document_id: str, owner: str, now: Callable[[], float], deadline: Deadline
+) -> None:
     """Wait until no other instance than ``owner`` works on a document.
 
     Raises:
         ClaimedError: one still does at the deadline.
     """
-    while is_claimed(registry.read(document_id, deadline), owner):
+    while is_claimed(registry.read(document_id, deadline), owner, now()):
         if deadline.remaining() <= _POLL_SECONDS:
             raise ClaimedError
         clock.sleep(_POLL_SECONDS)
 
 
 class ClaimKeeper:
-    """Renews the claim in a document's record until it is closed, in a thread: to embed a window may take minutes."""
+    """Renews the claim in a document's record until it is closed, in a thread: to embed a window may take minutes.
 
-    def __init__(self, registry: DocumentRegistry, document_id: str, owner: str, deadline: Deadline) -> None:
+    Args:
+        now: tells the time by the clock that all instances see.
+    """
+
+    def __init__(
+        self, registry: DocumentRegistry, document_id: str, owner: str, now: Callable[[], float], deadline: Deadline
+    ) -> None:
         self._registry = registry
         self._document_id = document_id
         self._owner = owner
+        self._now = now
         self._deadline = deadline
         self._renewed = self._seen = clock.time()
         self._closed = threading.Event()
@@ -99,7 +114,7 @@ class ClaimKeeper:
 
     def check_again(self) -> None:
         """As `check`, if the claim was not seen for a while, as after a freeze: before the work of others is undone."""
-        if clock.time() - self._seen >= _RENEW_SECONDS:
+        if _is_due(self._seen):
             self.check()
 
     def _renew(self) -> bool:
@@ -107,8 +122,8 @@ class ClaimKeeper:
         record = self._registry.read(self._document_id, self._deadline)
         if record is None or record.claim is None or record.claim.owner != self._owner:
             return False
-        if clock.time() - self._renewed >= _RENEW_SECONDS:
-            self._registry.write([replace(record, claim=make_claim(self._owner))], self._deadline)
+        if _is_due(self._renewed):
+            self._registry.write([replace(record, claim=make_claim(self._owner, self._now()))], self._deadline)
             self._renewed = clock.time()
         self._seen = clock.time()
         return True
@@ -122,3 +137,8 @@ class ClaimKeeper:
                     self._renew()
                 except PlatformError:  # the work itself meets the same failure, and reports it
                     continue
+
+
+def _is_due(since: float) -> bool:
+    """Whether it is time to look again; a clock that was set back tells nothing, so that it is."""
+    return not 0 <= clock.time() - since < _RENEW_SECONDS

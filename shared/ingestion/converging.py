@@ -204,7 +204,8 @@ class Ingestion:
                 if isinstance(error, ClaimedError):
                     if yields or is_batched:
                         raise
-                    await_end(self._store.registry, key.document_id, self.pipeline.owner, deadline)
+                    now = self._bucket.reference.now
+                    await_end(self._store.registry, key.document_id, self.pipeline.owner, now, deadline)
                 state, known, content = self._bucket.state(key, deadline), None, None
                 continue
             force, content = False, None
@@ -260,14 +261,14 @@ class Ingestion:
         record = self._store.registry.read(key.document_id, deadline)
         if state is None and not yields:  # this costs nothing, and ends work that would
             return self._remove(key, record, deadline)
-        if is_claimed(record, self.pipeline.owner):
+        if is_claimed(record, self.pipeline.owner, self._bucket.reference.now()):
             raise ClaimedError
         if state is None:
             return self._remove(key, record, deadline)
         if record and not force and (result := self._keep(key, record, state, deadline)):
             return result
         origin = self.pipeline.origin
-        source = origin.find(state, deadline, yields=yields) if origin else None
+        source = origin.find(state, self._bucket.reference.now, deadline, yields=yields) if origin else None
         attempt = Attempt(self.pipeline, state, record, deadline, yields, content, source)
         # Two workers that both fail would otherwise undo each other's chunks and embed them again, round after round.
         return attempt.failed(known) if known else attempt.result()
@@ -282,12 +283,10 @@ class Ingestion:
         if (record.modified, record.sidecar_etag) != (state.modified, state.sidecar_etag):
             if not can_keep_chunks(record):
                 return None
-            seen = replace(
-                record, etag=state.etag, modified=state.modified, sidecar_etag=state.sidecar_etag, updated=clock.time()
-            )
-            self._store.registry.write([seen], deadline)
-        is_indexed = record.state is DocumentState.INDEXED
-        return Result(key.key, Outcome.UNCHANGED if is_indexed else Outcome.FAILED, record.chunks)
+            noted = {"etag": state.etag, "modified": state.modified, "sidecar_etag": state.sidecar_etag}
+            self._store.registry.write([replace(record, **noted, updated=clock.time())], deadline)
+        outcome = Outcome.UNCHANGED if record.state is DocumentState.INDEXED else Outcome.FAILED
+        return Result(key.key, outcome, record.chunks)
 
     def _remove(self, key: ObjectKey, record: Document | None, deadline: Deadline) -> Result:
         held = [id_ for id_, _ in self._store.chunks.read_positions(key.document_id, deadline)]

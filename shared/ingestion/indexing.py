@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shared import parsing
-from shared.domain.errors import DocumentError, InternalError, PlatformError, RequestError, TransientError
+from shared.domain.errors import DocumentError, PlatformError, RequestError, TransientError
 from shared.domain.models import DocumentState, Failure, ParsedDocument, Usage
 from shared.embedding.parameters import TextType
-from shared.ingestion import chunking
+from shared.ingestion import chunking, object_names
 from shared.ingestion.bucket import ChangedError
-from shared.ingestion.claiming import ClaimedError, ClaimKeeper
+from shared.ingestion.claiming import ClaimedError, ClaimKeeper, make_claim
+from shared.ingestion.crashing import explain_crash
 from shared.ingestion.equal_content import EqualContent
 from shared.ingestion.postponed import PostponedChunks
 from shared.ingestion.recording import Recorder
@@ -83,10 +84,11 @@ class Attempt:
     def __post_init__(self) -> None:
         pipeline, state = self.pipeline, self.state
         tenant = pipeline.tenancy.of(state.key.key, state.metadata)
-        self.records = Recorder(state, self.previous, pipeline.owner, tenant, self.source)
+        now = pipeline.bucket.reference.now
+        self.records = Recorder(state, self.previous, lambda: make_claim(pipeline.owner, now()), tenant, self.source)
         self.rows = RowMaker(state, tenant, self.records.generation)
         self._equal = EqualContent(pipeline.store, state, tenant, pipeline.embedder.profile)
-        self._claim = ClaimKeeper(pipeline.store.registry, state.key.document_id, pipeline.owner, self.deadline)
+        self._claim = ClaimKeeper(pipeline.store.registry, state.key.document_id, pipeline.owner, now, self.deadline)
 
     def result(self) -> Result:
         """Index this version, or record why it cannot be.
@@ -109,10 +111,9 @@ class Attempt:
             self._record(DocumentState.PENDING, Failure(self.stage, error.code, error.message, error.request_id, True))
             raise
         except Exception as error:
-            log.exception("document_crashed", extra={"stage": self.stage})
-            message = f"An internal error ({type(error).__name__}); the log has the place. It is tried again."
-            self._record(DocumentState.PENDING, Failure(self.stage, "internal_error", message, retryable=True))
-            raise InternalError("internal_error", message) from error
+            crash = explain_crash(error, self.stage)
+            self._record(DocumentState.PENDING, Failure(self.stage, crash.code, crash.message, retryable=True))
+            raise crash from error
         self._record(DocumentState.INDEXED)
         return self._result(Outcome.INDEXED)
 
@@ -127,6 +128,8 @@ class Attempt:
         return replace(self._result(Outcome.FAILED), failure=failure)
 
     def _index(self) -> None:
+        if problem := object_names.find_problem(self.state.key.key):
+            raise DocumentError("unsupported_key", problem, stage="loading")
         if self.state.problem:
             raise DocumentError("broken_metadata", self.state.problem, stage="loading")
         # Without a record nothing was ever attempted, so that the index holds nothing.
@@ -159,7 +162,8 @@ class Attempt:
             return path
         if _SMALL_BYTES < state.size <= most:
             head = bucket.read_head(state, parsing.HEAD_BYTES, until)
-            parsing.decide(state.key.key, state.size, head, self.pipeline.limits)
+            if not parsing.is_compressed(state.key.key, head):
+                parsing.decide(state.key.key, state.size, head, self.pipeline.limits)
         bucket.download(state, path, most, until)
         return path
 
@@ -200,8 +204,7 @@ class Attempt:
         origin, source = self.pipeline.origin, self.source
         if origin is None or source is None:
             raise ValueError("there is nothing to copy from")
-        if source.failure:
-            failure = source.failure
+        if failure := source.failure:
             raise DocumentError(failure.code, failure.message, stage=failure.stage, request_id=failure.request_id)
         self.wanted = ChunkSet()
         self.scanned.pages = source.ocr_pages
@@ -214,12 +217,9 @@ class Attempt:
         """The chunks of the loaded document."""
         parsed = self._parse(path)
         return chunking.chunk(
-            parsed.blocks,
-            self.state.key.document_id,
-            self.pipeline.embedder.profile,
-            self.pipeline.settings.chunk_tokens,
-            parsed.title,
-        )
+            parsed.blocks, self.state.key.document_id, self.pipeline.embedder.profile,
+            self.pipeline.settings.chunk_tokens, parsed.title,
+        )  # fmt: skip
 
     def _parse(self, path: Path) -> ParsedDocument:
         self.stage = "parsing"

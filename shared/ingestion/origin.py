@@ -15,7 +15,7 @@ from shared.ingestion.standing import is_finished
 from shared.store.fingerprints import FingerprintBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shared.domain.models import Chunk, Document, ObjectState
     from shared.runtime.retrying import Deadline
@@ -43,13 +43,18 @@ class Origin(Struct, frozen=True):
         """Identity of its vectors."""
         return self.store.space.profile
 
-    def find(self, state: ObjectState, deadline: Deadline, *, yields: bool = False) -> Document | None:
+    def find(
+        self, state: ObjectState, now: Callable[[], float], deadline: Deadline, *, yields: bool = False
+    ) -> Document | None:
         """Return the record of a version from which it can be copied, or that says why it cannot be indexed.
+
+        Args:
+            now: tells the time by the clock that all instances see.
 
         Raises:
             ClaimedError: a process is at work on it there, and this one yields, or has no time left to wait.
         """
-        record = self._read(state.key.document_id, deadline, yields=yields) if self.is_copied else None
+        record = self._read(state.key.document_id, now, deadline, yields=yields) if self.is_copied else None
         if record is None or record.version != state.version:
             return None
         if record.state is DocumentState.FAILED:
@@ -73,13 +78,13 @@ class Origin(Struct, frozen=True):
         if tally.fingerprint != record.fingerprint:
             raise TransientError("chunks_missing", "Another worker changed the chunks meanwhile; it is done again.")
 
-    def _read(self, document_id: str, deadline: Deadline, *, yields: bool) -> Document | None:
+    def _read(self, document_id: str, now: Callable[[], float], deadline: Deadline, *, yields: bool) -> Document | None:
         record = self.store.registry.read(document_id, deadline)
-        if not is_claimed(record, _ANY_OWNER):
+        if not is_claimed(record, _ANY_OWNER, now()):
             return record
         if yields:
             raise ClaimedError
-        await_end(self.store.registry, document_id, _ANY_OWNER, deadline)
+        await_end(self.store.registry, document_id, _ANY_OWNER, now, deadline)
         return self.store.registry.read(document_id, deadline)
 
     def _is_shared(self, record: Document) -> bool:

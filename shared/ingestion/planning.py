@@ -31,7 +31,7 @@ def read_texts(pipeline: Pipeline, key: ObjectKey, add: Callable[[Sequence[str]]
     if state is None or state.problem:
         return False
     record, origin = pipeline.store.registry.read(key.document_id, deadline), pipeline.origin
-    source = origin.find(state, deadline, yields=True) if origin else None
+    source = origin.find(state, pipeline.bucket.reference.now, deadline, yields=True) if origin else None
     if origin and origin.is_copied and source is None:  # it will be copied once it is there; nothing is parsed twice
         return False
     return _Preview(pipeline, state, record, deadline, source=source).add_missing(add)

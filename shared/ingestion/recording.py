@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from shared import parsing
 from shared.domain.history import DocumentEvent, HistoryEntry, extend
 from shared.domain.models import Document, DocumentState
-from shared.ingestion.claiming import make_claim
 from shared.runtime import clock
 from shared.store.fingerprints import EMPTY_FINGERPRINT, FingerprintBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from shared.domain.models import Failure, ObjectState, ParsedDocument, Usage
+    from shared.domain.models import Claim, Failure, ObjectState, ParsedDocument, Usage
     from shared.ingestion.scans import ScanTally
     from shared.store.fingerprints import ChunkPosition, ChunkSet
 
@@ -23,6 +22,7 @@ class Recorder:
     """Makes the records of one attempt.
 
     Args:
+        claim: makes a claim of this instance from now on.
         source: the record of this version in the collection that its chunks are copied from, if it has them.
 
     Attributes:
@@ -35,15 +35,16 @@ class Recorder:
     """
 
     def __init__(
-        self, state: ObjectState, previous: Document | None, owner: str, tenant: str, source: Document | None = None
-    ) -> None:
+        self, state: ObjectState, previous: Document | None, claim: Callable[[], Claim], tenant: str,
+        source: Document | None = None,
+    ) -> None:  # fmt: skip
         self.parsed: ParsedDocument | None = None
         self.revision = parsing.PARSER_REVISION
         self.base_generation = previous.generation if previous else 0
         self.generation = self.base_generation + (not _is_repair(previous, state))
         self._state = state
         self._previous = previous
-        self._owner = owner
+        self._make_claim = claim
         self.tenant = tenant
         # A copy from another collection continues the history there.
         self._history = next((known.history for known in (previous, source) if known and known.history), ())
@@ -104,7 +105,7 @@ class Recorder:
             parser_revision=self.revision,
             warnings=tuple(self.parsed.warnings) if self.parsed else (),
             generation=self.generation if state is DocumentState.INDEXED else self.base_generation,
-            claim=make_claim(self._owner) if state is DocumentState.PENDING and not failure else None,
+            claim=self._make_claim() if state is DocumentState.PENDING and not failure else None,
             failure=failure,
             updated=clock.time(),
             history=self._extend_history(state, failure, len(wanted), usage + scanned.usage),

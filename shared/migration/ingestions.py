@@ -114,6 +114,7 @@ class Ingestions:
         return self._single[key]
 
     def _ingest(self, events: list[AnyEvent], deadline: Deadline) -> Sequence[Result | Report | BackfillReport]:
+        self._stores.prepare(deadline)  # they may have been dropped since the function started
         members = self._stores.find_members(deadline)
         if len(members) > 1 and any(isinstance(event, BackfillRequest) and event.step == "plan" for event in events):
             # The other collection would not wait for its vectors, and each text would be billed twice.

@@ -4,6 +4,7 @@
 fetching.
 """
 
+from shared.parsing.compressed import is_compressed
 from shared.parsing.document import PARSER_REVISION, parse
 from shared.parsing.formats import FORMATS, HEAD_BYTES, decide, is_supported
 from shared.parsing.isolation import parse_bounded, warm_up
@@ -15,6 +16,7 @@ __all__ = [
     "PARSER_REVISION",
     "Limits",
     "decide",
+    "is_compressed",
     "is_supported",
     "parse",
     "parse_bounded",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shared.domain.models import Block, BlockKind, Location, ParsedDocument
+from shared.parsing.compressed import decompress
 from shared.parsing.encoding import clean
 from shared.parsing.encrypted import decrypt
 from shared.parsing.formats import READ_AS_BYTES, find_extension, find_format
@@ -62,7 +63,7 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
         OSError: the file cannot be opened.
     """
     size = path.stat().st_size
-    copy = decrypt(path, limits)
+    copy = decompress(path, key, limits) or decrypt(path, limits)
     path = copy.path if copy else path
     format_ = find_format(path, key, limits)
     if format_ in READ_AS_BYTES and (narrow := copy_narrow(path, limits)):

@@ -11,6 +11,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING
 
+from shared.domain.disk import FullDiskError, make_full_disk_error
 from shared.domain.errors import InternalError, PlatformError, TransientError
 from shared.domain.models import Block, ParsedDocument
 from shared.parsing import messages
@@ -150,6 +151,8 @@ def _killed() -> TransientError:
     return TransientError(_KILLED, "The machine ended the parser, perhaps for memory; it is tried again.")
 
 
-def _crash(error: str, place: str) -> InternalError:
+def _crash(error: str, place: str) -> TransientError:
+    if error == FullDiskError.__name__:
+        return make_full_disk_error()
     log.error("parser_crashed", extra={"error": error, "place": place})
     return InternalError("internal_error", f"A parser failed ({error}); the log has the place. It is tried again.")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from shared.domain.disk import FullDiskError, is_full_disk
 from shared.parsing.refusing import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 _DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
@@ -33,8 +35,10 @@ class TemporaryCopy:
 
         Raises:
             DocumentError: ``too_large``.
+            FullDiskError: there is no room for it.
         """
-        self._stream: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this object
+        with _name_full_disk():
+            self._stream: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this object
         self.path = _DESCRIPTORS / str(self._stream.fileno())
         usual, most = resource.getrlimit(resource.RLIMIT_FSIZE)
         allowed = max_bytes if most == resource.RLIM_INFINITY else min(max_bytes, most)
@@ -54,9 +58,22 @@ class TemporaryCopy:
             size += len(data)
             if size > max_bytes:
                 raise refuse("too_large", f"The file unpacks to more than {max_bytes >> 20} MiB.")
-            self._stream.write(data)
-        self._stream.flush()
+            with _name_full_disk():
+                self._stream.write(data)
+        with _name_full_disk():
+            self._stream.flush()
 
     def close(self) -> None:
         """End the file."""
-        self._stream.close()
+        with suppress(OSError):  # what did not fit on a full disk is written once more
+            self._stream.close()
+
+
+@contextmanager
+def _name_full_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if is_full_disk(error):
+            raise FullDiskError from None
+        raise

@@ -74,7 +74,7 @@ class Batch(Struct):
         self._upsert([item for item in current if not item.record.delete])
         for id_, record in checked.items():
             if isinstance(record, BadRecord):
-                self._fail(id_, record.id, self.seen[id_].highest, Failure("records", "bad_record", record.reason))
+                self._refuse(id_, record)
         self.settle({id_: record.id for id_, record in checked.items()})
         self.results = [self.outcomes.get(id_) for id_ in ids]
 
@@ -89,9 +89,11 @@ class Batch(Struct):
             return record
         if record.collection not in self.collections:
             name = f"{record.collection}:{record.id}"  # not the id of a record of this collection
-            return BadRecord(name, "The record names a collection that RECORD_COLLECTIONS does not list.")
+            reason = "The record names a collection that RECORD_COLLECTIONS does not list."
+            return BadRecord(name, reason, record.version)
         if len(record.text.encode()) > MAX_TEXT_BYTES or self.embedder.is_too_long(record.text):
-            return BadRecord(record.id, "The record's text has more tokens or bytes than one chunk may have.")
+            reason = "The record's text has more tokens or bytes than one chunk may have."
+            return BadRecord(record.id, reason, record.version)
         return record
 
     def look(self, document_ids: Iterable[str]) -> dict[str, Versions]:
@@ -175,6 +177,15 @@ class Batch(Struct):
         self.outcomes[item.document_id] = RecordResult(item.record.id, outcome)
         if is_written:
             self.written[item.document_id] = item.version
+
+    def _refuse(self, document_id: str, record: BadRecord) -> None:
+        """Mark that a version cannot be used, unless a newer one was written before."""
+        highest = self.seen[document_id].highest
+        if record.version and record.version < highest:
+            self.outcomes[document_id] = RecordResult(record.id, Outcome.SUPERSEDED)
+            return
+        failure = Failure("records", "bad_record", record.reason)
+        self._fail(document_id, record.id, record.version or highest, failure)
 
     def _fail(
         self, document_id: str, record_id: str, version: int, failure: Failure, tenant: str | None = None

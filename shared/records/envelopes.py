@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MAX_RECORDS = 1_000
 MAX_ID_CHARACTERS = 512
 _LARGEST_VERSION = 1 << 62
+_DIGEST_CHARACTERS = 32
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,12 @@ class BadRecord(Struct, frozen=True):
     Attributes:
         id: its own id, or one derived from its envelope's.
         reason: a sentence for the operator, without any of the content.
+        version: as that of a record, as far as it can be read; 0 where it is unknown.
     """
 
     id: str
     reason: str
+    version: int = 0
 
 
 class _Message(Struct, frozen=True):
@@ -161,22 +164,28 @@ def _read_record(item: Any, default_id: str, default_version: int) -> Record | B
     # A record without any id is still distinguished from others, by its content.
     unnamed = default_id or f"(no id) {digest(repr(item))[:12]}"
     if not isinstance(item, dict):
-        return BadRecord(unnamed, "The record is not an object with id and text.")
+        return BadRecord(_shorten(unnamed), "The record is not an object with id and text.", default_version)
     if default_id and "id" not in item:
         item = {**item, "id": default_id}
+    id_, version = item.get("id"), _get_number(item, "version") or default_version
     try:
         wire = msgspec.convert(item, _Wire)
     except msgspec.ValidationError as error:
-        id_ = item.get("id")
-        return BadRecord(id_[:MAX_ID_CHARACTERS] if isinstance(id_, str) and id_ else unnamed, f"{error}."[:300])
+        return BadRecord(_shorten(id_ if isinstance(id_, str) and id_ else unnamed), f"{error}."[:300], version)
     if wire.op == "upsert" and not wire.text.strip():
-        return BadRecord(wire.id, "The record's text is empty.")
+        return BadRecord(wire.id, "The record's text is empty.", version)
     try:
         checked = metadata.check(wire.metadata)
     except ValueError as error:
-        return BadRecord(wire.id, f"The record's {error}.")
-    version = wire.version or default_version
+        return BadRecord(wire.id, f"The record's {error}.", version)
     return Record(wire.id, wire.text, checked, wire.op == "delete", wire.collection, version)
+
+
+def _shorten(id_: str) -> str:
+    """An id that is too long, cut so that no other record has what is left of it."""
+    if len(id_) <= MAX_ID_CHARACTERS:
+        return id_
+    return f"{id_[: MAX_ID_CHARACTERS - _DIGEST_CHARACTERS - 1]}…{digest(id_)[:_DIGEST_CHARACTERS]}"
 
 
 def _read_milliseconds(moment: str) -> int:

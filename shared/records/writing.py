@@ -94,8 +94,7 @@ def _find_newest(records: Sequence[Record | BadRecord]) -> dict[tuple[str, str],
     """The index of the newest record of each id: of the highest version, and of equal versions the last."""
     newest: dict[tuple[str, str], tuple[int, int]] = {}
     for index, record in enumerate(records):
-        version = record.version if isinstance(record, Record) else 0
-        newest[_name(record)] = max(newest.get(_name(record), (0, 0)), (version, index))
+        newest[_name(record)] = max(newest.get(_name(record), (0, 0)), (record.version, index))
     return {name: index for name, (_, index) in newest.items()}
 
 

@@ -35,10 +35,12 @@ class _BoundedAdapter(HTTPAdapter):
 
     Args:
         bound_streams: whether a stream too must end within the read timeout, which is looked at as data arrives.
+        decodes: whether ``Content-Encoding`` is undone.
     """
 
-    def __init__(self, *, bound_streams: bool, **options: Any) -> None:
+    def __init__(self, *, bound_streams: bool, decodes: bool, **options: Any) -> None:
         self._bound_streams = bound_streams
+        self._decodes = decodes
         super().__init__(**options)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
@@ -62,17 +64,17 @@ class _BoundedAdapter(HTTPAdapter):
         if options.get("stream"):
             # By itself it waits for so many bytes, however long they take.
             bound = ends if self._bound_streams else None
-            response.iter_content = lambda *_, **__: _read(response, bound)  # type: ignore[method-assign]
+            response.iter_content = lambda *_, **__: _read(response, bound, self._decodes)  # type: ignore[method-assign]
             return response
-        response._content = b"".join(_read(response, ends))  # noqa: SLF001 - where requests keeps a body
+        response._content = b"".join(_read(response, ends, self._decodes))  # noqa: SLF001 - where requests keeps a body
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         return response
 
 
-def _read(response: requests.Response, ends: float | None) -> Iterator[bytes]:
+def _read(response: requests.Response, ends: float | None, decodes: bool) -> Iterator[bytes]:
     is_late = False
     try:
-        while piece := response.raw.read1(_READ_BYTES, decode_content=True):
+        while piece := response.raw.read1(_READ_BYTES, decode_content=decodes):
             yield piece
             if ends and clock.monotonic() > ends:
                 if is_late:
@@ -93,8 +95,14 @@ def _stop_waiting(response: requests.Response) -> None:
         connection.sock.settimeout(_LOOK_SECONDS)
 
 
-def bounded_session(address: str, connections: int, *, bound_streams: bool = False) -> requests.Session:
+def bounded_session(
+    address: str, connections: int, *, bound_streams: bool = False, decodes: bool = True
+) -> requests.Session:
     """A session with ``address``: ``connections`` reused connections at most, answers whole within the read timeout.
+
+    Args:
+        bound_streams: see `_BoundedAdapter`.
+        decodes: whether ``Content-Encoding`` is undone; without it bodies are the bytes that the server stores.
 
     Of the environment it honours ``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY`` and a file of certificates in
     ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or ``SSL_CERT_FILE``; not ``.netrc``.
@@ -104,7 +112,9 @@ def bounded_session(address: str, connections: int, *, bound_streams: bool = Fal
     session.trust_env = False
     session.verify = next((os.environ[name] for name in _CERTIFICATES if os.environ.get(name)), True)
     session.proxies = {} if should_bypass_proxies(address, None) else urllib.request.getproxies()
-    adapter = _BoundedAdapter(bound_streams=bound_streams, pool_connections=4, pool_maxsize=connections)
+    adapter = _BoundedAdapter(
+        bound_streams=bound_streams, decodes=decodes, pool_connections=4, pool_maxsize=connections
+    )
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session

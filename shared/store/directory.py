@@ -118,6 +118,7 @@ class StoreDirectory:
             return current
         target = read_alias(self._client, self._alias, deadline)
         if target is None:
+            self._new.take_for_missing()
             return None
         space = read_space(self._alias, target)
         if space is None or not (self._is_expected(space) or self.open(space).plans.read(deadline)):

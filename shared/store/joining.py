@@ -21,6 +21,8 @@ Answer = TypeVar("Answer")
 
 # A call that is under way is awaited past the deadline too: it has one of its own.
 _LEAST_WAIT_SECONDS = 0.05
+# Callers of one invocation have about the same deadline; one with so much more time could have waited longer.
+_MORE_SECONDS = 1.0
 
 
 class _Part(Generic[Item, Answer]):
@@ -56,8 +58,8 @@ class CallJoiner(Generic[Item, Answer]):
     def submit(self, items: Sequence[Item], deadline: Deadline) -> Answer:
         """Call the function for ``items``, alone or together with what other threads ask for.
 
-        A joined call that fails because of what it holds is repeated for each caller alone, so that none fails for
-        another's items.
+        A joined call that fails because of what it holds, or that had less time than some of its callers, is repeated
+        for these alone, so that none fails for another's items or deadline.
 
         Raises:
             PlatformError: what the call raised.
@@ -112,7 +114,9 @@ class CallJoiner(Generic[Item, Answer]):
         except Exception as error:  # noqa: BLE001 - raised in the thread of each caller
             passes = isinstance(error, TransientError) and error.code != "deadline_exceeded"
             for part in taken:
-                part.error, part.is_apart = error, len(taken) > 1 and not passes
+                # A caller with more time left must not fail because another's was nearly over.
+                has_more_time = part.deadline.at - deadline.at > _MORE_SECONDS
+                part.error, part.is_apart = error, len(taken) > 1 and (not passes or has_more_time)
         except BaseException:  # this thread ends; the others make their calls themselves
             for part in taken:
                 part.is_apart = True

@@ -9,18 +9,19 @@ from __future__ import annotations
 import base64
 import threading
 import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from shared.domain.errors import PlatformError
+from shared.domain.errors import ConfigurationError, PlatformError
 from shared.runtime import clock
 from shared.store.client import split
 from shared.store.expressions import equals
 from shared.store.schema import MAX_TEXT_BYTES, CollectionSchema, FieldSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shared.runtime.retrying import Deadline
     from shared.store.client import Client
@@ -60,13 +61,13 @@ class PageTexts:
 
     def read(self, id_: str, document_id: str, deadline: Deadline) -> PageText | None:
         """The text of a picture, read Strong; ``document_id`` uses it from now on, if its owner is deleted."""
-        self._prepare(deadline)
-        rows = self._client.query(self.name, equals("id", id_), _FIELDS, deadline)
-        if not rows:
-            return None
-        row = rows[0]
-        if row["expires"]:
-            self._write([{**row, "document_id": document_id, "expires": 0}], deadline)
+        with self._ready(deadline):
+            rows = self._client.query(self.name, equals("id", id_), _FIELDS, deadline)
+            if not rows:
+                return None
+            row = rows[0]
+            if row["expires"]:
+                self._write([{**row, "document_id": document_id, "expires": 0}], deadline)
         return PageText(_unpack(row["text"]), bool(row["is_cut"]))
 
     def write(self, id_: str, document_id: str, text: PageText, deadline: Deadline) -> None:
@@ -74,9 +75,9 @@ class PageTexts:
         packed = _pack(text.text)
         if len(packed) > MAX_TEXT_BYTES:
             return
-        self._prepare(deadline)
         row = {"id": id_, "document_id": document_id, "text": packed, "is_cut": int(text.is_cut), "expires": 0}
-        self._write([row], deadline)
+        with self._ready(deadline):
+            self._write([row], deadline)
 
     def expire(self, document_id: str, deadline: Deadline) -> None:
         """Keep the texts of a document that was deleted for some days only; drop those for which they are over."""
@@ -90,6 +91,16 @@ class PageTexts:
 
     def _write(self, rows: Sequence[dict[str, Any]], deadline: Deadline) -> None:
         self._client.call("upsert", deadline, self.name, [{**row, "unused": [0.0, 0.0]} for row in rows])
+
+    @contextmanager
+    def _ready(self, deadline: Deadline) -> Iterator[None]:
+        """See to it that the collection exists; if it was dropped since, the next call makes it again."""
+        self._prepare(deadline)
+        try:
+            yield
+        except ConfigurationError:
+            self._is_ready = False
+            raise
 
     def _prepare(self, deadline: Deadline) -> None:
         if self._is_ready:

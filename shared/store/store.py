@@ -82,6 +82,10 @@ class Store:
         self._is_ready = True
         return self
 
+    def take_for_missing(self) -> None:
+        """Ask again whether the collections exist: they were there, and the alias is gone."""
+        self._is_ready = False
+
     def prepare(self, deadline: Deadline) -> None:
         """Create the collections that are missing.
 
@@ -144,10 +148,11 @@ class Store:
 
 def read_alias(client: Client, alias: str, deadline: Deadline) -> str | None:
     """The collection that an alias names; ``None`` where there is no such alias."""
-    aliases = {
-        found: name
-        for name in client.call("list_collections", deadline)
-        if name.startswith(f"{alias}__")
-        for found in client.call("list_aliases", deadline, name)["aliases"]
-    }
-    return aliases.get(alias)
+    for _ in range(2):  # one that moved from a collection not yet asked to one asked already is seen by the second look
+        names = [name for name in client.call("list_collections", deadline) if name.startswith(f"{alias}__")]
+        for name in names:
+            if alias in client.call("list_aliases", deadline, name)["aliases"]:
+                return str(name)
+        if len(names) < 2:
+            break
+    return None

@@ -192,6 +192,35 @@ def test_a_refused_text_is_found_and_the_others_succeed(dashscope: DashScope) ->
         embedded.complete()
 
 
+def test_a_call_that_is_refused_whatever_its_text_condemns_none(dashscope: DashScope) -> None:
+    """The code says that a parameter is wrong: a model that was switched off, a wrong address, a wrong dimension."""
+    dashscope.fail({"fault": "status", "code": "InvalidParameter", "message": "Something of the call is wrong."})
+    embedded = embed(Embedder(dashscope.settings()), [f"chunk {i}" for i in range(25)])
+    assert not embedded.refused
+    with pytest.raises(ConfigurationError, match=r"embedding_refused.*every text.*EMBEDDING_MODEL"):
+        embedded.complete()
+    assert embedded.usage.tokens == 0
+
+
+def test_a_refusal_that_may_be_of_the_call_is_checked_by_one_harmless_text(dashscope: DashScope) -> None:
+    rule = {"fault": "status", "code": "InvalidParameter", "message": "Wrong.", "match": "POISON"}
+    dashscope.fail(rule)
+    embedder = Embedder(dashscope.settings(concurrency=1))
+    for calls in (2, 1):  # the harmless text is asked once, and believed for some minutes
+        dashscope.reset()
+        dashscope.fail(rule)
+        embedded = embed(embedder, ["POISON", "harmless"])
+        assert [text.index for text in embedded.refused] == [0]
+        assert (embedded.usage.calls, dashscope.usage()["calls"]) == (calls, calls)
+
+
+def test_the_wrong_address_of_a_model_condemns_no_text(dashscope: DashScope) -> None:
+    dashscope.fail({"fault": "status", "code": "InvalidParameter", "message": "url error, please check url!"})
+    with pytest.raises(ConfigurationError, match="url error"):
+        embed(Embedder(dashscope.settings()), ["text"]).complete()
+    assert sum(dashscope.usage()["rejected"].values()) == 1
+
+
 def test_what_was_paid_for_is_kept_when_another_call_fails(dashscope: DashScope) -> None:
     texts = [f"chunk {i}" for i in range(30)]
     texts[25] = "HOPELESS"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import os
 import threading
 import time
 from collections import Counter
@@ -365,6 +367,67 @@ def test_an_archived_object_is_a_failure_of_its_own_and_not_of_the_deployment(wo
     assert result.failure is not None
     assert result.failure.code == "broken_metadata"
     assert "archived" in result.failure.message
+
+
+@pytest.mark.parametrize("size", [1_009, 1_010, 1_023])
+def test_a_key_of_any_length_that_oss_takes_is_indexed(world: World, size: int) -> None:
+    """Its sidecar would have a longer name than OSS takes, so that there can be none."""
+    folder = "/".join(["d" * 200] * 5)[: size - 20].rstrip("/")
+    names = [f"{folder}/{number}".ljust(size - 4, "x") + ".txt" for number in range(4)]
+    assert {len(name) for name in names} == {size}
+    for name in names:
+        world.oss.put(name, ENGLISH)
+    assert world.converge(names[0]).outcome is Outcome.INDEXED
+    results = world.ingestion.handle(
+        [ObjectEvent(world.key(name), "ObjectCreated:PutObject") for name in names], soon()
+    )
+    assert [result.outcome for result in results if isinstance(result, Result)] == [
+        Outcome.UNCHANGED, *[Outcome.INDEXED] * 3
+    ]  # fmt: skip
+    report = world.ingestion.reconcile(soon())
+    assert (report.listed, report.counts.stale) == (4, 0)
+
+
+def test_an_event_with_a_key_that_no_object_can_have_is_acknowledged(world: World) -> None:
+    names = [f"{number}".ljust(3_000, "x") for number in range(4)]
+    results = world.ingestion.handle(
+        [ObjectEvent(world.key(name), "ObjectCreated:PutObject") for name in names], soon()
+    )
+    assert [result.outcome for result in results if isinstance(result, Result)] == [Outcome.UNCHANGED] * 4
+
+
+@pytest.mark.parametrize("name", ["a/../b.txt", "./b.txt", "a/./b.txt", "a/.."])
+def test_a_key_that_http_would_shorten_is_a_failure_of_its_own(world: World, name: str) -> None:
+    """Without care the client asks for another object, such as one outside of the prefix."""
+    world.oss.put("b.txt", "This is another object.")
+    world.oss.put(name, ENGLISH)
+    for _ in range(2):
+        report = world.ingestion.reconcile(soon())
+        document = world.document(name)
+        assert document is not None
+        assert document.failure is not None
+        assert (document.state, document.failure.code) == (DocumentState.FAILED, "unsupported_key")
+    assert (report.listed, report.counts.stale, report.counts.unfinished) == (2, 0, 0)
+    assert world.texts(name) == []
+    world.oss.remove(name)
+    world.ingestion.handle([ObjectEvent(world.key(name), "ObjectRemoved:DeleteObject")], soon())
+    assert world.document(name) is None
+
+
+def test_an_object_that_is_stored_compressed_is_read_as_it_is_stored(world: World) -> None:
+    """Clients undo ``Content-Encoding``, and then neither size nor range is that of the object."""
+    names = ["small.txt", "large.txt"]
+    for name, text in zip(names, (ENGLISH, f"{ENGLISH}\n\n{os.urandom(120_000).hex(' ', 8)}"), strict=True):
+        world.oss.put(name, gzip.compress(text.encode()), **{"Content-Encoding": "gzip"})
+        state = world.ingestion.pipeline.bucket.state(world.key(name), soon())
+        assert state is not None
+        assert world.ingestion.pipeline.bucket.read_head(state, 2, soon()) == b"\x1f\x8b"
+    world.oss.put("plain.txt", "It says that it is compressed, and is not.", **{"Content-Encoding": "gzip"})
+    results = world.ingestion.handle(
+        [ObjectEvent(world.key(name), "ObjectCreated:PutObject") for name in (*names, "plain.txt")], soon()
+    )
+    assert [result.outcome for result in results if isinstance(result, Result)] == [Outcome.INDEXED] * 3
+    assert any("subject number 39" in text for text in world.texts("large.txt"))
 
 
 def test_the_prefix_bounds_what_is_ours(world: World) -> None:

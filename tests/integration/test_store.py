@@ -24,8 +24,10 @@ from shared.language.analysis import analyze_query
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import MilvusSettings
 from shared.store.client import build_schema
+from shared.store.directory import StoreDirectory
 from shared.store.expressions import compile_filter, equals
 from shared.store.fingerprints import ChunkPosition
+from shared.store.page_texts import PageText
 from shared.store.rows import ChunkRow
 from shared.store.schema import Space, describe_chunks
 from shared.store.store import Store
@@ -128,6 +130,24 @@ def test_a_collection_that_was_dropped_is_said_so_and_not_asked_for_again(fresh_
         store.registry.read("0" * 32, soon())
     with pytest.raises(ConfigurationError, match="milvus_refused"):
         store.chunks.write(chunk_rows("a.txt", ["One."]), soon())
+
+
+def test_collections_that_were_dropped_are_made_again(fresh_milvus: MilvusSettings) -> None:
+    stores = StoreDirectory(fresh_milvus, SPACE)
+    stores.prepare(soon())
+    store = stores.find_current(soon())
+    store.page_texts.write("0" * 32, "1" * 32, PageText("Tides."), soon())
+    store._client.call("drop_alias", soon(), fresh_milvus.collection)
+    for name in (store.chunks.name, store.registry.name, store.page_texts.name):
+        store._client.call("drop_collection", soon(), name)
+    with pytest.raises(ConfigurationError, match="milvus_refused"):
+        store.page_texts.read("0" * 32, "1" * 32, soon())
+    assert store.page_texts.read("0" * 32, "1" * 32, soon()) is None
+    assert not stores.find_current(soon(), fresh=True).check(soon())
+    stores.prepare(soon())
+    assert stores.find_current(soon(), fresh=True).check(soon())
+    assert store.registry.read("0" * 32, soon()) is None
+    write(store, chunk_rows("a.txt", ["One."]))
 
 
 @pytest.mark.parametrize("other", [Space("text-embedding-v3", 64), Space("text-embedding-v4", 128)])

@@ -190,6 +190,29 @@ def test_an_older_record_that_comes_late_changes_nothing(world: World, name: str
     assert world.texts(name) == ["Fourth."]
 
 
+@pytest.mark.parametrize("is_long", [False, True], ids=["no text", "too long"])
+def test_a_bad_version_counts_as_any_other(world: World, name: str, is_long: bool) -> None:
+    """One that comes late does not make a newer one fail, and of one that is the newest the failure stays."""
+
+    def make_bad(version: int) -> Record | BadRecord:
+        return Record(name, "long " * 9_000, version=version) if is_long else BadRecord(name, "No text.", version)
+
+    world.write(Record(name, "Seventh.", version=7))
+    assert world.outcomes(make_bad(5)) == [Outcome.SUPERSEDED]
+    document = world.document(name)
+    assert document is not None
+    assert (document.state, document.failure, document.order) == (DocumentState.INDEXED, None, 7)
+    assert world.outcomes(make_bad(9)) == [Outcome.FAILED]
+    assert world.outcomes(Record(name, "Eighth.", version=8)) == [Outcome.SUPERSEDED]
+    document = world.document(name)
+    assert document is not None
+    assert (document.state, document.order, world.texts(name)) == (DocumentState.FAILED, 9, ["Seventh."])
+    assert world.outcomes(Record(name, "Tenth.", version=10)) == [Outcome.UPSERTED]
+    assert world.texts(name) == ["Tenth."]
+    # Within one event too.
+    assert world.outcomes(make_bad(12), Record(name, "Eleventh.", version=11)) == [Outcome.FAILED, Outcome.SUPERSEDED]
+
+
 def test_two_writers_of_one_id_leave_one_chunk(world: World, name: str) -> None:
     world.dashscope.tune(latency_ms=100)
     threads = [threading.Thread(target=world.write, args=(Record(name, f"Text {i}."),)) for i in range(6)]

@@ -209,3 +209,38 @@ def test_any_json_is_either_read_or_refused(payload: Any) -> None:
     except RequestError:
         return
     assert all(isinstance(record, Record | BadRecord) and record.id for record in records)
+
+
+@pytest.mark.parametrize(
+    ("change", "version"),
+    [
+        ({"text": " "}, 9),
+        ({"op": "no such"}, 9),
+        ({"metadata": {"a-b": 1}}, 9),
+        ({"version": "9"}, 0),
+        ({"version": -1}, 0),
+    ],
+)
+def test_a_bad_record_keeps_the_version_that_puts_it_in_order(change: dict[str, Any], version: int) -> None:
+    record = {**ONE, "version": 9, **change}
+    (found,) = parse(json.dumps(record).encode(), PATHS)
+    assert isinstance(found, BadRecord)
+    assert (found.id, found.version) == ("r-1", version)
+    sent = cloud_event(
+        "acs:custom", {name: value for name, value in record.items() if name != "version"} | {"op": "no"}
+    )
+    (found,) = parse(json.dumps(sent).encode(), PATHS)
+    assert found.version == 1_793_607_330_000  # the time of the envelope
+
+
+def test_an_id_that_is_too_long_fails_no_record_of_another_id() -> None:
+    ids = ["x" * 512, "x" * 513, "x" * 600, "x" * 512 + "y"]
+    found = [record for id_ in ids for record in parse(json.dumps({**ONE, "id": id_}).encode(), PATHS)]
+    assert isinstance(found[0], Record)
+    assert all(isinstance(record, BadRecord) for record in found[1:])
+    assert len({record.id for record in found}) == 4
+    assert all(len(record.id) <= 512 for record in found)
+    key = {"data": {"key": "k" * 5_000, "value": 5, "topic": "t", "partition": 0, "offset": 1}}
+    (keyed,) = parse(json.dumps({**cloud_event("alikafka:Topic:Message", {}), **key}).encode(), PATHS)
+    assert isinstance(keyed, BadRecord)
+    assert len(keyed.id) == 512

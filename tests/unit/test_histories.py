@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -590,6 +591,23 @@ def test_an_internal_error_condemns_no_document_and_is_retried_after_a_growing_d
     clock.sleep(24 * HOUR)
     ingestion.reconcile(calm())
     assert world.problems() == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_internal_error_and_waits_for_no_release(world: World, code: int) -> None:
+    def parse(*_: Any) -> ParsedDocument:
+        raise OSError(code, "It does not fit.")
+
+    world.put("a.txt", text("a.txt", "AB"))
+    with pytest.raises(TransientError, match="disk_full"):
+        world.ingestion(parse=parse).handle([world.event()], calm())
+    failure = record(world).failure
+    assert failure is not None
+    assert (record(world).state, failure.code, failure.retryable) == (DocumentState.PENDING, "disk_full", True)
+    (report,) = world.ingestion().handle([Action("reconcile")], calm())
+    assert isinstance(report, Report)
+    assert report.counts.stale == 1  # at once: an internal error waits for a minute and longer
+    assert letters(world) == "AB"
 
 
 @pytest.mark.parametrize("kind", [TypeError, ModuleNotFoundError, RuntimeError, KeyError])

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.domain.history import HISTORY_LENGTH, DocumentEvent, HistoryEntry, extend
-from shared.domain.models import Document, DocumentState, Failure, ObjectKey, ObjectState, Usage
+from shared.domain.models import Claim, Document, DocumentState, Failure, ObjectKey, ObjectState, Usage
 from shared.ingestion.recording import Recorder
 from shared.ingestion.scans import ScanTally
 from shared.store.fingerprints import ChunkSet
@@ -27,7 +27,7 @@ BUSY = Failure("storing", "milvus_unavailable", "Milvus does not answer.", "r-1"
 
 
 def record(previous: Document | None, state: DocumentState, failure: Failure | None = None, **more: Any) -> Document:
-    recorder = Recorder(STATE, previous, "owner", "", **more)
+    recorder = Recorder(STATE, previous, lambda: Claim("owner", 0.0), "", **more)
     return recorder.make(state, failure, ChunkSet(), Usage(7, 1, 0.25), ScanTally())
 
 

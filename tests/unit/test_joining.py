@@ -39,15 +39,19 @@ class Remote:
         return [sum(part) for part in parts]
 
 
-def submit_all(remote: Remote, items: list[list[int]]) -> list[int | PlatformError]:
-    def submit(part: list[int]) -> int | PlatformError:
+def submit_all(
+    remote: Remote, items: list[list[int]], seconds: float = PATIENCE_SECONDS, step: float = 0
+) -> list[int | PlatformError]:
+    """What came of each; each caller has ``step`` seconds more time than the one before."""
+
+    def submit(part: list[int], more: float) -> int | PlatformError:
         try:
-            return remote.joiner.submit(part, Deadline.after(PATIENCE_SECONDS))
+            return remote.joiner.submit(part, Deadline.after(seconds + more))
         except PlatformError as error:
             return error
 
     with ThreadPoolExecutor(len(items)) as pool:
-        return list(pool.map(submit, items))
+        return list(pool.map(submit, items, [step * number for number in range(len(items))]))
 
 
 def test_a_thread_alone_calls_at_once() -> None:
@@ -112,3 +116,11 @@ def test_a_thread_that_ends_in_a_call_leaves_the_others_to_theirs() -> None:
         found = list(pool.map(submit, range(4)))
     assert found.count(-1) == 1
     assert len(remote.calls) == 4
+
+
+def test_a_caller_with_more_time_does_not_fail_because_that_of_another_is_over() -> None:
+    remote = Remote(2)
+    remote.errors.append(TransientError("milvus_unavailable", "No answer came in the time that was left."))
+    found = submit_all(remote, [[1], [2], [3]], step=60)
+    assert sum(isinstance(answer, TransientError) for answer in found) == 1
+    assert sorted(map(len, remote.calls)) == [1, 1, 2]

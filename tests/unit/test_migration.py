@@ -455,3 +455,45 @@ def test_queries_are_lines_of_text_or_json() -> None:
     for wrong in ("", '{"text": "x"}', "{broken"):
         with pytest.raises(ValueError, match=r"query|line"):
             read_queries(wrong)
+
+
+def test_collections_that_were_dropped_are_made_again_by_the_next_event(world: MigrationWorld) -> None:
+    process = world.instance()
+    process.handle("a.txt")
+    alias = migration_simulation.SETTINGS.collection
+    for name in set(world.index.names):
+        world.index.drop(name)
+    del world.index.aliases[alias]
+    clock.sleep(MAX_AGE_SECONDS)
+    assert not process.stores.find_current(calm()).check(calm())
+    process.handle("a.txt", "b.txt")
+    assert world.index.aliases[alias] in world.index.names
+    world.records.clear()  # nobody sends them again
+    assert world.problems() == []
+
+
+def test_an_alias_that_moves_while_it_is_looked_up_is_found(world: MigrationWorld) -> None:
+    process = world.instance()
+    process.step("start", OTHER)
+    process.step("fill")
+    alias = migration_simulation.SETTINGS.collection
+    asked = sorted(name for name in world.index.names if name.startswith(f"{alias}__"))
+    world.index.aliases[alias] = asked[-1]
+    client = _MovingClient(world, alias, asked[0])
+    found = StoreDirectory(migration_simulation.SETTINGS, SPACE, client).find_current(calm())
+    assert found.chunks.name == asked[0] == world.index.aliases[alias]
+
+
+class _MovingClient(FakeMilvusClient):
+    """Moves the alias after the first collection was asked for its aliases."""
+
+    def __init__(self, world: MigrationWorld, alias: str, target: str) -> None:
+        super().__init__(world.index, Wire())
+        self._alias = alias
+        self._target = target
+
+    def _on_list_aliases(self, name: str) -> dict[str, Any]:
+        found = super()._on_list_aliases(name)
+        if not found["aliases"]:
+            self._index.aliases[self._alias] = self._target
+        return found

@@ -21,6 +21,7 @@ from shared.ingestion.claiming import CLAIM_SECONDS
 from shared.ingestion.converging import Report
 from shared.ingestion.events import Action, ObjectEvent
 from shared.runtime import clock
+from tests import simulation
 from tests.fakes import REFUSED, Wire
 from tests.profile import examples, histories
 from tests.simulation import (
@@ -398,3 +399,25 @@ TestConvergence.settings = settings(
     stateful_step_count=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+@pytest.mark.parametrize("skews", [(0.0, 0.0), (300.0, -300.0), (0.0, 300.0), (-300.0, 0.0)], ids=str)
+def test_instances_with_wrong_clocks_respect_the_claims_of_one_another(
+    monkeypatch: pytest.MonkeyPatch, skews: tuple[float, float]
+) -> None:
+    """Each would take the other's claim for none, and take the document away from it, window by window."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    with simulated():
+        history = simulation.Simulation(1)
+        history.prefixes, history.names, history.changes_left, history.has_parts = ("",), ["a.txt"], 0, False
+        history.chances = simulation.Chances(0, 0, 0, 0, 0, 0, 0, 100, 0, 0)
+        drawn = iter(skews)
+        monkeypatch.setattr(history, "draw_skew", lambda: next(drawn, 0.0))
+        history.world.keys[:] = history.names
+        history.world.put("a.txt", simulation.text("a.txt", letters))
+        history._reckon("a.txt")
+        history.pending = [simulation.Delivery((history.world.event(),))] * 2
+        verdict = history.run()
+    assert not verdict.violations
+    assert verdict.billed <= verdict.needed + simulation.WINDOW  # both may begin in the same moment
+    assert not any("object_changing" in line for line in verdict.trace)

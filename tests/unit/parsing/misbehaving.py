@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.domain.disk import FullDiskError
 from shared.domain.models import Block, ParsedDocument
 from shared.parsing.refusing import refuse
 
@@ -103,6 +104,10 @@ def _raise_missing(_limits: Limits, _warnings: list[str]) -> None:
     raise ModuleNotFoundError(SECRET)
 
 
+def _fill_disk(_limits: Limits, _warnings: list[str]) -> None:
+    raise FullDiskError
+
+
 def _panic(_limits: Limits, _warnings: list[str]) -> None:
     class PanicException(BaseException):
         pass
@@ -146,6 +151,7 @@ _ACTIONS = {
     "type-error": _raise_type_error,
     "missing-module": _raise_missing,
     "panic": _panic,
+    "full-disk": _fill_disk,
     "exit": lambda *_: os._exit(3),
     "sys-exit": lambda *_: sys.exit(0),
     "bad-file": _raise_bad_file,

@@ -211,6 +211,7 @@ def test_apart_a_file_reads_as_it_does_here(sample: Path) -> None:
         ("bad-file", "DocumentError broken_file"),
         ("kill", "TransientError parser_killed"),
         ("terminate", "TransientError parser_killed"),
+        ("full-disk", "TransientError disk_full"),
         ("abort", "InternalError internal_error"),
         ("fault", "InternalError internal_error"),
         ("exit", "InternalError internal_error"),
