@@ -61,12 +61,6 @@ _LAST_TOKEN = re.compile(r"\s\S*\Z|\A\S*\Z")
 _NOT_WORD = re.compile(r"\W+")
 _VERSION = re.compile(r"v\d+(?:\.\d+)+", re.IGNORECASE)
 _CONNECTOR = re.compile(r"[-_./'&+@:]+")
-# A cheap look before the expensive one.
-_MAYBE_DATE = re.compile(
-    r"月|季|民国|大正|昭和|平成|令和|q[1-4]|quarter|\d[-/.]\d|\d{8}|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|fev|ene|gen|maa|mei"
-    r"|avr|abr|mai|mag|giu|jui|lug|aou|ago|set|okt|ott|out|dez|dic)[a-z]{0,7}[., ]",
-    re.IGNORECASE,
-)
 _DATE = re.compile(dates.PATTERN, re.IGNORECASE)
 _NUMERALS = re.compile(rf"[{_NUMERAL}]+(?:点[{''.join(numerals.DIGITS)}]+(?!分))?")
 # One numeral alone is a number only where something is counted: 三元, but not 一般.
@@ -99,7 +93,7 @@ def _dense_stops() -> re.Pattern[str]:
 
 
 def _analyze(text: str) -> Iterator[str]:
-    if _MAYBE_DATE.search(text):
+    if dates.MAYBE.search(text):
         spans: list[str] = []
         yield from _take_dates(text, spans)
         text = "".join(spans)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from shared.language.numerals import CHARACTERS, parse_numeral
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterator
 
 # By month: English with its abbreviations, German, French, Spanish, Italian, Portuguese and Dutch, without accents.
@@ -39,6 +39,12 @@ _ERAS = {"民国": 1911, "大正": 1911, "昭和": 1925, "平成": 1988, "令和
 _QUARTERS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 _N = rf"[0-9{CHARACTERS}]"
 _ORDINAL = r"(?:st|nd|rd|th)?"
+# Whether a text may have a date: a cheap look before the expensive one.
+MAYBE = re.compile(
+    r"月|季|民国|大正|昭和|平成|令和|q[1-4]|quarter|\d[-/.]\d|\d{8}|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|fev|ene|gen|maa|mei"
+    r"|avr|abr|mai|mag|giu|jui|lug|aou|ago|set|okt|ott|out|dez|dic)[a-z]{0,7}[., ]",
+    re.IGNORECASE,
+)
 # Each alternative names its parts with a digit of its own, as a group name may stand once only.
 PATTERN = "|".join(
     (

@@ -50,8 +50,22 @@ PAIRS = [
     ("O’Brien", "OBrien"), ("Straße", "STRASSE"), ("naïve café", "naive cafe"), ("crème brûlée", "creme brulee"),
     ("Łódź", "Lodz"), ("Øresund", "Oresund"), ("œuvre", "oeuvre"), ("Größe", "GROSSE"), ("analysis", "analyses"),
     ("children", "child"), ("shelves", "shelf"), ("mice", "mouse"),
+    ("buildings", "building"), ("strings", "string"), ("springs", "spring"), ("hinges", "hinge"),
+    ("employees", "employee"), ("agreed", "agrees"), ("agreeing", "agree"), ("exceeded", "exceeds"),
+    ("focuses", "focus"), ("viruses", "virus"), ("lenses", "lens"), ("menus", "menu"), ("appendices", "appendix"),
+    ("movies", "movie"), ("cookies", "cookie"), ("tied", "ties"), ("studying", "studies"),
+    ("bought", "buys"), ("written", "writing"), ("used", "using"), ("paid", "pay"), ("ran", "running"),
+    ("colours", "color"), ("behaviour", "behavior"), ("organised", "organize"), ("normalisation", "normalization"),
+    ("organisers", "organizer"), ("analyse", "analyzing"), ("kilometres", "kilometer"), ("centre", "center"),
+    ("catalogue", "catalogs"), ("licence", "license"), ("practise", "practice"), ("grey", "gray"),
+    ("aluminium", "aluminum"), ("moulded", "molding"), ("jewellery", "jewelry"), ("paediatric", "pediatric"),
     # characters
     ("ﬁne", "fine"), ("infor\u00admation", "information"), ("zero\u200bwidth", "zerowidth"), ("停車位", "停车"),
+    ("臺灣", "台湾"), ("著作", "着作"), ("回覆", "回复"), ("瞭解", "了解"), ("帳號", "账号"), ("計畫", "计划"),
+    ("身分證", "身份证"), ("二〇二", "二零二"), ("渋谷駅", "涩谷驿"), ("広告", "廣告"), ("時々", "时时"),
+    ("サーバ", "さーば"),
+    ("١٢٣", "123"), ("१२३", "123"), ("๑๒๓", "123"), ("٣٫١٤", "3.14"), ("أحمد", "احمد"), ("مدرسة", "مدرسه"),
+    ("مُحَمَّد", "محمد"), ("الـكتاب", "الكتاب"), ("שָׁלוֹם", "שלום"), ("5µm", "5um"), ("2½", "2.5"), ("Brand™", "brand"),
     ("發票", "发票"), ("用⼾⼿册", "用户手册"), ("⻓沙", "长沙"), ("ｶﾀｶﾅ", "カタカナ"), ("３００", "300"),
 ]  # fmt: skip
 
