@@ -240,6 +240,11 @@ def is_pair(token: str) -> bool:
     return len(token) == _PAIR and _DENSE_PAIR.match(token) is not None
 
 
+def is_character(token: str) -> bool:
+    """Return whether a token is one character of a script without spaces, of which the index has no tokens."""
+    return len(token) == 1 and _DENSE_RUN.match(token) is not None
+
+
 def is_dense(text: str, looked_at: int = 100) -> bool:
     """Return whether the beginning of ``text`` is written in scripts without spaces, such as Chinese."""
     beginning = text[:looked_at]
