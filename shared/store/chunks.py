@@ -204,7 +204,7 @@ class ChunkCollection:
     def search_keywords(
         self, tokens: Sequence[str], limit: int, condition: str, deadline: Deadline, *, brief: bool = False
     ) -> list[SearchHit]:
-        """Return chunks by tokens they share with a query's (BM25), best first; scores are positive, none without tokens."""
+        """Return chunks by the tokens they share with a query's (BM25), best first; scores are positive."""
         if not tokens:
             return []
         if all(map(is_character, tokens)):
