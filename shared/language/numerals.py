@@ -11,7 +11,9 @@ DIGITS = {
     "两": 2,
     "幺": 1,
 }
-_UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1_000, "仟": 1_000}
+# Digits of a numeral that is written with both: 1万5千.
+_MIXED_DIGITS = DIGITS | {str(value): value for value in range(10)}
+_UNITS = {"十": 10, "廿": 20, "卅": 30, "拾": 10, "百": 100, "佰": 100, "千": 1_000, "仟": 1_000}
 _GROUPS = {"万": 10_000, "亿": 100_000_000}
 CHARACTERS = "".join(DIGITS) + "".join(_UNITS) + "".join(_GROUPS)
 _MAX_CHARACTERS = 24
@@ -21,7 +23,7 @@ _CONTINENTAL = re.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 
 
 def parse_numeral(text: str) -> int | None:
-    """The value of a Chinese numeral such as 一千二百八十 or 二〇二六; ``None`` if it is none."""
+    """The value of a Chinese numeral such as 一千二百八十, 二〇二六 or 1万5千; ``None`` if it is none."""
     if not text or len(text) > _MAX_CHARACTERS:
         return None
     if all(character in DIGITS for character in text):
@@ -29,8 +31,8 @@ def parse_numeral(text: str) -> int | None:
     total = thousands = group = digit = 0
     last_unit = 0
     for character in text:
-        if character in DIGITS:
-            digit = digit * 10 + DIGITS[character]
+        if character in _MIXED_DIGITS:
+            digit = digit * 10 + _MIXED_DIGITS[character]
             continue
         if unit := _UNITS.get(character):
             group += (digit or 1) * unit
@@ -52,13 +54,16 @@ def read_digits(text: str) -> str:
     return "".join(str(DIGITS[character]) for character in text)
 
 
-def scale(number: str, unit: str) -> str:
-    """A decimal times 万 or 亿, as `canonicalize` writes it."""
+def count_zeros(group: str) -> int:
+    """The zeros of 万 or 亿."""
+    return len(str(_GROUPS[group])) - 1
+
+
+def shift(number: str, zeros: int) -> str:
+    """A decimal times a power of ten, as `canonicalize` writes it."""
     whole, _, fraction = number.partition(".")
-    zeros = len(str(_GROUPS[unit])) - 1
-    return canonicalize(
-        whole + fraction[:zeros].ljust(zeros, "0") + (f".{fraction[zeros:]}" if fraction[zeros:] else "")
-    )
+    moved = whole + fraction[:zeros].ljust(zeros, "0") + (f".{fraction[zeros:]}" if fraction[zeros:] else "")
+    return canonicalize(moved)
 
 
 def canonicalize(number: str) -> str:

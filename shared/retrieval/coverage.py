@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.language.analysis import analyze, is_pair
+from shared.language.analysis import analyze, is_character, is_pair
 from shared.language.stopwords import FILLER_WORDS
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def weigh_coverage(tokens: Sequence[str], hits: Sequence[SearchHit]) -> CoveredH
     """Weight the scores of ``hits``, which have words, by how their lines cover the tokens of a query."""
     if not hits or not tokens:
         return CoveredHits(tuple(hits))
-    padded = {token: f" {token} " for token in tokens}
+    # A character alone is a token of few texts, and part of pairs in others.
+    padded = {token: token if is_character(token) else f" {token} " for token in tokens}
     matches = [_match(padded, hit.words) for hit in hits]
     weights = _weigh(tokens, matches)
     total = sum(weights.values())
@@ -96,7 +97,8 @@ def weigh_coverage(tokens: Sequence[str], hits: Sequence[SearchHit]) -> CoveredH
 def count_covered(tokens: Sequence[str], hit: SearchHit) -> float:
     """The share of a query's tokens that a hit holds anywhere."""
     held = set(hit.words.split())
-    return sum(token in held for token in tokens) / len(tokens) if tokens else 0.0
+    found = sum(token in held or (is_character(token) and token in hit.words) for token in tokens)
+    return found / len(tokens) if tokens else 0.0
 
 
 def _drop_fillers(weights: Mapping[str, float]) -> dict[str, float]:

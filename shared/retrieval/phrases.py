@@ -1,9 +1,12 @@
-"""Quoted phrases of a query, which ask for a text that holds exactly these words."""
+"""Quoted phrases of a query, which ask for a text that holds exactly these words, in whatever characters."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+
+from shared.language.analysis import is_dense
+from shared.language.normalizing import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,7 +14,10 @@ if TYPE_CHECKING:
     from shared.domain.models import SearchHit
 
 # Quotation marks of one kind, with something between them that is no quotation mark.
-_QUOTED = re.compile(r'"([^"“”]{2,200})"|“([^"“”]{2,200})”|「([^「」]{2,200})」|『([^『』]{2,200})』')
+_QUOTED = re.compile(
+    r'"([^"“”]{2,200})"|“([^"“”]{2,200})”|„([^"„“”]{2,200})[“”]|«([^«»]{2,200})»|「([^「」]{2,200})」|『([^『』]{2,200})』'
+    r"|＂([^＂]{2,200})＂|〝([^〝〞]{2,200})〞"
+)
 _MOST_PHRASES = 5
 
 
@@ -32,8 +38,24 @@ def _count(phrases: Sequence[str], hit: SearchHit) -> int:
     if not hit.text:
         return 0
     text = _reduce(f"{hit.context}\n{hit.text}")
-    return sum(phrase in text for phrase in phrases)
+    return sum(_holds(text, phrase) for phrase in phrases)
+
+
+def _holds(text: str, phrase: str) -> bool:
+    """Whether a text holds a phrase and not only longer words: the art of war, but not the party of wars."""
+    place = text.find(phrase)
+    while place >= 0:
+        end = place + len(phrase)
+        if not (_is_word(text[place - 1 : place + 1]) or _is_word(text[end - 1 : end + 1])):
+            return True
+        place = text.find(phrase, place + 1)
+    return False
+
+
+def _is_word(around: str) -> bool:
+    """Whether two characters belong to one word; of scripts without spaces any part may be a phrase."""
+    return len(around) > 1 and around.isalnum() and not is_dense(around)
 
 
 def _reduce(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return " ".join(normalize(text).casefold().split())

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from shared.language.analysis import is_character
 from shared.store import rows as row_format
+from shared.store.characters import search_characters
 from shared.store.client import split
 from shared.store.expressions import (
     all_of,
@@ -202,13 +204,11 @@ class ChunkCollection:
     def search_keywords(
         self, tokens: Sequence[str], limit: int, condition: str, deadline: Deadline, *, brief: bool = False
     ) -> list[SearchHit]:
-        """Return chunks by the tokens they share with a query's (BM25), best first; scores are positive.
-
-        Args:
-            tokens: of the query, as `shared.language.analysis` makes them; without any nothing is found.
-        """
+        """Return chunks by the tokens they share with a query's (BM25), best first; scores are positive."""
         if not tokens:
             return []
+        if all(map(is_character, tokens)):
+            return search_characters(self._client, self.name, tokens, limit, condition, deadline)
         options = {"metric_type": "BM25", "params": {}}
         return self._search("lexical", " ".join(tokens), options, limit, condition, deadline, brief=brief)
 

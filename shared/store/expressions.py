@@ -89,6 +89,11 @@ def among(field: str, values: Sequence[str]) -> str:
     return f"{field} in [{', '.join(map(quote, values))}]"
 
 
+def select_characters(characters: Iterable[str]) -> str:
+    """Select the chunks with words that hold each of ``characters``, which are letters."""
+    return all_of(*(f"words like {quote(f'%{character}%')}" for character in characters))
+
+
 def select_document(document_id: str) -> str:
     """Select the chunks of a document."""
     return equals("document_id", document_id)

@@ -184,6 +184,17 @@ def test_what_is_written_is_found_by_its_words(store: Store, name: str, keywords
     )
 
 
+def test_what_is_written_is_found_by_each_of_its_characters(store: Store, name: str, keywords: None) -> None:
+    written = chunk_rows(name, ["优税猫科技", "猫粮与猫窝", "Bread rises slowly.", "猫：一种动物"])
+    write(store, written)
+    only = equals("document_id", written[0].chunk.document_id)
+    found = [hit.text for hit in store.chunks.search_keywords(["猫"], 3, only, soon())]
+    assert found[0] == "猫粮与猫窝"
+    assert set(found) == {"优税猫科技", "猫粮与猫窝", "猫：一种动物"}
+    assert [hit.text for hit in store.chunks.search_keywords(["猫", "科"], 3, only, soon())] == ["优税猫科技"]
+    assert not store.chunks.search_keywords(["狗"], 3, only, soon())
+
+
 def test_writing_twice_is_writing_once(store: Store, name: str) -> None:
     written = chunk_rows(name, ["One.", "Two."])
     store.chunks.write(written, soon())

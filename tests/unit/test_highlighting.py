@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -56,7 +57,6 @@ def test_numbers_count_as_a_whole(query: str, text: str, expected: list[str]) ->
         ("什么是什么", "什么都不是，什么都没有。", []),
         ("他的手机", "她的手机和我的手表", ["手机"]),
         ("合同有效期", "合同的有效期为一年", ["合同", "有效期"]),
-        ("滤", "滤网", []),
         ("清洁滤网 filter", "请定期清洁滤网（Filters）。", ["清洁滤网", "Filters"]),
     ],
 )
@@ -66,11 +66,58 @@ def test_chinese_counts_by_runs_of_at_least_two_characters_that_both_share(
     assert marked(query, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "text", "expected"),
+    [
+        ("1280.50", "The price is 1,280.50 euros.", ["1,280.50"]),
+        ("1,280.50", "about 1280.5 or 12805", ["1280.5"]),
+        ("15000", "预算1.5万，不是1.5亿", ["1.5万"]),
+        ("300元", "押金三百元整", ["三百"]),
+        ("25kg", "A sack of 25 kg, not of 250 kg or 25 km", ["25 kg"]),
+        ("2026-05-08", "于2026年5月8日签订，2026年5月9日生效", ["2026年5月8日"]),
+        ("8 May 2026", "Date: 2026-05-08, paid 08.05.2026.", ["2026-05-08", "08.05.2026"]),
+        ("maxRetryCount", "Set max_retry_count, or max-retry-count=3.", ["max_retry_count", "max-retry-count"]),
+        ("retry", "maxRetryCount", ["Retry"]),
+        ("wifi", "The Wi-Fi password", ["Wi-Fi"]),
+        ("ABC12345", "Fuse ABC-12345 and ABC-123456", ["ABC-12345"]),
+        ("12345", "Fuse ABC-12345", ["12345"]),
+        ("creme brulee", "Crème brûlée", ["Crème", "brûlée"]),
+        ("cafe", "cafe\u0301 au lait", ["cafe\u0301"]),
+        ("fine office", "ﬁne oﬃce", ["ﬁne", "oﬃce"]),
+        ("information", "infor\u00admation", ["infor\u00admation"]),
+        ("ABC-123", "编号ＡＢＣ－１２３的", ["ＡＢＣ－１２３"]),
+        ("发票报销", "發票報銷流程", ["發票報銷"]),
+        ("colour sold", "They sell any color.", ["sell", "color"]),
+        ("カタカナ", "全角カタカナを使う", ["カタカナ"]),
+        ("서울특별시", "서울특별시에서 만나요", ["서울특별시"]),
+        ("滤", "滤网与过滤器", ["滤", "滤"]),
+    ],
+    ids=lambda item: str(item)[:30],
+)  # fmt: skip
+def test_what_is_written_in_another_way_is_marked_as_a_whole(query: str, text: str, expected: list[str]) -> None:
+    assert marked(query, text) == expected
+
+
+def test_a_mark_holds_whole_characters() -> None:
+    assert marked("noel", "🎄 Noe\u0308l 🎄") == ["Noe\u0308l"]
+    assert Highlighter("滤网").find("👨‍👩‍👧滤\u200b网") == [(5, 8)]
+
+
 def test_offsets_count_characters_and_not_bytes_or_code_units() -> None:
     assert Highlighter("滤网 dust").find("🙂🙂滤网 dust") == [(2, 4), (5, 9)]
 
 
-@given(st.text("ab的滤网清洁 1.s\ud800🙂", max_size=40), st.text("ab的滤网清洁 1.s\ud800🙂", max_size=80))
+def test_no_text_takes_long_to_highlight() -> None:
+    started = time.process_time()
+    for unit in ("a", "aB", "1", "1 ", "a-", "a.b", "2026-", "1,", "字", "一", "é", "_"):
+        Highlighter("2026-05-08 maxRetry 1,280.50 滤网").find((unit * 20_000)[:20_000])
+    assert time.process_time() - started < 10
+
+
+@given(
+    st.text("ab的滤网清洁 1.,s-\u0301\u00adﬁ２½月\ud800🙂", max_size=40),
+    st.text("aB的滤网清洁 1.,s-\u0301\u00adﬁ２½月\ud800🙂", max_size=80),
+)
 def test_highlights_are_in_order_apart_and_within_the_text(query: str, text: str) -> None:
     found = Highlighter(query).find(text)
     assert all(start < end <= len(text) for start, end in found)

@@ -21,6 +21,9 @@ def hit(text: str, context: str = "") -> SearchHit:
         ("“胜任力”这个词第一次在哪里出现？", ("胜任力",)),
         ("「唐音」的「唐」与「吴音」", ("唐音", "吴音")),
         ("『红隼』在哪里", ("红隼",)),
+        ("„Der Alte“ und «la Mer»", ("der alte", "la mer")),
+        ("＂合同编号＂", ("合同编号",)),
+        ("“發票報銷”", ("发票报销",)),
         ('5" pipe and 6 feet', ()),
         ('"a" ""', ()),
         ('an open "quote', ()),
@@ -42,6 +45,13 @@ def test_hits_that_hold_the_phrase_come_first_in_their_order() -> None:
     ]
     assert prefer_phrases(["the old man"], hits) == [hits[1], hits[3], hits[4], hits[0], hits[2]]
     assert prefer_phrases([], hits) == hits
+
+
+def test_a_phrase_is_found_in_other_characters_and_not_within_words() -> None:
+    hits = [hit("a party of wars"), hit("the Art of War, read by all"), hit("發票報銷流程"), hit("ＡＲＴ ＯＦ ＷＡＲ")]
+    assert prefer_phrases(find_phrases('"art of war"'), hits)[:2] == [hits[1], hits[3]]
+    assert prefer_phrases(find_phrases("“发票报销”"), hits)[0] == hits[2]
+    assert prefer_phrases(find_phrases('"cafe noir"'), [hits[0], hit("Café  noir")])[0].text == "Café  noir"
 
 
 def test_no_query_takes_long() -> None:

@@ -130,6 +130,11 @@ def test_a_missing_pair_across_two_words_counts_half_for_each_pair_beside_it() -
     assert half < 0.7
 
 
+def test_a_character_alone_is_covered_by_the_words_that_hold_it() -> None:
+    shares = weigh_coverage(["猫"], [make_hit("a", "优税猫科技", 1.0), make_hit("b", "优税狗科技", 1.0)]).shares
+    assert (shares["a"].whole, shares["b"].whole) == (1, 0)
+
+
 def test_few_hits_by_meaning_leave_the_similarity_open() -> None:
     tokens = analyze_query("pump warranty")
     hits = [make_hit("a", "The pump has a warranty.", 0.9), make_hit("b", "The harbour.", 0.2)]
