@@ -39,6 +39,9 @@ _LONG_TEXT: Final = 120
 _USUAL: Final = frozenset("eaionstrlud")
 _FEWEST_USUAL: Final = 0.56
 _FEWEST_DIFFERENT: Final = 10
+_LETTERS_OF_GARBLE: Final = 60
+_MOST_OF_GARBLE: Final = 0.5
+_LONGEST_WORD: Final = 45
 _CONTROL: Final = re.compile("[\x00-\x1f]+")
 _FIRST_CODE: Final = 0x20
 _LAST_CODE: Final = 0x7E
@@ -90,14 +93,15 @@ def guess_shift(text: str) -> int | None:
         return next(iter(likely), None)
     likely += [shift for shift in _OTHER_SHIFTS if _is_likely(unshift(text, shift), text)]
     best = max(likely, key=lambda shift: _share_usual(unshift(text, shift)), default=0)
-    return best if _share_usual(unshift(text, best)) >= _FEWEST_USUAL else None
+    shown = unshift(text, best)
+    return best if _share_usual(shown) >= _FEWEST_USUAL and not _is_garble(shown) else None
 
 
 def _share_usual(text: str) -> float:
     letters = [character for character in text.lower() if character.isalpha()]
     if len(set(letters)) < _FEWEST_DIFFERENT:
         return 0.0
-    return sum(1 for letter in letters if letter in _USUAL) / len(letters)
+    return _count_usual(letters) / len(letters)
 
 
 def unshift(text: str, shift: int) -> str:
@@ -118,4 +122,20 @@ def _is_likely(text: str, glyphs: str) -> bool:
         return False
     small = sum(1 for character in letters if character.islower())
     vowels = sum(1 for character in letters if character.lower() in "aeiouy")
-    return small >= _SMALL_LETTERS * len(letters) and _VOWELS_FROM <= vowels / len(letters) <= _VOWELS_TO
+    is_text = small >= _SMALL_LETTERS * len(letters) and _VOWELS_FROM <= vowels / len(letters) <= _VOWELS_TO
+    return is_text and not _is_garble(text)
+
+
+def _is_garble(text: str) -> bool:
+    """Whether letters come as in no text: those of a font that numbers its glyphs in an order of its own."""
+    shown = "".join(text.split())
+    letters = [character for character in shown.lower() if "a" <= character <= "z"]
+    if len(letters) < max(_LETTERS_OF_GARBLE, _LETTERS_OF_TEXT * len(shown)) or len(set(letters)) < _FEWEST_DIFFERENT:
+        return False
+    # A space that is a letter, too, joins all words of a line.
+    joined = sum(len(word) for word in text.split() if len(word) > _LONGEST_WORD)
+    return 2 * joined > len(shown) or _count_usual(letters) < _MOST_OF_GARBLE * len(letters)
+
+
+def _count_usual(letters: list[str]) -> int:
+    return sum(1 for letter in letters if letter in _USUAL)

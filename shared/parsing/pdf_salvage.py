@@ -120,8 +120,11 @@ def _unpack(body: bytes, data: bytes, most: int, found: _Found) -> int:
     head, start = text[: int(first[1])].split(), int(first[1])
     places = [int(word) for word in head[: 2 * int(count[1])] if word.isdigit() and len(word) < 10]
     ends = [*places[3::2], len(text) - start]
+    before = 0
     for number, at, end in zip(places[::2], places[1::2], ends, strict=False):
-        if 0 < number < _MOST_NUMBER and start + end <= len(text):
+        # Objects stand one after the other: what overlaps would be copied again and again.
+        if before <= at <= end <= len(text) - start and 0 < number < _MOST_NUMBER:
+            before = end
             found.bodies[number] = text[start + at : start + end]
             found.packed.add(number)
     return len(text)

@@ -77,6 +77,18 @@ def test_pages_that_are_packed_into_a_stream_are_read(tmp_path: Path) -> None:
     assert read(tmp_path, "a.pdf", torn[:-25]) == (["second page"], [CUT])
 
 
+def test_packed_objects_that_overlap_are_not_copied_again_and_again(tmp_path: Path) -> None:
+    count, body = 20_000, b"<</Type/Page>>" * 20_000
+    head = b"".join(b"%d %d " % (100 + number, number % 2 * len(body)) for number in range(count))
+    data = zlib.compress(head + body)
+    given = b"<</Type/ObjStm/N %d/First %d/Filter/FlateDecode>>" % (count, len(head))
+    packed_again = plain({3: page(5), 5: content("text"), 7: FONT}) + b"50 0 obj\n%bstream\n%b\nendstream" % (
+        given,
+        data,
+    )
+    assert read(tmp_path, "a.pdf", packed_again)[0] == ["text"]
+
+
 def test_a_stream_that_is_cut_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     shown = b"BT /F1 12 Tf 50 400 Td (first) Tj 0 -50 Td (second) Tj 0 -50 Td (third)"
     objects = {3: page(5), 7: FONT, 5: b"<</Length 900>>stream\n%b" % shown}
