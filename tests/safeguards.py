@@ -344,9 +344,9 @@ SAFEGUARDS = (
         "a partial listing is refused",
         "what was not listed is removed",
         "shared/ingestion/bucket.py",
-        '            page = self._call(partial(self._ask, "list_objects_v2", request), deadline)\n            yield',
+        "            page = self._list(request, deadline)\n            yield",
         "            try:\n"
-        '                page = self._call(partial(self._ask, "list_objects_v2", request), deadline)\n'
+        "                page = self._list(request, deadline)\n"
         "            except TransientError:\n"
         "                return\n"
         "            yield",
