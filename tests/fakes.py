@@ -192,7 +192,7 @@ class _OssClient:
         return SimpleNamespace(contents=entries, is_truncated=more, next_continuation_token=token, headers=self._date())
 
     def _date(self) -> dict[str, str]:
-        return {"Date": formatdate(clock.time() - self._wire.skew, usegmt=True)}
+        return {"Date": formatdate(clock.time() - self._wire.skew, usegmt=True), "x-oss-request-id": "request"}
 
     def _object(self, key: str) -> StoredObject:
         if key not in self._objects.held:

@@ -236,8 +236,8 @@ SAFEGUARDS = (
         "one worker for each document",
         "threads of a process embed the same chunks twice",
         _USE_CASE,
-        "self.locks.hold(key.document_id, deadline):\n            state = self._bucket.state(key, deadline)\n",
-        "DocumentLocks().hold(key.document_id, deadline):\n            state = self._bucket.state(key, deadline)\n",
+        "self.locks.hold(key.document_id, deadline):\n            return self._settle(",
+        "DocumentLocks().hold(key.document_id, deadline):\n            return self._settle(",
         (f"{_HISTORIES}test_eight_events_at_once_are_paid_for_once_by_a_process",),
     ),
     Safeguard(
@@ -344,9 +344,9 @@ SAFEGUARDS = (
         "a partial listing is refused",
         "what was not listed is removed",
         "shared/ingestion/bucket.py",
-        '            page = self._call(partial(self._ask, "list_objects_v2", request), deadline)\n            yield',
+        "            page = self._list(request, deadline)\n            yield",
         "            try:\n"
-        '                page = self._call(partial(self._ask, "list_objects_v2", request), deadline)\n'
+        "                page = self._list(request, deadline)\n"
         "            except TransientError:\n"
         "                return\n"
         "            yield",
@@ -467,6 +467,14 @@ SAFEGUARDS = (
         "Failure(self.stage, crash.code, crash.message, retryable=True)",
         "Failure(self.stage, crash.code, crash.message)",
         (f"{_HISTORIES}test_an_error_that_no_parser_documents_is_an_internal_error[TypeError]",),
+    ),
+    Safeguard(
+        "a defect concerns one document",
+        "a document that nothing expected keeps all others of an event or a reconcile from their turn",
+        _USE_CASE,
+        "    @explain_crashes()\n    def converge(",
+        "    def converge(",
+        (f"{_HISTORIES}test_a_defect_that_one_document_meets_keeps_no_other_from_its_turn",),
     ),
     Safeguard(
         "internal errors are retried after a delay",

@@ -260,6 +260,9 @@ class BatchTasks:
     def _interpret(self, answer: requests.Response) -> PlatformError:
         code, message, request_id = _read_error(answer)
         message = message.replace(self._settings.api_key.reveal(), "***")[:_MESSAGE_LIMIT]
+        if answer.status_code == 404 and not message:
+            # Not of DashScope: believed, it would give up tasks that are paid for.
+            return UnreachableError("embedding_unavailable", f"Something else than DashScope answered 404 ({code}).")
         if answer.status_code == 404 and "model" not in code.lower():
             return MissingError("batch_missing", f"DashScope knows no such file or task: {message}")
         error = interpret(Rejection(answer.status_code, code, message, request_id, answer.headers))

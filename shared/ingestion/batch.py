@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.errors import PlatformError
 from shared.ingestion.claiming import ClaimedError
+from shared.ingestion.crashing import explain_crashes
 from shared.ingestion.results import Outcome, Result
 from shared.ingestion.standing import is_same_version
 from shared.runtime import logs
@@ -65,19 +66,26 @@ class BatchConverger:
             return {}
         settled: dict[ObjectKey, Result | PlatformError] = {}
         try:
-            listed = self._pipeline.bucket.look_up(wanted, deadline)
-            # New ones first: a renamed object keeps its vectors while the index holds them under the previous name.
-            begun = self._index(listed, settled, deadline)
-            listed = self._pipeline.bucket.look_up([*begun, *_find_gone(listed)], deadline)
-            confirmed = {key: result for key, (result, seen) in begun.items() if _confirms(listed, key, seen)}
-            _log(confirmed)
-            settled |= confirmed
-            removed = self._remove([key for key in _find_gone(listed) if key not in begun], deadline)
-            _log(removed)
-            settled |= removed
+            with explain_crashes():
+                self._converge(wanted, settled, deadline)
         except PlatformError as error:  # each document is tried by itself
             log.warning("batch_failed", extra={"code": error.code, "reason": error.message})
         return settled
+
+    def _converge(
+        self, wanted: Sequence[ObjectKey], settled: dict[ObjectKey, Result | PlatformError], deadline: Deadline
+    ) -> None:
+        """Converge documents; in ``settled`` what came of them."""
+        listed = self._pipeline.bucket.look_up(wanted, deadline)
+        # New ones first: a renamed object keeps its vectors while the index holds them under the previous name.
+        begun = self._index(listed, settled, deadline)
+        listed = self._pipeline.bucket.look_up([*begun, *_find_gone(listed)], deadline)
+        confirmed = {key: result for key, (result, seen) in begun.items() if _confirms(listed, key, seen)}
+        _log(confirmed)
+        settled.update(confirmed)
+        removed = self._remove([key for key in _find_gone(listed) if key not in begun], deadline)
+        _log(removed)
+        settled.update(removed)
 
     def _index(
         self, listed: Listed, settled: dict[ObjectKey, Result | PlatformError], deadline: Deadline

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from xml.etree.ElementTree import ParseError
 
 from shared.domain import metadata
 from shared.domain.errors import DocumentError, TransientError
 from shared.domain.models import ObjectKey, ObjectState
 from shared.ingestion import lookup, object_names
 from shared.ingestion.oss_credentials import CredentialsProvider
-from shared.ingestion.oss_errors import ChangedError, translate
+from shared.ingestion.oss_errors import ChangedError, check_origin, translate
 from shared.ingestion.oss_errors import MissingError as _MissingError
 from shared.ingestion.reference_time import ReferenceTime
 from shared.ingestion.sidecar import (
@@ -163,7 +164,7 @@ class Bucket:
         request = self._sdk.ListObjectsV2Request(
             bucket=self._settings.bucket, prefix=prefix, start_after=name or None, max_keys=most, encoding_type="url"
         )
-        page = self._call(partial(self._ask, "list_objects_v2", request), deadline)
+        page = self._list(request, deadline)
         return {entry.key: self._describe(entry) for entry in page.contents or ()}, bool(page.is_truncated)
 
     def _describe(self, entry: Any) -> ObjectState:
@@ -292,7 +293,7 @@ class Bucket:
                 continuation_token=token,
                 encoding_type="url",
             )
-            page = self._call(partial(self._ask, "list_objects_v2", request), deadline)
+            page = self._list(request, deadline)
             yield list(map(self._describe, page.contents or ()))
             if not page.is_truncated:
                 return
@@ -340,10 +341,18 @@ class Bucket:
         if written != state.size:
             raise TransientError("object_truncated", f"OSS sent {written} of {state.size} bytes.")
 
+    def _list(self, request: Any, deadline: Deadline) -> Any:
+        """A page of a listing."""
+        try:
+            return self._call(partial(self._ask, "list_objects_v2", request), deadline)
+        except _MissingError:
+            raise TransientError("oss_failed", "OSS answered 404 to a listing.") from None
+
     def _ask(self, method: str, request: Any) -> Any:
-        """Call the SDK, and compare the clocks."""
+        """Call the SDK, see that it was OSS that answered, and compare the clocks."""
         began = clock.time()
         answer = getattr(self._client, method)(request)
+        check_origin(answer.headers)
         self.reference.note(answer.headers.get("Date", ""), began, clock.time())
         return answer
 
@@ -357,7 +366,7 @@ class Bucket:
         try:
             with tracing.call("oss", "call"):
                 return function()
-        except (requests.RequestException, self._sdk.exceptions.BaseError) as error:
+        except (requests.RequestException, self._sdk.exceptions.BaseError, ParseError) as error:
             raise translate(error) from None
 
     @cached_property

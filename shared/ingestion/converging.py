@@ -20,6 +20,7 @@ from shared.ingestion import reconciling, retrying
 from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
+from shared.ingestion.crashing import explain_crashes
 from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
 from shared.ingestion.indexing import Attempt
 from shared.ingestion.locks import DocumentLocks
@@ -78,7 +79,6 @@ class Ingestion:
     ) -> None:
         name = owner or secrets.token_hex(8)
         self.pipeline = Pipeline(bucket, embedder, store, settings, tenancy, parse, name, scans, origin)
-        self._tenancy = tenancy
         self._bucket = bucket
         self._store = store
         self.locks = locks or DocumentLocks()
@@ -106,10 +106,10 @@ class Ingestion:
 
     def _find_keys(self, events: Iterable[Event]) -> list[ObjectKey]:
         """The documents that the events name, where a name has only one meaning."""
-        named = [event.key for event in events if isinstance(event, ObjectEvent)]
-        readings = [list_readings(document_of(key)) for key in named]
+        readings = [list_readings(document_of(event.key)) for event in events if isinstance(event, ObjectEvent)]
         return [key for (key, *others) in readings if not others and self._bucket.owns(key)]
 
+    @explain_crashes()
     def _handle(
         self, event: Event, settled: Mapping[ObjectKey, Result | PlatformError], deadline: Deadline
     ) -> Sequence[Result | Report]:
@@ -142,6 +142,7 @@ class Ingestion:
         is_as_it_came = len(candidates) == 1 or self._bucket.state(candidates[0], deadline) is not None
         return candidates[:1] if is_as_it_came else candidates
 
+    @explain_crashes()
     def converge(self, key: ObjectKey, deadline: Deadline, *, yields: bool = False, force: bool = False) -> Result:
         """Bring the index to what the bucket holds under ``key``; a key that is not a document's is left alone.
 
@@ -157,9 +158,9 @@ class Ingestion:
         if not self._bucket.owns(key):
             return Result(key.key, Outcome.IGNORED)
         with logs.bind(key=key.key, document_id=key.document_id), self.locks.hold(key.document_id, deadline):
-            state = self._bucket.state(key, deadline)
-            return self._settle(key, state, deadline, yields=yields, force=force)[0]
+            return self._settle(key, self._bucket.state(key, deadline), deadline, yields=yields, force=force)[0]
 
+    @explain_crashes()
     def _begin(
         self, key: ObjectKey, listed: ObjectState, deadline: Deadline, *, is_new: bool
     ) -> tuple[Result, ObjectState | None]:

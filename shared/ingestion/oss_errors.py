@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from shared.domain.errors import ConfigurationError, DocumentError, PlatformError, TransientError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # Codes of temporary credentials that are no longer valid; the next invocation brings others.
 _EXPIRED = frozenset({"SecurityTokenExpired", "InvalidSecurityToken"})
 # Errors of the SDK wrap one another; more levels than these were never seen.
 _MAX_LEVELS = 5
+_REQUEST_ID = "x-oss-request-id"
 
 
 class ChangedError(PlatformError):
@@ -31,6 +35,24 @@ class _Refusal(Struct, frozen=True):
     request_id: str
 
 
+def check_origin(headers: Mapping[str, str]) -> None:
+    """See that an answer is one of OSS, which names the request in each.
+
+    A proxy or a wrong address may answer anything: taken for OSS, it would say that objects are gone.
+
+    Raises:
+        TransientError: ``oss_unavailable``.
+    """
+    if not headers.get(_REQUEST_ID):
+        raise _make_foreign()
+
+
+def _make_foreign() -> TransientError:
+    return TransientError(
+        "oss_unavailable", "Something else than OSS answered; if it always does, check OSS_ENDPOINT and the proxy."
+    )
+
+
 def translate(error: Exception) -> Exception:
     """The error of this program for one of the SDK or of the connection below it."""
     refusal = _find_refusal(error)
@@ -47,12 +69,14 @@ def _find_refusal(error: Exception) -> _Refusal | None:
     cause: Any = error
     for _ in range(_MAX_LEVELS):
         if hasattr(cause, "status_code"):
-            return _Refusal(int(cause.status_code), str(cause.code), str(cause.request_id))
+            return _Refusal(int(cause.status_code), str(cause.code), str(cause.request_id or ""))
         cause = cause.unwrap() if hasattr(cause, "unwrap") else None
     return None
 
 
 def _explain(refusal: _Refusal) -> Exception:
+    if not refusal.request_id:
+        return _make_foreign()
     id_, answer = refusal.request_id, f"OSS answered {refusal.status} {refusal.code}"
     match refusal:
         case _Refusal(code="NoSuchBucket"):

@@ -5,19 +5,26 @@ from __future__ import annotations
 import io
 import json
 import math
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shared.domain.catalog import EMBEDDING_MODELS
+from shared.domain.errors import TransientError
 from shared.domain.models import ObjectKey, ObjectState
 from shared.embedding.batch_lines import identify_text, make_line, parse_line
+from shared.embedding.batch_tasks import BatchTasks, MissingError
 from shared.embedding.multipart import FileForm
 from shared.embedding.sources import describe_difference
 from shared.embedding.vector_file import VectorFile
 from shared.ingestion.events import BackfillRequest, Span, Unknown, parse
 from shared.ingestion.order_file import OrderFile
 from shared.ingestion.ordering import find_gap
+from shared.runtime import clock
+from shared.runtime.clock import ManualClock
+from shared.runtime.retrying import Deadline
+from shared.runtime.settings import DashScopeSettings, Secret
 from shared.store.batch_notes import BatchNote
 
 if TYPE_CHECKING:
@@ -179,6 +186,23 @@ def test_vectors_are_the_same_but_for_rounding() -> None:
     assert "0.8000" in describe_difference([((1.0, 2.0), (1.0, 2.0)), ((1.0, 2.0), (2.0, 1.0))])
     assert describe_difference([((1.0, 0.0), (0.0, 0.0))])
     assert describe_difference([((1.0, 0.0), (1.0,))])
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>404 page not found</html>", b"", b"{}", b"[]", b'"no"'], ids=["page", "none", "{}", "[]", "text"]
+)
+def test_a_404_that_is_not_of_dashscope_gives_up_no_task(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    """A task that DashScope does not know is forgotten, and its documents are embedded by calls: paid twice."""
+    tasks = BatchTasks(DashScopeSettings(api_key=Secret("key")))
+    given = SimpleNamespace(status_code=404, content=body, headers={})
+    monkeypatch.setattr(tasks, "_session", SimpleNamespace(request=lambda *_, **__: given))
+    with clock.use(ManualClock()):
+        for ask in (tasks.read, tasks.delete_file, tasks.cancel, tasks.find):
+            with pytest.raises(TransientError, match="embedding_unavailable"):
+                ask("batch-1", Deadline.after(60))
+        given.content = b'{"error": {"code": "invalid_parameter_error", "message": "No such Batch object."}}'
+        with pytest.raises(MissingError):
+            tasks.read("batch-1", Deadline.after(60))
 
 
 def test_the_events_of_a_backfill() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from shared import parsing
 from shared.domain.errors import DocumentError, InternalError, PlatformError, TransientError
 from shared.domain.models import Claim, DocumentState, Failure
+from shared.ingestion.bucket import Bucket
 from shared.ingestion.claiming import CLAIM_SECONDS
 from shared.ingestion.events import Action, Selection, Unknown
 from shared.ingestion.results import Outcome, Report, Result
@@ -623,6 +625,35 @@ def test_an_error_that_no_parser_documents_is_an_internal_error(kind: type[Excep
     assert failure is not None
     assert (record(world).state, failure.code, failure.retryable) == (DocumentState.PENDING, "internal_error", True)
     assert "something" not in failure.message
+
+
+@pytest.mark.parametrize("number", [2, 5], ids=["one by one", "together"])
+@pytest.mark.parametrize("method", ["state", "fetch", "look_up"])
+def test_a_defect_that_one_document_meets_keeps_no_other_from_its_turn(
+    monkeypatch: pytest.MonkeyPatch, number: int, method: str
+) -> None:
+    """Where no document is read yet: a key or an answer that nothing expected."""
+    world, names, real = World(), [f"{letter}.txt" for letter in "abcde"[:number]], getattr(Bucket, method)
+
+    def fail(self: Bucket, asked: Any, *arguments: Any, **options: Any) -> Any:
+        keys = asked if isinstance(asked, list) else [getattr(asked, "key", asked)]
+        if any(getattr(key, "key", key) == "a.txt" for key in keys):
+            raise RuntimeError("Nothing expects this.")
+        return real(self, asked, *arguments, **options)
+
+    for name in names:
+        world.put(name, text(name, "AB"))
+    monkeypatch.setattr(Bucket, method, fail)
+    with contextlib.suppress(InternalError):
+        world.ingestion().handle(list(map(world.event, names)), calm())
+    assert not [problem for name in names[1:] for problem in world.wrong(name)]
+    world.put(names[1], text(names[1], "C"))
+    (report,) = world.ingestion().handle([Action("reconcile")], calm())
+    assert isinstance(report, Report)
+    assert not [problem for name in names[1:] for problem in world.wrong(name)]
+    monkeypatch.undo()
+    world.ingestion().handle([Action("reconcile")], calm())
+    assert world.problems() == []
 
 
 def condemn(world: World, revision: int, code: str = "broken_file") -> None:
