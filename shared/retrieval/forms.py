@@ -35,7 +35,9 @@ _COMPOUND = re.compile(
     r"|(?=[IVX]{2})[IVX]+\b|[A-Za-z](?:\+\+|#))"
 )
 _DIGIT = re.compile(r"\d")
-_NUMERAL = re.compile(rf"[{numerals.CHARACTERS}]{{2,}}")
+_NUMERAL = re.compile(rf"(?:第|百分之)?[{numerals.CHARACTERS}]+(?:点[{''.join(numerals.DIGITS)}]+)?")
+# Numerals of this many characters are numbers, whatever follows them.
+_LEAST_NUMERALS = 2
 
 
 class Kind(StrEnum):
@@ -76,11 +78,9 @@ def find_forms(text: str, kinds: Collection[Kind] = frozenset(Kind)) -> Iterator
         yield Form(Kind.TIME, start, end, tokens, tokens)
     if Kind.NUMBER in kinds:
         for number in _NUMBER.finditer(text):
-            yield from _find_number(number)
+            yield from _find_number(number, text[number.end() : number.end() + 1])
         for numeral in _NUMERAL.finditer(text):
-            value = numerals.parse_numeral(numeral.group())
-            if value is not None:
-                yield Form(Kind.NUMBER, *numeral.span(), (str(value),), (str(value),))
+            yield from _find_numeral(numeral, text)
     for compound in _COMPOUND.finditer(text):
         if compound.start() not in taken:
             whole, *parts = _analyze(compound.group()) or ("",)
@@ -98,13 +98,24 @@ def _find_dates(text: str) -> Iterator[Form]:
             yield Form(Kind.DATE, *_strip(date), wholes, (wholes[0], *(token for token in wholes if token[0] == "m")))
 
 
-def _find_number(match: re.Match[str]) -> Iterator[Form]:
-    """The number alone, unless Latin letters belong to it, and with its unit."""
+def _find_numeral(match: re.Match[str], text: str) -> Iterator[Form]:
+    """A Chinese numeral; one character is a number only with what it counts: 第三条."""
+    counted = text[match.end() : match.end() + 1]
+    tokens = [token for token in _analyze(match.group() + counted) if token[0].isdecimal()]
+    if len(match.group()) < _LEAST_NUMERALS or match.group()[0] == "第":
+        tokens = [token for token in tokens if not token.isdecimal()]
+    if tokens:
+        yield Form(Kind.NUMBER, *match.span(), tuple(tokens), tuple(tokens))
+
+
+def _find_number(match: re.Match[str], after: str) -> Iterator[Form]:
+    """The number alone, unless Latin letters belong to it, and with its unit or the character after it."""
     value, unit = match["value"], match["unit"] or ""
     alone = tuple(token for token in _analyze(value) if token[0].isdecimal())
     whole = tuple(token for token in _analyze(match.group()) if token[0].isdecimal() and token not in alone)
     is_apart = unit[:1] == " "
-    forms = [Form(Kind.NUMBER, *match.span("value"), alone, alone[:1], is_one=not is_apart)]
+    counted = (f"{alone[0]}{after}",) if alone and after and not unit and not after.isascii() else ()
+    forms = [Form(Kind.NUMBER, *match.span("value"), (*alone, *counted), (*alone[:1], *counted), is_one=not is_apart)]
     if unit:
         forms.insert(is_apart, Form(Kind.NUMBER, *match.span(), whole, whole, is_one=not is_apart))
     return (
