@@ -25,7 +25,7 @@ _VERSION = re.compile(r"v\d+(?:\.\d+)+", re.IGNORECASE)
 _CONNECTOR = re.compile(r"[-_./'&+@:]+")
 # Connectors that join longer parts than the others do: v1.2.3-beta, 192.168.1.1:8080.
 _OUTER = re.compile(r"[-/'&+@:]+")
-_LETTERS_FIRST = re.compile(r"([A-Za-z]{3,})\d")
+_LETTERS_FIRST = re.compile(r"(?<![A-Za-z])([A-Za-z]{3,30})\d")
 _FRACTION = re.compile(r"(\d{1,2})/(\d{1,3})")
 _ROMAN = re.compile(r"(?=[IVX]{2})(X{0,3})(IX|IV|V?I{0,3})")
 _ROMAN_DIGITS = {"": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}

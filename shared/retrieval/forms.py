@@ -25,13 +25,13 @@ _WORD = rf"[^\W_{DENSE}]+"
 # With groups of digits, 万 or 亿, and what is counted or multiplies it.
 _NUMBER = re.compile(
     r"(?=[\d.])(?<![A-Za-z0-9_.,])(?<![A-Za-z0-9][:/-])"
-    r"(?P<value>\d*(?:[.,']?\d+)+(?: \d{2,4}(?!\d))*(?:[.,]\d+)?(?:[百千万亿]\d{0,4})*)"
+    r"(?P<value>(?:\.\d+|\d+(?:[.,']\d+)*)(?: \d{2,4}(?!\d))*(?:[.,]\d+)?(?:[百千万亿]\d{0,4})*)"
     rf"(?P<unit> ?(?:{quantities.FORMS}|[A-Za-z°%]{{1,4}}(?![A-Za-z])))?(?![A-Za-z0-9]|[:/-][A-Za-z0-9])",
     re.IGNORECASE,
 )
 # With connectors, or of letters and digits or several words: e-mail, XR2000, maxRetry.
 _COMPOUND = re.compile(
-    rf"(?<![A-Za-z0-9])(?:{_WORD}(?:(?:_+|[-./'&+@:])(?![A-Za-z](?:\+\+|#)){_WORD})+|(?=[A-Za-z]+\d|\d+[A-Za-z]|[A-Za-z]*[a-z][A-Z]){_WORD}"
+    rf"(?<![^\W_{DENSE}])(?:{_WORD}(?:(?:_+|[-./'&+@:])(?![A-Za-z](?:\+\+|#)){_WORD})+|(?=[A-Za-z]+\d|\d+[A-Za-z]|[A-Za-z]*[a-z][A-Z]){_WORD}"
     r"|(?=[IVX]{2})[IVX]+\b|[A-Za-z](?:\+\+|#))"
 )
 _DIGIT = re.compile(r"\d")
