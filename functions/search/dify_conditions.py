@@ -136,6 +136,8 @@ def _read_equal(field: str, value: Any) -> list[Any]:
     if kind is str:
         return [str(value)]
     readings = [value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        readings.append(str(_read_number(value)))  # a sidecar may hold it as a text
     if isinstance(value, str):
         number = _read_number(value)
         readings += [number] if number is not None else []

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from shared.domain.models import BlockKind
 from shared.embedding import tokens
+from shared.language.graphemes import is_inside_character
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -122,4 +123,7 @@ def _find_cut(sentence: str, size: int) -> int:
         ends = [match.end() for match in breath.finditer(sentence, 0, most)]
         if ends and ends[-1] > most // 2:
             return ends[-1]
-    return max(1, most)
+    cut = most
+    while cut > most // 2 and is_inside_character(sentence, cut):
+        cut -= 1
+    return max(1, cut)

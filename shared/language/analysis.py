@@ -68,7 +68,7 @@ _NUMERALS = re.compile(rf"[{_NUMERAL}]+(?:点[{''.join(numerals.DIGITS)}]+(?!分
 # One numeral alone is a number only where something is counted: 三元, but not 一般.
 _COUNTED = frozenset("元圆円块角分天日月年周时点秒条章节款项期届版号楼层级页卷册批次米克吨升度寸亩人名位岁倍折%")
 _CAPITALS = re.compile(r"[A-Z]{2,}")
-_PART_OF = re.compile(rf"([{_NUMERAL}]+)分之([{_NUMERAL}]+)")
+_PART_OF = re.compile(rf"(?<![{_NUMERAL}])([{_NUMERAL}]+)分之([{_NUMERAL}]+)")
 _SYMBOLS = {"+": "plusplus", "#": "sharp"}
 _STOPS = frozenset(STOP_WORDS)
 

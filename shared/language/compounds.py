@@ -25,7 +25,7 @@ _VERSION = re.compile(r"v\d+(?:\.\d+)+", re.IGNORECASE)
 _CONNECTOR = re.compile(r"[-_./'&+@:]+")
 # Connectors that join longer parts than the others do: v1.2.3-beta, 192.168.1.1:8080.
 _OUTER = re.compile(r"[-/'&+@:]+")
-_LETTERS_FIRST = re.compile(r"([A-Za-z]{3,})\d")
+_LETTERS_FIRST = re.compile(r"(?<![A-Za-z])([A-Za-z]{3,30})\d")
 _FRACTION = re.compile(r"(\d{1,2})/(\d{1,3})")
 _ROMAN = re.compile(r"(?=[IVX]{2})(X{0,3})(IX|IV|V?I{0,3})")
 _ROMAN_DIGITS = {"": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}
@@ -47,14 +47,14 @@ def _compound(text: str) -> Iterator[str]:
     if len(parts) == 1:
         if joined not in _STOPS:
             yield stem(joined)
-        yield from _find_other_names(text)
+        yield from find_other_names(text)
         return
     yield stem(joined)
-    yield from _find_other_names(text)
+    yield from find_other_names(text)
     if len(words) > 1 and len(words) <= _MAX_PARTS:
         # Each word that has parts of its own, too: ABC12-7 is looked for as ABC12.
         yield from (stem(word.casefold()) for word in words if len(word) > 1 and word not in parts)
-        yield from _find_longer_parts(text, words)
+        yield from find_longer_parts(text)
     for part in parts:
         lower = part.casefold()
         if len(lower) > 1 and lower not in _STOPS:
@@ -63,7 +63,7 @@ def _compound(text: str) -> Iterator[str]:
                 yield lower.lstrip("0")
 
 
-def _find_other_names(text: str) -> Iterator[str]:
+def find_other_names(text: str) -> Iterator[str]:
     """What a compound is called as well: 1.2 of v1.2, 3 of III, 15000 of 15k, 8GB of 8G, OAuth of OAuth2."""
     if _VERSION.fullmatch(text):
         yield text[1:].replace(".", "").casefold()
@@ -83,11 +83,11 @@ def _find_other_names(text: str) -> Iterator[str]:
         yield stem(letters[1].casefold())
 
 
-def _find_longer_parts(text: str, words: list[str]) -> Iterator[str]:
+def find_longer_parts(text: str) -> Iterator[str]:
     """Parts that consist of several words, where stronger connectors stand between them."""
     for part in _OUTER.split(text):
         inner = [word for word in _CONNECTOR.split(part) if word]
-        if 1 < len(inner) < len(words):
+        if len(inner) > 1 and part != text:
             yield stem("".join(inner).casefold()[:_MAX_TOKEN_CHARACTERS])
 
 

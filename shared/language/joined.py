@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _HAN = "\u3400-\u9fff"
 # Forms and old programs put spaces between the characters of short labels.
-_SPACED_HAN = re.compile(rf"(?<![{_HAN}])[{_HAN}](?: {{1,4}}[{_HAN}])+(?![{_HAN}])")
+SPACED_HAN = re.compile(rf"(?<![{_HAN}])[{_HAN}](?: {{1,4}}[{_HAN}])+(?![{_HAN}])")
 _INITIALS = re.compile(r"(?<![\w&])(\w{1,3}) & (\w{1,3})(?![\w&])")
 _PHONE = re.compile(r"(?:(?<![\w+])\+\d{1,3}[ .-]?)?(?<![\w.,-])\(?\d{2,5}\)?[ .-]?\d{3,4}[ -]?\d{4}(?!\d|[-.]\d)")
 _LONG_PHONE = re.compile(r"(?<![\w+])\+\d{1,3}[ .-]?\(?\d{1,5}\)?(?:[ .-]?\d{2,4}){1,4}(?!\d)")
@@ -31,7 +31,7 @@ _NO_LABELS = frozenset((*STOP_WORDS, *FILLER_WORDS))
 def find_joined(text: str) -> Iterator[str]:
     """The tokens of what stands apart in a normalised text and belongs together."""
     if not text.isascii():
-        for match in _SPACED_HAN.finditer(text):
+        for match in SPACED_HAN.finditer(text):
             joined = match.group().replace(" ", "")
             yield from (joined[place : place + 2] for place in range(len(joined) - 1))
     for match in _INITIALS.finditer(text) if " & " in text else ():

@@ -23,8 +23,9 @@ inch inches; km_h 公里/小时 千米/小时 km/h kmh kph; cny 元 块 块钱 �
 _NAMES: dict[str, str] = {
     form: name for group in _UNITS.split(";") for name, *forms in [group.split()] for form in (name, *forms)
 }
-_FORMS = "|".join(map(re.escape, sorted(_NAMES, key=len, reverse=True)))
-_AFTER = re.compile(rf" ?({_FORMS})(?![A-Za-z0-9])", re.IGNORECASE)
+_AFTER = re.compile(
+    rf" ?({'|'.join(map(re.escape, sorted(_NAMES, key=len, reverse=True)))})(?![A-Za-z0-9])", re.IGNORECASE
+)
 _CURRENCIES = {
     **dict.fromkeys(("¥", "rmb", "cny", "人民币"), "cny"),
     **dict.fromkeys(("$", "us$", "usd"), "usd"),
@@ -37,6 +38,8 @@ _MOST_BEFORE = 5
 # Thousands before a unit that begins with 千 or 百 are part of the unit: 千克, 百分.
 _SCALE = re.compile(r" ?[万亿만억]|[千천](?![克米瓦卡赫帕伏安焦])|百(?![分货])")
 _WORD_SCALE = re.compile(r" ?(thousand|million|billion|trillion|k)\b", re.IGNORECASE)
+# A unit, or a word that multiplies a number.
+FORMS = "|".join(map(re.escape, sorted((*_NAMES, "thousand", "million", "billion", "trillion"), key=len, reverse=True)))
 _ZEROS = {
     "thousand": 3,
     "million": 6,

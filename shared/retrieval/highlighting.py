@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shared.language.analysis import DENSE
+from shared.language.joined import SPACED_HAN
 from shared.language.normalizing import normalize_in_place
 from shared.language.stemming import stem
 from shared.language.stopwords import FILLER_WORDS, STOP_WORDS
@@ -39,7 +40,7 @@ class Highlighter:
     """Finds the words of one query in any number of chunks."""
 
     def __init__(self, query: str) -> None:
-        text = normalize_in_place(query)[0]
+        text = SPACED_HAN.sub(lambda spaced: spaced.group().replace(" ", ""), normalize_in_place(query)[0])
         forms = list(find_forms(text))
         self._forms = {key for form in forms for key in form.keys} - _STOPS
         self._wanted: set[str] = {key for key in self._forms if key.isalpha() or key.isdecimal()}
@@ -52,12 +53,14 @@ class Highlighter:
                 self._pairs.update(_pairs(word))
             elif not (word in _STOPS or _is_lone_letter(word) or _is_part(match, forms)):
                 self._wanted.add(stem(word))
+        if not (self._wanted or self._pairs or runs):
+            self._wanted = {word.lower() for word in text.split() if _is_lone_letter(word)}
         self._forms |= self._wanted
         self._kinds = {form.kind for form in forms} | {Kind.COMPOUND}
         # Stretches of words that were seen: the chunks of an answer have most words in common.
         self._known: dict[str, tuple[tuple[int, int], ...]] = {}
         # A query of single characters has no pairs.
-        is_single = not self._wanted and not self._pairs and all(len(run) == 1 for run in runs)
+        is_single = not self._forms and not self._pairs and all(len(run) == 1 for run in runs)
         self._characters = "".join(runs) if is_single else ""
 
     def find(self, text: str) -> list[tuple[int, int]]:
@@ -102,6 +105,9 @@ class Highlighter:
     def _find_runs(self, text: str) -> Iterator[tuple[int, int]]:
         if self._characters:
             yield from ((place, place + 1) for place, one in enumerate(text) if one in self._characters)
+        for spaced in SPACED_HAN.finditer(text) if self._pairs else ():
+            if not self._pairs.isdisjoint(_pairs(spaced.group().replace(" ", ""))):
+                yield spaced.span()
         for match in _DENSE_TEXT.finditer(text) if self._pairs else ():
             run, offset, place = match.group(), match.start(), 0
             while place < len(run) - 1:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from shared.language.analysis import analyze, is_dense
+from shared.language.graphemes import is_inside_character
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -201,7 +202,8 @@ def _drop_part_of_word(text: str, last: int, end: int) -> int:
 
 def _is_inside_word(text: str, place: int) -> bool:
     around = text[max(0, place - 1) : place + 1]
-    return len(around) == 2 and place > 0 and around.isalnum() and not is_dense(around)
+    is_word = len(around) == 2 and place > 0 and around.isalnum() and not is_dense(around)
+    return is_word or is_inside_character(text, place)
 
 
 def _keep_lines(text: str, start: int, end: int, limit: int) -> tuple[int, int] | None:

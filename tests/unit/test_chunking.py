@@ -200,3 +200,10 @@ def test_a_title_that_a_program_gave_is_no_context(name: str) -> None:
 def test_another_context_makes_another_chunk() -> None:
     (one,), (two,) = ([*chunk([Block("Same.")], "d", "p", 100, title)] for title in ("Red lamp", "Blue lamp"))
     assert one.id != two.id
+
+
+@pytest.mark.parametrize("character", ["e\u0301", "👨‍👩‍👧", "🇨🇳", "か\u3099"])
+def test_a_long_run_without_a_break_is_not_cut_within_a_character(character: str) -> None:
+    chunks = cut([Block(character * 500)], 64)
+    assert len(chunks) > 1
+    assert all(c.text == character * (len(c.text) // len(character)) for c in chunks)

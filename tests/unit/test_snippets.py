@@ -70,6 +70,14 @@ def test_a_snippet_cuts_no_word() -> None:
     assert set(words) <= {"Antidisestablishment", "turbine", "counterrevolutionary"}
 
 
+@pytest.mark.parametrize("character", ["👨‍👩‍👧", "e\u0301", "👍🏽", "❤\ufe0f", "ก\u0e34", "か\u3099"])
+def test_a_snippet_cuts_no_character(character: str) -> None:
+    snippet = cut("turbine", f"{character} " * 200 + "turbine " + character * 200, "turbine")
+    rest = snippet.text.replace("turbine", "").replace(" ", "")
+    assert "turbine" in snippet.text
+    assert rest == character * (len(rest) // len(character))
+
+
 @given(st.text("ab 的滤网1.\n🙂", max_size=900), st.text("ab的滤网1 ", max_size=20), st.booleans())
 def test_a_snippet_is_a_stretch_of_the_text_within_the_limit(text: str, query: str, has_rows: bool) -> None:
     snippet = Snipper(query, {}).cut(text, Highlighter(query).find(text), has_rows=has_rows)
