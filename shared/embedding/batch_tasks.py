@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shared.runtime.settings import DashScopeSettings
 
 Answer = TypeVar("Answer")
+Page = TypeVar("Page", TaskPage, FilePage)
 
 MOST_FILE_BYTES = 500 * 1000 * 1000
 MOST_LINES = 50_000
@@ -130,16 +131,9 @@ class BatchTasks:
         Raises:
             TransientError, ConfigurationError: as `upload`.
         """
-        after = ""
-        for _ in range(_MOST_PAGES):
-            page = self._call("GET", "/batches", TaskPage, deadline, params={"limit": _PAGE, "after": after or None})
-            for task in page.data:
-                if task.input_file_id == file_id:
-                    return read_task(task)
-            if not page.has_more or not page.data:
-                break
-            after = page.data[-1].id
-        return None
+        pages = self._list("/batches", TaskPage, _MOST_PAGES, deadline)
+        found = next((task for page in pages for task in page.data if task.input_file_id == file_id), None)
+        return read_task(found) if found else None
 
     def find_files(self, name: str, deadline: Deadline) -> list[str]:
         """The ids of the files that were uploaded under a name.
@@ -147,15 +141,8 @@ class BatchTasks:
         Raises:
             TransientError, ConfigurationError: as `upload`.
         """
-        found: list[str] = []
-        after = ""
-        for _ in range(_MOST_FILE_PAGES):
-            page = self._call("GET", "/files", FilePage, deadline, params={"limit": _PAGE, "after": after or None})
-            found += [file.id for file in page.data if file.filename == name]
-            if not page.has_more or not page.data:
-                break
-            after = page.data[-1].id
-        return found
+        pages = self._list("/files", FilePage, _MOST_FILE_PAGES, deadline)
+        return [file.id for page in pages for file in page.data if file.filename == name]
 
     def read_lines(self, file_id: str, most_bytes: int, deadline: Deadline) -> Iterator[bytes]:
         """Yield the lines of a file as they arrive.
@@ -230,6 +217,15 @@ class BatchTasks:
             return self._ask(method, path, kind, deadline.timeout(self._settings.call_timeout), **options)
 
         return retrying.call(ask, _RETRY_POLICY, deadline)
+
+    def _list(self, path: str, kind: type[Page], most: int, deadline: Deadline) -> Iterator[Page]:
+        after = None
+        for _ in range(most):
+            page = self._call("GET", path, kind, deadline, params={"limit": _PAGE, "after": after})
+            yield page
+            if not page.has_more or not page.data:
+                break
+            after = page.data[-1].id
 
     def _ask(self, method: str, path: str, kind: type[Answer], seconds: float, **options: Any) -> Answer:
         with _interpret_failures(self._address):

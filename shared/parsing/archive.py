@@ -15,7 +15,7 @@ from shared.domain.errors import DocumentError
 from shared.parsing.encoding import clean
 from shared.parsing.properties import read_title
 from shared.parsing.refusing import refuse, report_cut, report_damage
-from shared.parsing.salvage import salvage
+from shared.parsing.salvage import is_inside_another, salvage
 from shared.parsing.xml_events import Event, read_events
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 18
 _LONGEST_NAME = 100
-# Where a record of the directory has the offset of its entry, and what stands there when it needs more bytes.
-_OFFSET_AT, _ZIP64 = 42, 0xFFFFFFFF
 # Kinds of parts that hold text or say what it means; others, such as pictures and settings, are often taken out.
 _TELLING = frozenset(
     {
@@ -89,7 +87,7 @@ class Archive:
         """The container; one without a directory by what its entries say themselves."""
         with suppress(*_DAMAGE):
             container = zipfile.ZipFile(path)
-            if not _is_inside_another(container):
+            if not is_inside_another(container):
                 return container
             container.close()
         self._copy = salvage(path, self._limits)
@@ -290,21 +288,6 @@ class Archive:
         named = (target for kind, target in self.relations("").values() if kind == "core-properties")
         part = part or next(named, "docProps/core.xml")
         return read_title(self.until_damage(part, self.events(part)))
-
-
-def _is_inside_another(container: zipfile.ZipFile) -> bool:
-    """Whether the directory found is that of a file in a container whose own is missing.
-
-    Its offsets count from the beginning of that file then. A program that unpacks itself does not begin with an entry.
-    """
-    stream, members = container.fp, container.infolist()
-    if stream is None or not members:
-        return False
-    stream.seek(0)
-    if stream.read(4) != b"PK\x03\x04":
-        return False
-    stream.seek(container.start_dir + _OFFSET_AT)
-    return int.from_bytes(stream.read(4), "little") not in (members[0].header_offset, _ZIP64)
 
 
 def _plain_name(name: str) -> str:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from shared.parsing.scratch import TemporaryCopy
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -25,6 +26,8 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _SIGNATURE = b"PK\x03\x04"
+# Where a record of the directory has the offset of its entry, and what stands there when it needs more bytes.
+_OFFSET_AT, _ZIP64 = 42, 0xFFFFFFFF
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _SIZES_FOLLOW = 0x1, 0x8
 # Sizes and a checksum after the data, of 12 to 24 bytes.
@@ -52,6 +55,21 @@ class _Data(Struct):
     unpacked: int = 0
     checksum: int = 0
     is_whole: bool = False
+
+
+def is_inside_another(container: zipfile.ZipFile) -> bool:
+    """Whether the directory found is that of a file in a container whose own is missing.
+
+    Its offsets count from the beginning of that file then. A program that unpacks itself does not begin with an entry.
+    """
+    stream, members = container.fp, container.infolist()
+    if stream is None or not members:
+        return False
+    stream.seek(0)
+    if stream.read(4) != _SIGNATURE:
+        return False
+    stream.seek(container.start_dir + _OFFSET_AT)
+    return int.from_bytes(stream.read(4), "little") not in (members[0].header_offset, _ZIP64)
 
 
 def salvage(path: Path, limits: Limits) -> TemporaryCopy | None:

@@ -20,8 +20,8 @@ from shared.store.vector_index import VECTOR_INDEXES
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
 
-# Raised when the shape of the collections changes, so that old and new rows never mix.
-LAYOUT = 7
+# Raised when the shape of the collections or the analysis of words changes, so that old and new rows never mix.
+LAYOUT = 8
 # Collections of this layout and later ones are used as they are, and `migrate start` fills one of the present layout.
 OLDEST_LAYOUT = 7
 # Limits of fields, which a server counts in bytes.

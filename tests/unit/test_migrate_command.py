@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Console
 
 from ops import backfilling, migrating
-from ops.commands import migrate
+from ops.arguments import parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,10 +66,8 @@ def run(monkeypatch: pytest.MonkeyPatch, ingest: Ingest, *arguments: str) -> tup
     for module in (backfilling, migrating):
         monkeypatch.setattr(module, "invoke", ingest)
     monkeypatch.setattr(backfilling, "_POLL_SECONDS", 0.0)
-    parser = argparse.ArgumentParser()
-    migrate.declare(parser)
     output = io.StringIO()
-    status = migrating.run(INGEST, {}, parser.parse_args(arguments), Console(file=output, width=200))
+    status = migrating.run(INGEST, {}, parse_arguments("ops", ["migrate", *arguments]), Console(file=output, width=200))
     return status, output.getvalue()
 
 
