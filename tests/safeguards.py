@@ -260,10 +260,12 @@ SAFEGUARDS = (
         "a task that may exist is looked up",
         "a process that dies while it creates a batch task pays twice",
         "shared/ingestion/backfill_parts.py",
-        "        task = self.tasks.find(note.file_id, deadline)\n"
+        "        task = self.tasks.find(note.file_id, deadline) if note.file_id else None\n"
         "        if task is None:\n"
-        "            self.tasks.delete_file(note.file_id, deadline)\n"
-        "            task = self.tasks.find(note.file_id, deadline)\n",
+        "            for file in (note.file_id,) if note.file_id else "
+        "self.tasks.find_files(name_file(note), deadline):\n"
+        "                self.tasks.delete_file(file, deadline)\n"
+        "            task = self.tasks.find(note.file_id, deadline) if note.file_id else None\n",
         "        task = None\n",
         (f"{_BACKFILL}test_a_process_that_dies_while_it_creates_a_task_pays_once[True]",),
     ),
@@ -271,8 +273,8 @@ SAFEGUARDS = (
         "a file without a task is deleted",
         "a process that stood still creates a task for documents that were planned again meanwhile: paid twice",
         "shared/ingestion/backfill_parts.py",
-        "            self.tasks.delete_file(note.file_id, deadline)\n            task =",
-        "            task =",
+        "                self.tasks.delete_file(file, deadline)\n            task =",
+        "                pass\n            task =",
         (f"{_BACKFILLS}test_a_process_that_stood_still_creates_no_task_after_another_has_planned_its_documents_again",),
     ),
     Safeguard(

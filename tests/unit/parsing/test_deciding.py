@@ -83,6 +83,8 @@ def test_a_kind_that_is_not_read_is_refused_whatever_its_name(name: str, tmp_pat
         with pytest.raises(DocumentError) as caught:
             parse(write(tmp_path, "file", FOREIGN[name]), key)
         expected = "needs_ocr" if name in PICTURES and key == "a" else ("format_mismatch", "unsupported_format")
+        if name == "a.gz" and key != "a":
+            expected = "broken_file"  # what is inside is read, and this has lost it
         assert caught.value.code in expected, key
 
 
