@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -36,6 +37,13 @@ RUN = f"test_{uuid.uuid4().hex[:8]}"
 
 # Of a part of the local stack; it only ends what hangs.
 _START_SECONDS = 240
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands of the operator switch logging off in their process, which is that of the tests here."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ NEVER_SEEN: Final = frozenset({"object_changed"})
 _EVENT_MODULES: Final = frozenset(
     {
         *("bucket", "claiming", "converging", "indexing", "locks", "oss_errors", "reconciling", "repairing"),
+        *("crashing", "disk"),
         *("batch", "writing", "isolation", "pool"),
         *("origin", "joint", "copying", "steps", "ingestions"),
     }

@@ -69,7 +69,7 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
     if format_ in READ_AS_BYTES and (narrow := copy_narrow(path, limits)):
         copy, path = narrow, narrow.path
     # Imported by name: a parser's module loads with the first file of its format.
-    reader = resolve_name(module) if module else import_module(_find_module(format_, key))
+    reader = resolve_name(module) if module else import_module(f"shared.parsing.{_find_module(format_, key)}")
     errors: tuple[type[BaseException], ...] = getattr(reader, "BAD_FILE_ERRORS", ())
     with refuse_errors(*errors):
         document: ParsedDocument = reader.parse(path, limits)
@@ -83,7 +83,7 @@ def parse(path: Path, key: str, limits: Limits = Limits(), *, module: str = "") 
 
 def _find_module(format_: str, key: str) -> str:
     name = _BY_EXTENSION.get(find_extension(key), "") if format_ == "code" else ""
-    return f"shared.parsing.{name or _MODULES.get(format_, format_)}"
+    return name or _MODULES.get(format_, format_)
 
 
 def _title(first: list[Block], declared: str, key: str) -> str:

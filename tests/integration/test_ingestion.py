@@ -250,7 +250,7 @@ def test_a_broken_new_version_leaves_the_old_one_answering_and_says_so(world: Wo
     world.converge("data.jsonl")
     good = world.document("data.jsonl")
     assert good is not None
-    world.oss.put("data.jsonl", '{"text": "Something else entirely."}\n{"text": \n')
+    world.oss.put("data.jsonl", '{"text": \n{"text": "Something else entirely."}\n')
     world.converge("data.jsonl")
     document = world.document("data.jsonl")
     assert document is not None
@@ -639,7 +639,7 @@ def test_a_bucket_that_falls_silent_costs_its_timeout_and_no_more(oss: Oss) -> N
         started = time.monotonic()
         with pytest.raises(TransientError, match="oss_unavailable"):
             bucket.state(bucket.key("a.txt"), Deadline.after(0.5))
-        assert time.monotonic() - started < 60
+        assert time.monotonic() - started < 15  # the SDK's own time limit is longer
 
 
 def test_an_object_that_drips_costs_no_more_than_the_time_there_is(world: World, oss: Oss, tmp_path: Path) -> None:

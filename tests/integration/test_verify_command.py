@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import threading
 from contextlib import contextmanager
@@ -242,15 +241,13 @@ def test_a_report_holds_no_secrets(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A project with settings that name no service."""
     for name in ("s.yaml", "s.domain.yaml", "s.records.yaml", "s.batches.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     for name in ("DASHSCOPE_API_KEY", "MILVUS_URI", "OSS_BUCKET", "FC_ENDPOINT", "SEARCH_URL", *KEYS):
         monkeypatch.delenv(name, raising=False)
-    yield
-    logging.disable(logging.NOTSET)  # the command prints what goes wrong itself
 
 
 @pytest.mark.usefixtures("nothing_set")

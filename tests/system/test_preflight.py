@@ -259,7 +259,7 @@ def test_a_deployment_that_can_work_is_told_so_and_what_the_look_cost(preflight:
     assert "took the key; text-embedding-v4 gave 512 dimensions" in about(lines, "DashScope")
     assert "CNY 0.0000" in about(lines, "DashScope")
     assert "does not exist yet" in about(lines, "Milvus")
-    assert "holds 1 documents" in about(lines, "bucket")
+    assert "holds 1 document" in about(lines, "bucket")
     assert about(lines, "role").count("aliyun ram GetRole") == 4
 
 

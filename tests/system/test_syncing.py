@@ -165,7 +165,7 @@ def test_a_document_is_explained_with_its_place_for_a_query(filled: Stack) -> No
     sync(filled)
     status, output = run(filled, "explain", "7.txt", "--query", "number 7", SEARCH_URL=filled.url)
     assert status == 0, output
-    assert "index: indexed, 1 chunks" in output
+    assert "index: indexed, 1 chunk," in output
     assert "so: It is in the index as the bucket holds it." in output
     assert re.search(r"query: place \d+, score \d\.\d\d \(", output), output
     status, output = run(filled, "explain", "broken.pdf", SEARCH_URL=filled.url)

@@ -163,8 +163,8 @@ def test_metadata_that_changes_within_the_second_of_an_upload_is_seen() -> None:
         world.deliver("b.txt")
 
     with clock.use(ManualClock(world.objects.clock + 1.0)):
-        # Another process ends with the new version before this one writes the record of the previous one.
-        deliver(world, wire=After("milvus.upsert chunks", describe, 2))
+        # Another process ends with the new version after this one has read the previous one.
+        deliver(world, wire=After("oss.get b.txt", describe, 1))
     assert world.problems() == []
 
 
