@@ -250,7 +250,7 @@ def test_a_broken_new_version_leaves_the_old_one_answering_and_says_so(world: Wo
     world.converge("data.jsonl")
     good = world.document("data.jsonl")
     assert good is not None
-    world.oss.put("data.jsonl", '{"text": \n{"text": "Something else entirely."}\n')
+    world.oss.put("data.jsonl", '{"text" "Some"}\n{"text" "thing"}\n{"text": "else."}\n')
     world.converge("data.jsonl")
     document = world.document("data.jsonl")
     assert document is not None
