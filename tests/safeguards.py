@@ -111,7 +111,7 @@ SAFEGUARDS = (
         _USE_CASE,
         "if read_version(seen) == read_version(state) and not fresh.failure:",
         "if read_version(seen) == read_version(state):",
-        (f"{_HISTORIES}test_two_that_fail_side_by_side_agree_on_what_stays",),
+        (f"{_HISTORIES}test_a_version_that_is_refused_is_bought_once_by_each_that_is_at_it",),
     ),
     Safeguard(
         "a refusal stands",
@@ -598,7 +598,7 @@ SAFEGUARDS = (
         "shared/runtime/request.py",
         "if _count_texts(data) > max_texts + _MORE_TEXTS:",
         "if False:",
-        ("tests/system/test_memory.py::test_bodies_made_to_take_memory_stay_below_what_the_function_has",),
+        ("tests/unit/test_odd_values.py::test_a_million_texts_are_refused_before_they_take_memory",),
     ),
     Safeguard(
         "origins of the Model Context Protocol",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -36,6 +37,18 @@ KINDS = pytest.mark.parametrize("kind", GOOD)
 def read(kind: type[Any], data: bytes) -> Any:
     with flask.Flask("test").test_request_context(data=data, method="POST"):
         return read_body(kind)
+
+
+def test_a_million_texts_are_refused_before_they_take_memory() -> None:
+    body = b'{"texts": [' + b'"a",' * 1_000_000 + b'"a"]}'
+    with flask.Flask("test").test_request_context(data=body, method="POST"):
+        tracemalloc.start()
+        with pytest.raises(RequestError) as caught:
+            read_body(EmbedRequest)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert caught.value.code == "too_many_texts"
+    assert peak < 3 * len(body)  # the body itself, once more
 
 
 def list_bodies(good: str) -> Iterator[tuple[bytes, str]]:
