@@ -114,14 +114,6 @@ SAFEGUARDS = (
         (f"{_HISTORIES}test_a_version_that_is_refused_is_bought_once_by_each_that_is_at_it",),
     ),
     Safeguard(
-        "a refusal stands",
-        "two that refuse a version buy it again and again",
-        _USE_CASE,
-        "return attempt.failed(known) if known else attempt.result()",
-        "return attempt.result()",
-        (f"{_HISTORIES}test_a_version_that_is_refused_is_bought_once_by_each_that_is_at_it",),
-    ),
-    Safeguard(
         "texts of pages are kept",
         "each attempt pays for every page of a scan again",
         "shared/ingestion/scans.py",
@@ -853,14 +845,6 @@ SAFEGUARDS = (
         "        while unsettled:\n",
         "        while unsettled and not names:\n",
         (f"{_RECORDS}test_a_newer_version_written_at_any_moment_of_an_older_one_counts",),
-    ),
-    Safeguard(
-        "a deletion of a record leaves a mark",
-        "an older version that comes late brings the record back",
-        "shared/records/batch.py",
-        "        self.store.registry.write(list(self.deletions.values()), self.deadline)\n",
-        "",
-        (f"{_RECORDS}test_an_older_version_written_at_any_moment_of_a_newer_one_does_not_count",),
     ),
     Safeguard(
         "bulk work yields",

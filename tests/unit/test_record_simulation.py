@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -118,6 +119,24 @@ def test_a_writer_that_dies_after_it_was_overtaken_leaves_nothing_that_a_repetit
         result = world.write(OLD)
         assert [one.outcome for one in result.results] == [Outcome.SUPERSEDED]
         assert world.wrong(newer) == [], number
+
+
+def test_a_deletion_that_died_once_it_had_taken_something_out_keeps_older_versions_out() -> None:
+    """Nobody knows when it is repeated, or whether."""
+    first, between, deletion = OLD, NEWER["upsert"], Record("a", delete=True, version=3)
+    died = 0
+    for number in itertools.count(1):
+        world = RecordWorld()
+        world.write(first)
+        try:
+            world.write(deletion, wire=Overtaken(number, lambda: None, dies=True))
+        except Killed:
+            if not world.rows(first):
+                died += 1
+                assert [one.outcome for one in world.write(between).results] == [Outcome.SUPERSEDED], number
+        else:
+            break
+    assert died
 
 
 class Struck(Wire):
