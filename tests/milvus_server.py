@@ -54,8 +54,9 @@ _PACE = {
 _SERVER_IDS = Path("/tmp/milvus")
 
 _OPEN = "on every interface"
-# https://man7.org/linux/man-pages/man2/unshare.2.html
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+# https://man7.org/linux/man-pages/man2/unshare.2.html, mount.2.html
+_CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 # https://man7.org/linux/man-pages/man7/netdevice.7.html
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 
@@ -134,7 +135,10 @@ def main() -> None:
         socket.create_server(("127.0.0.1", 0)) as listener,
         tempfile.TemporaryDirectory(prefix="milvus-server-") as data,
     ):
-        reach = "in a network namespace of its own" if _isolated() else _OPEN
+        reach = _OPEN
+        if _isolated():
+            reach = "in a network namespace of its own"
+            _own_server_ids(Path(data))
         with _served(Path(data)) as server:
             asyncio.run(_until_healthy(server))
             print(f"milvus 2.3.5 {reach}, at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)  # noqa: T201
@@ -150,6 +154,19 @@ def _isolated() -> bool:
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
     return True
+
+
+def _own_server_ids(data: Path) -> None:
+    """Put a folder of ours over the one with the servers' ids where that is another user's: its path is fixed."""
+    if not _SERVER_IDS.exists() or os.access(_SERVER_IDS, os.W_OK):
+        return
+    libc = ctypes.CDLL(None)
+    own = data / "ids"
+    own.mkdir()
+    # Without the second call the folder would cover it for the whole machine.
+    if libc.unshare(_CLONE_NEWNS) or libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None):
+        return
+    libc.mount(os.fsencode(own), os.fsencode(_SERVER_IDS), None, _MS_BIND, None)
 
 
 @contextmanager
