@@ -6,9 +6,9 @@ import lzma
 import posixpath
 import zipfile
 import zlib
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
-from copy import copy
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 from shared.domain.errors import DocumentError
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from shared.parsing.scratch import TemporaryCopy
 
 _CHUNK_BYTES = 1 << 18
+# Enough for the declaration and the outermost element of most parts.
+_HEAD_BYTES = 1 << 12
+_RELATION = frozenset({"Relationship"})
+# Several ask for those of the package and of the part at hand.
+_RELATIONS_KEPT = 8
 _LONGEST_NAME = 100
 # Kinds of parts that hold text or say what it means; others, such as pictures and settings, are often taken out.
 _TELLING = frozenset(
@@ -36,6 +41,7 @@ _TELLING = frozenset(
     }
 )
 _T = TypeVar("_T")
+Relations: TypeAlias = Mapping[str, tuple[str, str]]
 _REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
 _UTF8_FLAG = 0x800
@@ -73,6 +79,7 @@ class Archive:
         self._unpacked = 0
         self.warnings: list[str] = [] if warnings is None else warnings
         self._copy: TemporaryCopy | None = None
+        self._relations: dict[str, Relations] = {}
         self._zip = self._open(path)
         members = self._zip.infolist()
         # By name as relations write it; the first of two that differ in case only is the one found in any other case.
@@ -82,6 +89,10 @@ class Archive:
         if fault := self._fault(members):
             self.close()
             raise fault
+        self._sizes = {name: member.file_size for name, member in self._members.items()}
+        for member in members:
+            # zipfile stops at the size a part declares, other readers do not: ask it for all there is.
+            member.file_size = limits.max_unpacked_bytes + 1
 
     def _open(self, path: Path) -> zipfile.ZipFile:
         """The container; one without a directory by what its entries say themselves."""
@@ -134,23 +145,20 @@ class Archive:
         if self._copy is not None:
             self._copy.close()
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """The bytes of a part, unpacked piece by piece.
+    def chunks(self, name: str, piece: int = _CHUNK_BYTES) -> Iterator[bytes]:
+        """The bytes of a part, unpacked in pieces of so many bytes.
 
         Raises:
             DocumentError: ``too_large`` as soon as the parts read so far pass the bound; ``broken_file``.
         """
         try:
-            declared = self._members[self.resolve(name)]
-            # zipfile stops at the size a part declares, other readers do not: ask it for all there is.
-            whole = copy(declared)
-            whole.file_size = self._limits.max_unpacked_bytes + 1
-            size = 0
-            with self._zip.open(whole) as part:
-                while data := part.read(_CHUNK_BYTES):
+            name = self.resolve(name)
+            size, declared = 0, self._sizes.get(name, 0)
+            with self._zip.open(self._members[name]) as part:
+                while data := part.read(piece):
                     size += len(data)
                     self.count(len(data))
-                    if size > declared.file_size:
+                    if size > declared:
                         raise refuse("broken_file", "The file is damaged: a part is larger than it declares.")
                     yield data
         except _DAMAGE:
@@ -158,8 +166,7 @@ class Archive:
 
     def size(self, name: str) -> int:
         """Bytes a part says that it unpacks to; 0 when it is missing."""
-        member = self._members.get(self.resolve(name))
-        return member.file_size if member else 0
+        return self._sizes.get(self.resolve(name), 0)
 
     def is_utf8(self, name: str) -> bool:
         """Whether the archive says that the name of this part is in UTF-8."""
@@ -201,6 +208,16 @@ class Archive:
         if reduce is not None and self.size(name) <= _REDUCED_BYTES:
             chunks = iter([reduce(b"".join(chunks))])
         yield from read_events(chunks, self._limits.max_nesting, only)
+
+    def root(self, name: str) -> Event | None:
+        """The outermost element of an XML part, of which no more than its beginning is read.
+
+        Raises:
+            DocumentError: as `events`.
+        """
+        name = self.resolve(name)
+        chunks = self.chunks(name, _HEAD_BYTES) if name in self.names else ()
+        return next(read_events(chunks, self._limits.max_nesting), None)
 
     def readable_events(
         self, name: str, only: frozenset[str] = frozenset(), reduce: Callable[[bytes], bytes] | None = None
@@ -257,20 +274,23 @@ class Archive:
                 return self._folded[folded]
         return name
 
-    def relations(self, part: str) -> dict[str, tuple[str, str]]:
+    def relations(self, part: str) -> Relations:
         """The parts that ``part`` points to: relationship id -> (last word of its type, name of the part).
 
         ``part`` is empty for the package itself. What lies outside the file is left out; parts with text that are
         missing are warned about.
         """
+        if part not in self._relations:
+            if len(self._relations) == _RELATIONS_KEPT:
+                self._relations.clear()
+            self._relations[part] = self._read_relations(part)
+        return self._relations[part]
+
+    def _read_relations(self, part: str) -> Relations:
         folder, file = posixpath.split(part)
         found: dict[str, tuple[str, str]] = {}
-        for event in self.readable_events(f"{folder}/_rels/{file}.rels"):
-            if (
-                event.kind == "open"
-                and event.name == "Relationship"
-                and event.attributes.get("TargetMode") != "External"
-            ):
+        for event in self.readable_events(f"{folder}/_rels/{file}.rels", _RELATION):
+            if event.kind == "open" and event.attributes.get("TargetMode") != "External":
                 target = event.attributes.get("Target", "").replace("\\", "/")
                 target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
                 kind = event.attributes.get("Type", "").rpartition("/")[2]

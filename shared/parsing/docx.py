@@ -15,8 +15,8 @@ from shared.parsing.inner_pictures import InnerPictures
 from shared.parsing.numbering import Numbering
 from shared.parsing.outline import Outline
 from shared.parsing.story import Context, Story
+from shared.parsing.style_reduction import reduce_styles
 from shared.parsing.styles import ELEMENTS, Styles
-from shared.parsing.table_styles import remove_table_styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def _blocks(archive: Archive, limits: Limits, warnings: list[str], depth: int) -
     with archive:
         parts = Parts(archive)
         pictures = InnerPictures(limits, warnings)
-        styles = Styles(archive.readable_events(parts.named("styles"), ELEMENTS, remove_table_styles))
+        styles = Styles(archive.readable_events(parts.named("styles"), ELEMENTS, reduce_styles))
         context = Context(
             archive=archive,
             limits=limits,

@@ -71,7 +71,7 @@ def _find_format(archive: Archive) -> str:
     if main.lower().endswith(".bin") or (not main and "xl/workbook.bin" in archive.names):
         return "xlsb"
     try:
-        root = next(archive.events(main), None)
+        root = archive.root(main)
     except DocumentError:
         root = None
     if root is not None and root.name in _BY_ROOT:
