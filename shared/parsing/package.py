@@ -34,6 +34,9 @@ _ODF_BODIES = {"text": "odt", "spreadsheet": "ods", "presentation": "odp"}
 _ODF_BODY = re.compile(rb"<office:body[^>]{0,200}>\s{0,99}<office:(text|spreadsheet|presentation)[\s>/]")
 _BY_ROOT = {"document": "docx", "presentation": "pptx", "workbook": "xlsx"}
 _BY_NAME = {"word/document": "docx", "ppt/presentation": "pptx", "xl/workbook": "xlsx"}
+# Of nearly all packages, so that they need not be read to be recognized.
+_BY_USUAL_NAME = {f"{name}.xml": form for name, form in _BY_NAME.items()}
+_BINARY_WORKBOOK = "xl/workbook.bin"
 _LONGEST_TYPE = 200
 _USUAL_NAME = re.compile(r"(?:word/document|ppt/presentation|xl/workbook)[0-9]{0,5}\.xml", re.IGNORECASE)
 _MAIN_TYPE = re.compile(
@@ -67,8 +70,11 @@ def find_main_part(archive: Archive) -> str:
 
 
 def _find_format(archive: Archive) -> str:
+    usual = [form for name, form in _BY_USUAL_NAME.items() if name in archive.names]
+    if len(usual) == 1 and _BINARY_WORKBOOK not in archive.names:
+        return usual[0]
     main = find_main_part(archive)
-    if main.lower().endswith(".bin") or (not main and "xl/workbook.bin" in archive.names):
+    if main.lower().endswith(".bin") or (not main and _BINARY_WORKBOOK in archive.names):
         return "xlsb"
     try:
         root = archive.root(main)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from shared.parsing.xml_events import Event
 
 
+# Most of the part is borders, colours and names of fonts.
+_ELEMENTS = frozenset({"numFmts", "numFmt", "fonts", "font", "b", "fills", "fill", "patternFill", "cellXfs", "xf"})
+
+
 class Style(Struct, frozen=True):
     """How a cell looks: the code of its number format, and whether it is bold or filled as headers are."""
 
@@ -28,7 +32,7 @@ def read_styles(archive: Archive, part: str) -> Iterator[Style]:
     bold: list[bool] = []
     filled: list[bool] = []
     path: list[str] = []
-    for event in archive.readable_events(part):
+    for event in archive.readable_events(part, _ELEMENTS):
         if event.kind == "close":
             path.pop()
         elif event.kind == "open":

@@ -66,8 +66,9 @@ class _XmlReader:
             raise refuse("too_deep", f"The file nests its elements more than {self._max_nesting} deep.")
         local = _local(name)
         if not self._only or local in self._only:
-            named = {_attribute(key): value for key, value in attributes.items()} if attributes else attributes
-            self._events.append(Event("open", local, named))
+            if " " in "".join(attributes):
+                attributes = {_attribute(key): value for key, value in attributes.items()}
+            self._events.append(Event("open", local, attributes))
 
     def _close(self, name: str) -> None:
         self._depth -= 1
