@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import resource
 import shutil
 import tempfile
 import uuid
@@ -131,7 +132,15 @@ def process(name: str, arguments: Sequence[str]) -> Iterator[str]:
 MILVUSES = ["lite", "server", *(["given"] if os.environ.get("MILVUS_TEST_URI") else [])]
 
 
+# A test process serves and calls the emulators, and most connections stay open until the garbage collector comes by;
+# users are allowed 1,024 files at first, on macOS 256, and may raise that themselves.
+_OPEN_FILES = 10_240
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if most == resource.RLIM_INFINITY else min(_OPEN_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(allowed, wanted), most))
     settings.load_profile(profile())
     config.addinivalue_line("markers", "every_milvus: a test of every Milvus, not only of Lite")
 
