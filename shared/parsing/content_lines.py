@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BEGIN = re.compile(r"\s{0,99}BEGIN:V(?:CALENDAR|CARD)\s{0,99}", re.IGNORECASE)
 # The name, its parameters, which may hold colons in quotation marks, and the value.
-_FIELD = re.compile(r'(?:[\w-]{1,60}\.)?([\w-]{1,60})((?:;(?:"[^"]*+"|[^":;])*+)*+):(.*)', re.DOTALL)
+_FIELD = re.compile(r'(?:[\w-]{1,60}\.)?([\w-]{1,60})((?>(?:;(?>(?:"[^"]*+"|[^":;])*))*)):(.*)', re.DOTALL)
 _ESCAPED = re.compile(r"\\([nN,;:\\])")
 _SEMICOLON = re.compile(r"(?<!\\);")
 _CHARSET = re.compile(r"CHARSET=\"?([\w-]{1,40})", re.IGNORECASE)

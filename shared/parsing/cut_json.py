@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 # A string, which the end of the text may cut; a bracket, a comma or a colon. Possessive, so that time stays linear.
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+("|\\?\Z)|[\[\]{},:]', re.DOTALL)
+_TOKEN = re.compile(r'"(?>(?:[^"\\]|\\.)*)("|\\?\Z)|[\[\]{},:]', re.DOTALL)
 # What may stand after the last whole value: the name of a field and a part of a value, after a comma.
 _TORN = re.compile(
-    r'\s*+(?:"(?:[^"\\]|\\.)*+(?:"\s*+:?|\\?\Z))?\s*+(?:-?[0-9]{0,400}[0-9.eE+-]{0,9}|t[rue]{0,3}|f[alse]{0,4}|n[ul]{0,3})\s*+',
+    r'\s*+(?:"(?>(?:[^"\\]|\\.)*)(?:"\s*+:?|\\?\Z))?\s*+(?:-?[0-9]{0,400}[0-9.eE+-]{0,9}|t[rue]{0,3}|f[alse]{0,4}|n[ul]{0,3})\s*+',
     re.DOTALL,
 )
 _ENDS = {"[": "]", "{": "}"}

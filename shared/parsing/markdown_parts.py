@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 SOFT_CHARACTERS = 1 << 13
 HARD_CHARACTERS = 1 << 15
 
-_FENCE = re.compile(r"\A(?:[ \t>]|[-*+][ \t]|[0-9]{1,9}[.)][ \t])*+(`{3,}+|~{3,}+)([^`]*)$")
+_FENCE = re.compile(r"\A(?>(?:[ \t>]|[-*+][ \t]|[0-9]{1,9}[.)][ \t])*)(`{3,}+|~{3,}+)([^`]*)$")
 _HEADING = re.compile(r"\A {0,3}#{1,6}(?:[ \t]|$)")
 _STARTS_BLOCK = re.compile(r"[^\s\-*+0-9<>|]")
 _DELIMITERS = frozenset("|-: \t>")
 _CJK = r"\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 # As Chinese editors show it; in Latin script "#word" is a tag or a directive, and "#12" an issue.
-_NUMBER = rf"[0-9]{{1,4}}(?:[.．、][0-9]{{1,4}})*+(?:[.．、][ \t]*\S|[ \t]*[{_CJK}]|(?<=[.．][0-9])[ \t])"
+_NUMBER = rf"[0-9]{{1,4}}(?>(?:[.．、][0-9]{{1,4}})*)(?:[.．、][ \t]*\S|[ \t]*[{_CJK}]|(?<=[.．][0-9])[ \t])"
 _UNSPACED_HEADING = re.compile(rf"( {{0,3}})(#{{1,6}})(?=[{_CJK}（【《“]|{_NUMBER}|(?<=##)[A-Z0-9])")
 _TAG = re.compile(r"#[^\s#]")
 _FOOTNOTE = re.compile(r"\A {0,3}\[\^[^\]\s]{1,100}\]:")
-_LABEL = re.compile(r"\A {0,3}\[((?:[^\[\]\\\n]|\\.){1,200}+)\]:[ \t]*\S")
+_LABEL = re.compile(r"\A {0,3}\[((?>(?:[^\[\]\\\n]|\\.){1,200}))\]:[ \t]*\S")
 _DATA_URI = re.compile(r"data:[a-zA-Z0-9.+-]{1,60}/[a-zA-Z0-9.+-]{1,60}(?:;[a-zA-Z0-9.=_-]{1,60}){0,4};base64,")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]+")
 _LONGEST_DATA_PREFIX = 400

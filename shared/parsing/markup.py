@@ -27,7 +27,7 @@ _DROPPED = "script|style|noscript|template|iframe|noframes|noembed|svg|object|ca
 _RAW = "textarea|xmp"
 # As the tokenizer of https://html.spec.whatwg.org/multipage/parsing.html reads them: comments, dropped elements with
 # their content, tags with their attributes, markup declarations. Possessive, so that time stays linear.
-_ATTRIBUTES = r"(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?+)?+|=)*+"
+_ATTRIBUTES = r"(?>(?:[\s/]++|=?[^\s/>=]++(?>(?:\s*+=\s*+(?>(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?))?)|=)*)"
 _MARKUP = re.compile(
     r"<!--(?:-?>|.*?(?:--!?>|\Z))"
     rf"|<(?P<dropped>{_DROPPED})(?=[\s/>])(?P<given>{_ATTRIBUTES})(?:>|\Z)"
@@ -37,7 +37,7 @@ _MARKUP = re.compile(
     r"|<[!?/][^>]*+(?:>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_ATTRIBUTE = re.compile(r"([^\s/>=]++)(?:\s*+=\s*+(\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?+)?+")
+_ATTRIBUTE = re.compile(r"([^\s/>=]++)(?>(?:\s*+=\s*+(?>(\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?))?)")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 # `html.unescape` raises for numbers of thousands of digits.
 _LONG_NUMBER = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{7,}+);?")

@@ -9,7 +9,7 @@ REFERENCE: Final = re.compile(rb"([0-9]{1,7})\s{1,9}[0-9]{1,5}\s{1,9}R(?![A-Za-z
 _RESOURCES = re.compile(rb"/Resources\s{0,9}(?:(<<)|([0-9]{1,7})\s{1,9}[0-9]{1,5}\s{1,9}R)")
 _PARENT = re.compile(rb"/Parent\s{1,9}([0-9]{1,7})\s")
 # The entries of the resources that name objects: each a dictionary, or the object that is one.
-_NAMED = re.compile(rb"/(Font|XObject)\s{0,9}(?:<<((?:[^<>]|<[^<>]*+>)*+)>>|([0-9]{1,7})\s{1,9}[0-9]{1,5}\s{1,9}R)")
+_NAMED = re.compile(rb"/(Font|XObject)\s{0,9}(?:<<((?>(?:[^<>]|<[^<>]*+>)*))>>|([0-9]{1,7})\s{1,9}[0-9]{1,5}\s{1,9}R)")
 _FORM = re.compile(rb"/Subtype\s{0,9}/Form(?![A-Za-z])")
 # A map to Unicode, or codes that are the same in every font; then only the shapes are in what the font refers to.
 _MAP = re.compile(rb"/ToUnicode\s|/Encoding\s{0,9}/(?:WinAnsi|MacRoman|Standard)Encoding")

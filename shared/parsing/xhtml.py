@@ -17,7 +17,7 @@ _DECLARED = re.compile(
     r"|<html\s[^>]{0,1000}\bxmlns\s{0,9}=\s{0,9}[\"']http://www\.w3\.org/1999/xhtml",
     re.IGNORECASE,
 )
-_ATTRIBUTES = r"(?:[^\"'<>/]++|\"[^\"]*+\"|'[^']*+'|/(?!>))*+"
+_ATTRIBUTES = r"(?>(?:[^\"'<>/]++|\"[^\"]*+\"|'[^']*+'|/(?!>))*)"
 # Possessive, so that time stays linear. Scripts and styles with content are passed over: they may write tags.
 _MARKUP = re.compile(
     r"<!--.*?(?:-->|\Z)"

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 import time
+from re._parser import SubPattern, parse  # type: ignore[import-not-found]
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -170,3 +171,40 @@ def test_a_pattern_takes_linear_time(pattern: re.Pattern[Any]) -> None:
             (start, unit) for start in STARTS for unit in UNITS if not is_linear(call, start, unit, as_bytes=as_bytes)
         ]
         assert not slow, (pattern.pattern, slow[:3])
+
+
+def repeats_a_group_possessively(parsed: Any) -> bool:
+    """Whether part of a parsed pattern is ``(?:…)*+`` or alike, of more than one character."""
+    for operation, arguments in parsed:
+        inside = list(find_parts(arguments))
+        if str(operation) == "POSSESSIVE_REPEAT" and not (
+            len(inside[0]) == 1 and not list(find_parts(inside[0][0][1]))
+        ):
+            return True
+        if any(map(repeats_a_group_possessively, inside)):
+            return True
+    return False
+
+
+def find_parts(arguments: Any) -> Iterator[Any]:
+    """The patterns in what an operation of a parsed pattern works on."""
+    if isinstance(arguments, SubPattern):
+        yield arguments
+    elif isinstance(arguments, list | tuple):
+        for argument in arguments:
+            yield from find_parts(argument)
+
+
+@pytest.mark.parametrize("pattern", sample(PATTERNS.values()))
+def test_no_group_is_repeated_possessively(pattern: re.Pattern[Any]) -> None:
+    # Before 3.11.5 Python goes on from the wrong place behind one whose last turn fails, and Debian 12 has 3.11.2: use
+    # (?>(?:…)*). https://github.com/python/cpython/issues/106052
+    assert not repeats_a_group_possessively(parse(pattern.pattern, pattern.flags & ~re.UNICODE))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_found"),
+    [("(?:ab?c)*+", True), ("(x(?:ab|c)++)", True), ("[ab]*+a++.?+", False), ("(?>(?:ab)*)", False)],
+)
+def test_a_possessive_group_is_found(pattern: str, is_found: bool) -> None:
+    assert repeats_a_group_possessively(parse(pattern)) is is_found
