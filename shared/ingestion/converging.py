@@ -20,7 +20,6 @@ from shared.ingestion import reconciling, retrying
 from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
-from shared.ingestion.crashing import explain_crashes
 from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
 from shared.ingestion.indexing import Attempt
 from shared.ingestion.locks import DocumentLocks
@@ -30,6 +29,7 @@ from shared.ingestion.sidecar import list_readings
 from shared.ingestion.standing import can_keep_chunks, is_current, is_recent, read_version
 from shared.parsing import parse_bounded
 from shared.runtime import clock, logs
+from shared.runtime.crashing import explain_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

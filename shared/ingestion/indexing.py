@@ -20,7 +20,6 @@ from shared.embedding.parameters import TextType
 from shared.ingestion import chunking, object_names
 from shared.ingestion.bucket import ChangedError
 from shared.ingestion.claiming import ClaimedError, ClaimKeeper, make_claim
-from shared.ingestion.crashing import explain_crash
 from shared.ingestion.equal_content import EqualContent
 from shared.ingestion.postponed import PostponedChunks
 from shared.ingestion.recording import Recorder
@@ -28,6 +27,7 @@ from shared.ingestion.results import Outcome, Result
 from shared.ingestion.rows import RowMaker
 from shared.ingestion.scans import ScanTally
 from shared.runtime import workspace
+from shared.runtime.crashing import explain_crash
 from shared.store.client import split
 from shared.store.fingerprints import ChunkSet
 

@@ -19,7 +19,7 @@ _STAGE = "converging"
 
 
 def explain_crash(error: Exception, stage: str) -> TransientError:
-    """The error to record for work on a document that ended with ``error`` at a stage; both are worth another attempt.
+    """The error of work on a document or record that ended with ``error`` at a stage; it is worth another attempt.
 
     Only a failure of this program is logged with its place.
     """
