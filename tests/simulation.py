@@ -24,9 +24,7 @@ charges     rows billed are at most ``needed + 2 * largest * disturbances``, for
             the index what an outdated process swept (as much again). Without disturbances nothing is embedded but what
             is needed. This holds because within one invocation a process embeds a version once: what it embedded of a
             good version is only swept by a process at another version, which a change brought about; what it embedded
-            of a refused one it sweeps itself, and finding another process at the same version then, it keeps the
-            refusal instead of embedding again. (Two processes that both did embed again undid each other's chunks for
-            five rounds: seed 4149.)
+            of a refused one it sweeps itself, and the record that it leaves keeps the next one from embedding it again.
 """
 
 from __future__ import annotations
