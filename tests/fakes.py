@@ -188,7 +188,11 @@ class _OssClient:
         page = names[: request.max_keys]
         entries = [
             SimpleNamespace(
-                key=name, etag=f'"{held.etag}"', size=len(held.content), last_modified=_moment(held.modified)
+                key=name,
+                etag=f'"{held.etag}"',
+                size=len(held.content),
+                last_modified=_moment(held.modified),
+                object_type="Normal",
             )
             for name in page
             for held in [self._objects.held[name]]
