@@ -26,6 +26,7 @@ from shared.embedding.failures import (
 from shared.embedding.multipart import FileForm
 from shared.runtime import retrying, tracing
 from shared.runtime.retrying import RetryPolicy
+from shared.runtime.settings.addresses import name_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -284,7 +285,7 @@ def _interpret_failures(address: str) -> Iterator[None]:
         yield
     except requests.RequestException as error:
         raise UnreachableError(
-            "embedding_unavailable", f"DashScope did not answer at {address} ({type(error).__name__})."
+            "embedding_unavailable", f"DashScope did not answer at {name_place(address)} ({type(error).__name__})."
         ) from None  # the original may hold the key in its message
 
 

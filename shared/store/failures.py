@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from shared.domain.errors import ConfigurationError, PlatformError, TransientError
+from shared.runtime.settings.addresses import name_place
 
 # The codes and names below: https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go
 # The collection or a partition is not in memory, or not whole: an administrator released it, or the server restarts.
@@ -58,8 +59,8 @@ def translate(error: Exception, uri: str) -> PlatformError:
 
 
 def make_unavailable(uri: str) -> TransientError:
-    """The error of a server that does not answer."""
-    return TransientError("milvus_unavailable", f"Milvus did not answer at {uri}; is MILVUS_URI right?")
+    """The error of a server that does not answer at an address."""
+    return TransientError("milvus_unavailable", f"Milvus did not answer at {name_place(uri)}; is MILVUS_URI right?")
 
 
 def _is_passing(error: Exception) -> bool:
