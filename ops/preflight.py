@@ -154,10 +154,8 @@ def _dashscope(settings: DashScopeSettings) -> Iterator[tuple[Verdict, str]]:
 def _milvus(settings: SearchSettings) -> Iterator[tuple[Verdict, str]]:
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     store, until = Store(settings.milvus, space), Deadline.after(_PATIENCE_SECONDS)
-    yield (
-        Verdict.OK,
-        f"{name_place(settings.milvus.uri)} took the token; its version is {store.read_server_version(until)}",
-    )
+    version = store.read_server_version(until)
+    yield Verdict.OK, f"{name_place(settings.milvus.uri)} took the token; its version is {version}"
     if not store.server_has_keywords(until):
         yield Verdict.WARNING, "before 2.5 it cannot search by words: hybrid questions become dense; upgrade it"
     name = settings.milvus.collection

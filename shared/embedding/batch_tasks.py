@@ -25,7 +25,7 @@ from shared.embedding.failures import (
 )
 from shared.embedding.multipart import FileForm
 from shared.runtime import retrying, tracing
-from shared.runtime.retrying import RetryPolicy
+from shared.runtime.retrying import Deadline, RetryPolicy
 from shared.runtime.settings.addresses import name_place
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import requests
 
     from shared.embedding.batch_task import BatchTask
-    from shared.runtime.retrying import Deadline
     from shared.runtime.settings import DashScopeSettings
 
 Answer = TypeVar("Answer")
