@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]{0,30}m")
+
+
+def remove_colours(text: str) -> str:
+    """Remove what colours the output of a program, where it is shown as lines of another one."""
+    return _COLOUR.sub("", text)
+
+
 def clean(text: str) -> str:
     """Escape what a terminal would obey."""
     return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)

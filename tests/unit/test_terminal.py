@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ops import __main__ as ops
 from ops.printing import make_console
-from ops.terminal import CleanConsole, clean, clean_output
+from ops.terminal import CleanConsole, clean, clean_output, remove_colours
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +28,10 @@ def test_what_a_terminal_would_obey_is_escaped_and_nothing_else() -> None:
     assert clean(HOSTILE) == ESCAPED
     kept = "报告\u3000第1页\tüber\u00a0uns\n👩\u200d🚀 مرحبا"
     assert clean(kept) == kept
+
+
+def test_colours_of_another_program_are_removed() -> None:
+    assert remove_colours("\x1b[1;31mrefused\x1b[0m: \x1b[2J") == "refused: \x1b[2J"
 
 
 def test_what_is_printed_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
