@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 # Control characters but tab and line feed, halves of pairs, and what reverses the direction of all that follows.
 _OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]{0,30}m")
 
 
@@ -27,8 +25,8 @@ def remove_colours(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Escape what a terminal would obey."""
-    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+    """Escape what a terminal would obey, as JSON does, so that JSON stays what it is."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class CleanConsole(Console):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -12,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from ops import __main__ as ops
-from ops.printing import make_console
+from ops.printing import make_console, print_json
 from ops.terminal import CleanConsole, clean, clean_output, remove_colours
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pytest
 
 HOSTILE = "a\x1b]0;title\x07\x1b[2J\x9b1m\u202e.txt"
-ESCAPED = r"a\x1b]0;title\x07\x1b[2J\x9b1m\u202e.txt"
+ESCAPED = r"a\u001b]0;title\u0007\u001b[2J\u009b1m\u202e.txt"
 
 
 def test_what_a_terminal_would_obey_is_escaped_and_nothing_else() -> None:
@@ -43,6 +44,15 @@ def test_what_is_printed_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     assert sys.stdout is before
 
 
+def test_json_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"key": HOSTILE + "".join(map(chr, range(0x300))) + "\u2028"}
+    with clean_output():
+        print_json(value)
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == value
+    assert clean(shown) == shown
+
+
 def test_a_console_colours_and_moves_what_it_escapes() -> None:
     file = io.StringIO()
     console = CleanConsole(file=file, force_terminal=True, color_system="standard", width=200)
@@ -59,7 +69,7 @@ def test_a_console_colours_and_moves_what_it_escapes() -> None:
     assert "\x1b]0" not in shown
     assert "\x1b[2J" not in shown
     assert "\x07" not in shown
-    assert shown.count(r"\x1b]0;title") >= 3
+    assert shown.count(r"\u001b]0;title") >= 3
 
 
 def test_every_command_prints_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +82,7 @@ def test_every_command_prints_so(capsys: pytest.CaptureFixture[str]) -> None:
         assert ops.main(["roles"]) == 1
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
-    assert shown.count(r"\x1b]0;title") == 3
+    assert shown.count(r"\u001b]0;title") == 3
 
 
 def test_no_command_makes_a_console_of_its_own() -> None:
