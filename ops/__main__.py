@@ -14,6 +14,7 @@ from ops.deployment import DeploymentError
 from ops.local_stack import read_settings
 from ops.packaging import PackagingError
 from ops.template import variables
+from ops.terminal import clean_output
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     Returns: the exit status: 0 when all is well, 1 when something is wrong, 2 for a wrong command, 130 after Ctrl-C.
     """
     asked = parse_arguments(os.environ.get("CALLED_AS") or "python -m ops", arguments)
+    with clean_output():
+        return _report(asked)
+
+
+def _report(asked: argparse.Namespace) -> int:
     try:
         return _run(asked)
     except (DeploymentError, PackagingError) as error:

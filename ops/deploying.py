@@ -19,6 +19,7 @@ from ops.credentials import name_for_serverless_devs
 from ops.deployment import EventBridgeTrigger, load
 from ops.readiness import find_missing
 from ops.refusals import find_next_step
+from ops.terminal import remove_colours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -161,7 +162,7 @@ class _Runner:
         ) as running:
             try:
                 for line in running.stdout or ():
-                    self._print(mask(line.rstrip("\n"), self._secrets))
+                    self._print(mask(remove_colours(line.rstrip("\n")), self._secrets))
             except KeyboardInterrupt:
                 running.terminate()
                 self._say(f"Interrupted: run `make deploy` again, which goes on. {_KEPT}")

@@ -16,8 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich.console import Console
 from rich.table import Table
+
+from ops.printing import make_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -190,7 +191,7 @@ def _at_most(name: str, value: float, unit: str, bound: float) -> Figure:
 def main() -> int:
     """Print the sizes and the figures."""
     modules, tests = read_modules(ROOT), read_modules(ROOT, ("tests",))
-    console = Console()
+    console = make_console()
     console.print(_tabulate([*modules, *tests]))
     for module in modules:
         if module.lines > _MAX_MODULE_LINES:

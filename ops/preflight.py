@@ -24,6 +24,7 @@ from shared.ingestion.bucket import Bucket
 from shared.language.counting import count_of
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings
+from shared.runtime.settings.addresses import name_place
 from shared.store.directory import StoreDirectory
 from shared.store.schema import LAYOUT, Space
 from shared.store.store import Store
@@ -147,13 +148,14 @@ def _dashscope(settings: DashScopeSettings) -> Iterator[tuple[Verdict, str]]:
     (vector,) = embedded.complete()
     cost = f"{embedded.usage.tokens} tokens, CNY {embedded.usage.cost_cny:.7f}"
     what = f"{settings.model_name} gave {len(vector.dense)} dimensions"
-    yield Verdict.OK, f"{settings.address} took the key; {what} ({cost} spent)"
+    yield Verdict.OK, f"{name_place(settings.address)} took the key; {what} ({cost} spent)"
 
 
 def _milvus(settings: SearchSettings) -> Iterator[tuple[Verdict, str]]:
     space = Space(settings.dashscope.model_name, settings.dashscope.dimension)
     store, until = Store(settings.milvus, space), Deadline.after(_PATIENCE_SECONDS)
-    yield Verdict.OK, f"{settings.milvus.uri} took the token; its version is {store.read_server_version(until)}"
+    version = store.read_server_version(until)
+    yield Verdict.OK, f"{name_place(settings.milvus.uri)} took the token; its version is {version}"
     if not store.server_has_keywords(until):
         yield Verdict.WARNING, "before 2.5 it cannot search by words: hybrid questions become dense; upgrade it"
     name = settings.milvus.collection

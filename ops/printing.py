@@ -10,15 +10,15 @@ from functools import partial
 from threading import Timer
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from rich.console import Console
-
 from ops.cloud import CloudError
 from ops.invoking import InvocationError
 from ops.remote_search import AskError
+from ops.terminal import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import Console
 
 _QUIET_SECONDS: Final = 2.0
 
@@ -35,7 +35,7 @@ class Printable(Protocol):
 
 def make_console(*, as_json: bool = False) -> Console:
     """Where progress and tables go: standard output, or standard error where that is left to JSON."""
-    return Console(highlight=False, stderr=as_json)
+    return CleanConsole(highlight=False, stderr=as_json)
 
 
 def print_json(value: Any) -> None:
@@ -55,7 +55,7 @@ def confirm(question: str) -> bool:
 @contextmanager
 def show_waiting() -> Iterator[None]:
     """Say that an answer takes a while: a terminal shows it at once, a log gets a line after some seconds."""
-    console = Console(stderr=True)
+    console = CleanConsole(stderr=True)
     if console.is_terminal:
         with console.status("Asking; Ctrl-C ends it"):
             yield

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from shared import parsing
+from shared.domain.errors import TransientError
 from shared.domain.models import Embedding
 from shared.embedding.calls import ModelCalls
 from shared.embedding.dashscope import DashScopeClient
@@ -35,8 +36,9 @@ from shared.store.schema import Space
 from shared.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
+    from random import Random
 
     from shared.domain.models import ParsedDocument
     from shared.embedding.parameters import EmbeddingParameters
@@ -81,6 +83,10 @@ class Wire:
     def lag(self) -> int:
         """How many changes a read that is not Strong misses."""
         return 0
+
+    def tear(self, ids: Sequence[str]) -> Collection[str]:
+        """The rows of one write, or deletion, that Milvus applies; it fails where that is not all of them."""
+        return ids
 
 
 # -- the bucket -------------------------------------------------------------------------------------------------------
@@ -182,7 +188,11 @@ class _OssClient:
         page = names[: request.max_keys]
         entries = [
             SimpleNamespace(
-                key=name, etag=f'"{held.etag}"', size=len(held.content), last_modified=_moment(held.modified)
+                key=name,
+                etag=f'"{held.etag}"',
+                size=len(held.content),
+                last_modified=_moment(held.modified),
+                object_type="Normal",
             )
             for name in page
             for held in [self._objects.held[name]]
@@ -431,10 +441,14 @@ class FakeMilvusClient(Client):
         return {"fields": []}
 
     def _on_upsert(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
-        self._index.upsert(name, rows)
+        kept = self._wire.tear([row["id"] for row in rows])
+        self._index.upsert(name, [row for row in rows if row["id"] in kept])
+        _check_whole(kept, rows)
 
     def _on_delete(self, name: str, *, ids: Sequence[str]) -> None:
-        self._index.delete(name, ids)
+        kept = self._wire.tear(ids)
+        self._index.delete(name, list(kept))
+        _check_whole(kept, ids)
 
     def _on_query(self, name: str, **options: Any) -> list[dict[str, Any]]:
         lag = self._lag(options.get("consistency_level", ""))
@@ -448,6 +462,19 @@ class FakeMilvusClient(Client):
 
     def _lag(self, consistency_level: str) -> int:
         return 0 if consistency_level == "Strong" else self._wire.lag()
+
+
+def _check_whole(kept: Collection[str], all_: Sequence[object]) -> None:
+    """Fail as Milvus does where a node takes its part of a write and another does not."""
+    if len(kept) < len(all_):
+        raise TransientError("milvus_failed", "A part of the rows was written.")
+
+
+def tear(drawn: Random, chance: float, ids: Sequence[str]) -> Sequence[str]:
+    """Some of the rows of a write, with a chance; otherwise all."""
+    if len(ids) < 2 or drawn.random() >= chance:
+        return ids
+    return drawn.sample(list(ids), drawn.randint(0, len(ids) - 1))
 
 
 def _moment(seconds: int) -> dt.datetime:

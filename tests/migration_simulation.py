@@ -65,6 +65,7 @@ from tests.fakes import (
     Objects,
     Wire,
     parse_here,
+    tear,
     vector_of,
 )
 from tests.simulation import CHUNK_TOKENS, Killed, calm, chunks_of, text
@@ -248,8 +249,9 @@ class Instance:
 class Interrupted(Wire):
     """Carries calls until something happens at one of them: another invocation, a failure, or death."""
 
-    def __init__(self, random: Random, happen: Callable[[], None] | None, chance: float) -> None:
+    def __init__(self, random: Random, happen: Callable[[], None] | None, chance: float, torn: Random) -> None:
         self._random = random
+        self._torn = torn
         self._happen = happen
         self._chance = chance
 
@@ -264,6 +266,9 @@ class Interrupted(Wire):
             raise self._random.choice((Killed(), TransientError("simulated", f"{call} fails.")))
         return apply()
 
+    def tear(self, ids: Sequence[str]) -> Sequence[str]:
+        return tear(self._torn, self._chance, ids)
+
 
 class History:
     """One seed."""
@@ -273,6 +278,8 @@ class History:
         self.random = Random(f"migration {seed}")
         self.world = MigrationWorld()
         self.chance = self.random.choice((0, 0, 0.01, 0.04))
+        # A draw of its own, so that other histories stay as they were.
+        self._torn = Random(f"torn writes of migration {seed}")
         self.other = self.random.choice(OTHERS)
         self.options: dict[str, Any] = self.random.choice(({}, {}, {}, {"reread": True}, {"chunk_tokens": 64}))
         self.trace: list[str] = []
@@ -427,7 +434,7 @@ class History:
 
     def _instance(self, depth: int = 0) -> Instance:
         happen = (lambda: self._act(depth + 1)) if depth < 2 else None
-        return self.world.instance(Interrupted(self.random, happen, self.chance))
+        return self.world.instance(Interrupted(self.random, happen, self.chance, self._torn))
 
     def _invoke(self, what: str, call: Callable[[Instance], object], depth: int) -> None:
         """Let a process do something, that is perhaps interrupted by others, and repeat what failed a few times."""

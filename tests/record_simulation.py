@@ -2,7 +2,7 @@
 
 The code of `shared.records` and below is the real one, over the fakes of `tests.fakes`. A seed decides everything: two
 or three records or more of the same ids, upserts, deletions, bad and refused ones, in which order and how often they
-are delivered, which writer dies at which call, which call fails before or after it was applied.
+are delivered, which writer dies at which call, which call fails before it was applied, after that, or in between.
 
     python -m tests.record_simulation --seeds 100000
 
@@ -35,7 +35,7 @@ from shared.records.rows import document_id_of
 from shared.records.versions import RowVersion, Versions
 from shared.records.writing import RecordWriter
 from shared.store.schema import MAX_TEXT_BYTES, VERSIONS_BUCKET
-from tests.fakes import REFUSED, FakeEmbedder, FakeStore, Index, Model, Wire, vector_of
+from tests.fakes import REFUSED, FakeEmbedder, FakeStore, Index, Model, Wire, tear, vector_of
 from tests.seeds import Simulated
 from tests.simulation import Killed, Moment, Patience, calm, simulated
 
@@ -147,6 +147,12 @@ class Writer(Wire):
     def lag(self) -> int:
         return self._simulation.random.randint(0, 3)
 
+    def tear(self, ids: Sequence[str]) -> Sequence[str]:
+        kept = tear(self._simulation.torn, self._simulation.torn_chance, ids)
+        if len(kept) < len(ids):
+            self._simulation.trace.append(f"{self.name} is torn: {len(kept)} of {len(ids)} rows")
+        return kept
+
     def run(self) -> None:
         """Handle the event, and pass the turn on."""
         self.turn.acquire()
@@ -190,9 +196,13 @@ class RecordSimulation:
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
         draw = self.random.choice
+        # A draw of its own, so that other histories stay as they were.
+        self.torn = Random(f"torn writes of {self.seed}")
+        self.torn_chance = self.torn.choice((0, 0.05, 0.3))
         self.crash, self.fail, self.hang = draw((0, 0.02, 0.08)), draw((0, 0.02, 0.08)), draw((0, 0.02))
         self.repetitions = draw((REPETITIONS, 1_000, 1_000))
         self.sent = [record for name in ("a", "b")[: draw((1, 1, 2))] for record in self._make_records(name)]
+        self.sent += self._make_more() if self.torn_chance else []
         self.pending = self._make_deliveries()
         self.active: list[Writer] = []
         self.acknowledged: set[tuple[str, int]] = set()
@@ -204,6 +214,13 @@ class RecordSimulation:
     def _make_records(self, name: str) -> list[Record]:
         versions = self.random.sample(range(1, 9), self.random.randint(2, 4))
         return [self._make_record(name, version) for version in versions]
+
+    def _make_more(self) -> list[Record]:
+        """Records whose rows are written at once, as Milvus tears only writes of several."""
+        drawn = [(name, self.torn.choice((f"{name} says X", f"{name} says Y", ""))) for name in "cdecde"]
+        return [
+            Record(name, text, delete=not text, version=version) for version, (name, text) in enumerate(drawn, start=1)
+        ]
 
     def _make_record(self, name: str, version: int) -> Record:
         drawn = self.random.random()
@@ -221,6 +238,8 @@ class RecordSimulation:
         if self.random.random() < 0.3:
             some = self.random.sample(self.sent, 2)
             deliveries.append(Delivery(tuple(some)))
+        if self.torn_chance and self.torn.random() < 0.7:  # more records whose rows are written at once
+            deliveries.append(Delivery(tuple(self.torn.sample(self.sent, len(self.sent)))))
         return deliveries
 
     def run(self) -> Verdict:

@@ -2,8 +2,9 @@
 
 The code of `shared.ingestion` and below is the real one, over the fakes of `tests.fakes`. A seed decides everything:
 what people do to the bucket, which events are doubled, late or lost, which process dies at which call, which call
-fails before or after it was applied, which answer never comes, where the parser has a bug, and whether one or two
-deployments with different prefixes share bucket and index. At rest the index must equal the bucket.
+fails before or after it was applied or after some of its rows, which answer never comes, where the parser has a bug,
+and whether one or two deployments with different prefixes share bucket and index. At rest the index must equal the
+bucket.
 
     python -m tests.simulation --seeds 100000
 
@@ -23,9 +24,7 @@ charges     rows billed are at most ``needed + 2 * largest * disturbances``, for
             the index what an outdated process swept (as much again). Without disturbances nothing is embedded but what
             is needed. This holds because within one invocation a process embeds a version once: what it embedded of a
             good version is only swept by a process at another version, which a change brought about; what it embedded
-            of a refused one it sweeps itself, and finding another process at the same version then, it keeps the
-            refusal instead of embedding again. (Two processes that both did embed again undid each other's chunks for
-            five rounds: seed 4149.)
+            of a refused one it sweeps itself, and the record that it leaves keeps the next one from embedding it again.
 """
 
 from __future__ import annotations
@@ -82,6 +81,7 @@ from tests.fakes import (
     Objects,
     Wire,
     parse_here,
+    tear,
     vector_of,
 )
 from tests.seeds import Simulated
@@ -420,6 +420,9 @@ class Process(Wire):
     def lag(self) -> int:
         return self._simulation.lag()
 
+    def tear(self, ids: Sequence[str]) -> Sequence[str]:
+        return self._simulation.tear(self, ids)
+
     def handle(self) -> Sequence[object]:
         """Handle the delivery."""
         events = [event for event in self.delivery.events if not isinstance(event, BackfillRequest)]
@@ -488,6 +491,9 @@ class Simulation:
             _set_parts(drawn.choice((1, 2)), -1.0, drawn.choice((1, 2)))
         self._asked = drawn
         self._clocks = Random(f"clocks of {seed}")
+        # Of these histories, in so many writes of several rows some are written, and then Milvus fails.
+        self._torn = Random(f"torn writes of {seed}")
+        self._torn_chance = self._torn.choice((0, 0.03, 0.2))
         self.are_clocks_wrong = self._clocks.random() < _SKEWED
         # From so many documents on, an invocation converges them together.
         batch._LEAST_DOCUMENTS = self.random.choice((1, 2, 4))
@@ -740,6 +746,14 @@ class Simulation:
     def lag(self) -> int:
         return self.random.randint(1, 4) if self.random.random() < self.chances.stale else 0
 
+    def tear(self, process: Process, ids: Sequence[str]) -> Sequence[str]:
+        """The rows of a write that are written before it fails; all of them where it does not."""
+        kept = tear(self._torn, self._torn_chance, ids)
+        if len(kept) < len(ids):
+            self.disturbed.update(process.found.keys())
+            self.trace.append(f"{process.name} is torn: {len(kept)} of {len(ids)} rows")
+        return kept
+
     def carry(self, process: Process, call: str, apply: Callable[[], Result]) -> Result:
         """A process's call, at its turn: it happens, or something happens to it."""
         self.steps += 1
@@ -753,9 +767,10 @@ class Simulation:
                 fate(process, call, apply)
             drawn -= chance
         self.trace.append(f"{process.name} {call}")
-        result = apply()
-        self._check_readable(process, call)
-        return result
+        try:
+            return apply()
+        finally:
+            self._check_readable(process, call)
 
     def _kill(self, process: Process, call: str, apply: Callable[[], Any]) -> None:
         process.dead = True

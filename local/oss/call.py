@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LISTING: Final = frozenset({"prefix", "marker", "delimiter", "max-keys", "encoding-type"})
 # Of a signature in the query.
 _SIGNING: Final = frozenset({"Expires", "OSSAccessKeyId", "Signature", "security-token"})
-_OTHER_MATTERS: Final = ("acl", "tagging", "symlink", "restore", "append", "x-oss-process", "versionId")
+_OTHER_MATTERS: Final = ("acl", "tagging", "restore", "append", "x-oss-process", "versionId")
 
 
 _SIGNED: Final = re.compile(
@@ -116,6 +116,8 @@ class Call:
             put = "UploadPartCopy" if copies else "UploadPart"
             names = {"POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload", "GET": "ListParts"}
             return {"PUT": put, **names}.get(method, method)
+        if "symlink" in query:
+            return {"PUT": "PutSymlink", "GET": "GetSymlink"}.get(method, method)
         other = next((name for name in _OTHER_MATTERS if name in query), "")
         if other:
             return f"{method} ?{other}"

@@ -22,6 +22,7 @@ from local.oss.call import Call
 from local.oss.cors import CorsRule
 from local.oss.courier import Courier, Mode
 from local.oss.faults import Faults
+from local.oss.links import Links
 from local.oss.multipart import Multipart
 from local.oss.notification import ObjectEvent
 from local.oss.objects import Objects
@@ -160,6 +161,7 @@ class Emulator:
 def _operations(name: str, folder: Folder, courier: Courier) -> dict[str, _Operation]:
     """What is offered, by the name OSS gives it."""
     bucket, objects, multipart = Bucket(folder, name), Objects(folder, courier), Multipart(folder, courier)
+    links = Links(folder, courier)
     return {
         "HeadBucket": bucket.head,
         "GetBucketInfo": bucket.info,
@@ -172,6 +174,8 @@ def _operations(name: str, folder: Folder, courier: Courier) -> dict[str, _Opera
         "GetObject": objects.get,
         "HeadObject": objects.get,
         "GetObjectMeta": objects.get,
+        "PutSymlink": links.put,
+        "GetSymlink": links.get,
         "CopyObject": objects.copy,
         "DeleteObject": objects.delete,
         "DeleteMultipleObjects": objects.delete_many,

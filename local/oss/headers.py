@@ -61,4 +61,6 @@ def identity(request_id: str) -> dict[str, str]:
 
 def object_type(stored: StoredObject) -> str:
     """How the object was uploaded."""
+    if stored.properties.symlink_target:
+        return "Symlink"
     return "Multipart" if stored.multipart else "Normal"

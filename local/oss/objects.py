@@ -14,6 +14,7 @@ from local.oss.body import receive, receive_xml
 from local.oss.call import checked_key, split_path
 from local.oss.conditions import require_match, unchanged
 from local.oss.content import asked_range, send
+from local.oss.links import open_target
 from local.oss.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Objects:
 
     async def get(self, call: Call) -> web.StreamResponse:
         """GetObject, HeadObject and GetObjectMeta."""
-        stored, file = await asyncio.to_thread(self._folder.open, call.key)
+        stored, file = await asyncio.to_thread(open_target, self._folder, call.key)
         with file:
             if unchanged(call, stored):
                 return web.Response(status=304, headers=headers.object_headers(stored))

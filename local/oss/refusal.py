@@ -19,14 +19,17 @@ _ERRORS: Final = {
     "InvalidPart": (400, "A part was not uploaded, or its ETag differs."),
     "InvalidPartOrder": (400, "The list of parts was not in ascending order."),
     "InvalidRange": (416, "The requested range cannot be satisfied."),
+    "InvalidTargetType": (400, "The target of a symbolic link must not be a symbolic link."),
     "MalformedXML": (400, "The XML you provided was not well-formed."),
     "MethodNotAllowed": (405, "The OSS emulator does not offer this operation."),
     "NoSuchBucket": (404, "The specified bucket does not exist."),
     "NoSuchKey": (404, "The specified key does not exist."),
     "NoSuchUpload": (404, "The specified upload does not exist."),
+    "NotSymlink": (400, "The object is not a symbolic link."),
     "PreconditionFailed": (412, "At least one of the pre-conditions did not hold."),
     "SecurityTokenExpired": (403, "The security token you provided has expired."),
     "ServiceUnavailable": (503, "Please reduce your request rate."),
+    "SymlinkTargetNotExist": (404, "The symbolic link points to an object that does not exist."),
 }
 
 

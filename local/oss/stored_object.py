@@ -29,11 +29,13 @@ class Properties:
 
     Attributes:
         content_encoding: how its bytes are compressed, as the uploader says; OSS stores and sends them as they are.
+        symlink_target: of a symbolic link, the key that it leads to; empty for other objects.
     """
 
     content_type: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     content_encoding: str = ""
+    symlink_target: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ops.deployment import EventBridgeTrigger, TimerTrigger
 from ops.infrastructure.template import PARTS
 from shared.domain.errors import ConfigurationError
+from shared.language.counting import count_of
 from shared.retrieval.calibration import read_calibration
 from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, read_settings
 from shared.runtime.settings.addresses import check_address
@@ -89,6 +90,7 @@ _UNSET: Final = {
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "unset",
 }
 _LIKENESS: Final = 0.7
+_LEAST_KEY_CHARACTERS: Final = 16
 
 
 def _names(deployment: Deployment) -> Iterator[str]:
@@ -128,6 +130,19 @@ def _unknown_regions(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
         if value and value not in _REGIONS:
             near = difflib.get_close_matches(value, _REGIONS, 1, _LIKENESS)
             yield variable, value, f"did you mean {near[0]}?" if near else f"known are {', '.join(_REGIONS)}"
+
+
+def _short_keys(deployment: Deployment) -> Iterator[str]:
+    """Keys that can be guessed, such as the second half of a tenant with a comma in its name, which sees everything."""
+    for variable in ("API_KEYS", "ADMIN_API_KEYS"):
+        lists = {function.environment_variables.get(variable, "") for function in deployment.functions.values()}
+        entries = {entry.strip() for text in lists for entry in text.split(",")} - {""}
+        keys = [entry.rpartition("@")[0] or entry for entry in entries]
+        if short := [key for key in keys if len(key) < _LEAST_KEY_CHARACTERS]:
+            yield (
+                f"{variable} holds {count_of(len(short), 'key')} of fewer than {_LEAST_KEY_CHARACTERS} characters: "
+                "`ops keys` makes better ones; is it the rest of a tenant's name with a comma, which divides entries?"
+            )
 
 
 def _switches(deployment: Deployment) -> Iterator[str]:
@@ -207,4 +222,4 @@ RULES: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (
     _settings,
     _documents_of_json,
 )
-WARNINGS: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (_new_regions,)
+WARNINGS: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (_new_regions, _short_keys)

@@ -6,6 +6,8 @@ import errno
 
 from shared.domain.errors import TransientError
 
+# The code of the error of work that did not fit on the disk.
+FULL_DISK = "disk_full"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 

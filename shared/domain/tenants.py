@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # What Milvus keeps of a name; the longest key of an object is just shorter.
 MOST_BYTES = 1_024
+# What no expression of Milvus can hold, so that nobody could be bound to such a tenant.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 RULE = re.compile(r"|prefix|metadata\.[^\W\d]\w{0,63}")
 
 
@@ -36,7 +38,8 @@ class Tenancy(Struct, frozen=True):
         """The tenant of a document; empty where the rule names none, and then only unbound keys see it."""
         tenant = self._named(key, metadata)
         # A name that does not fit names no tenant: cut off, it might be the name of another.
-        return tenant if len(tenant.encode("utf-8", "surrogatepass")) <= MOST_BYTES else ""
+        is_usable = len(tenant.encode("utf-8", "surrogatepass")) <= MOST_BYTES and not _UNSAFE.search(tenant)
+        return tenant if is_usable else ""
 
     def _named(self, key: str, metadata: Mapping[str, Any]) -> str:
         if self.source == "prefix":

@@ -25,7 +25,8 @@ from shared.embedding.failures import (
 )
 from shared.embedding.multipart import FileForm
 from shared.runtime import retrying, tracing
-from shared.runtime.retrying import RetryPolicy
+from shared.runtime.retrying import Deadline, RetryPolicy
+from shared.runtime.settings.addresses import name_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     import requests
 
     from shared.embedding.batch_task import BatchTask
-    from shared.runtime.retrying import Deadline
     from shared.runtime.settings import DashScopeSettings
 
 Answer = TypeVar("Answer")
@@ -284,7 +284,7 @@ def _interpret_failures(address: str) -> Iterator[None]:
         yield
     except requests.RequestException as error:
         raise UnreachableError(
-            "embedding_unavailable", f"DashScope did not answer at {address} ({type(error).__name__})."
+            "embedding_unavailable", f"DashScope did not answer at {name_place(address)} ({type(error).__name__})."
         ) from None  # the original may hold the key in its message
 
 

@@ -27,6 +27,7 @@ from shared.embedding.outputs import parse_embeddings, parse_relevance
 from shared.embedding.pictures import as_data_url, parse_picture_text, split_tokens
 from shared.embedding.results import Answer
 from shared.runtime import clock, tracing
+from shared.runtime.settings.addresses import name_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -222,8 +223,8 @@ class DashScopeClient:
             )
             raise UnreachableError(
                 "embedding_unavailable",
-                f"DashScope did not answer at {self._settings.address} ({type(error).__name__}); if it never does, "
-                "check DASHSCOPE_NETWORK and DASHSCOPE_BASE_URL.",
+                f"DashScope did not answer at {name_place(self._settings.address)} ({type(error).__name__}); "
+                "if it never does, check DASHSCOPE_NETWORK and DASHSCOPE_BASE_URL.",
             ) from None  # the original may hold the key in its message
         except (TypeError, AttributeError, KeyError, ValueError):
             # The SDK cannot read an answer that is JSON but not an object.

@@ -30,6 +30,7 @@ from shared.embedding.parameters import EmbeddingParameters, Output, TextType
 from shared.embedding.quota import Priority, Share
 from shared.runtime import retrying
 from shared.runtime.retrying import Deadline, RetryPolicy
+from shared.runtime.settings.addresses import name_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -82,7 +83,7 @@ class Embedder:
     @property
     def about(self) -> dict[str, Any]:
         """The model in use and its address, for `/healthz`."""
-        return {"embedding": {"model": self._settings.model_name, "address": self._settings.address}}
+        return {"embedding": {"model": self._settings.model_name, "address": name_place(self._settings.address)}}
 
     def warm_up(self) -> None:
         """Import the SDK and open its session now, so that the first request does not wait for it."""

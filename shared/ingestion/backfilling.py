@@ -24,6 +24,7 @@ from shared.ingestion.events import Action, BackfillRequest, Span
 from shared.ingestion.ordering import Orderer
 from shared.ingestion.results import MOST_NAMES, BackfillReport, WaitingBatch
 from shared.runtime import clock
+from shared.runtime.crashing import explain_crashes
 from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class Backfill:
         for request in events:
             try:
                 if isinstance(request, BackfillRequest):
-                    results.append(self.act(request, deadline))
+                    with explain_crashes("backfilling"):
+                        results.append(self.act(request, deadline))
             except PlatformError as error:
                 log.warning("event_failed", extra={"code": error.code, "reason": error.message})
                 failure = failure or error
@@ -111,7 +113,8 @@ class Backfill:
     def collect_first(self, deadline: Deadline) -> None:
         """Collect in a part of the time that is left; failures are logged."""
         try:
-            self._collect(deadline.remaining() * _TIMER_SHARE, deadline)
+            with explain_crashes("collecting"):
+                self._collect(deadline.remaining() * _TIMER_SHARE, deadline)
         except PlatformError as error:
             log.warning("backfill_failed", extra={"code": error.code, "reason": error.message})
 
@@ -146,7 +149,8 @@ class Backfill:
                 continue
             collector = Collector(self._parts, deadline, None if seconds is None else max(0.0, until.remaining()))
             try:
-                found = collector.collect(note)
+                with explain_crashes("collecting"):
+                    found = collector.collect(note)
             except PlatformError as error:  # it does not keep the others from being collected
                 log.warning("batch_not_collected", extra={"batch": note.task_id, "code": error.code})
                 failure = failure or error

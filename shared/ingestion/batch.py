@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.errors import PlatformError
 from shared.ingestion.claiming import ClaimedError
-from shared.ingestion.crashing import explain_crashes
 from shared.ingestion.results import Outcome, Result
 from shared.ingestion.standing import is_same_version
 from shared.runtime import logs
+from shared.runtime.crashing import explain_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree.ElementTree import ParseError
 
 from shared.domain import metadata
-from shared.domain.errors import DocumentError, TransientError
+from shared.domain.errors import DocumentError, PlatformError, TransientError
 from shared.domain.models import ObjectKey, ObjectState
 from shared.ingestion import lookup, object_names
 from shared.ingestion.oss_credentials import CredentialsProvider
@@ -109,15 +109,19 @@ class Bucket:
         if problem := object_names.find_problem(key.key):
             found = self._find(key, deadline)  # a listing names it in its query, where nothing is taken out
             return found and replace(found, problem=problem)
-        request = self._sdk.HeadObjectRequest(bucket=key.bucket, key=key.key)
         try:
-            answer = self._call(lambda: self._ask("head_object", request), deadline)
+            state = self._head(key, deadline)
         except _MissingError:
             return None
-        state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
-        state = replace(state, metadata=read_headers(answer.metadata or {}))
         has_none = listed is not None and listed.etag == state.etag and not listed.sidecar_etag
         return check_size(state if has_none else self._add_sidecar(state, deadline))
+
+    def _head(self, key: ObjectKey, deadline: Deadline) -> ObjectState:
+        """What OSS says of an object; of a symbolic link, of the object that it leads to."""
+        request = self._sdk.HeadObjectRequest(bucket=key.bucket, key=key.key)
+        answer = self._call(lambda: self._ask("head_object", request), deadline)
+        state = ObjectState(key, _bare(answer.etag), int(answer.content_length or 0), _seconds(answer.last_modified))
+        return replace(state, metadata=read_headers(answer.metadata or {}))
 
     def fetch(self, listed: ObjectState, deadline: Deadline) -> tuple[ObjectState | None, bytes | None]:
         """As `state` for a small object that a listing shows, together with its content if it is still the same.
@@ -165,11 +169,31 @@ class Bucket:
             bucket=self._settings.bucket, prefix=prefix, start_after=name or None, max_keys=most, encoding_type="url"
         )
         page = self._list(request, deadline)
-        return {entry.key: self._describe(entry) for entry in page.contents or ()}, bool(page.is_truncated)
+        return {state.key.key: state for state in self._describe(page, deadline)}, bool(page.is_truncated)
 
-    def _describe(self, entry: Any) -> ObjectState:
-        """What an entry of a listing says."""
-        return ObjectState(self.key(entry.key), _bare(entry.etag), int(entry.size or 0), _seconds(entry.last_modified))
+    def _describe(self, page: Any, deadline: Deadline) -> Iterator[ObjectState]:
+        """What a page of a listing says of each object.
+
+        A symbolic link is described by the object that it leads to, as reading it gives that one: the listing shows
+        the link alone, which stays as it is when the other changes. One that leads to none is left out.
+        """
+        for entry in page.contents or ():
+            key = self.key(entry.key)
+            listed = ObjectState(key, _bare(entry.etag), int(entry.size or 0), _seconds(entry.last_modified))
+            state = self._follow(listed, deadline) if entry.object_type == "Symlink" else listed
+            if state:
+                yield state
+
+    def _follow(self, listed: ObjectState, deadline: Deadline) -> ObjectState | None:
+        if object_names.find_problem(listed.key.key):
+            return listed
+        try:
+            found = self._head(listed.key, deadline)
+        except _MissingError:
+            return None
+        except PlatformError:  # whoever reads the object meets the same, and records it
+            return listed
+        return replace(listed, etag=found.etag, size=found.size, modified=found.modified)
 
     def read_head(self, state: ObjectState, size: int, deadline: Deadline) -> bytes:
         """The first ``size`` bytes of exactly this version, by a ranged read.
@@ -226,9 +250,14 @@ class Bucket:
         """
         after, is_more = "", True
         while is_more:
-            page, is_more = self._list_after(prefix, after, _KEYS_PER_PAGE, deadline)
-            yield list(page)
-            after = max(page, key=str.encode, default=after)
+            request = self._sdk.ListObjectsV2Request(
+                bucket=self._settings.bucket, prefix=prefix, start_after=after or None, max_keys=_KEYS_PER_PAGE,
+                encoding_type="url",
+            )  # fmt: skip
+            page = self._list(request, deadline)
+            names = [entry.key for entry in page.contents or ()]
+            yield names
+            after, is_more = max(names, key=str.encode, default=after), bool(page.is_truncated)
 
     def delete(self, names: Sequence[str], deadline: Deadline) -> int:
         """Delete up to 1,000 objects, for people who clear a bucket; returns how many.
@@ -294,7 +323,7 @@ class Bucket:
                 encoding_type="url",
             )
             page = self._list(request, deadline)
-            yield list(map(self._describe, page.contents or ()))
+            yield list(self._describe(page, deadline))
             if not page.is_truncated:
                 return
             token = page.next_continuation_token

@@ -20,7 +20,6 @@ from shared.ingestion import reconciling, retrying
 from shared.ingestion.batch import BatchConverger
 from shared.ingestion.bucket import ChangedError, document_of
 from shared.ingestion.claiming import ClaimedError, await_end, is_claimed
-from shared.ingestion.crashing import explain_crashes
 from shared.ingestion.events import Action, ObjectEvent, Span, Unknown
 from shared.ingestion.indexing import Attempt
 from shared.ingestion.locks import DocumentLocks
@@ -30,11 +29,12 @@ from shared.ingestion.sidecar import list_readings
 from shared.ingestion.standing import can_keep_chunks, is_current, is_recent, read_version
 from shared.parsing import parse_bounded
 from shared.runtime import clock, logs
+from shared.runtime.crashing import explain_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from shared.domain.models import Document, Failure, ObjectKey, ObjectState
+    from shared.domain.models import Document, ObjectKey, ObjectState
     from shared.embedding.sources import VectorSource
     from shared.ingestion.bucket import Bucket
     from shared.ingestion.events import Event, Selection
@@ -197,24 +197,22 @@ class Ingestion:
             The result, and the version that the caller must confirm; ``None`` where none is left to confirm.
         """
         total = Result(key.key, Outcome.UNCHANGED)
-        known: Failure | None = None
         for _ in range(_MOST_ROUNDS):
             try:
-                fresh = self._converge_to(key, state, known, deadline, yields=yields, force=force, content=content)
+                fresh = self._converge_to(key, state, deadline, yields=yields, force=force, content=content)
             except (ChangedError, ClaimedError) as error:
                 if isinstance(error, ClaimedError):
                     if yields or is_batched:
                         raise
                     now = self._bucket.reference.now
                     await_end(self._store.registry, key.document_id, self.pipeline.owner, now, deadline)
-                state, known, content = self._bucket.state(key, deadline), None, None
+                state, content = self._bucket.state(key, deadline), None
                 continue
             force, content = False, None
             total = add(total, fresh)
             if is_batched and state and not fresh.failure and not is_recent(state):
                 return total, state
             seen, state = state, self._bucket.state(key, deadline)
-            known = fresh.failure if read_version(seen) == read_version(state) else None
             # A failure is looked at once more: what remains of the previous version depends on other workers.
             if read_version(seen) == read_version(state) and not fresh.failure:
                 log.info("document_converged", extra={"outcome": total.outcome, "chunks": total.chunks})
@@ -252,7 +250,6 @@ class Ingestion:
         self,
         key: ObjectKey,
         state: ObjectState | None,
-        known: Failure | None,
         deadline: Deadline,
         *,
         yields: bool,
@@ -270,9 +267,7 @@ class Ingestion:
             return result
         origin = self.pipeline.origin
         source = origin.find(state, self._bucket.reference.now, deadline, yields=yields) if origin else None
-        attempt = Attempt(self.pipeline, state, record, deadline, yields, content, source)
-        # Two workers that both fail would otherwise undo each other's chunks and embed them again, round after round.
-        return attempt.failed(known) if known else attempt.result()
+        return Attempt(self.pipeline, state, record, deadline, yields, content, source).result()
 
     def _keep(self, key: ObjectKey, record: Document, state: ObjectState, deadline: Deadline) -> Result | None:
         """The result where no chunk must be written; ``None`` where the document must be read."""

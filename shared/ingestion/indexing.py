@@ -20,7 +20,6 @@ from shared.embedding.parameters import TextType
 from shared.ingestion import chunking, object_names
 from shared.ingestion.bucket import ChangedError
 from shared.ingestion.claiming import ClaimedError, ClaimKeeper, make_claim
-from shared.ingestion.crashing import explain_crash
 from shared.ingestion.equal_content import EqualContent
 from shared.ingestion.postponed import PostponedChunks
 from shared.ingestion.recording import Recorder
@@ -28,6 +27,7 @@ from shared.ingestion.results import Outcome, Result
 from shared.ingestion.rows import RowMaker
 from shared.ingestion.scans import ScanTally
 from shared.runtime import workspace
+from shared.runtime.crashing import explain_crash
 from shared.store.client import split
 from shared.store.fingerprints import ChunkSet
 
@@ -106,7 +106,7 @@ class Attempt:
         except (ChangedError, ClaimedError):
             raise
         except DocumentError as error:
-            return self.failed(Failure(error.stage, error.code, error.message, error.request_id))
+            return self._fail(Failure(error.stage, error.code, error.message, error.request_id))
         except PlatformError as error:
             self._record(DocumentState.PENDING, Failure(self.stage, error.code, error.message, error.request_id, True))
             raise
@@ -117,7 +117,7 @@ class Attempt:
         self._record(DocumentState.INDEXED)
         return self._result(Outcome.INDEXED)
 
-    def failed(self, failure: Failure) -> Result:
+    def _fail(self, failure: Failure) -> Result:
         """Record why this version cannot be indexed, and remove the chunks that are in the index of it."""
         log.warning("document_failed", extra={"stage": failure.stage, "code": failure.code})
         positions = self.pipeline.store.chunks.read_positions(self.state.key.document_id, self.deadline)

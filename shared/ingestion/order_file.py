@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from shared.domain.disk import is_full_disk
 from shared.embedding import tokens
 from shared.embedding.batch_lines import identify_text, make_line
 from shared.embedding.batch_tasks import MOST_FILE_BYTES, MOST_LINES
@@ -31,6 +32,7 @@ class OrderFile:
         is_full: whether a text was left out for a limit of the task, since the last `keep` or `drop`.
         samples: a few of them.
         is_dear: whether one was left out for its cost, since then.
+        is_disk_full: whether one was left out because the disk is full, since then.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class OrderFile:
         most_bytes: int = MOST_FILE_BYTES,
     ) -> None:
         self.texts = self.tokens = 0
-        self.is_full = self.is_dear = False
+        self.is_full = self.is_dear = self.is_disk_full = False
         self.samples: list[str] = []
         self._profile = profile
         self._model = model
@@ -53,7 +55,8 @@ class OrderFile:
         self._most_cost = most_cost
         self._most_lines = most_lines
         self._most_bytes = most_bytes
-        self._file = path.open("w+b")
+        # Without a buffer, which a full disk would leave with something that can be neither written nor dropped.
+        self._file = path.open("w+b", buffering=0)
         self._known: set[bytes] = set()
         self._new: list[bytes] = []
         self._kept = (0, 0, 0)
@@ -78,7 +81,7 @@ class OrderFile:
         """Keep what was added since the last time."""
         self._kept = (self._file.tell(), self.texts, self.tokens)
         self._new.clear()
-        self.is_full = self.is_dear = False
+        self.is_full = self.is_dear = self.is_disk_full = False
 
     def drop(self) -> None:
         """Drop what was added since the last `keep`."""
@@ -87,11 +90,7 @@ class OrderFile:
         self._file.truncate()
         self._known.difference_update(self._new)
         self._new.clear()
-        self.is_full = self.is_dear = False
-
-    def flush(self) -> None:
-        """End writing."""
-        self._file.flush()
+        self.is_full = self.is_dear = self.is_disk_full = False
 
     def _add(self, text: str) -> bool:
         id_, count = identify_text(self._profile, text), tokens.count(text)
@@ -104,7 +103,9 @@ class OrderFile:
             self.is_full |= self.texts >= self._most_lines or self._file.tell() + len(line) > self._most_bytes
             if self.is_full or self.is_dear:
                 return False
-            self._file.write(line)
+            if not self._write(line):
+                self.is_disk_full = True
+                return False
             self._known.add(name)
             self._new.append(name)
             if len(self.samples) < COMPARED_TEXTS:
@@ -112,3 +113,12 @@ class OrderFile:
             self.texts += 1
             self.tokens += count
         return True
+
+    def _write(self, line: bytes) -> bool:
+        """Write a line; returns whether there was room for all of it."""
+        try:
+            return self._file.write(line) == len(line)
+        except OSError as error:
+            if not is_full_disk(error):
+                raise
+            return False

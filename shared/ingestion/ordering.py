@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.domain.disk import FULL_DISK, make_full_disk_error
 from shared.domain.errors import ConfigurationError, PlatformError, RequestError, TransientError
 from shared.embedding.parameters import TextType
 from shared.embedding.sources import describe_difference
@@ -21,6 +22,7 @@ from shared.ingestion.events import Span
 from shared.ingestion.order_file import OrderFile
 from shared.ingestion.planning import read_texts
 from shared.runtime import clock, workspace
+from shared.runtime.crashing import explain_crashes
 from shared.runtime.retrying import Deadline
 from shared.store.batch_notes import BatchNote
 from shared.store.client import split
@@ -89,6 +91,7 @@ class Orderer:
         Raises:
             ConfigurationError: ``batch_vectors_differ``, ``cost_cap_reached``, or DashScope refuses.
             TransientError: ``backfill_busy``: another process plans the same documents; or something is not available.
+                ``disk_full``: not even one document fits.
             RequestError: ``migration_missing``: the new collection was given up meanwhile.
         """
         span = find_gap(self._notes, self._request.after)
@@ -100,7 +103,6 @@ class Orderer:
             path = folder / _FILE
             with OrderFile(path, profile, parts.model, parts.dimension, self._request.most_cost) as lines:
                 reach = self._fill(lines, span)
-                lines.flush()
                 if lines.texts:
                     self._check_vectors(lines.samples)
                     self._begin(path, lines, Span(span.after, reach.after), planned, reach.documents)
@@ -125,7 +127,9 @@ class Orderer:
         """Add documents, or none of them where they do not fit; returns whether there is room for more."""
         contexts = [contextvars.copy_context() for _ in keys]  # log fields, trace and credentials
         found = list(pool.map(lambda context, key: context.run(self._read, key, lines), contexts, keys))
-        is_full = lines.is_full
+        if lines.is_disk_full and not reach.documents:
+            raise make_full_disk_error()
+        is_full = lines.is_full or lines.is_disk_full
         if lines.is_dear or (is_full and reach.documents):
             reach.is_capped = lines.is_dear
             lines.drop()
@@ -137,11 +141,13 @@ class Orderer:
 
     def _read(self, key: ObjectKey, lines: OrderFile) -> bool:
         try:
-            return read_texts(self._parts.pipeline, key, lines.add, self._read_by)
+            with explain_crashes("planning"):
+                return read_texts(self._parts.pipeline, key, lines.add, self._read_by)
         except ConfigurationError:
             raise
         except PlatformError as error:  # indexing meets the same, and records it
             log.info("document_not_planned", extra={"key": key.key, "code": error.code})
+            lines.is_full |= error.code == FULL_DISK  # the file takes the room that the document needs
             return False
 
     def _check_vectors(self, texts: Sequence[str]) -> None:

@@ -81,7 +81,7 @@ def _explain(refusal: _Refusal) -> Exception:
     match refusal:
         case _Refusal(code="NoSuchBucket"):
             return ConfigurationError("bucket_missing", "OSS_BUCKET names no bucket in this region.", request_id=id_)
-        case _Refusal(status=404):
+        case _Refusal(status=404) | _Refusal(code="InvalidTargetType"):  # the latter: a link that leads to a link
             return MissingError()
         case _Refusal(status=412):
             return ChangedError()

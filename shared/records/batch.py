@@ -35,6 +35,7 @@ class Batch(Struct):
 
     Attributes:
         collections: the names a record may give.
+        vectors: of texts, which batches of the same records share: what one of them embedded is not billed again.
         usage: what it cost.
         results: one for each record, in order; ``None`` where it was not reached.
     """
@@ -44,6 +45,7 @@ class Batch(Struct):
     deadline: Deadline
     collections: frozenset[str]
     tenancy: Tenancy
+    vectors: dict[str, tuple[float, ...]] = {}
     usage: Usage = Usage()
     failure: PlatformError | None = None
     seen: dict[str, Versions] = {}
@@ -158,6 +160,8 @@ class Batch(Struct):
 
     def _embed(self, items: Sequence[Item]) -> dict[str, tuple[float, ...]]:
         """Vectors by chunk id, of those that arrived: what was billed is kept whatever else failed."""
+        known = {item.chunk_id: self.vectors[item.record.text] for item in items if item.record.text in self.vectors}
+        items = [item for item in items if item.chunk_id not in known]
         # Embedding ends early enough for its vectors to be written.
         until = self.deadline.minus(_RESERVE_SECONDS)
         texts = [item.record.text for item in items]
@@ -170,8 +174,9 @@ class Batch(Struct):
             reason = f"DashScope refused the text ({refused.code}: {refused.message})"
             failure = Failure("embedding", "text_refused", reason, refused.request_id)
             self._fail(item.document_id, item.record.id, item.version, failure, item.tenant)
-        pairs = zip(items, result.embeddings, strict=True)
-        return {item.chunk_id: embedding.dense for item, embedding in pairs if embedding}
+        pairs = [(item, vector.dense) for item, vector in zip(items, result.embeddings, strict=True) if vector]
+        self.vectors.update((item.record.text, vector) for item, vector in pairs)
+        return known | {item.chunk_id: vector for item, vector in pairs}
 
     def _finish(self, item: Item, outcome: Outcome, *, is_written: bool = False) -> None:
         self.outcomes[item.document_id] = RecordResult(item.record.id, outcome)

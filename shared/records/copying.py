@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.domain.errors import TransientError
+from shared.domain.errors import PlatformError, TransientError
 from shared.domain.models import Usage
 from shared.records.batch import Batch
 from shared.records.envelopes import Record
 from shared.records.rows import RECORDS
+from shared.records.separating import separate_crashes
 from shared.runtime import clock
 from shared.store.client import split
 from shared.store.expressions import select_bucket
@@ -51,9 +52,17 @@ class RecordCopier:
         Raises:
             TransientError, ConfigurationError: some could not be copied; what was done is kept.
         """
-        usage = Usage()
-        for ids in split(document_ids, _AT_ONCE):
+        usage, failures = Usage(), list[PlatformError]()
+
+        def copy(ids: Sequence[str]) -> None:
+            nonlocal usage
             usage += self._copy(ids, deadline)
+
+        for ids in split(document_ids, _AT_ONCE):
+            if failure := separate_crashes(ids, copy, str):
+                failures.append(failure)
+        if failures:
+            raise failures[0]
         return usage
 
     def fill(self, deadline: Deadline, seconds: float | None) -> tuple[Usage, int]:
@@ -73,7 +82,7 @@ class RecordCopier:
                 if seconds is not None and clock.monotonic() - began >= seconds:
                     self._save(after, deadline)
                     return usage, len(part.documents) - number * _AT_ONCE
-                usage += self._copy([document.id for document in documents], deadline)
+                usage += self.copy([document.id for document in documents], deadline)
                 after = documents[-1].key
         self._save("", deadline)
         return usage, 0

@@ -2,7 +2,7 @@
 
 A record is one chunk. Its id decides which chunk it replaces; its content, whether anything changes: a replay finds the
 same content and costs nothing; its version, whether it is out of date. A bad record is recorded as failed and
-acknowledged; it never stops the other records of its event.
+acknowledged; it never stops the other records of its event. Nor does one that makes this program fail: it is retried.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from shared.domain.models import Usage
 from shared.domain.tenants import Tenancy
 from shared.records.batch import Batch
 from shared.records.envelopes import BadRecord, Record
 from shared.records.results import Outcome, RecordResult, WriteResult
+from shared.records.separating import separate_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from shared.domain.errors import PlatformError
     from shared.embedding.embedder import Embedder
     from shared.runtime.retrying import Deadline
     from shared.store.store import Store
@@ -29,6 +33,14 @@ log = logging.getLogger(__name__)
 # Records embedded and written together: what an interruption can cost at most.
 _BATCH_RECORDS = 200
 _NO_TENANTS = Tenancy()
+
+
+class _Written(Struct):
+    """What came of a batch: a result for each record, in order, ``None`` where it was not reached."""
+
+    results: list[RecordResult | None]
+    usage: Usage = Usage()
+    failure: PlatformError | None = None
 
 
 class RecordWriter:
@@ -57,7 +69,7 @@ class RecordWriter:
 
         Raises:
             TransientError, ConfigurationError: some record could not be written; what was done is kept, and the whole
-                event may be delivered again at no cost for that part.
+                event may be delivered again at no cost for that part. ``internal_error``: this program failed at it.
         """
         results: list[RecordResult | None] = [None] * len(records)
         newest = set(_find_newest(records).values())
@@ -66,15 +78,34 @@ class RecordWriter:
                 results[index] = RecordResult(record.id, Outcome.SUPERSEDED)
         usage, failure = Usage(), None
         for name, indices in self._batches(records, newest):
-            batch = Batch(self._embedders[name], self._stores[name], deadline, frozenset(self._stores), self._tenancy)
-            failure = batch.run([records[index] for index in indices]) or failure
-            usage += batch.usage
-            for index, result in zip(indices, batch.results, strict=True):
+            written = self._write_batch(name, [records[index] for index in indices], deadline)
+            usage, failure = usage + written.usage, written.failure or failure
+            for index, result in zip(indices, written.results, strict=True):
                 results[index] = result
         log.info("records_handled", extra={"records": len(records), "tokens": usage.tokens, "cost_cny": usage.cost_cny})
         if failure:
             raise failure
         return WriteResult(tuple(result for result in results if result), usage)
+
+    def _write_batch(self, name: str, records: Sequence[Record | BadRecord], deadline: Deadline) -> _Written:
+        """Write records of one collection together, or apart from those that make this program fail."""
+        written = _Written([None] * len(records))
+        vectors: dict[str, tuple[float, ...]] = {}
+
+        def write(positions: Sequence[int]) -> PlatformError | None:
+            batch = Batch(
+                self._embedders[name], self._stores[name], deadline, frozenset(self._stores), self._tenancy, vectors
+            )
+            try:
+                failure = batch.run([records[position] for position in positions])
+            finally:
+                written.usage += batch.usage
+            for position, result in zip(positions, batch.results, strict=True):
+                written.results[position] = result
+            return failure
+
+        written.failure = separate_crashes(range(len(records)), write, lambda position: records[position].id)
+        return written
 
     def _batches(self, records: Sequence[Record | BadRecord], newest: set[int]) -> Iterator[tuple[str, Sequence[int]]]:
         """Collections, each with the indices of at most so many of its records as one batch holds."""

@@ -8,19 +8,26 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shared.domain.errors import ConfigurationError
+from shared.domain.errors import ConfigurationError, PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _context: ContextVar[dict[str, Any]] = ContextVar("log_context", default={})  # noqa: B039 - replaced, never changed
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+# Exceptions that name code in their messages; others quote what they failed at: a text, a key, a vector.
+_NAMING_CODE = (
+    PlatformError, ImportError, NameError, AttributeError, TypeError, ArithmeticError, MemoryError, RecursionError,
+    NotImplementedError,
+)  # fmt: skip
 
 
 class JsonFormatter(logging.Formatter):
@@ -37,8 +44,26 @@ class JsonFormatter(logging.Formatter):
             **extras,
         }
         if record.exc_info and record.exc_info[0]:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = describe_exception(record.exc_info[1])
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def describe_exception(error: BaseException | None) -> str:
+    """A traceback of an exception and of those that led to it, without messages that may quote content."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:  # pymilvus makes a circle of them
+        chain.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(
+        "".join(traceback.format_tb(one.__traceback__)) + type(one).__qualname__ + _read_message(one)
+        for one in reversed(chain)
+    )
+
+
+def _read_message(error: BaseException) -> str:
+    if isinstance(error, OSError):  # it may quote an address with a signature
+        return f": {error.strerror}" if error.errno and error.strerror else ""
+    return f": {error}" if isinstance(error, _NAMING_CODE) else ""
 
 
 @contextmanager

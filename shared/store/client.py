@@ -11,10 +11,11 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.domain.errors import ConfigurationError, PlatformError, TransientError
+from shared.domain.errors import PlatformError, TransientError
 from shared.runtime import retrying, tracing
 from shared.runtime.retrying import RetryPolicy
 from shared.store.expressions import all_of, select_id_prefix
+from shared.store.failures import NotLoadedError, make_unavailable, translate
 from shared.store.waiting import wait_for_server
 
 if TYPE_CHECKING:
@@ -35,11 +36,6 @@ _CREATE_SECONDS = 60
 # https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
 _CHANNEL_OPTIONS = {"grpc.max_reconnect_backoff_ms": 2_000}
 _HEX_DIGITS = "0123456789abcdef"
-# The collection or a partition is not in memory, or not whole: an administrator released it, or the server restarts.
-# https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go
-_NOT_LOADED_CODES = frozenset({101, 103, 201, 203})
-# Errors that no retry fixes: a missing collection, a call or a schema that the server does not accept.
-_FINAL_CODES = frozenset({6, 100, 1100, 65535})
 
 
 class Client:
@@ -76,7 +72,7 @@ class Client:
         """
         try:
             return self._call(method, deadline, *arguments, seconds=seconds, **options)
-        except _NotLoadedError:
+        except NotLoadedError:
             self._load(arguments[0], deadline)
             return self._call(method, deadline, *arguments, seconds=seconds, **options)
 
@@ -107,7 +103,7 @@ class Client:
             try:
                 self.load_collection(name, deadline)
             except PlatformError as error:
-                raise _NotLoadedError(f"loading it failed ({error.code})") from None
+                raise NotLoadedError(f"loading it failed ({error.code})") from None
 
     def query(
         self,
@@ -186,7 +182,7 @@ class Client:
                 # Without a timeout a call to an unavailable server blocks for minutes.
                 return getattr(self._connect(seconds), method)(*arguments, timeout=seconds, **options)
         except (MilvusException, grpc.RpcError) as error:
-            failure = _translate(error, self._settings.uri)
+            failure = translate(error, self._settings.uri)
             log.warning(
                 "milvus_failed",
                 extra={"call": method, "code": failure.code, "seconds": round(time.monotonic() - started, 3)},
@@ -197,7 +193,7 @@ class Client:
         if self._connection is None:
             # Threads that wait for the first connection wait no longer than their own call may take.
             if not self._connecting.acquire(timeout=seconds):
-                raise _unavailable(self._settings.uri)
+                raise make_unavailable(self._settings.uri)
             try:
                 self._connection = self._connection or self._open(seconds)
             finally:
@@ -214,14 +210,6 @@ class Client:
             timeout=min(seconds, self._settings.timeout),
             grpc_options=_CHANNEL_OPTIONS,
         )
-
-
-class _NotLoadedError(TransientError):
-    """A collection is not in the server's memory."""
-
-    def __init__(self, reason: str) -> None:
-        message = f"The collection is not loaded in Milvus and {reason}: load it with load_collection, or in Attu."
-        super().__init__("milvus_not_loaded", message, soon=False)
 
 
 def split(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -269,32 +257,3 @@ def _add_field(built: Any, field: FieldSchema) -> None:
     if field.analyzer:
         options |= {"enable_analyzer": True, "analyzer_params": field.analyzer}
     built.add_field(field.name, DataType[field.type], **options)
-
-
-def _translate(error: Exception, uri: str) -> PlatformError:
-    status = _grpc_status(error)
-    code = getattr(error, "code", None)
-    if status in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-        return ConfigurationError("milvus_forbidden", "Milvus refuses the token: check MILVUS_TOKEN (user:password).")
-    if code in _FINAL_CODES:
-        return ConfigurationError(
-            "milvus_refused", f"Milvus refused a call (code {code}): its version or its collections do not fit."
-        )
-    if code in _NOT_LOADED_CODES:
-        return _NotLoadedError("was released again after it was loaded")
-    if status or code == 2:
-        return _unavailable(uri)
-    return TransientError("milvus_failed", f"Milvus could not serve a call (code {code}).")
-
-
-def _unavailable(uri: str) -> TransientError:
-    return TransientError("milvus_unavailable", f"Milvus did not answer at {uri}; is MILVUS_URI right?")
-
-
-def _grpc_status(error: Exception) -> str:
-    # A wrong token looks like a dead server except for the cause; one step only, as the chain is a circle.
-    for candidate in (error, error.__cause__):
-        status = getattr(candidate, "code", None)
-        if callable(status):
-            return str(getattr(status(), "name", ""))
-    return ""

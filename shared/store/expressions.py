@@ -133,7 +133,11 @@ def select_documents(
 
 
 def select_after(key: str, bucket: str) -> str:
-    """Select the records that come after a key and bucket, in the order of both."""
+    """Select the records that come after a key and bucket, in the order of both; where the key holds characters that an
+    expression may not, some more.
+    """
+    if _UNSAFE.search(key):
+        return _select_greater(key)
     return f"(key > {quote(key)} or ({equals('key', key)} and bucket > {quote(bucket)}))"
 
 
@@ -152,10 +156,13 @@ def _select_greater(key: str) -> str:
 
 
 def _select_at_most(key: str) -> str:
+    return select_up_to(round_up(key)) if key else ""
+
+
+def round_up(key: str) -> str:
+    """Return a key that an expression may hold, and that is no smaller than ``key``."""
     unsafe = _UNSAFE.search(key)
-    if unsafe:
-        return f"key <= {quote(key[: unsafe.start()] + _LAST_CHARACTER)}"
-    return select_up_to(key) if key else ""
+    return key[: unsafe.start()] + _LAST_CHARACTER if unsafe else key
 
 
 def select_id_range(field: str, start: str, end: str) -> str:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from shared.domain.models import Document, digest
 from shared.store.client import split
-from shared.store.expressions import all_of, among, differs, equals, select_after, select_up_to
+from shared.store.expressions import all_of, among, differs, equals, round_up, select_after, select_up_to
 from shared.store.history import read_history, write_history
 from shared.store.joining import CallJoiner
 from shared.store.schema import BATCHES_BUCKET, PROGRESS_BUCKET, cut, cut_bytes
@@ -187,13 +187,14 @@ class DocumentRegistry:
     def _read_places(self, condition: str, after: Place | None, limit: int, deadline: Deadline) -> list[dict[str, Any]]:
         """Return the first ``limit`` records after a place. Milvus cannot sort, so counting narrows what is read."""
         found: list[dict[str, Any]] = []
+        # The expression for a key with control characters selects some that come before it.
+        first = (after.key, after.bucket) if after else ("", "")
         while len(found) < limit:
             within = all_of(condition, select_after(after.key, after.bucket) if after else "")
             upper, is_last = self._find_upper(within, limit - len(found), deadline)
             part = all_of(within, select_up_to(upper) if upper is not None else "")
             rows = self._client.query(self.name, part, _PLACE_FIELDS, deadline, "Bounded")
-            rows.sort(key=_place)
-            found += rows
+            found += sorted((row for row in rows if _place(row) > first), key=_place)
             if is_last or (upper is None and not rows):
                 break
             after = Place(upper or "", _LAST_BUCKET)
@@ -213,7 +214,7 @@ class DocumentRegistry:
             sample = self._client.query(self.name, part, ["key"], deadline, "Bounded", _SAMPLED)
             keys = sorted(row["key"] for row in sample)
             wanted = max(limit, _MAX_SORTED // 2)
-            upper = keys[min(len(keys) - 1, len(keys) * wanted // count)] if keys else None
+            upper = round_up(keys[min(len(keys) - 1, len(keys) * wanted // count)]) if keys else None
         return upper, False
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from alibabacloud_oss_v2 import PutSymlinkRequest
 
 from shared.domain.errors import ConfigurationError, DocumentError, PlatformError, RequestError, TransientError
 from shared.domain.models import Document, DocumentState, Location, ObjectKey
@@ -753,3 +754,63 @@ def test_an_event_about_a_folder_is_acknowledged(world: World) -> None:
     assert isinstance(result, Result)
     assert result.outcome is Outcome.IGNORED
     assert world.document("reports/") is None
+
+
+def link(world: World, name: str, target: str) -> None:
+    """Put a symbolic link, which leads to another object."""
+    client = Bucket(world.oss.settings())._client
+    client.put_symlink(PutSymlinkRequest(bucket=world.oss.bucket, key=name, symlink_target=target))
+
+
+def test_a_symbolic_link_is_indexed_once_and_a_reconcile_finds_nothing_to_do(world: World) -> None:
+    world.oss.put("handbook.md", ENGLISH)
+    link(world, "link.md", "handbook.md")
+    first = world.ingestion.reconcile(soon())
+    assert set(first.stale) == {"handbook.md", "link.md"}
+    assert world.texts("link.md") == world.texts("handbook.md") != []
+    calls = world.dashscope.usage()
+    for _ in range(2):
+        again = world.ingestion.reconcile(soon())
+        assert (again.stale, again.results, again.orphaned) == ((), (), ())
+    assert world.converge("link.md").outcome is Outcome.UNCHANGED
+    assert world.dashscope.usage() == calls
+
+
+def test_a_symbolic_link_follows_its_target(world: World) -> None:
+    for name in ("target.md", *(f"other{n}.md" for n in range(8))):
+        world.oss.put(name, "The first words.")
+    link(world, "link.md", "target.md")
+    world.ingestion.reconcile(soon())
+    world.oss.put("target.md", "Other words, and more of them.")
+    world.ingestion.reconcile(soon())
+    assert world.texts("link.md") == ["Other words, and more of them."]
+    world.oss.remove("target.md")
+    for _ in range(2):
+        world.ingestion.reconcile(soon())
+    assert world.document("link.md") is None
+    assert world.texts("link.md") == []
+
+
+@pytest.mark.parametrize("target", ["nothing.md", "other.md"])
+def test_a_symbolic_link_that_leads_to_no_object_is_no_document(world: World, target: str) -> None:
+    world.oss.put("handbook.md", "Some words.")
+    link(world, "other.md", "handbook.md")
+    link(world, "link.md", target)
+    report = world.ingestion.reconcile(soon())
+    assert not report.unfinished
+    assert world.converge("link.md").outcome is Outcome.UNCHANGED
+    assert world.document("link.md") is None
+    assert world.ingestion.reconcile(soon(), dry_run=True).stale == ()
+
+
+def test_links_among_many_objects_are_indexed_with_them(world: World) -> None:
+    """Events of several objects are converged together, by listings."""
+    names = [f"doc{n}.md" for n in range(6)]
+    for name in names:
+        world.oss.put(name, f"The words of {name}.")
+        link(world, f"to-{name}", name)
+    links = [f"to-{name}" for name in names]
+    events = [ObjectEvent(world.key(name), "ObjectCreated:PutSymlink") for name in [*names, *links]]
+    world.ingestion.handle(events, soon())
+    assert [world.texts(name) for name in links] == [[f"The words of {name}."] for name in names]
+    assert world.ingestion.reconcile(soon(), dry_run=True).stale == ()

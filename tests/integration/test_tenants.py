@@ -6,6 +6,8 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.domain.errors import RequestError
@@ -14,6 +16,7 @@ from shared.domain.tenants import Tenancy
 from shared.embedding.embedder import Embedder
 from shared.ingestion.bucket import Bucket
 from shared.ingestion.converging import Ingestion
+from shared.ingestion.results import Outcome
 from shared.records.envelopes import Record
 from shared.records.writing import RecordWriter
 from shared.retrieval.query import Mode, SearchQuery
@@ -23,7 +26,10 @@ from shared.runtime.settings import IngestionSettings
 from shared.store.expressions import select_tenants
 from shared.store.schema import Space
 from shared.store.store import Store
+from tests.fakes import BUCKET, FakeBucket, FakeEmbedder, FakeStore, Index, Model, Objects, parse_here
 from tests.integration.test_store import SPACE, chunk_rows, soon
+from tests.profile import examples
+from tests.simulation import calm, simulated
 
 if TYPE_CHECKING:
     from shared.runtime.settings import MilvusSettings
@@ -53,6 +59,28 @@ def test_a_tenant_is_what_the_rule_says_or_nobody(
     source: str, root: str, key: str, metadata: dict[str, Any], tenant: str
 ) -> None:
     assert Tenancy(source, root).of(key, metadata) == tenant
+
+
+@given(st.text())
+@settings(max_examples=examples(300))
+def test_every_tenant_can_be_asked_for(name: str) -> None:
+    """Whoever writes to the bucket chooses the names."""
+    for tenant in (Tenancy("prefix").of(f"{name}/a.txt", {}), Tenancy("metadata.of").of("a.txt", {"of": name})):
+        assert tenant in ("", name.lstrip("/").partition("/")[0], name)
+        assert select_tenants(frozenset({tenant}))
+
+
+@pytest.mark.parametrize("key", ["a\x01b/x.txt", "a\x1bb/x.txt", "\x0b/x.txt"])
+def test_a_document_of_a_tenant_that_nobody_can_be_bound_to_is_indexed_for_all(key: str) -> None:
+    with simulated():
+        index, objects = Index(), Objects()
+        objects.put(key, b"Some words of a document.")
+        store = FakeStore(index)
+        ingestion = Ingestion(
+            FakeBucket(objects), FakeEmbedder(Model()), store, IngestionSettings(), Tenancy("prefix"), parse=parse_here
+        )
+        assert ingestion.converge(ObjectKey(BUCKET, key), calm()).outcome is Outcome.INDEXED
+        assert {row["tenant"] for row in index.rows(store.chunks.name).values()} == {""}
 
 
 def test_a_key_sees_what_it_is_bound_to() -> None:

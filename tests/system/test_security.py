@@ -185,3 +185,92 @@ def exercise(name: str, function: Function, oss: Oss) -> None:
         assert requests.post(f"{function.url}/search", json=body, headers=key, timeout=30).json()["hits"]
         bad: dict[str, Any] = {"query": TEXT, "filter": {"eq": {"key": ["x"]}}}
         assert requests.post(f"{function.url}/search", json=bad, headers=key, timeout=30).status_code == 400
+
+
+def test_a_key_of_one_tenant_learns_nothing_of_another_on_any_route(
+    environ: dict[str, str], oss: Oss, tmp_path: Path
+) -> None:
+    """Every route and tool is asked for the other tenant's words: none gives its names, texts, counts or spellings."""
+    same = "The harbour plan says where the boats are moored in winter."
+    for tenant in ("acme", "globex"):
+        oss.put(f"{tenant}/plan.txt", same, **{"x-oss-meta-team": tenant})
+        oss.put(f"{tenant}/staff.txt", f"The staff of {tenant} meets on Mondays. Its list is kept by {tenant}s.")
+    oss.put("globex/secret.txt", "Zanzibarium is mined by nobody else. Its price is 4711.")
+    environ |= {
+        "API_KEYS": f"{KEY},bound-key@acme", "TENANT_FROM": "prefix", "ANSWER_MODEL": "qwen-plus",
+        "SOURCE_LINKS": "true",
+    }  # fmt: skip
+    (tmp_path / "ingest").mkdir()
+    with running("ingest", tmp_path / "ingest", environ) as function:
+        assert function.invoke({"action": "reconcile"}).status_code == 200
+    (tmp_path / "search").mkdir()
+    with running("search", tmp_path / "search", environ) as function:
+        open_, bound = Caller(function, KEY), Caller(function, "bound-key")
+        assert "zanzibarium" in open_.post("/search", {"query": "zanzibarium"}).lower()
+        listed = json.loads(open_.get("/documents"))["documents"]
+        foreign = [one["id"] for one in listed if one["key"].startswith("globex")]
+        chunks = [json.loads(open_.get(f"/documents/{id_}/chunks"))["chunks"][0]["id"] for id_ in foreign]
+        own = json.loads(bound.post("/search", {"query": same}))["hits"][0]["id"]
+        answers = [answer for query in QUERIES for answer in ask_everywhere(bound, query)]
+        assert not [body for body in answers if '"error"' in body]
+        assert all(any(field in body for body in answers) for field in ('"did_you_mean"', '"facets"', '"citations"'))
+        for body in answers:
+            assert not re.search("zanzibarium|4711|globex", body.lower()), body
+            assert not any(id_ in body for id_ in (*foreign, *chunks)), body
+        for id_ in foreign:
+            for path in (f"/documents/{id_}", f"/documents/{id_}/chunks", f"/documents/{id_}/source"):
+                assert "document_not_found" in bound.get(path)
+            assert "mined" not in bound.call_tool("get_document", {"id": id_})
+        for id_ in chunks:
+            assert "hits" not in json.loads(bound.post("/similar", {"id": id_}))
+        similar = bound.post("/similar", {"id": own, "top_k": 50})
+        assert "globex" not in similar
+        assert json.loads(similar)["hits"]
+        assert json.loads(bound.get("/documents"))["total"] == 2
+        for body in (
+            bound.get("/documents?tenant=globex"),
+            bound.post("/search", {"query": "plan", "tenant": "globex"}),
+            bound.post("/similar", {"id": own, "tenant": "globex"}),
+            bound.post("/answer", {"query": "plan", "tenant": "globex"}),
+        ):
+            assert "tenant_forbidden" in body
+
+
+# Of words that only the other tenant has, misspelt and split, and of what both have.
+QUERIES = ("zanzibarum", "Zanzibar ium price", "who is the staff", "where are the boats moored in winter")
+
+
+class Caller:
+    """Calls search with a key; each answer is its whole text."""
+
+    def __init__(self, function: Function, key: str) -> None:
+        self._url, self._headers = function.url, {"Authorization": f"Bearer {key}"}
+
+    def get(self, path: str, **query: str) -> str:
+        return requests.get(f"{self._url}{path}", params=query, headers=self._headers, timeout=60).text
+
+    def post(self, path: str, body: dict[str, Any]) -> str:
+        return requests.post(f"{self._url}{path}", json=body, headers=self._headers, timeout=60).text
+
+    def call_tool(self, name: str, arguments: dict[str, Any]) -> str:
+        params = {"name": name, "arguments": arguments}
+        return self.post("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+
+
+def ask_everywhere(caller: Caller, query: str) -> Iterator[str]:
+    """The answers of all routes and tools that take a query."""
+    for mode in ("hybrid", "dense", "keyword"):
+        options = {"query": query, "mode": mode, "top_k": 50, "explain": True, "context": 3}
+        yield caller.post("/search", {**options, "facets": ["format", "tenant", "metadata.team"]})
+        yield caller.post("/search", {**options, "group_by": "document"})
+    wide = {"or": [{"ne": {"tenant": "x"}}, {"exists": "metadata.team"}]}
+    yield caller.post("/search", {"query": query, "filter": wide})
+    yield caller.get("/search", q=query)
+    yield caller.post("/answer", {"query": query, "history": [{"role": "user", "content": "what is mined?"}]})
+    yield caller.post("/retrieval", {
+        "knowledge_id": "", "query": query, "retrieval_setting": {"top_k": 50, "score_threshold": 0},
+    })  # fmt: skip
+    for tool in ("search", "answer"):
+        yield caller.call_tool(tool, {"query": query})
+    yield caller.get("/documents")
+    yield caller.get("/documents", contains="zanz")

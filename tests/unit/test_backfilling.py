@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import json
 import math
+import resource
+import signal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
+from shared.domain import disk
 from shared.domain.catalog import EMBEDDING_MODELS
 from shared.domain.errors import TransientError
 from shared.domain.models import ObjectKey, ObjectState
@@ -28,6 +34,7 @@ from shared.runtime.settings import DashScopeSettings, Secret
 from shared.store.batch_notes import BatchNote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MODEL = EMBEDDING_MODELS["text-embedding-v4"]
@@ -110,12 +117,40 @@ def test_a_file_holds_each_text_once_and_drops_what_does_not_fit(tmp_path: Path)
         assert (lines.texts, lines.is_full) == (2, False)
         assert lines.add(["three"])
         lines.keep()
-        lines.flush()
         assert [json.loads(line)["body"]["input"] for line in path.read_bytes().splitlines()] == [
             ["one"],
             ["two"],
             ["three"],
         ]
+
+
+def test_a_file_on_a_full_disk_keeps_what_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    with OrderFile(path, PROFILE, MODEL, 64, math.inf) as lines, most_bytes(1_000):
+        assert lines.add(["one"])
+        lines.keep()
+        number = 0
+        while lines.add([f"Sentence number {number} of many."]):
+            number += 1
+        assert lines.is_disk_full
+        assert number > 1
+        lines.drop()
+        assert lines.add(["two"])
+        lines.keep()
+    assert [json.loads(line)["body"]["input"] for line in path.read_bytes().splitlines()] == [["one"], ["two"]]
+
+
+@contextlib.contextmanager
+def most_bytes(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes: the kernel writes what fits of a line, and then nothing, as a disk."""
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        with patch.object(disk, "_FULL", frozenset({errno.EFBIG})):
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_file_costs_no_more_than_it_may(tmp_path: Path) -> None:

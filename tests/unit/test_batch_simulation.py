@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import errno
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
+from unittest.mock import patch
 
 import pytest
 from msgspec.structs import replace
@@ -18,17 +20,20 @@ from shared.embedding.failures import UnreachableError
 from shared.ingestion.backfill_parts import BackfillParts
 from shared.ingestion.backfilling import Backfill
 from shared.ingestion.events import Action, BackfillRequest
+from shared.ingestion.order_file import OrderFile
 from shared.runtime import clock
 from shared.runtime.retrying import Deadline
 from tests.batch_simulation import MODEL, simulate, with_batches
 from tests.fake_batches import BatchService, FakeBatchTasks
-from tests.fakes import SPACE, Wire
+from tests.fakes import SPACE, Wire, parse_here
 from tests.profile import histories
 from tests.simulation import Killed, World, calm, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    from shared import parsing
     from shared.domain.models import ParsedDocument
     from shared.ingestion.results import BackfillReport
 
@@ -139,6 +144,93 @@ class Account:
         for task in self.service.tasks:
             if task.is_running:
                 self.service.end(task, "completed")
+
+
+class Disk:
+    """A disk with room for so many bytes of an order."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def write(self, _file: OrderFile, line: bytes) -> bool:
+        if len(line) > self.room:
+            return False
+        self.room -= len(line)
+        return _write(_file, line)
+
+
+_write = OrderFile._write
+
+
+@contextmanager
+def small_disk(room: int) -> Iterator[None]:
+    disk = Disk(room)
+    with patch.object(OrderFile, "_write", lambda file, line: disk.write(file, line)):
+        yield
+
+
+def test_a_plan_on_a_disk_that_is_nearly_full_orders_what_fits_and_goes_on() -> None:
+    account, plan = Account("a.txt", "b.txt", "c.txt"), PLAN
+    for _ in range(3):
+        with small_disk(1_200):  # of one document, and a part of the next
+            report = account.act(plan)
+        plan = replace(PLAN, after=report.after)
+    assert len(account.service.tasks) == 3
+    account.end()
+    account.act(COLLECT)
+    assert account.service.billed.total() == 9
+    assert account.world.problems() == []
+
+
+def test_a_plan_on_a_full_disk_says_so_and_orders_nothing() -> None:
+    account = Account("a.txt")
+    with small_disk(0), pytest.raises(TransientError, match="disk_full"):
+        account.make().handle([PLAN], calm())
+    assert not account.service.tasks
+    assert account.act(PLAN).waiting == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(OSError(errno.ENOSPC, "full"), "disk_full"), (ZeroDivisionError(), "internal_error")]
+)
+def test_what_nothing_expected_at_a_step_does_not_keep_other_events_from_their_turn(
+    error: Exception, code: str
+) -> None:
+    account = Account("a.txt", "b.txt")
+    for request, where, name in (
+        (PLAN, "shared.ingestion.ordering.OrderFile", "c.txt"),
+        (COLLECT, "shared.ingestion.collecting.VectorFile", "d.txt"),
+    ):
+        account.world.put(name, b"Something new.")
+        with patch(where, side_effect=error), pytest.raises(TransientError) as caught:
+            account.make().handle([request, account.world.event(name)], calm())
+        assert caught.value.code == code
+        assert account.world.rows(name)
+        account.act(request)
+        account.end()
+    account.act(COLLECT)
+    assert account.world.problems() == []
+
+
+def test_a_document_that_makes_this_program_fail_is_not_planned_and_the_others_are() -> None:
+    account = Account("a.txt", "b.txt", "c.txt")
+
+    def parse(path: Path, key: str, limits: parsing.Limits, deadline: Deadline) -> ParsedDocument:
+        if key == "b.txt":
+            raise ZeroDivisionError
+        return parse_here(path, key, limits, deadline)
+
+    ingestion = account.world.ingestion(parse=parse)
+    tasks = FakeBatchTasks(account.service, None)
+    parts = BackfillParts(ingestion.pipeline, tasks, MODEL, SPACE.dimension, Budget(0), ingestion.locks)
+    Backfill(parts, ingestion).act(PLAN, calm())
+    (task,) = account.service.tasks
+    assert task.is_running
+    account.end()
+    with suppress(PlatformError):
+        account.act(COLLECT)
+    assert account.service.billed.total() == 6
+    assert account.world.problems() == []
 
 
 def test_a_process_that_stood_still_creates_no_task_after_another_has_planned_its_documents_again() -> None:

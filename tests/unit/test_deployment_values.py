@@ -134,3 +134,20 @@ def test_an_address_names_a_host(value: str) -> None:
 def test_what_names_none_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="URL"):
         check_address("URL", value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "count"),
+    [
+        ("a-long-random-key-4711", 0),
+        (f"sha256:{'0' * 64}@acme", 0),
+        ("a-long-random-key-4711@acme, inc", 1),
+        ("secret,other,a-long-random-key-4711", 2),
+        ("short@acme", 1),
+    ],
+)
+def test_a_key_that_can_be_guessed_is_warned_of(keys: str, count: int, alone: Path) -> None:
+    found = [warning for warning in find_warnings(load(alone, {"API_KEYS": keys})) if "characters" in warning]
+    assert len(found) == min(count, 1)
+    assert not count or f"{count} key" in found[0]
+    assert not any(part in warning for warning in found for part in ("inc", "secret,", "acme"))

@@ -9,19 +9,27 @@ from __future__ import annotations
 import contextlib
 import itertools
 from typing import TYPE_CHECKING, TypeVar
+from unittest.mock import patch
 
 import pytest
 
-from shared.domain.errors import PlatformError, TransientError
+from shared.domain.errors import InternalError, PlatformError, TransientError
+from shared.domain.tenants import Tenancy
+from shared.records import batch
+from shared.records.copying import RecordCopier
 from shared.records.envelopes import BadRecord, Record
 from shared.records.results import Outcome
-from tests.fakes import REFUSED, Wire
+from shared.records.rows import document_id_of, make_row
+from tests.fakes import REFUSED, FakeEmbedder, Wire
 from tests.profile import histories
 from tests.record_simulation import RecordWorld, simulate
-from tests.simulation import CallCounter, Killed, simulated
+from tests.simulation import CallCounter, Killed, calm, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from shared.records.rows import Item
+    from shared.store.rows import ChunkRow
 
 Result = TypeVar("Result")
 
@@ -56,7 +64,8 @@ def test_a_seed_is_one_history() -> None:
 
 
 def test_the_simulation_meets_what_it_is_for() -> None:
-    missing = {"dies at", "fails at", "hangs at", "superseded", "failed", "deleted", "unchanged", "once more"}
+    missing = {"dies at", "fails at", "hangs at", "is torn", "superseded"}
+    missing |= {"failed", "deleted", "unchanged", "once more"}
     for seed in range(300):
         trace = simulate(seed).report()
         missing = {event for event in missing if event not in trace}
@@ -137,6 +146,55 @@ def test_a_deletion_that_died_once_it_had_taken_something_out_keeps_older_versio
         else:
             break
     assert died
+
+
+@contextlib.contextmanager
+def broken_rows(*texts: str) -> Iterator[None]:
+    """Let this program fail at the row of some texts, once their vectors are paid for."""
+
+    def make(item: Item, vector: tuple[float, ...]) -> ChunkRow:
+        if item.record.text in texts:
+            raise ZeroDivisionError(item.record.id)
+        return make_row(item, vector)
+
+    with patch.object(batch, "make_row", make):
+        yield
+
+
+@pytest.mark.parametrize("number", [1, 2, 7, 200])
+def test_a_record_that_makes_this_program_fail_fails_alone(number: int) -> None:
+    world = RecordWorld()
+    records = [Record(f"r{n}", f"the text of {n}", version=1) for n in range(number)]
+    poison = records[number // 3]
+    with broken_rows(poison.text), pytest.raises(InternalError) as caught:
+        world.write(*records)
+    assert caught.value.code == "internal_error"
+    assert [record.id for record in records if world.rows(record)] == [one.id for one in records if one != poison]
+    assert all(world.wrong(record) == [] for record in records if record != poison)
+    assert world.look(poison).document is None  # nothing says that it was stored
+    assert set(world.model.billed.values()) == {1}
+    assert {one.outcome for one in world.write(*records).results} <= {Outcome.UPSERTED, Outcome.UNCHANGED}
+    assert all(world.wrong(record) == [] for record in records)
+
+
+def test_a_failure_of_every_record_ends_soon() -> None:
+    world, calls = RecordWorld(), CallCounter()
+    records = [Record(f"r{n}", f"the text of {n}", version=1) for n in range(200)]
+    with broken_rows(*(record.text for record in records)), pytest.raises(InternalError):
+        world.write(*records, wire=calls)
+    assert set(world.model.billed.values()) == {1}
+    assert sum("upsert chunks" in call for call in calls.calls) == 0
+    assert sum("embed" not in call for call in calls.calls) < 200
+
+
+def test_a_record_that_cannot_be_copied_does_not_keep_others_from_it() -> None:
+    world, target = RecordWorld(), RecordWorld()
+    records = [Record(f"r{n}", f"the text of {n}", version=1) for n in range(5)]
+    world.write(*records)
+    copier = RecordCopier(FakeEmbedder(target.model), world.store, target.store, Tenancy())
+    with broken_rows(records[2].text), pytest.raises(InternalError):
+        copier.copy([document_id_of(record) for record in records], calm())
+    assert [len(target.rows(record)) for record in records] == [1, 1, 0, 1, 1]
 
 
 class Struck(Wire):

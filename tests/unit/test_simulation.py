@@ -74,6 +74,7 @@ def test_the_simulation_meets_what_it_is_for() -> None:
         "dies at",
         "fails at",
         "hangs at",
+        "is torn",
         "late:",
         "is lost",
         "repeated 3",

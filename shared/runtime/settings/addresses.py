@@ -35,3 +35,9 @@ def check_address(variable: str, value: str, schemes: tuple[str, ...] = ("https"
         is_place = False
     if not is_place:
         raise ValueError(f"{variable} must name a host, and perhaps a port, such as {schemes[0]}://host.example:8080")
+
+
+def name_place(address: str) -> str:
+    """An address as it may be shown to callers and in logs: without user, password and query, which may be secrets."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")

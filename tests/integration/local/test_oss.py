@@ -1184,3 +1184,42 @@ class TestCommand:
 
     def _command(self, folder: Path, *more: str) -> list[str]:
         return [sys.executable, "-m", "local.oss", "--bucket", BUCKET, "--root", str(folder), *more]
+
+
+def test_a_symbolic_link_is_read_as_its_target_and_listed_as_itself(place: Place) -> None:
+    place.put("folder/目标.txt", b"content", metadata={"of": "target"})
+    target = place.client.head_object(sdk.HeadObjectRequest(bucket=BUCKET, key="folder/目标.txt"))
+    made = place.client.put_symlink(
+        sdk.PutSymlinkRequest(
+            bucket=BUCKET, key="link.txt", symlink_target=quote("folder/目标.txt"), metadata={"of": "link"}
+        )
+    )
+    assert made.status_code == 200
+    named = place.client.get_symlink(sdk.GetSymlinkRequest(bucket=BUCKET, key="link.txt"))
+    assert named.target == quote("folder/目标.txt")
+    head = place.client.head_object(sdk.HeadObjectRequest(bucket=BUCKET, key="link.txt"))
+    assert (head.etag, head.content_length, head.object_type) == (target.etag, 7, "Symlink")
+    assert head.metadata == {"of": "link"}
+    assert head.last_modified >= target.last_modified
+    got = place.client.get_object(sdk.GetObjectRequest(bucket=BUCKET, key="link.txt"))
+    assert (got.body.content, got.etag) == (b"content", target.etag)
+    entries = {it.key: it for it in place.client.list_objects_v2(sdk.ListObjectsV2Request(bucket=BUCKET)).contents}
+    assert entries["link.txt"].object_type == "Symlink"
+    assert entries["link.txt"].etag == named.etag != target.etag
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "code"), [("nothing", 404, "SymlinkTargetNotExist"), ("to-a", 400, "InvalidTargetType")]
+)
+def test_a_symbolic_link_that_leads_to_no_object_says_so(place: Place, target: str, status: int, code: str) -> None:
+    place.put("a", b"content")
+    for key, leads_to in (("to-a", "a"), ("link", target)):
+        place.client.put_symlink(sdk.PutSymlinkRequest(bucket=BUCKET, key=key, symlink_target=leads_to))
+    for ask in (
+        lambda: place.client.get_object(sdk.GetObjectRequest(bucket=BUCKET, key="link")),
+        lambda: place.client.head_object(sdk.HeadObjectRequest(bucket=BUCKET, key="link")),
+    ):
+        with pytest.raises(sdk.exceptions.OperationError) as caught:
+            ask()
+        refused = caught.value.unwrap()
+        assert (refused.status_code, refused.code) == (status, code)

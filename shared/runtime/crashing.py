@@ -19,7 +19,7 @@ _STAGE = "converging"
 
 
 def explain_crash(error: Exception, stage: str) -> TransientError:
-    """The error to record for work on a document that ended with ``error`` at a stage; both are worth another attempt.
+    """The error of work on a document or record that ended with ``error`` at a stage; it is worth another attempt.
 
     Only a failure of this program is logged with its place.
     """
@@ -32,11 +32,11 @@ def explain_crash(error: Exception, stage: str) -> TransientError:
 
 
 @contextmanager
-def explain_crashes() -> Iterator[None]:
+def explain_crashes(stage: str = _STAGE) -> Iterator[None]:
     """Raise `explain_crash` for what nothing expected, so that one document does not keep others from their turn."""
     try:
         yield
     except PlatformError:
         raise
     except Exception as error:
-        raise explain_crash(error, _STAGE) from error
+        raise explain_crash(error, stage) from error
