@@ -8,9 +8,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from urllib.request import proxy_bypass_environment
 
 import pytest
+from requests.utils import should_bypass_proxies
 
 from local.gateway.environment import process_environment
 from local.milvus import _explain_broken
@@ -34,7 +34,7 @@ ODD = 'it\'s a "路径" 100% #1 $HOME `id` \\ &'
 def test_no_proxy_leads_to_this_machine(environ: dict[str, str], value: str) -> None:
     exempt_loopback(environ)
     assert environ["no_proxy"] == environ["NO_PROXY"] == value
-    assert proxy_bypass_environment("127.0.0.1:8000", {"no": value})
+    assert should_bypass_proxies("http://127.0.0.1:8000", value)
 
 
 def test_without_a_proxy_nothing_is_changed() -> None:
