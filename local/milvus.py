@@ -232,6 +232,8 @@ def _explain_broken(data: Path, error: Exception) -> str:
         return f"Disk full: the index in {data} cannot be opened; free some space."
     if isinstance(error, OSError) and error.errno in _NOT_BROKEN:
         return f"The index in {data} cannot be opened: {os.strerror(error.errno)} ({error.filename or data})."
+    if isinstance(error, MemoryError) or "start new thread" in str(error):  # what CPython says at a limit
+        return f"The index in {data} cannot be opened: too little memory or too few processes (`ulimit -a`)."
     why = " ".join(str(error).split())[:200] or type(error).__name__
     return f"The index in {data} is broken ({why}): delete this folder, and all documents are indexed again."
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from contextlib import suppress
+from typing import TextIO
 
 
-def escape_unprintable() -> None:
-    """Let the standard outputs escape what their encoding lacks, such as Chinese in ASCII, instead of failing."""
+def prepare_output() -> None:
+    """Let standard outputs take everything: they escape what their encoding lacks, such as Chinese in ASCII.
+
+    What was closed before the process began is lost, and no file or connection takes its place.
+    """
+    sys.stdout = sys.stdout or _open_nothing()
+    sys.stderr = sys.stderr or _open_nothing()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             with suppress(ValueError):  # it is closed
                 stream.reconfigure(errors="backslashreplace")
+
+
+def _open_nothing() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for as long as the process runs

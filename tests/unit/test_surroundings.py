@@ -15,7 +15,7 @@ from requests.utils import should_bypass_proxies
 from local.gateway.environment import process_environment
 from local.milvus import _explain_broken
 from ops.deployment import load
-from shared.runtime.output import escape_unprintable
+from shared.runtime.output import prepare_output
 from shared.runtime.proxies import exempt_loopback
 
 ROOT = Path(__file__).parents[2]
@@ -55,10 +55,19 @@ def test_functions_get_the_proxy_of_the_machine_and_utf_8(tmp_path: Path) -> Non
 def test_what_an_encoding_lacks_is_escaped(encoding: str, printed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     content = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding))
-    escape_unprintable()
+    prepare_output()
     sys.stdout.write("café 路")
     sys.stdout.flush()
     assert content.getvalue().strip() == printed
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_output_ends_no_command(closed: str) -> None:
+    command = f'exec "$0" -m ops keys {closed}>&-'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.EROFS])
@@ -66,6 +75,8 @@ def test_an_index_that_cannot_be_opened_is_not_to_be_deleted(number: int) -> Non
     sentence = _explain_broken(Path("/data/milvus"), OSError(number, os.strerror(number), "/data/milvus/LOCK"))
     assert "delete" not in sentence
     assert os.strerror(number) in sentence
+    for error in (MemoryError(), RuntimeError("can't start new thread")):
+        assert "ulimit" in _explain_broken(Path("/data/milvus"), error)
     assert "delete this folder" in _explain_broken(Path("/data/milvus"), OSError("no parquet magic"))
 
 
