@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 
@@ -23,4 +24,4 @@ def prepare_output() -> None:
 
 
 def _open_nothing() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for as long as the process runs
+    return Path(os.devnull).open("w", encoding="utf-8")
