@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -18,9 +19,14 @@ def prepare_output() -> None:
     sys.stdout = sys.stdout or _open_nothing()
     sys.stderr = sys.stderr or _open_nothing()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        # In UTF-8 a locale may have chosen to print the bytes of names as they are.
+        if isinstance(stream, io.TextIOWrapper) and (stream.errors == "strict" or not _is_utf_8(stream.encoding)):
             with suppress(ValueError):  # it is closed
                 stream.reconfigure(errors="backslashreplace")
+
+
+def _is_utf_8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
 
 
 def _open_nothing() -> TextIO:

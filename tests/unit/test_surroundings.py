@@ -51,10 +51,13 @@ def test_functions_get_the_proxy_of_the_machine_and_utf_8(tmp_path: Path) -> Non
     assert "OTHER" not in given
 
 
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
 @pytest.mark.parametrize(("encoding", "printed"), [("ascii", b"caf\\xe9 \\u8def"), ("gbk", b"caf\xa8\xa6 \xc2\xb7")])
-def test_what_an_encoding_lacks_is_escaped(encoding: str, printed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_encoding_lacks_is_escaped(
+    encoding: str, printed: bytes, errors: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding, errors))
     prepare_output()
     sys.stdout.write("café 路")
     sys.stdout.flush()
