@@ -10,6 +10,8 @@ COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 
 
 # Of another Python, such as a robot's or a notebook's: its packages would be found before those of the environment.
 unexport PYTHONHOME PYTHONPATH
+# Names of files are UTF-8 whatever the locale; a terminal still gets its own encoding.
+export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:

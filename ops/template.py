@@ -122,15 +122,30 @@ def variables(file: Path, environ: Mapping[str, str] = os.environ) -> dict[str, 
         DeploymentError: it cannot be read, or a value refers to a variable that is not set.
     """
     try:
-        return parse_variables(file.read_text("utf-8"), environ)
+        return parse_variables(read_dotenv(file), environ)
+    except DeploymentError:
+        raise
+    except ValueError as error:
+        raise DeploymentError(f"{file} {error}") from None
+
+
+def read_dotenv(file: Path) -> str:
+    """The text of a file such as ``.env``; empty if there is none.
+
+    Raises:
+        DeploymentError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        text = file.read_text("utf-8")
     except (FileNotFoundError, IsADirectoryError):  # some call their virtual environment .env
-        return {}
+        return ""
     except OSError as error:
         raise DeploymentError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise DeploymentError(f"{file} is not text in UTF-8: save it as UTF-8") from None
-    except ValueError as error:
-        raise DeploymentError(f"{file} {error}") from None
+        text = "\0"
+    if "\0" in text:  # UTF-16 of English letters is UTF-8 too, with a NUL beside each of them
+        raise DeploymentError(f"{file} is not text in UTF-8: save it as UTF-8")
+    return text
 
 
 def _extended(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,32 @@ def test_what_an_encoding_lacks_is_escaped(
     sys.stdout.write("café 路")
     sys.stdout.flush()
     assert content.getvalue().strip() == printed
+
+
+@pytest.mark.parametrize(
+    ("environ", "printed"),
+    [({"PYTHONUTF8": "1"}, "路".encode("gbk")), ({"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}, "路".encode())],
+)
+def test_a_terminal_gets_the_encoding_of_its_locale(environ: dict[str, str], printed: bytes) -> None:
+    # No locale of GBK need be installed here; what the system would say of one is put in its place.
+    script = (
+        "import locale; locale.getencoding = lambda: 'GBK'\n"
+        "from shared.runtime.output import prepare_output; prepare_output(); print('路')"
+    )
+    terminal, end = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environ,
+        stdout=end,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(end)
+    assert done.returncode == 0, done.stderr
+    assert os.read(terminal, 100).strip() == printed
+    os.close(terminal)
 
 
 @pytest.mark.parametrize("closed", ["1", "2"])

@@ -1,4 +1,4 @@
-"""Values that were copied from a page and never filled in: named at the start of a function, before anything is sent."""
+"""Values that were copied from a page and never filled in: named before anything is sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 _PLACEHOLDER = re.compile(
     r"<[^<>]*>"  # <your key>
     r"|(?:sk-)?(?:x{3,}|\*{3,}|\.{3,}|…)"  # sk-xxx, sk-...
-    r"|(?:.*[-_: ])?(?:your|my)[-_ ](?:own[-_ ])?(?:api[-_ ]?|dashscope[-_ ]?|access[-_ ]?)*(?:key|token|password|secret)"
+    r"|(?:sk-|[^:]*:)?(?:your|my)[-_ ](?:own[-_ ])?(?:(?:api|dashscope|access)[-_ ]?)*(?:key|token|password|secret)"
     r"|(?:sk-)?(?:api[-_]?key|change[-_]?me|todo|placeholder)"
     r"|user(?:name)?:pass(?:word)?|[^:]+:<[^<>]*>",
     re.IGNORECASE,

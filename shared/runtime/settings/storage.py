@@ -87,11 +87,7 @@ class BucketSettings(Struct, frozen=True, kw_only=True):
     ] = Secret("")
 
     def __post_init__(self) -> None:
-        if not _BUCKET_NAME.fullmatch(self.bucket):
-            raise ValueError(
-                "OSS_BUCKET must be the name of a bucket: 3 to 63 small letters, digits and hyphens, with a letter or "
-                "digit at both ends"
-            )
+        check_bucket_name(self.bucket)
         if self.prefix.startswith(("/", "\\")):
             raise ValueError("OSS_PREFIX must not begin with a slash: keys of OSS have none there")
         for variable, value in (("OSS_PREFIX", self.prefix), ("OSS_SUFFIX", self.suffix)):
@@ -102,6 +98,19 @@ class BucketSettings(Struct, frozen=True, kw_only=True):
             address = self.endpoint if "://" in self.endpoint else f"https://{self.endpoint}"
             check_address("OSS_ENDPOINT", address)
             _check_endpoint(address, self.bucket, self.region)
+
+
+def check_bucket_name(name: str) -> None:
+    """Check the value of OSS_BUCKET.
+
+    Raises:
+        ValueError: it is no name of a bucket, but perhaps an address.
+    """
+    if not _BUCKET_NAME.fullmatch(name):
+        raise ValueError(
+            "OSS_BUCKET must be the name of a bucket, without oss:// and folders: 3 to 63 small letters, digits and "
+            "hyphens, with a letter or digit at both ends"
+        )
 
 
 def _check_place_of_password(uri: str, token: str) -> None:
