@@ -24,6 +24,7 @@ from local.recovery import Recovery
 from local.supervising import Part, Supervisor
 from ops.deployment import load
 from ops.local_stack import remove_settings, write_settings
+from ops.template import LOCAL_STACK
 from shared.domain.errors import ConfigurationError
 from shared.runtime import workspace
 from shared.runtime.proxies import exempt_loopback
@@ -246,6 +247,7 @@ def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
     environ = dict(plan.environ)
     environ["PYTHONPATH"] = str(PROJECT)
     exempt_loopback(environ)
+    environ[LOCAL_STACK] = str(plan.data)  # the .env file of a deployment is not for the demo
     environ.setdefault("ALLOW_ANONYMOUS", "true")
     environ.setdefault("EMBEDDING_DIMENSION", _DIMENSION)
     environ["FC_ENDPOINT"] = f"http://127.0.0.1:{ports.gateway}"

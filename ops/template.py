@@ -14,7 +14,7 @@ import copy
 import os
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -23,6 +23,10 @@ from ops.dotenv import parse_variables
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+LOCAL_STACK: Final = "LOCAL_STACK"
+"""Names the folder of the local stack among the settings of its parts, and of a command that asks it."""
 
 
 class DeploymentError(ValueError):
@@ -106,9 +110,13 @@ def render(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
 def environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """``environ``, and what it leaves to the ``.env`` file beside ``s.yaml``.
 
+    The local stack is no deployment: keys, prefixes and real services of the file are not for it.
+
     Raises:
         DeploymentError: the file cannot be used.
     """
+    if LOCAL_STACK in environ:
+        return dict(environ)
     return {**variables(path.parent / ".env", environ), **environ}
 
 

@@ -15,6 +15,7 @@ from requests.utils import should_bypass_proxies
 
 from local.gateway.environment import process_environment
 from local.milvus import _explain_broken
+from local.stack import Plan, _environment
 from ops.deployment import load
 from shared.runtime.output import prepare_output
 from shared.runtime.proxies import exempt_loopback
@@ -50,6 +51,18 @@ def test_functions_get_the_proxy_of_the_machine_and_utf_8(tmp_path: Path) -> Non
     given = process_environment(function, machine, root=ROOT, port=1, temporary=tmp_path)
     assert (given["https_proxy"], given["NO_PROXY"], given["PYTHONUTF8"]) == ("http://proxy:1", "localhost", "1")
     assert "OTHER" not in given
+
+
+def test_the_file_of_a_deployment_changes_nothing_of_the_local_stack(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_bytes((ROOT / "s.yaml").read_bytes())
+    (tmp_path / ".env").write_text("API_KEYS=a-key\nOSS_PREFIX=docs/\nNAME_PREFIX=other\n")
+    plan = Plan(tmp_path / "data", tmp_path / "bucket", environ={}, deployment=path)
+    local, deployed = load(path, _environment(plan, plan.ports)), load(path, {})
+    for name in ("API_KEYS", "OSS_PREFIX"):
+        variables = [it.functions["ingest"].environment_variables for it in (local, deployed)]
+        assert (variables[0][name], bool(variables[1][name])) == ("", True)
+    assert local.functions["ingest"].function_name == "semantic-search-ingest"
 
 
 @pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
