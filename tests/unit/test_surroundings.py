@@ -59,8 +59,8 @@ def test_the_file_of_a_deployment_changes_nothing_of_the_local_stack(tmp_path: P
     (tmp_path / ".env").write_text("API_KEYS=a-key\nOSS_PREFIX=docs/\nNAME_PREFIX=other\n")
     plan = Plan(tmp_path / "data", tmp_path / "bucket", environ={}, deployment=path)
     local, deployed = load(path, _environment(plan, plan.ports)), load(path, {})
-    for name in ("API_KEYS", "OSS_PREFIX"):
-        variables = [it.functions["ingest"].environment_variables for it in (local, deployed)]
+    for function, name in (("search", "API_KEYS"), ("ingest", "OSS_PREFIX")):
+        variables = [it.functions[function].environment_variables for it in (local, deployed)]
         assert (variables[0][name], bool(variables[1][name])) == ("", True)
     assert local.functions["ingest"].function_name == "semantic-search-ingest"
 
