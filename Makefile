@@ -8,6 +8,11 @@ RESOLVE := $(VENV)/bin/uv pip compile --quiet --python-version 3.11
 # The hashes are of all files of a version; `ops.platforms` makes sure that other machines find theirs among them.
 COMPILE := $(RESOLVE) --generate-hashes --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock"
 
+# Of another Python, such as a robot's or a notebook's: its packages would be found before those of the environment.
+unexport PYTHONHOME PYTHONPATH
+# Names of files are UTF-8 whatever the locale; a terminal still gets its own encoding.
+export PYTHONUTF8 := 1
+
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
 .PHONY: demo help test test-fast check simulate fuzz chaos safeguards metrics bench bench-embedding bench-ingestion bench-search bench-parsing bench-quality bench-reading bench-scale bench-backfill bench-estimate bench-migrate bench-coldstart bench-load bench-security package openapi docs infra infra-down preflight verify deploy ask dashboard sync lock clean

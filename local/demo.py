@@ -35,6 +35,7 @@ from local.watching import Watcher
 from shared.domain.errors import PlatformError
 from shared.ingestion.bucket import Bucket
 from shared.language.counting import count_of
+from shared.runtime.output import prepare_output
 from shared.runtime.retrying import Deadline
 from shared.runtime.settings import BucketSettings, read_settings
 
@@ -52,6 +53,7 @@ console = Console(highlight=False)
 
 def main() -> int:
     """Run the demo; 1 when something is missing, with a sentence that says what to do."""
+    prepare_output()
     for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
         signal.signal(number, signal.default_int_handler)
     try:

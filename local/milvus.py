@@ -35,6 +35,8 @@ _QUIET_SECONDS = 0.3
 _LOOK_SECONDS = 0.2
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # as a real server
 _LEAST_PING_MILLISECONDS = 5_000
+# Of this machine or its user, and not of the files of the index.
+_NOT_BROKEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 _WRITES = frozenset(
     {
@@ -228,6 +230,10 @@ def _check(status: Any) -> None:
 def _explain_broken(data: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"Disk full: the index in {data} cannot be opened; free some space."
+    if isinstance(error, OSError) and error.errno in _NOT_BROKEN:
+        return f"The index in {data} cannot be opened: {os.strerror(error.errno)} ({error.filename or data})."
+    if isinstance(error, MemoryError) or "start new thread" in str(error):  # what CPython says at a limit
+        return f"The index in {data} cannot be opened: too little memory or too few processes (`ulimit -a`)."
     why = " ".join(str(error).split())[:200] or type(error).__name__
     return f"The index in {data} is broken ({why}): delete this folder, and all documents are indexed again."
 

@@ -110,7 +110,9 @@ def _open(command: Sequence[str], environ: Mapping[str, str], log: Path) -> subp
     with log.open("ab") as file:
         return subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file, env=dict(environ),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file,
+            # Whatever the locale: names of files and addresses are UTF-8, and what they print is read as UTF-8.
+            env={**environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"},
             start_new_session=True,  # Ctrl-C is for the parent to pass on, in order
             preexec_fn=partial(end_with, os.getpid()),
         )  # fmt: skip

@@ -24,8 +24,10 @@ from local.recovery import Recovery
 from local.supervising import Part, Supervisor
 from ops.deployment import load
 from ops.local_stack import remove_settings, write_settings
+from ops.template import LOCAL_STACK
 from shared.domain.errors import ConfigurationError
 from shared.runtime import workspace
+from shared.runtime.proxies import exempt_loopback
 from shared.runtime.settings import BucketSettings, EmbedSettings, IngestSettings, SearchSettings, read_settings
 
 if TYPE_CHECKING:
@@ -135,6 +137,7 @@ def running(plan: Plan) -> Iterator[Stack]:
     Raises:
         StartError: a part did not come up; the message says why.
     """
+    exempt_loopback(os.environ)  # this process calls the parts too
     ports = _checked(plan)
     workspace.clear_dead()
     _create(plan.data, "DATA")
@@ -243,6 +246,8 @@ def _environment(plan: Plan, ports: Ports) -> dict[str, str]:
     """The settings `s.yaml` is rendered with: the user's, and a local value for each service that is emulated."""
     environ = dict(plan.environ)
     environ["PYTHONPATH"] = str(PROJECT)
+    exempt_loopback(environ)
+    environ[LOCAL_STACK] = str(plan.data)  # the .env file of a deployment is not for the demo
     environ.setdefault("ALLOW_ANONYMOUS", "true")
     environ.setdefault("EMBEDDING_DIMENSION", _DIMENSION)
     environ["FC_ENDPOINT"] = f"http://127.0.0.1:{ports.gateway}"

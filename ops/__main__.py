@@ -15,6 +15,8 @@ from ops.local_stack import read_settings
 from ops.packaging import PackagingError
 from ops.template import variables
 from ops.terminal import clean_output
+from shared.runtime.output import prepare_output
+from shared.runtime.proxies import exempt_loopback
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns: the exit status: 0 when all is well, 1 when something is wrong, 2 for a wrong command, 130 after Ctrl-C.
     """
+    prepare_output()
+    exempt_loopback(os.environ)
     asked = parse_arguments(os.environ.get("CALLED_AS") or "python -m ops", arguments)
     with clean_output():
         return _report(asked)

@@ -75,11 +75,16 @@ take_lock() {
     if [ -n "$waited" ] && [ -x "$VENV/bin/ossearch" ]; then exit 0; fi
 }
 
+# In single quotes, for a shell: a folder may be named with $, a quote or a backslash.
+quote() {
+    printf '%s' "$1" | sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/"
+}
+
 # The operator's command line under a name of its own, for a shell with $VENV/bin in its path.
 add_command() {
-    root=$(cd "$(dirname "$0")/.." && pwd)
-    printf '#!/bin/sh\nPYTHONPATH="%s" CALLED_AS=ossearch exec "%s/bin/python" -P -m ops "$@"\n' \
-        "$root" "$(cd "$VENV" && pwd)" >"$VENV/bin/ossearch"
+    root=$(quote "$(cd "$(dirname "$0")/.." && pwd)")
+    python=$(quote "$(cd "$VENV" && pwd)/bin/python")
+    printf '#!/bin/sh\nunset PYTHONHOME\nPYTHONPATH=%s CALLED_AS=ossearch exec %s -P -m ops "$@"\n' "$root" "$python" >"$VENV/bin/ossearch"
     chmod +x "$VENV/bin/ossearch"
 }
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ops import checks, invoking
+from ops.checks.variables import find_oddities
 from ops.credentials import name_for_serverless_devs
 from ops.deployment import EventBridgeTrigger, load
 from ops.readiness import find_missing
@@ -66,13 +67,14 @@ def deploy(
     """
     deployment = load(path, environ)
     wrong = [f"{path}: {problem}" for problem in checks.problems(deployment)] or find_missing(deployment, environ)
-    if wrong := list(wrong):
-        for sentence in wrong:
-            say(sentence)
+    wrong = list(wrong)
+    for sentence in wrong:
+        say(sentence)
+    for warning in (*find_oddities(path, deployment, environ), *checks.find_warnings(deployment)):
+        say(f"warning: {warning}")
+    if wrong:
         say("Nothing was built or sent. Then run `make deploy` again.")
         return 1
-    for warning in checks.find_warnings(deployment):
-        say(f"warning: {warning}")
     key = name_for_serverless_devs(environ, deployment.account)
     run = _Runner(path.parent, {**environ, **key}, (*_secrets(deployment), *list(key.values())[1:]), say)
     packages = build(deployment)

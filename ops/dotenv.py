@@ -32,23 +32,29 @@ def parse_variables(text: str, environ: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ValueError: a value refers to a variable that is not set. The message holds no value.
     """
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    found = dict(_read_assignments(lines))
+    found = {name: value for name, value, _ in read_statements(unify_lines(text)) if name}
     known = {**found, **environ}
     for name in found.keys() - environ.keys():
         found[name] = _expand(name, found[name], known)
     return found
 
 
-def _read_assignments(text: str) -> Iterator[tuple[str, str]]:
+def unify_lines(text: str) -> str:
+    """The text as `dotenv` splits it: without a byte order mark, and with one kind of line end."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_statements(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, value and source of each statement; a line that sets nothing has no name."""
     position = 0
     while position < len(text):
-        start = _NAME.match(text, position)
+        begin, start, name, value = position, _NAME.match(text, position), "", ""
         if start:
+            name = start[1]
             value, position = _read_value(text, start.end())
-            yield start[1], value
         else:
             position = _find_line_end(text, position) + 1
+        yield name, value, text[begin:position]
 
 
 def _read_value(text: str, start: int) -> tuple[str, int]:

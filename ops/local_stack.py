@@ -6,15 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ops.template import DeploymentError
+from ops.template import LOCAL_STACK, DeploymentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FILE: Final = "stack.json"
 _FOLDER: Final = ".local"
-# Names the stack's folder among the settings of a command that asks it.
-_DATA: Final = "LOCAL_STACK"
 
 
 def write_settings(data: Path, url: str, chosen: Mapping[str, str], given: Mapping[str, str]) -> None:
@@ -46,21 +44,21 @@ def read_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """
     file = Path(environ.get("DATA") or _FOLDER).expanduser() / _FILE
     try:
-        return {**json.loads(file.read_text("utf-8")), _DATA: str(file.parent)}
+        return {**json.loads(file.read_text("utf-8")), LOCAL_STACK: str(file.parent)}
     except (OSError, ValueError):
         raise DeploymentError(f"no local stack runs ({file} is missing): `make demo` starts one") from None
 
 
 def is_local(environ: Mapping[str, str]) -> bool:
     """Whether the local stack is asked, and not the deployment."""
-    return _DATA in environ
+    return LOCAL_STACK in environ
 
 
 def find_logs(environ: Mapping[str, str]) -> Path | None:
     """The folder with the logs of the local stack; ``None`` where the deployment is asked."""
-    return Path(environ[_DATA]) / "logs" if _DATA in environ else None
+    return Path(environ[LOCAL_STACK]) / "logs" if LOCAL_STACK in environ else None
 
 
 def find_failures(environ: Mapping[str, str]) -> Path | None:
     """The folder in which the local stack keeps events that failed for good; ``None`` where the deployment is asked."""
-    return Path(environ[_DATA]) / "failed" if _DATA in environ else None
+    return Path(environ[LOCAL_STACK]) / "failed" if LOCAL_STACK in environ else None

@@ -7,12 +7,12 @@ not answer outside it) and the functions' roles (the bucket is read with the cal
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
 from ops import checks
 from ops.account import look_at_account
+from ops.checks.variables import find_unread, list_passed, list_read
 from ops.credentials import VARIABLES as _CREDENTIALS
 from ops.estimation.sizing import estimate_memory, recommend_index
 from ops.findings import Finding, Verdict
@@ -23,7 +23,7 @@ from shared.embedding.parameters import TextType
 from shared.ingestion.bucket import Bucket
 from shared.language.counting import count_of
 from shared.runtime.retrying import Deadline
-from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, list_variables, read_settings
+from shared.runtime.settings import EmbedSettings, IngestSettings, SearchSettings, read_settings
 from shared.runtime.settings.addresses import name_place
 from shared.store.directory import StoreDirectory
 from shared.store.schema import LAYOUT, Space
@@ -42,10 +42,6 @@ _KINDS: dict[str, type[Any]] = {
     "ingest": IngestSettings,
     "search": SearchSettings,
 }
-# What the commands read besides: the key with which `ask` asks, and another address than the services' own.
-_OPERATORS = ("API_KEY", "ALIBABA_CLOUD_ENDPOINT")
-_ENVIRONMENT = re.compile(r"env\(\s*['\"](\w+)['\"]")
-_LIKENESS = 0.85
 
 
 def findings(deployment: Deployment, environ: Mapping[str, str], file: Mapping[str, str]) -> Iterator[Finding]:
@@ -81,15 +77,9 @@ def _declared(deployment: Deployment, *, is_local: bool) -> Iterator[Finding]:
 
 
 def _names(deployment: Deployment, environ: Mapping[str, str], file: Mapping[str, str]) -> Iterator[Finding]:
-    passed = set(_ENVIRONMENT.findall(str(deployment.written)))
-    read = {name for kind in _KINDS.values() for name, _, _ in list_variables(kind)}
-    known = passed | read | {*_CREDENTIALS, *_OPERATORS}
-    for name in sorted(environ.keys() - known):
-        like = difflib.get_close_matches(name, known, 1, _LIKENESS)
-        if like:
-            yield Finding(Verdict.PROBLEM, "variables", f"nothing reads {name}: is {like[0]} meant?")
-        elif name in file:
-            yield Finding(Verdict.WARNING, "variables", f"nothing reads {name}, which the .env file sets")
+    for sentence, is_misspelt in find_unread(deployment, environ, file):
+        yield Finding(Verdict.PROBLEM if is_misspelt else Verdict.WARNING, "variables", sentence)
+    passed, read = list_passed(deployment), list_read()
     for name in sorted(file.keys() & (read - passed - set(_CREDENTIALS))):
         hint = "add it to the function's environmentVariables there"
         yield Finding(Verdict.WARNING, "variables", f"s.yaml passes no {name} to any function: {hint}")

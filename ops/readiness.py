@@ -22,6 +22,7 @@ _SOURCES: Final = {
     "MILVUS_URI": "`make infra` creates a Milvus and writes its address into .env",
     "API_KEYS": "`make infra` makes one, and `.venv/bin/python -m ops keys` prints one for .env",
 }
+_EXAMPLES: Final = ("ACCOUNT_ID", "OSS_BUCKET", "VPC_ID", "VSWITCH_ID", "SECURITY_GROUP_ID")
 _ABSENT: Final = ("is not set", "holds no key")
 
 
@@ -36,6 +37,9 @@ def find_missing(deployment: Deployment, environ: Mapping[str, str]) -> Iterator
     kept = Path(environ.get("HOME") or "/nonexistent") / ".s" / "access.yaml"
     if not (find_credentials(environ) or kept.is_file() or environ.get("FC_ENDPOINT")):
         yield NO_KEY
+    unset = [name for name in _EXAMPLES if not environ.get(name)]
+    if unset:  # what stands in s.yaml for them is an example
+        yield f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set: `make infra` writes them into .env"
     yield from dict.fromkeys(_find_wrong_settings(deployment))
 
 

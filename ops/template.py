@@ -14,7 +14,7 @@ import copy
 import os
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -23,6 +23,10 @@ from ops.dotenv import parse_variables
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+LOCAL_STACK: Final = "LOCAL_STACK"
+"""Names the folder of the local stack among the settings of its parts, and of a command that asks it."""
 
 
 class DeploymentError(ValueError):
@@ -106,9 +110,13 @@ def render(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
 def environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """``environ``, and what it leaves to the ``.env`` file beside ``s.yaml``.
 
+    The local stack is no deployment: keys, prefixes and real services of the file are not for it.
+
     Raises:
         DeploymentError: the file cannot be used.
     """
+    if LOCAL_STACK in environ:
+        return dict(environ)
     return {**variables(path.parent / ".env", environ), **environ}
 
 
@@ -122,15 +130,30 @@ def variables(file: Path, environ: Mapping[str, str] = os.environ) -> dict[str, 
         DeploymentError: it cannot be read, or a value refers to a variable that is not set.
     """
     try:
-        return parse_variables(file.read_text("utf-8"), environ)
+        return parse_variables(read_dotenv(file), environ)
+    except DeploymentError:
+        raise
+    except ValueError as error:
+        raise DeploymentError(f"{file} {error}") from None
+
+
+def read_dotenv(file: Path) -> str:
+    """The text of a file such as ``.env``; empty if there is none.
+
+    Raises:
+        DeploymentError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        text = file.read_text("utf-8")
     except (FileNotFoundError, IsADirectoryError):  # some call their virtual environment .env
-        return {}
+        return ""
     except OSError as error:
         raise DeploymentError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise DeploymentError(f"{file} is not text in UTF-8: save it as UTF-8") from None
-    except ValueError as error:
-        raise DeploymentError(f"{file} {error}") from None
+        text = "\0"
+    if "\0" in text:  # UTF-16 of English letters is UTF-8 too, with a NUL beside each of them
+        raise DeploymentError(f"{file} is not text in UTF-8: save it as UTF-8")
+    return text
 
 
 def _extended(path: Path) -> dict[str, Any]:

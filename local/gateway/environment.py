@@ -9,6 +9,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from shared.runtime.proxies import PROXY_VARIABLE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,8 +20,8 @@ CODE: Final = "/code"
 """Where Function Compute unpacks the package; replaced by the project's root."""
 
 _ACCOUNT: Final = "1000000000000000"  # made up, but of the real shape
-# A function sees only the variables needed to find programs, files and certificates.
-_PASSED_ON: Final = re.compile(r"PATH|HOME|LANG|SSL_\w*|\w*_CERT\w*|\w*CA_BUNDLE\w*")
+# A function sees only the variables needed to find programs, files, certificates and proxies.
+_PASSED_ON: Final = re.compile(rf"PATH|HOME|LANG|SSL_\w*|\w*_CERT\w*|\w*CA_BUNDLE\w*|(?i:{PROXY_VARIABLE.pattern})")
 _CREDENTIALS: Final = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "local",
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "local",
@@ -67,4 +69,6 @@ def _platform(function: Function, environ: Mapping[str, str], port: int, tempora
         "FC_CUSTOM_LISTEN_PORT": str(port),
         "LISTEN_HOST": "127.0.0.1",
         "TMPDIR": str(temporary),
+        # The image has no locale, and there Python uses UTF-8 (PEP 540); this machine may have another one.
+        "PYTHONUTF8": "1",
     }

@@ -59,7 +59,8 @@ def _source(function: Function) -> Iterator[str]:
     for trigger in function.triggers_of(OssTrigger):
         region, bucket = _watched_bucket(trigger)
         if region != function.region:
-            yield f"trigger {trigger.trigger_name} watches a bucket in {region}; it must be in {function.region}"
+            must = f"it must be in {function.region} (OSS_REGION and REGION)"
+            yield f"trigger {trigger.trigger_name} watches a bucket in {region}; {must}"
         own = function.environment_variables.get("OSS_BUCKET", bucket)
         if own != bucket:
             yield f"trigger {trigger.trigger_name} watches {bucket}, OSS_BUCKET is {own}: its events would be refused"

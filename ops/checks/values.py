@@ -94,8 +94,13 @@ _LEAST_KEY_CHARACTERS: Final = 16
 
 
 def _names(deployment: Deployment) -> Iterator[str]:
+    yield from find_wrong_names(deployment.variables)
+
+
+def find_wrong_names(variables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each variable of ``s.yaml`` that is no name of its kind."""
     for key, (variable, pattern, meaning) in _NAMES.items():
-        value = deployment.variables.get(key)
+        value = variables.get(key)
         if value is not None and not re.fullmatch(pattern, str(value)):
             shown = str(value).split("/")[2] if key == "failures" and str(value).count("/") > 1 else str(value)
             yield f"{variable} must be {meaning}; it is {shown!r}"
@@ -128,7 +133,7 @@ def _unknown_regions(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
     for variable, found in {**named, **written}.items():
         value = str(found)
         if value and value not in _REGIONS:
-            near = difflib.get_close_matches(value, _REGIONS, 1, _LIKENESS)
+            near = difflib.get_close_matches(value.lower().removeprefix("oss-"), _REGIONS, 1, _LIKENESS)
             yield variable, value, f"did you mean {near[0]}?" if near else f"known are {', '.join(_REGIONS)}"
 
 
@@ -170,17 +175,26 @@ def _untidy(deployment: Deployment) -> Iterator[str]:
             yield f"{name} begins or ends with a space, or holds a line break or another control character"
         elif len(value) > 1 and value[0] == value[-1] and value[0] in "\"'`":
             yield f"{name} is in quotes, which would be a part of it: leave them out"
+        elif value and value[0] in "\"'`":
+            yield f"{name} begins with a quote, which would be a part of it: leave it out"
 
 
 def _settings(deployment: Deployment) -> Iterator[str]:
     """What a function would refuse when it starts; what several refuse is one problem."""
     found: dict[str, None] = {}
+    untidy = {problem.partition(" ")[0] for problem in _untidy(deployment)}
     for name, function in deployment.functions.items():
         given = {variable: value for variable, value in function.environment_variables.items() if value.strip()}
         given.pop("QUOTA_SHARE", None)  # another rule says what it is
         if name in _KINDS:
             found |= dict.fromkeys(_read(_KINDS[name], {**_UNSET, **given}))
-    yield from found
+    yield from (problem for problem in found if re.split("[ :]", problem)[0] not in untidy)  # one sentence is enough
+
+
+def _patterns(deployment: Deployment) -> Iterator[str]:
+    for key, variable in (("documentPrefix", "OSS_PREFIX"), ("documentSuffix", "OSS_SUFFIX")):
+        if set(str(deployment.variables.get(key, ""))) & set("*?"):
+            yield f"{variable} is compared character by character: * and ? stand for themselves, so leave them out"
 
 
 def _read(kind: type[Any], environ: Mapping[str, str]) -> Iterator[str]:
@@ -222,4 +236,4 @@ RULES: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (
     _settings,
     _documents_of_json,
 )
-WARNINGS: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (_new_regions, _short_keys)
+WARNINGS: Final[tuple[Callable[[Deployment], Iterator[str]], ...]] = (_new_regions, _short_keys, _patterns)

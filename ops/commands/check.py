@@ -25,10 +25,15 @@ def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print each problem, and each file of the project that does not fit."""
     from ops import checks
     from ops.checks.files import find_drift
+    from ops.checks.variables import find_oddities
 
     deployment = load(asked.deployment, environ)
     problems = checks.problems(deployment)
-    warnings = [*checks.find_warnings(deployment), *find_drift(asked.deployment.parent)]
+    warnings = [
+        *find_oddities(asked.deployment, deployment, environ),
+        *checks.find_warnings(deployment),
+        *find_drift(asked.deployment.parent),
+    ]
     if asked.as_json:
         found = {"problems": list(map(str, problems)), "warnings": warnings}
         print_json({"deployment": str(asked.deployment), **found})

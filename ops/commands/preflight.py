@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,15 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print a line for each thing that was looked at."""
-    from ops.findings import Verdict
+    from ops.checks.variables import find_odd_lines
+    from ops.findings import Finding, Verdict
     from ops.preflight import findings
 
     logging.disable(logging.CRITICAL)  # what goes wrong is a line of ours
     file = variables(asked.deployment.parent / ".env") | (variables(Path(f".env.{asked.env}")) if asked.env else {})
     found = []
-    for finding in findings(load(asked.deployment, environ), {**file, **environ}, file):
+    odd = (Finding(Verdict.WARNING, "variables", sentence) for sentence in find_odd_lines(asked.deployment, environ))
+    for finding in chain(odd, findings(load(asked.deployment, environ), {**file, **environ}, file)):
         if not asked.as_json:
             print(finding, flush=True)
         found.append(finding)

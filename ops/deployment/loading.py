@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -53,7 +53,23 @@ def _convert(path: Path, environ: Mapping[str, str]) -> Deployment:
     try:
         return msgspec.convert(document, Deployment)
     except msgspec.ValidationError as error:
-        raise DeploymentError(f"{path}: {error}") from error
+        raise DeploymentError(f"{path}: {_explain(document, error)}") from error
+
+
+def _explain(document: Mapping[str, Any], error: msgspec.ValidationError) -> str:
+    """Name the variable whose value makes the file wrong, if one does, and else the place in the file."""
+    from ops.checks.values import find_wrong_names
+    from shared.runtime.settings.storage import check_bucket_name
+
+    variables = document.get("vars")
+    wrong = list(find_wrong_names(variables)) if isinstance(variables, dict) else []
+    try:
+        check_bucket_name(str(document["vars"]["bucket"]))
+    except ValueError as problem:
+        wrong.append(str(problem))
+    except (KeyError, TypeError):  # another file than the project's
+        pass
+    return "; ".join(wrong) or str(error)
 
 
 def _with_triggers(deployment: Deployment, base: Mapping[str, Function], more: Deployment) -> Deployment:

@@ -6,6 +6,7 @@ variable counts as unset, because that is how `s.yaml` renders an optional one.
 
 from __future__ import annotations
 
+import re
 import typing
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from msgspec.structs import FieldInfo
 
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
+_BOUND = re.compile(r"^Expected `\w+` ([<>]=?) (\S+)")
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 Settings = TypeVar("Settings", bound=Struct)
 
 
@@ -116,5 +120,13 @@ def _read_setting(
         values[field.name] = Secret(text) if plain is Secret else msgspec.convert(text, field.type, strict=False)
     except msgspec.ValidationError as error:
         choices = ", ".join(typing.get_args(plain))
-        wrong = f" must be one of {choices}, not {text!r}" if choices else f": {error} ({setting.description})"
-        problems.append(setting.variable + wrong)
+        wrong = f"one of {choices}, not {text!r}" if choices else f"{_describe(plain, error)} ({setting.description})"
+        problems.append(f"{setting.variable} must be {wrong}")
+
+
+def _describe(plain: Any, error: msgspec.ValidationError) -> str:
+    """What a value should have been, in words; msgspec speaks of Python's types."""
+    bound = _BOUND.search(str(error))
+    if bound:
+        return f"{_BOUNDS[bound[1]]} {bound[2]}"
+    return _WORDS.get(plain, "of another form")

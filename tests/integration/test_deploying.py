@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from ops.deployment import Deployment
 
 ROOT = Path(__file__).parents[2]
+INFRASTRUCTURE = {
+    "ACCOUNT_ID": "1234567890123456",
+    "OSS_BUCKET": "my-documents",
+    "VPC_ID": "vpc-1",
+    "VSWITCH_ID": "vsw-1",
+    "SECURITY_GROUP_ID": "sg-1",
+}
 # Stands for Serverless Devs: notes how it was called, prints every variable as the real one does, and fails on request.
 PROGRAM = """#!/bin/sh
 echo "$@" >> "$CALLS"
@@ -93,6 +100,7 @@ def environ(tmp_path: Path, plane: ControlPlane) -> dict[str, str]:
         "CALLS": str(tmp_path / "calls"),
         "REFUSED": "nothing",
         "FC_ENDPOINT": plane.url,
+        **INFRASTRUCTURE,
         "DASHSCOPE_API_KEY": "sk-of-the-test",
         "MILVUS_URI": "http://milvus:19530",
         "MILVUS_TOKEN": "root:of-the-test",
@@ -244,6 +252,7 @@ def test_a_program_that_cannot_start_is_named(environ: dict[str, str], tmp_path:
         ({"EMBEDDING_DIMENSION": "many"}, "EMBEDDING_DIMENSION"),
         ({"FC_ENDPOINT": ""}, "run `aliyun configure`"),
         ({"PATH": "/nonexistent"}, "npm install -g @serverless-devs/s"),
+        ({"ACCOUNT_ID": "", "VPC_ID": ""}, "ACCOUNT_ID, VPC_ID are not set: `make infra` writes them into .env"),
     ],
 )
 def test_what_is_missing_is_named_before_anything_is_built(

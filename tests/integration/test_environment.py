@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("sh", "rm", "date", "sleep", "tail", "cat", "mkdir", "touch", "printf", "kill", "chmod", "dirname")
+TOOLS = ("sh", "rm", "date", "sleep", "tail", "cat", "mkdir", "touch", "printf", "kill", "chmod", "dirname", "sed")
 # Writes what it was called with, and creates the environment that it was asked for.
 UV = """#!/bin/sh
 echo "uv $*" >> calls

@@ -346,6 +346,27 @@ def test_a_question_too_long_for_an_address_is_asked_and_kept_all_the_same(visit
     expect(visit.chunks.first).to_be_visible()
 
 
+def test_a_pasted_text_that_is_too_long_is_refused_and_not_cut(visit: Visit) -> None:
+    visit.open()
+    visit.page.locator("#query").fill("dust filter " * 250)
+    expect(visit.page.locator("#results .message")).to_contain_text("A question has 2,000 characters at most")
+    visit.page.locator("#language").click()
+    expect(visit.page.locator("#results .message")).to_contain_text("问题最长 2,000 个字符")
+
+
+def test_a_reload_comes_back_to_where_one_was(visit: Visit) -> None:
+    visit.searched(q=FILTER)
+    visit.page.evaluate("window.scrollTo(0, 700)")
+    visit.page.reload()
+    until = time.monotonic() + PATIENCE_SECONDS
+    while visit.page.evaluate("window.scrollY") != 700:
+        assert time.monotonic() < until
+        visit.page.wait_for_timeout(50)
+    visit.open(q="kestrel")
+    expect(visit.chunks.first).to_be_visible()
+    assert visit.page.evaluate("window.scrollY") == 0
+
+
 # --- While one types ---------------------------------------------------------------------------------------------
 
 
@@ -1005,6 +1026,59 @@ VIEWS: list[tuple[str, dict[str, str]]] = [
 def violations(page: Page) -> list[dict[str, Any]]:
     options = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
     return list(Axe().run(page, options=options).response["violations"])
+
+
+STYLE = "(one, name) => getComputedStyle(one)[name]"
+
+
+def test_colours_of_the_user_leave_a_choice_and_a_hit_visible(browser: Browser, running: Stack) -> None:
+    with visiting(browser, running.url, forced_colors="active") as visit:
+        visit.searched(q=FILTER)
+        fills = visit.page.locator("#modes label").evaluate_all(
+            f"all => all.map(one => ({STYLE})(one, 'backgroundColor'))"
+        )
+        assert len(set(fills)) == 2
+        lines = visit.page.locator("[role=tab]").evaluate_all(
+            f"all => all.map(one => ({STYLE})(one, 'borderBottomColor'))"
+        )
+        assert len(set(lines)) == 2
+        assert visit.page.locator("#ask .go").evaluate("one => getComputedStyle(one).borderTopStyle") == "solid"
+        visit.page.locator(".read").first.click()
+        expect(visit.page.locator("#reader .here")).to_be_visible()
+        edges = visit.page.locator(".part").evaluate_all(
+            f"all => all.map(one => ({STYLE})(one, 'borderInlineStartColor'))"
+        )
+        assert sorted(edges.count(edge) for edge in set(edges)) == [1, len(edges) - 1]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_paper_shows_all_of_a_text_in_dark_letters_and_nothing_to_click(
+    browser: Browser, running: Stack, theme: str
+) -> None:
+    with visiting(browser, running.url, color_scheme=theme) as visit:
+        visit.searched(q=FILTER)
+        visit.page.emulate_media(media="print", color_scheme="dark" if theme == "dark" else "light")
+        for tool in ("#ask .go", ".tools", ".actions", ".next", "#grouping", "footer"):
+            assert not visit.page.locator(tool).first.is_visible(), tool
+        texts = visit.page.locator(".chunk .text")
+        assert texts.evaluate_all("all => all.every(one => one.scrollHeight <= one.clientHeight + 1)")
+        assert texts.first.evaluate("one => getComputedStyle(one).color") == "rgb(27, 34, 48)"
+        assert "underline" in visit.page.locator("mark").first.evaluate(
+            "one => getComputedStyle(one).textDecorationLine"
+        )
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_larger_letters_of_the_browser_enlarge_every_text_and_need_no_sideways_scrolling(
+    browser: Browser, running: Stack, width: int
+) -> None:
+    with visiting(browser, running.url, viewport={"width": width, "height": 800}) as visit:
+        for shown, parameters in VIEWS[:3]:
+            visit.open(**parameters)
+            expect(visit.page.locator(shown).first).to_be_visible()
+            visit.page.evaluate("document.documentElement.style.fontSize = '200%'")
+            assert visit.page.evaluate("getComputedStyle(document.body).fontSize") == "32px"
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, parameters
 
 
 @pytest.mark.parametrize(("width", "locale"), [(320, "zh-CN"), (412, "en-US")])

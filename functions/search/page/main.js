@@ -188,10 +188,24 @@ function step(event) {
   next.scrollIntoView({ block: "nearest" });
 }
 window.addEventListener("popstate", () => follow());
+// After a reload the browser scrolls before the results are there: it is done again once they are, unless a hand was faster.
+window.addEventListener("pagehide", () => remember("sessionStorage", "place", JSON.stringify({ address: location.href, top: window.scrollY })));
+function returnToPlace() {
+  const kept = read(recall("sessionStorage", "place")), [visit] = performance.getEntriesByType("navigation");
+  if (!kept || !kept.top || kept.address !== location.href || !visit || visit.type !== "reload") return;
+  const watcher = new ResizeObserver(() => {
+    if (document.documentElement.scrollHeight - window.innerHeight < kept.top) return;
+    watcher.disconnect();
+    window.scrollTo(0, kept.top);
+  });
+  watcher.observe(document.body);
+  for (const hand of ["wheel", "touchstart", "keydown", "pointerdown"]) window.addEventListener(hand, () => watcher.disconnect(), { once: true, passive: true });
+}
 window.addEventListener("resize", measureLater);
 
 speak();
 reveal();
 follow();
+returnToPlace();
 if (document.activeElement === document.body) $("#query").focus({ preventScroll: true });
 call("/healthz").then((answer) => { health = answer; showModel(); showControls(address()); offerAnswer(); offerFiles(); }, () => { /* the line stays empty */ });

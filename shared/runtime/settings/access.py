@@ -12,6 +12,7 @@ from shared.runtime.auth import Authenticator, read_keys
 from shared.runtime.environment import Secret, Setting
 from shared.runtime.keyfile import KeyFile
 from shared.runtime.origins import read_origins
+from shared.runtime.settings.placeholders import check_filled_in
 
 
 class AccessSettings(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,8 @@ class AccessSettings(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.keys and not self.keys_file and not self.allow_anonymous:
             raise ValueError("API_KEYS holds no key: set one, or set ALLOW_ANONYMOUS=true on a private machine")
+        for key in self.keys:
+            check_filled_in("API_KEYS", key, advice="`.venv/bin/python -m ops keys` makes a key")
         read_keys(self.keys)
         read_origins(self.cors_origins)
 

@@ -17,7 +17,11 @@ from shared.domain.catalog import (
 )
 from shared.runtime.environment import Secret, Setting
 from shared.runtime.settings.addresses import check_address
+from shared.runtime.settings.placeholders import check_filled_in, check_whole
 
+_NEW_KEY = "get a key at https://bailian.console.aliyun.com/?tab=model#/api-key"
+# https://help.aliyun.com/zh/ram/user-guide/create-an-accesskey-pair: ids of access keys begin so
+_ACCESS_KEY = re.compile(r"(?:LTAI|STS\.)[A-Za-z0-9]{8,}")
 # It is a part of a host name where DASHSCOPE_NETWORK is workspace.
 _WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 # Where DashScope answers, by network. Keys belong to a region: a wrong pair is refused with 401.
@@ -91,9 +95,7 @@ class DashScopeSettings(Struct, frozen=True, kw_only=True):
     ] = 0.0
 
     def __post_init__(self) -> None:
-        key = self.api_key.reveal()
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ValueError("DASHSCOPE_API_KEY holds a space, a line break or another character no key has")
+        _check_key(self.api_key.reveal())
         if self.model_name not in EMBEDDING_MODELS:
             raise ValueError(f"EMBEDDING_MODEL must be one of {', '.join(EMBEDDING_MODELS)}, not {self.model_name!r}")
         if self.requested_dimension and self.requested_dimension not in self.model.dimensions:
@@ -102,6 +104,8 @@ class DashScopeSettings(Struct, frozen=True, kw_only=True):
                 f"EMBEDDING_DIMENSION must be one of {allowed} for {self.model_name}, not {self.requested_dimension}"
             )
         check_address("DASHSCOPE_BASE_URL", self.base_url)
+        if "/compatible-mode" in self.base_url:
+            raise ValueError("DASHSCOPE_BASE_URL must end in /api/v1: /compatible-mode/v1 is for clients of OpenAI")
         if self.workspace and not _WORKSPACE.fullmatch(self.workspace):
             raise ValueError("DASHSCOPE_WORKSPACE must be the id of a workspace: letters, digits and hyphens")
         if self.network == "workspace" and not self.workspace and not self.base_url:
@@ -122,6 +126,15 @@ class DashScopeSettings(Struct, frozen=True, kw_only=True):
         """Base URL in use."""
         url = self.base_url or NETWORKS[self.network].format(workspace=self.workspace, region=self.region)
         return url.rstrip("/")
+
+
+def _check_key(key: str) -> None:
+    check_filled_in("DASHSCOPE_API_KEY", key, advice=_NEW_KEY)
+    check_whole("DASHSCOPE_API_KEY", key, advice=_NEW_KEY)
+    if not key.isascii() or not key.isprintable() or set(key) & set(" \"'`"):
+        raise ValueError("DASHSCOPE_API_KEY holds a space, a quote, a line break or another character no key has")
+    if _ACCESS_KEY.fullmatch(key):
+        raise ValueError(f"DASHSCOPE_API_KEY holds the id of an access key, which DashScope does not take: {_NEW_KEY}")
 
 
 class RerankSettings(Struct, frozen=True, kw_only=True):
