@@ -151,7 +151,7 @@ class Retrieval:
             ranking.is_answerable,
             self._calibration.version,
             ranking.corrected,
-            count_facets(facets, ranking.select(), ranking.details) if facets else None,
+            count_facets(facets, ranking.select_all(), ranking.details) if facets else None,
             self._calibration.answerable,
         )
 
