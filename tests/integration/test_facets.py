@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from shared.domain.errors import RequestError
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
+from shared.retrieval.calibration import BUILT_IN
 from shared.retrieval.query import Mode, Order, SearchQuery
 from shared.retrieval.searching import Retrieval
 from shared.runtime.auth import Scope
@@ -171,3 +172,18 @@ def test_of_documents_with_the_same_text_the_first_by_time_is_shown(
     best = max(item.hit.score for item in ask(copies, Scope()).items)
     assert found.items[0].hit.score == best
     assert all(item.evidence for item in found.items)
+
+
+def test_an_index_that_does_not_exist_answers_like_one_without_a_hit(
+    dashscope: DashScope, milvus: MilvusSettings
+) -> None:
+    settings = dashscope.settings()
+    store = Store(replace(milvus, collection=f"{milvus.collection}_none"), Space(settings.model_name, 512))
+    empty = Retrieval(Embedder(settings, DashScopeClient(settings)), store)
+    for order in Order:
+        found = ask(empty, Scope(), facets=("format", "metadata.team"), order=order, context=2, rerank=True)
+        assert found.facets == {"format": (), "metadata.team": ()}
+        assert (found.groups, found.answerable, found.threshold) == ((), False, BUILT_IN.answerable)
+        assert found.calibration == BUILT_IN.version
+        assert found.milliseconds["total"] >= 0
+    assert dashscope.usage()["requests"] == []
