@@ -1,8 +1,8 @@
 """What a Milvus server does and Milvus Lite does differently, where clients of others meet it.
 
 A server takes an empty metric for that of the index, gives BM25 scores above zero, takes ``drop_ratio_build`` and
-``drop_ratio_search``, never returns the vector it makes for BM25, and reads ``\\\\%`` and ``\\\\_`` in patterns as the
-characters themselves.
+``drop_ratio_search``, never returns the vector it makes for BM25, returns rows by their primary keys, and reads
+``\\\\%`` and ``\\\\_`` in patterns as the characters themselves.
 https://milvus.io/docs/full-text-search.md and https://milvus.io/docs/basic-operators.md
 """
 
@@ -27,6 +27,7 @@ def install() -> None:
     _make_scores_positive()
     _omit_words()
     _read_escapes()
+    _order_rows()
 
 
 def _take_empty_metrics() -> None:
@@ -120,6 +121,19 @@ def _read_escapes() -> None:
     from milvus_lite.search.filter.eval import python_backend
 
     python_backend._get_like_regex = _compile_pattern  # noqa: SLF001
+
+
+def _order_rows() -> None:
+    """Sort the rows of a query with a limit: the clients for Node.js and Go read on after the last key of a page."""
+    from milvus_lite.engine.collection import Collection
+
+    query = Collection.query
+
+    def query_in_order(self: Any, *arguments: Any, **options: Any) -> Any:
+        is_limited = options.get("limit") is not None
+        return query(self, *arguments, **{**options, **({"order_by_pk": True} if is_limited else {})})
+
+    Collection.query = query_in_order
 
 
 @lru_cache(1024)
