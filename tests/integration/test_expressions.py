@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.every_milvus
 
 METADATA: dict[str, dict[str, Any]] = {
-    "one": {"team": "sales", "year": 2026, "tags": ["urgent", "internal"], "draft": True, "rate": 1.5},
-    "two": {"team": "sails", "year": 2024, "tags": ["internal"], "draft": False},
+    "one": {"team": "sales", "year": 2026, "tags": ["urgent", "internal"], "draft": True, "rate": 1.5, "flag": 1},
+    "two": {"team": "sails", "year": 2024, "tags": ["internal"], "draft": False, "flag": True},
     "three": {"team": 7, "quote": 'say "hi" \\ or not', "odd": "tab\tline\nend", "部门": "财务", "größe": 3},
     "none": {},
 }
@@ -64,6 +64,12 @@ ALL = set(METADATA)
         ({"eq": {"metadata.team": "sales"}}, {"one"}),
         ({"eq": {"metadata.team": 7}}, {"three"}),
         ({"eq": {"metadata.draft": True}}, {"one"}),
+        ({"eq": {"metadata.draft": 1}}, set()),
+        ({"eq": {"metadata.flag": 1}}, {"one"}),
+        ({"eq": {"metadata.flag": True}}, {"two"}),
+        ({"ne": {"metadata.flag": True}}, ALL - {"two"}),
+        ({"in": {"metadata.flag": [0, 1, False]}}, {"one"}),
+        ({"gte": {"metadata.flag": 0}}, {"one"}),
         ({"ne": {"metadata.team": "sales"}}, ALL - {"one"}),
         ({"not": {"eq": {"metadata.team": "sales"}}}, ALL - {"one"}),
         ({"in": {"metadata.team": ["sales", "sails"]}}, {"one", "two"}),
