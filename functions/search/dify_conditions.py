@@ -5,13 +5,13 @@ Values come as texts, also those of numbers and dates, so that a text is compare
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
 from shared.domain import metadata
 from shared.domain.errors import RequestError
+from shared.domain.moments import read_moment
 from shared.store.expressions import FIELDS, MAX_VALUES
 
 if TYPE_CHECKING:
@@ -234,15 +234,9 @@ def _read_number(value: Any) -> int | float | None:
 
 
 def _read_moment(value: Any) -> int | float | None:
-    """Seconds since 1970 of a number, or of a date in ISO 8601, in UTC where it has no time zone."""
+    """Seconds since 1970 of a number, or of a date."""
     number = _read_number(value)
-    if number is not None or not isinstance(value, str):
-        return number
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, OverflowError):
-        return None
+    return read_moment(value) if number is None and isinstance(value, str) else number
 
 
 def _error(reason: str) -> RequestError:

@@ -38,7 +38,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             description='An operator with what it applies to, as {"eq": {"format": "pdf"}}; also ne, lt, lte, gt, gte, '
             "in, prefix, suffix, substring, contains, exists, and, or, not. Fields: document_id, key, title, format, "
-            "sheet, tenant, page, row, modified (seconds), metadata.NAME."
+            "sheet, tenant, page, row, modified (seconds or a date), metadata.NAME."
         ),
     ] = None
     min_score: Annotated[float | None, Meta(description="The least score of a chunk, or of a group's best.")] = None

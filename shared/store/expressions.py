@@ -27,6 +27,7 @@ from unicodedata import normalize
 from shared.domain import metadata
 from shared.domain.errors import RequestError
 from shared.domain.models import DocumentState
+from shared.domain.moments import read_moment
 from shared.store.schema import INTERNAL_BUCKETS
 
 if TYPE_CHECKING:
@@ -348,8 +349,8 @@ def _literal(field: str, value: Any) -> str:
     if field not in FIELDS and isinstance(value, float) and math.isfinite(value):
         return repr(value)
     kind = FIELDS.get(field) or (str if isinstance(value, str) else int)
-    if kind is int and isinstance(value, float) and value.is_integer():
-        value = int(value)
+    if kind is int:
+        value = _read_whole(field, value)
     if kind is str and isinstance(value, str):
         if len(value) > MAX_VALUE_CHARACTERS:
             raise _error(f"the value of {field!r} is longer than {MAX_VALUE_CHARACTERS} characters")
@@ -360,6 +361,18 @@ def _literal(field: str, value: Any) -> str:
         return str(value)
     expected = ("text" if kind is str else "a whole number") if field in FIELDS else "a text, a number or a boolean"
     raise _error(f"{field!r} is compared with {expected}")
+
+
+def _read_whole(field: str, value: Any) -> Any:
+    """A whole number that is written as a float, or as a date."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if field == "modified" and isinstance(value, str):
+        moment = read_moment(value)
+        if moment is None:
+            raise _error("'modified' is compared with seconds since 1970 or with a date such as 2026-05-08T10:00:00Z")
+        return moment
+    return value
 
 
 def _shown(name: Any) -> str:
