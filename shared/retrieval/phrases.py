@@ -50,9 +50,18 @@ def _count(phrases: Sequence[tuple[str, str]], hit: SearchHit) -> tuple[int, int
     exact = [_holds(text, phrase) for phrase, _ in phrases]
     if all(exact):
         return len(exact), len(exact)
-    loosened = _loosen(text)
-    held = (is_exact or _holds(loosened, loose) for is_exact, (_, loose) in zip(exact, phrases, strict=True))
+    held = list(exact)
+    likely = [i for i, (_, loose) in enumerate(phrases) if not exact[i] and _may_hold(text, loose)]
+    loosened = _loosen(text) if likely else ""
+    for i in likely:
+        held[i] = _holds(loosened, phrases[i][1])
     return sum(held), sum(exact)
+
+
+def _may_hold(text: str, phrase: str) -> bool:
+    """Whether a text has the words of a phrase that punctuation cannot change, which is faster to find out."""
+    plain = (word for word in phrase.split() if word.isascii() and word.isalpha())
+    return bool(phrase) and ("'" in text or all(word in text for word in plain))
 
 
 def _holds(text: str, phrase: str) -> bool:
