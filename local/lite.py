@@ -1,8 +1,8 @@
 """What a Milvus server does and Milvus Lite does differently, where clients of others meet it.
 
 A server takes an empty metric for that of the index, gives BM25 scores above zero, takes ``drop_ratio_build`` and
-``drop_ratio_search``, never returns the vector it makes for BM25, and reads ``\\\\%`` and ``\\\\_`` in patterns as the
-characters themselves.
+``drop_ratio_search``, never returns the vector it makes for BM25, returns rows by their primary keys, does not take
+true in JSON for 1, and reads ``\\\\%`` and ``\\\\_`` in patterns as the characters themselves.
 https://milvus.io/docs/full-text-search.md and https://milvus.io/docs/basic-operators.md
 """
 
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _BM25 = "BM25"
 _DROP_RATIOS = ("drop_ratio_build", "drop_ratio_search")
@@ -27,6 +27,8 @@ def install() -> None:
     _make_scores_positive()
     _omit_words()
     _read_escapes()
+    _order_rows()
+    _distinguish_booleans()
 
 
 def _take_empty_metrics() -> None:
@@ -120,6 +122,32 @@ def _read_escapes() -> None:
     from milvus_lite.search.filter.eval import python_backend
 
     python_backend._get_like_regex = _compile_pattern  # noqa: SLF001
+
+
+def _order_rows() -> None:
+    """Sort the rows of a query with a limit: the clients for Node.js and Go read on after the last key of a page."""
+    from milvus_lite.engine.collection import Collection
+
+    query = Collection.query
+
+    def query_in_order(self: Any, *arguments: Any, **options: Any) -> Any:
+        is_limited = options.get("limit") is not None
+        return query(self, *arguments, **{**options, **({"order_by_pk": True} if is_limited else {})})
+
+    Collection.query = query_in_order
+
+
+def _distinguish_booleans() -> None:
+    """Within JSON true is not 1; Python compares both as numbers."""
+    from milvus_lite.search.filter.eval import python_backend
+
+    def take_types(compare: Callable[[Any, Any], Any], otherwise: bool) -> Callable[[Any, Any], Any]:
+        return lambda left, right: (
+            compare(left, right) if isinstance(left, bool) is isinstance(right, bool) else otherwise
+        )
+
+    operators = python_backend._CMP_OPS  # noqa: SLF001
+    operators |= {name: take_types(compare, name == "!=") for name, compare in operators.items()}
 
 
 @lru_cache(1024)

@@ -136,7 +136,7 @@ def _success(operation: Operation, answers: list[Any]) -> dict[str, Any]:
         content["example"] = next(answer for answer in answers if _is_example(answer, operation))
     kinds = {"application/json": content}
     if operation.streams:
-        kinds["text/event-stream"] = {"schema": {"type": "string", "description": _EVENTS}}
+        kinds["text/event-stream"] = {"schema": {"description": _EVENTS}}
     return {"description": operation.summary, "content": kinds}
 
 
@@ -178,7 +178,7 @@ def _describe_error(status: int, codes: list[str], operation: Operation) -> dict
     required = list(fields)
     if operation.path.startswith("/v1/"):  # what OpenAI's clients expect of an error
         kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-        fields |= {"type": {"const": kind}, "param": {"type": "null"}}
+        fields |= {"type": {"const": kind}, "param": {"anyOf": [{"type": "string"}, {"type": "null"}]}}
         required = list(fields)
     fields["upstream_request_id"] = {"type": "string", "description": "DashScope's id, where it caused the error."}
     error = {"type": "object", "properties": fields, "required": required}

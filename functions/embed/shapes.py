@@ -12,17 +12,20 @@ from shared.embedding.parameters import Output, TextType
 
 MAX_INSTRUCTION_CHARACTERS = 1_000
 MAX_SIZE_DIGITS = 5
-_TEXT, _ID = {"type": "string"}, {"type": "integer"}
+_TEXT, _ID = {"type": "string"}, {"type": "integer", "minimum": 0}
 
 
 def _list_of(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
+    return {"type": "array", "items": items, "minItems": 1}
 
 
 class EmbedRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /embed``."""
 
-    texts: Annotated[list[str], Meta(description="The texts, not blank; at most EMBED_MAX_TEXTS (2,048).")]
+    texts: Annotated[
+        list[str],
+        Meta(description="The texts, not blank; at most EMBED_MAX_TEXTS (2,048).", extra_json_schema={"minItems": 1}),
+    ]
     text_type: Annotated[TextType, Meta(description="document for stored texts, query for queries.")] = (
         TextType.DOCUMENT
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 PATH = "/answer"
 _EVENTS = "text/event-stream"
+# U+0085, U+2028 and U+2029 in UTF-8.
+_LINE_BREAK = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
 # Tokens of an answer as it usually is: of six chunks, and of a few sentences.
 _USUAL_INPUT_TOKENS, _USUAL_OUTPUT_TOKENS = 2_500, 300
 
@@ -97,13 +100,13 @@ class Answers:
     def _send(self, written: WrittenAnswer, id_: str) -> Iterator[bytes]:
         try:
             for text in written.write():
-                yield _write_event("token", {"text": text})
-            yield _write_event("answer", self._render(written, id_))
+                yield write_event("token", {"text": text})
+            yield write_event("answer", self._render(written, id_))
         except Exception:
             # The status is sent already, so the stream itself has to say it.
             log.exception("request_crashed")
             message = "The request could not be handled; the log says why."
-            yield _write_event("error", {"error": {"code": "internal_error", "message": message, "request_id": id_}})
+            yield write_event("error", {"error": {"code": "internal_error", "message": message, "request_id": id_}})
 
     def _call_tool(self, answering: Answering, arguments: dict[str, Any]) -> dict[str, Any]:
         from functions.search.answer_shapes import AnswerToolRequest
@@ -135,9 +138,13 @@ def describe_model(model: AnswerModel | None) -> dict[str, Any]:
     return {"answer": {"model": model.name, "usual_cost_cny": round(cost, 6)}}
 
 
-def _write_event(name: str, content: Any) -> bytes:
-    # JSON holds no line break, so one line of data is enough.
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(content))
+def write_event(name: str, content: Any) -> bytes:
+    """A Server-Sent Event with JSON in one line of data.
+
+    JSON escapes the line breaks of ASCII only. Some clients, httpx among them, end lines at those of Unicode too.
+    """
+    data = _LINE_BREAK.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), msgspec.json.encode(content))
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
 
 
 _NO_ANSWER = "The documents do not answer the question."

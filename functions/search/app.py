@@ -102,7 +102,7 @@ application = Application(
     domain=settings.access.domain,
     open_paths=frozenset({"/", admin.PAGE, openapi.PATH}),
     body_limits=dict.fromkeys(
-        ("/search", answers.PATH, similar.PATH, dify.PATH, admin.RETRY, uploads.PATH, "/mcp"), MAX_BODY_BYTES
+        ("/search", answers.PATH, similar.PATH, dify.PATH, admin.RETRY, uploads.PATH, "/mcp", "/mcp/"), MAX_BODY_BYTES
     ),
     origins=settings.access.origins,
 )
@@ -165,12 +165,16 @@ def chunks(document_id: str) -> Response:
     return answer(render_chunks(document_id, found, total, request_id()))
 
 
-@app.post("/mcp")
+@app.post("/mcp", strict_slashes=False)
 def model_context_protocol() -> Response:
     """One message of a language model's client."""
     application.origins.check_origin()
     content, status = endpoint.answer(request.get_data(), request.headers)
-    return Response(status=status) if content is None else answer(content, status)
+    if content is not None:
+        return answer(content, status)
+    response = Response(status=status)
+    del response.headers["Content-Type"]  # there is no content
+    return response
 
 
 @app.get(openapi.PATH)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from shared.domain.errors import RequestError
-from shared.runtime.request import drop_nulls
+from shared.runtime.request import simplify
 
 
 def convert(values: dict[str, Any], kind: type[Any], *, from_text: bool = False) -> Any:
@@ -21,7 +21,7 @@ def convert(values: dict[str, Any], kind: type[Any], *, from_text: bool = False)
     if from_text:
         values = _read_texts(values, kind)
     try:
-        return msgspec.convert(drop_nulls(values, kind), kind, strict=not from_text)
+        return msgspec.convert(simplify(values, kind), kind, strict=not from_text)
     except msgspec.ValidationError as error:
         raise RequestError("invalid_request", f"{error}.") from None
 

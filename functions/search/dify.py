@@ -144,7 +144,7 @@ def read_request() -> RetrievalRequest:
     """
     if not request.get_data().strip():
         raise RequestError("invalid_json", "The body is empty; send knowledge_id, query and retrieval_setting as JSON.")
-    return read_body(RetrievalRequest)
+    return read_body(RetrievalRequest, strict=False)
 
 
 def render_records(found: SearchResult) -> RetrievalResponse:

@@ -5,13 +5,13 @@ Values come as texts, also those of numbers and dates, so that a text is compare
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
 from shared.domain import metadata
 from shared.domain.errors import RequestError
+from shared.domain.moments import read_moment
 from shared.store.expressions import FIELDS, MAX_VALUES
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ Filter = dict[str, Any]
 _OWN = "metadata."
 # Names that Dify gives to its own documents.
 _SYNONYMS = {"document_name": "title", "last_update_date": "modified", "upload_date": "modified"}
+# Dify's documents are named after their files.
+_FILE_NAME = "document_name"
+_NOTHING: Filter = {"eq": {"document_id": ""}}
 # Fields that every chunk has.
 _ALWAYS = frozenset({"document_id", "key", "title", "format", "modified"})
 _MAX_NUMBER_CHARACTERS = 40
@@ -46,7 +49,7 @@ class Condition(Struct, frozen=True):
         ),
     ]
     value: Annotated[
-        str | int | float | bool | list[str | int | float | bool] | None,
+        str | int | float | bool | list[str | int | float | bool | None] | None,
         Meta(description="What to compare with; a condition without it does not count, except empty and not empty."),
     ] = None
 
@@ -76,6 +79,8 @@ def _convert(condition: Condition) -> Filter:
     if compile_one is None:
         raise _error(f"{condition.comparison_operator[:40]!r} is no comparison_operator")
     parts = [compile_one(_find_field(name), condition.value) for name in names]
+    if _FILE_NAME in names and (plain or operator) in _FILE_NAME_OPERATORS:
+        parts += _match_file_name(plain or operator, condition.value)
     return {"not": {"or": parts}} if plain else {"or": parts}
 
 
@@ -87,6 +92,23 @@ def _find_field(name: str) -> str:
     if not metadata.is_name(own):
         raise _error(f"{name[:40]!r} is no field")
     return _OWN + own
+
+
+def _match_file_name(operator: str, value: Any) -> list[Filter]:
+    """The condition on the last part of the key; none without a value."""
+    entries = [*map(str, _split(value))] if operator == "in" else _read_texts(value)
+    # Other operators than eq take no backslash.
+    plain = [entry for entry in entries if "\\" not in entry]
+    if operator in ("contains", "end with"):
+        compared = "substring" if operator == "contains" else "suffix"
+        parts: list[Filter] = [{compared: {"key": entry}} for entry in entries]
+    elif operator == "start with":
+        parts = [{"prefix": {"key": entry}} for entry in entries]
+        parts += [{"substring": {"key": f"/{entry}"}} for entry in plain]
+    else:
+        parts = [{"in": {"key": entries}}] if entries else []
+        parts += [{"suffix": {"key": f"/{entry}"}} for entry in plain[: MAX_VALUES - 1]]
+    return [{"or": parts}] if parts else []
 
 
 def _contains(field: str, value: Any) -> Filter:
@@ -108,19 +130,26 @@ def _ends(field: str, value: Any) -> Filter:
 
 
 def _equals(field: str, value: Any) -> Filter:
-    values = [value] if not isinstance(value, list) else value
-    return _is_among(field, values)
+    return _is_among(field, [value] if not isinstance(value, list) else [it for it in value if it is not None])
 
 
 def _is_in(field: str, value: Any) -> Filter:
+    values = _split(value)
+    return _is_among(field, values) if values else _NOTHING
+
+
+def _split(value: Any) -> list[Any]:
+    """The values of a list, or of a text that may be one with commas."""
     if isinstance(value, str):
-        value = [value, *(entry.strip() for entry in value.split(","))]
-    return _is_among(field, value if isinstance(value, list) else [value])
+        return [value, *(entry.strip() for entry in value.split(","))]
+    return [entry for entry in value if entry is not None] if isinstance(value, list) else [value]
 
 
 def _is_among(field: str, values: Sequence[Any]) -> Filter:
     if not 1 <= len(values) <= MAX_VALUES:
         raise _error(f"a condition on {field!r} has {len(values)} values; 1 to {MAX_VALUES} are allowed")
+    if FIELDS.get(field) is str:
+        return {"in": {field: [str(value) for value in values]}}
     readings = [{"eq": {field: reading}} for value in values for reading in _read_equal(field, value)]
     if not readings:
         raise _error(f"the value of {field!r} is no number")
@@ -133,8 +162,6 @@ def _read_equal(field: str, value: Any) -> list[Any]:
     if kind is int:
         number = _read_moment(value) if field == "modified" else _read_number(value)
         return [number] if isinstance(number, int) else []
-    if kind is str:
-        return [str(value)]
     readings = [value]
     if isinstance(value, int | float) and not isinstance(value, bool):
         readings.append(str(_read_number(value)))  # a sidecar may hold it as a text
@@ -181,7 +208,7 @@ def _is_not_empty(field: str, _value: Any) -> Filter:
 
 
 def _read_texts(value: Any) -> list[str]:
-    values = value if isinstance(value, list) else [value]
+    values = [entry for entry in value if entry is not None] if isinstance(value, list) else [value]
     if not 1 <= len(values) <= MAX_VALUES // 2:
         raise _error(f"a condition has {len(values)} texts; 1 to {MAX_VALUES // 2} are allowed")
     return [str(entry) for entry in values]
@@ -207,15 +234,9 @@ def _read_number(value: Any) -> int | float | None:
 
 
 def _read_moment(value: Any) -> int | float | None:
-    """Seconds since 1970 of a number, or of a date in ISO 8601, in UTC where it has no time zone."""
+    """Seconds since 1970 of a number, or of a date."""
     number = _read_number(value)
-    if number is not None or not isinstance(value, str):
-        return number
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, OverflowError):
-        return None
+    return read_moment(value) if number is None and isinstance(value, str) else number
 
 
 def _error(reason: str) -> RequestError:
@@ -232,6 +253,7 @@ _OPERATORS: dict[str, Callable[[str, Any], Filter]] = {
     **dict.fromkeys(("not empty", "not null"), _is_not_empty),
     **{operator: _compare(name) for operator, name in _COMPARISONS.items()},
 }
+_FILE_NAME_OPERATORS = frozenset({"contains", "start with", "end with", "is", "=", "==", "in"})
 _NEGATED = {
     "not contains": "contains", "is not": "is", "not in": "in", "≠": "=", "!=": "=", "<>": "=",
 }  # fmt: skip

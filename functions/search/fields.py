@@ -6,13 +6,27 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from shared.retrieval.query import MAX_QUERY_CHARACTERS, Mode
+from shared.retrieval.query import MAX_QUERY_CHARACTERS, MAX_REACH, MAX_TOP_K, Mode
 
 Question: TypeAlias = Annotated[
     str,
     Meta(
         description=f"The question, up to {MAX_QUERY_CHARACTERS} characters, in any language.",
         extra_json_schema={"minLength": 1, "maxLength": MAX_QUERY_CHARACTERS},
+    ),
+]
+TopK: TypeAlias = Annotated[
+    int,
+    Meta(
+        description=f"Chunks (or groups) wanted, 1 to {MAX_TOP_K}.",
+        extra_json_schema={"minimum": 1, "maximum": MAX_TOP_K},
+    ),
+]
+Offset: TypeAlias = Annotated[
+    int,
+    Meta(
+        description=f"Number of hits (or groups) to skip; with top_k at most {MAX_REACH}.",
+        extra_json_schema={"minimum": 0, "maximum": MAX_REACH - 1},
     ),
 ]
 ComparedBy: TypeAlias = Annotated[

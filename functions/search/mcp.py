@@ -123,7 +123,7 @@ class Endpoint:
         try:
             _check(message)
             id_ = message.get("id")
-            if "id" not in message or "method" not in message:  # a notification, or an answer to what we never ask
+            if _is_notification(message) or "method" not in message:  # or an answer to what we never ask
                 return None, 202
             if in_batch and message["method"] == "initialize":
                 raise _invalid("initialize is no part of a batch.")
@@ -144,6 +144,7 @@ class Endpoint:
             case "ping":
                 return {}
             case "tools/list":
+                _check_cursor(params)
                 return {"tools": [tool.describe() for tool in self._tools.values()]}
             case "tools/call":
                 return self._call_tool(params)
@@ -167,6 +168,7 @@ class Endpoint:
                     **cached,
                 }
             case "tools/list":
+                _check_cursor(params, status=400)
                 result = {"tools": [tool.describe() for tool in self._tools.values()], **cached}
             case "tools/call":
                 result = self._call_tool(params, status=400)
@@ -239,10 +241,23 @@ def _check(message: Any) -> None:
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         raise _invalid("A message is one JSON-RPC 2.0 object.")
     id_ = message.get("id", 0)
-    if isinstance(id_, bool) or not isinstance(id_, str | int):
-        raise _invalid("An id is a text or a whole number.")
+    if (isinstance(id_, bool) or not isinstance(id_, str | int | float)) and not _is_notification(message):
+        raise _invalid("An id is a text or a number.")
     if not isinstance(message.get("method", ""), str) or not isinstance(message.get("params"), dict | None):
         raise _invalid("A method is a text, and its params are an object.")
+
+
+def _is_notification(message: Message) -> bool:
+    """Whether no answer is due; some clients write the id that a notification lacks as null."""
+    method = message.get("method")
+    is_named = isinstance(method, str) and method.startswith("notifications/")
+    return "id" not in message or (message["id"] is None and is_named)
+
+
+def _check_cursor(params: Message, status: int = 200) -> None:
+    """Refuse a cursor, because all tools are on the first page."""
+    if params.get("cursor"):
+        raise _ProtocolError(INVALID_PARAMS, "There is no such cursor; the first page holds all.", status=status)
 
 
 def _invalid(message: str) -> _ProtocolError:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDic
 import msgspec
 from msgspec import Meta, Struct
 
-from functions.search.fields import ComparedBy, GroupBy, GroupSize, Question, Rerank, SearchedTenant
+from functions.search.fields import ComparedBy, GroupBy, GroupSize, Offset, Question, Rerank, SearchedTenant, TopK
 from shared.domain.errors import RequestError
 from shared.domain.models import Document, DocumentState, Usage
 from shared.retrieval.facets import FacetCount
-from shared.retrieval.query import MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
+from shared.retrieval.query import Mode, Order, SearchQuery
 from shared.retrieval.result import SearchWarning
 from shared.store.registry import Place
 
@@ -30,27 +30,15 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /search``, query string of ``GET /search``, arguments of the tool ``search``."""
 
     query: Question
-    top_k: Annotated[
-        int,
-        Meta(
-            description=f"Chunks (or groups) wanted, 1 to {MAX_TOP_K}.",
-            extra_json_schema={"minimum": 1, "maximum": MAX_TOP_K},
-        ),
-    ] = 10
-    offset: Annotated[
-        int,
-        Meta(
-            description=f"Number of hits (or groups) to skip; with top_k at most {MAX_REACH}.",
-            extra_json_schema={"minimum": 0, "maximum": MAX_REACH - 1},
-        ),
-    ] = 0
+    top_k: TopK = 10
+    offset: Offset = 0
     mode: ComparedBy = Mode.HYBRID
     filter: Annotated[
         Any,
         Meta(
             description='An operator with what it applies to, as {"eq": {"format": "pdf"}}; also ne, lt, lte, gt, gte, '
             "in, prefix, suffix, substring, contains, exists, and, or, not. Fields: document_id, key, title, format, "
-            "sheet, tenant, page, row, modified (seconds), metadata.NAME."
+            "sheet, tenant, page, row, modified (seconds or a date), metadata.NAME."
         ),
     ] = None
     min_score: Annotated[float | None, Meta(description="The least score of a chunk, or of a group's best.")] = None

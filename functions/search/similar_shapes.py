@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from functions.search.fields import GroupBy, GroupSize, SearchedTenant
-from shared.retrieval.query import MAX_REACH, MAX_TOP_K, Mode, Order, SearchQuery
+from functions.search.fields import GroupBy, GroupSize, Offset, SearchedTenant, TopK
+from shared.retrieval.query import Mode, Order, SearchQuery
 
 
 class SimilarRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /similar``."""
 
     id: Annotated[str, Meta(description="A chunk's id, as a hit has it.")]
-    top_k: Annotated[int, Meta(description=f"Chunks (or groups) wanted, 1 to {MAX_TOP_K}.")] = 10
-    offset: Annotated[int, Meta(description=f"Number of hits to skip; with top_k at most {MAX_REACH}.")] = 0
+    top_k: TopK = 10
+    offset: Offset = 0
     filter: Annotated[Any, Meta(description="A condition on the documents, as POST /search takes it.")] = None
     min_score: Annotated[float | None, Meta(description="The least score of a chunk, or of a group's best.")] = None
     group_by: GroupBy = None

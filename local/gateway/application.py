@@ -52,7 +52,7 @@ def application(gateway: Gateway, *, pass_client_headers: bool) -> web.Applicati
             web.post("/gateway/triggers/{function}/{trigger}", handlers.trigger),
             web.post("/gateway/publish/{function}/{trigger}", handlers.publish),
             web.post(API, handlers.invoke),
-            web.route("*", "/{path:.*}", handlers.route),
+            web.route("*", "/{path:(?s:.*)}", handlers.route),
         ]
     )
     return application

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from msgspec import Struct
 
@@ -40,7 +41,7 @@ def check_facets(facets: Sequence[str]) -> None:
     if len(facets) > MAX_FACETS:
         raise RequestError("invalid_request", f"facets may hold {MAX_FACETS} fields at most.")
     for name in facets:
-        is_metadata = name.startswith(_METADATA) and metadata.is_name(name.removeprefix(_METADATA))
+        is_metadata = name.startswith(_METADATA) and metadata.is_name(normalize("NFC", name.removeprefix(_METADATA)))
         if name not in _FIELDS and not is_metadata:
             raise RequestError("invalid_request", "facets takes format, tenant and metadata.NAME.")
 
@@ -71,7 +72,7 @@ def _read(name: str, hit: SearchHit, details: ChunkDetails) -> Iterator[str | in
     elif name == "tenant":
         yield hit.tenant
     else:
-        value = hit.metadata.get(name.removeprefix(_METADATA))
+        value = hit.metadata.get(normalize("NFC", name.removeprefix(_METADATA)))
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, str | int | float) and len(str(one)) <= _MOST_CHARACTERS:
                 yield one

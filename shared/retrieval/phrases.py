@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shared.language.analysis import is_dense
+from shared.language.analysis import DENSE, is_dense
 from shared.language.normalizing import normalize
 
 if TYPE_CHECKING:
@@ -19,6 +19,11 @@ _QUOTED = re.compile(
     r"|＂([^＂]{2,200})＂|〝([^〝〞]{2,200})〞"
 )
 _MOST_PHRASES = 5
+# Of scripts without spaces nothing but punctuation was between two words.
+_GAP = re.compile(rf"(?<=[{DENSE}]) | (?=[{DENSE}])")
+_WORD = re.compile(r"\w+")
+# Apostrophes, and commas between the digits of one number.
+_WITHIN = re.compile(r"'|(?<=\d),(?=\d{3}(?!\d))")
 
 
 def find_phrases(query: str) -> tuple[str, ...]:
@@ -28,22 +33,40 @@ def find_phrases(query: str) -> tuple[str, ...]:
 
 
 def prefer_phrases(phrases: Sequence[str], hits: Sequence[SearchHit]) -> list[SearchHit]:
-    """Put hits that hold more of the phrases first; hits that were read in brief, without a text, follow."""
+    """Put hits that hold more of the phrases first, of these the ones that hold them with the same punctuation; hits
+    that were read in brief, without a text, follow.
+    """
     if not phrases:
         return list(hits)
-    return sorted(hits, key=lambda hit: -_count(phrases, hit))
+    wanted = [(phrase, _loosen(phrase)) for phrase in phrases]
+    return sorted(hits, key=lambda hit: _count(wanted, hit), reverse=True)
 
 
-def _count(phrases: Sequence[str], hit: SearchHit) -> int:
+def _count(phrases: Sequence[tuple[str, str]], hit: SearchHit) -> tuple[int, int]:
+    """How many of the phrases a hit holds in any punctuation, and how many in that of the query."""
     if not hit.text:
-        return 0
+        return 0, 0
     text = _reduce(f"{hit.context}\n{hit.text}")
-    return sum(_holds(text, phrase) for phrase in phrases)
+    exact = [_holds(text, phrase) for phrase, _ in phrases]
+    if all(exact):
+        return len(exact), len(exact)
+    held = list(exact)
+    likely = [i for i, (_, loose) in enumerate(phrases) if not exact[i] and _may_hold(text, loose)]
+    loosened = _loosen(text) if likely else ""
+    for i in likely:
+        held[i] = _holds(loosened, phrases[i][1])
+    return sum(held), sum(exact)
+
+
+def _may_hold(text: str, phrase: str) -> bool:
+    """Whether a text has the words of a phrase that punctuation cannot change, which is faster to find out."""
+    plain = (word for word in phrase.split() if word.isascii() and word.isalpha())
+    return bool(phrase) and ("'" in text or all(word in text for word in plain))
 
 
 def _holds(text: str, phrase: str) -> bool:
     """Whether a text holds a phrase and not only longer words: the art of war, but not the party of wars."""
-    place = text.find(phrase)
+    place = text.find(phrase) if phrase else -1
     while place >= 0:
         end = place + len(phrase)
         if not (_is_word(text[place - 1 : place + 1]) or _is_word(text[end - 1 : end + 1])):
@@ -59,3 +82,12 @@ def _is_word(around: str) -> bool:
 
 def _reduce(text: str) -> str:
     return " ".join(normalize(text).casefold().split())
+
+
+def _loosen(text: str) -> str:
+    """``text`` without punctuation; empty if that leaves one word, because C# is not C."""
+    words = _WORD.findall(_WITHIN.sub("", text))
+    if not words or (len(words) == 1 and not is_dense(text)):
+        return ""
+    joined = " ".join(words)
+    return joined if joined.isascii() else _GAP.sub("", joined)

@@ -132,14 +132,31 @@ class Ranking(Struct):
 
     def _sort_by_time(self, ranked: Sequence[SearchHit]) -> list[SearchHit]:
         """The best hits by the time of their documents; of one time, in the order of their scores."""
-        known = [hit for hit in ranked if hit.id in self.details]
-        is_newest = self.query.order is Order.NEWEST
-        return sorted(known, key=lambda hit: self.details[hit.id].modified * (-1 if is_newest else 1))
+        return sorted((self._lead(hit) for hit in ranked if hit.id in self.details), key=self._measure_time)
+
+    def _measure_time(self, hit: SearchHit) -> int:
+        time = self.details[hit.id].modified
+        return -time if self.query.order is Order.NEWEST else time
+
+    def _lead(self, hit: SearchHit) -> SearchHit:
+        """The first by time of a hit and its duplicates, which then has the place and the score of the hit."""
+        copies = (hit, *(copy for copy in self.duplicates.get(hit.id, ()) if copy.id in self.details))
+        first = min(copies, key=self._measure_time)
+        if first is hit:
+            return hit
+        self.duplicates = {**self.duplicates, first.id: tuple(copy for copy in copies if copy is not first)}
+        if hit.id in self.evidence:
+            self.evidence = {**self.evidence, first.id: self.evidence[hit.id]}
+        return replace(first, score=hit.score)
 
     def _cover(self) -> CoveredHits:
         if self.covered is None:
             self.covered = weigh_coverage(self.tokens, self.lexical[:DEPTH])
         return self.covered
+
+    def select_all(self) -> list[SearchHit]:
+        """Return the same as `select`, and the duplicates of each."""
+        return [copy for hit in self.select() for copy in (hit, *self.duplicates.get(hit.id, ()))]
 
     def select(self) -> list[SearchHit]:
         """Return all that was found so far with a sufficient score, in order."""

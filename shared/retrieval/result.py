@@ -79,8 +79,8 @@ class SearchResult(Struct, frozen=True):
             and keyword where the query could not be embedded.
         milliseconds: time by stage; the search by words runs in parallel with the others.
         answerable: whether the best hit's score says that the index holds an answer, whatever page is asked for.
-        calibration: version of the calibration that made the scores; empty where there was nothing to search.
-        threshold: least score of a best hit that is taken for an answer; 0 where there was nothing to search.
+        calibration: version of the calibration that made the scores.
+        threshold: least score of a best hit that is taken for an answer.
         did_you_mean: the query as it was probably meant, by which words were searched for; empty where it is as good
             as it is.
         facets: documents among the best hits by field and value, if that was asked for.

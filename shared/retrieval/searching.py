@@ -97,7 +97,10 @@ class Retrieval:
         condition = all_of(within, compile_filter(query.filter))
         stopwatch = Stopwatch()
         if not self._store.check(deadline):
-            return SearchResult((), query.mode, milliseconds=stopwatch.laps)
+            nothing = replace(query, context=0)
+            return self._finish(
+                Ranking(nothing, query.mode, "", "", deadline, stopwatch, calibration=self._calibration)
+            )
         mode = self._choose_mode(query.mode, deadline)
         tokens = () if mode is Mode.DENSE else analyze_query(query.text)
         ranking = Ranking(query, mode, within, condition, deadline, stopwatch, tokens, calibration=self._calibration)
@@ -151,7 +154,7 @@ class Retrieval:
             ranking.is_answerable,
             self._calibration.version,
             ranking.corrected,
-            count_facets(facets, ranking.select(), ranking.details) if facets else None,
+            count_facets(facets, ranking.select_all(), ranking.details) if facets else None,
             self._calibration.answerable,
         )
 

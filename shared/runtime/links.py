@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import unquote
 
 _VERSIONS: Final = (b" HTTP/1.1", b" HTTP/1.0")
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
@@ -18,3 +19,13 @@ def encode_link(head: bytes) -> bytes:
     if line.isascii() or not end or not line.endswith(_VERSIONS):
         return head
     return _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest
+
+
+def decode_path(path: str) -> str:
+    """The path of a request line as Flask routes it: decoded, with one slash in front."""
+    return "/" + unquote(path).lstrip("/")
+
+
+def has_option(header: str, option: str) -> bool:
+    """Whether a list of options, such as that of ``Connection: TE, close``, holds one; gunicorn compares the whole."""
+    return option in (one.strip().lower() for one in header.split(","))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -29,6 +30,8 @@ _MARGIN_SECONDS = 3.0
 DEFAULT_TIMEOUT_SECONDS = 60.0
 _TIMEOUT_DIGITS = 5  # 86,400 seconds at most
 _MAX_ID_CHARACTERS = 64
+# Floats that are whole numbers exactly, as long as they are short.
+_FLOAT = re.compile(rb"-?\d{1,15}(?:\.\d{1,15})?(?:[eE]\+?\d)?")
 
 
 def deadline() -> Deadline:
@@ -50,12 +53,14 @@ def scope() -> Scope:
     return admitted
 
 
-def read_body(kind: type[Body], max_texts: int = _MAX_TEXTS) -> Body:
-    """The request's JSON body as ``kind``, whatever its content type; ``null`` in an optional field leaves it out.
+def read_body(kind: type[Body], max_texts: int = _MAX_TEXTS, *, strict: bool = True) -> Body:
+    """The request's JSON body as ``kind``, whatever its content type; ``null`` in an optional field leaves it out, and
+    5.0 is the same number as 5.
 
     Args:
         max_texts: most texts the body may hold, counted before anything is decoded: a million empty ones would take
             sixty times the memory of the body.
+        strict: whether texts that hold numbers are refused in place of numbers.
 
     Raises:
         RequestError: ``invalid_json``, ``invalid_request`` naming the field, or ``too_many_texts``.
@@ -64,7 +69,7 @@ def read_body(kind: type[Body], max_texts: int = _MAX_TEXTS) -> Body:
     if _count_texts(data) > max_texts + _MORE_TEXTS:
         raise RequestError("too_many_texts", f"The body holds more than {max_texts} texts; send several requests.")
     with explain_json():
-        return _decode(data, kind)
+        return _decode(data, kind, strict)
 
 
 def skip_mark(data: bytes) -> bytes:
@@ -100,14 +105,16 @@ def _name_place(message: str, field: str) -> str:
     return message.replace("`$", f"`$.{field}") if "`$" in message else f"{message} - at `$.{field}`"
 
 
-def drop_nulls(values: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
-    """``values`` without those that are null in fields of ``kind``, or of a struct in it, that have a default."""
+def simplify(values: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+    """``values`` without those that are null in fields of ``kind``, or of a struct in it, that have a default, and with
+    whole numbers in place of floats that are whole.
+    """
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     kept = {}
     for name, value in values.items():
         field = fields.get(name)
         if field is None or field.required or not _is_null(value):
-            kept[name] = _drop_inner_nulls(value, field.type) if field else value
+            kept[name] = _simplify_value(value, field.type) if field else value
     return kept
 
 
@@ -115,18 +122,26 @@ def _is_null(value: Any) -> bool:
     return value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null")
 
 
-def _drop_inner_nulls(value: Any, declared: Any) -> Any:
+def _simplify_value(value: Any, declared: Any) -> Any:
     kind = next(_find_structs(declared), None)
     if kind is None:
-        return value
+        return _simplify_number(value) if isinstance(value, msgspec.Raw) else value
     if isinstance(value, msgspec.Raw):
         try:
             value = msgspec.json.decode(value, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
         except msgspec.MsgspecError:
             return value  # whatever it is, decoding it as ``kind`` says what is wrong
     if isinstance(value, dict):
-        return drop_nulls(value, kind)
-    return [_drop_inner_nulls(entry, kind) for entry in value] if isinstance(value, list) else value
+        return simplify(value, kind)
+    return [_simplify_value(entry, kind) for entry in value] if isinstance(value, list) else value
+
+
+def _simplify_number(value: msgspec.Raw) -> msgspec.Raw:
+    """Some languages have one type of numbers, and write 5 as 5.0."""
+    text = bytes(value)
+    if not _FLOAT.fullmatch(text) or not float(text).is_integer():
+        return value
+    return msgspec.Raw(b"%d" % int(float(text)))
 
 
 def _find_structs(declared: Any) -> Iterator[type[msgspec.Struct]]:
@@ -137,14 +152,12 @@ def _find_structs(declared: Any) -> Iterator[type[msgspec.Struct]]:
         yield from _find_structs(part)
 
 
-def _decode(data: bytes, kind: type[Body]) -> Body:
+def _decode(data: bytes, kind: type[Body], strict: bool) -> Body:
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=kind, strict=strict)
     except msgspec.ValidationError:
-        if b"null" not in data:
-            raise
-    fields = drop_nulls(msgspec.json.decode(data, type=dict[str, msgspec.Raw]), kind)
-    return msgspec.json.decode(msgspec.json.encode(fields), type=kind)
+        fields = simplify(msgspec.json.decode(data, type=dict[str, msgspec.Raw]), kind)
+        return msgspec.json.decode(msgspec.json.encode(fields), type=kind, strict=strict)
 
 
 def _count_texts(data: bytes) -> int:

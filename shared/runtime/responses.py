@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 # Smaller answers gain nothing from gzip; larger ones would take a small CPU seconds.
 _MIN_COMPRESSED_BYTES, _MAX_COMPRESSED_BYTES = 1_000, 8 * 1024 * 1024
 _COMPRESSION_LEVEL = 1
+# HTTP demands one with every 401. https://www.rfc-editor.org/rfc/rfc6750#section-3
+_CHALLENGE = 'Bearer realm="semantic-search"'
 
 
 def answer(content: Any, status: int = 200) -> Response:
@@ -31,6 +33,8 @@ def answer_error(error: Exception) -> Response:
     if isinstance(error, PlatformError):
         _log_error(error)
         response = answer(_body_of(error), status_of(error))
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = _CHALLENGE
         if isinstance(error, TransientError):
             response.headers["Retry-After"] = str(max(1, round(error.retry_after or 1)))
         return response

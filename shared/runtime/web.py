@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from shared.domain.errors import ConfigurationError, NotFoundError, RequestError, TransientError
 from shared.runtime import clock, logs, metrics, tracing
@@ -180,16 +180,16 @@ class Application:
     def _check_caller(self) -> None:
         if self._authenticator.is_open:
             self.origins.check_page()
-        if request.path in _CONTROL_PATHS:
+        # What `/pre-stop` is called with is not documented, only that a call through an HTTP trigger says so.
+        is_triggered = request.path == "/pre-stop" and request.headers.get(_CONTROL) == "/http-invoke"
+        if request.path in _CONTROL_PATHS or is_triggered:
             raise NotFoundError("not_found", f"There is nothing at {request.method} {request.path}.")
-        if request.path == "/pre-stop":
-            # What it is called with is not documented, only that a call through an HTTP trigger says so.
-            if request.headers.get(_CONTROL) == "/http-invoke":
-                raise NotFoundError("not_found", "There is nothing at GET /pre-stop.")
-        elif request.path not in self._open_paths:
-            g.scope = self._authenticator.authenticate(
-                request.headers.get("Authorization", ""), request.headers.get("x-api-key", "")
-            )
+        if isinstance(request.routing_exception, NotFound):
+            # Clients of MCP look for an OAuth server at well-known addresses: only a 404 says that there is none.
+            raise request.routing_exception
+        if request.path not in self._open_paths and request.path != "/pre-stop":
+            keys = request.headers.get("Authorization", ""), request.headers.get("x-api-key", "")
+            g.scope = self._authenticator.authenticate(*keys)
 
     def _from_outside(self) -> bool:
         """Whether a call came through an HTTP trigger, whatever its other headers say.

@@ -27,7 +27,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from shared.domain.errors import RequestError
 from shared.runtime.arrival import Body, ChunkedBody, Problem
-from shared.runtime.links import encode_link
+from shared.runtime.links import decode_path, encode_link, has_option
 from shared.runtime.request import choose_id
 from shared.runtime.responses import render_refusal
 
@@ -261,8 +261,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         request = Request(self.cfg, IterUnreader([encode_link(head)]), connection.client, connection.requests)
         headers = {name.lower(): value for name, value in request.headers}
         application = _application(self.wsgi)
-        limit = application.limit_body(request.path) if application else _SMALL_BYTES
-        keep = application.expects_body(request.path, headers) if application else True
+        path = decode_path(request.path)
+        limit = application.limit_body(path) if application else _SMALL_BYTES
+        keep = application.expects_body(path, headers) if application else True
+        if any(name == "CONNECTION" and has_option(value, "close") for name, value in request.headers):
+            request.force_close()
         reader = request.body.reader
         if isinstance(reader, ChunkedReader):
             body: Body = ChunkedBody(limit, keep=keep)

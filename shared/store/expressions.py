@@ -27,6 +27,7 @@ from unicodedata import normalize
 from shared.domain import metadata
 from shared.domain.errors import RequestError
 from shared.domain.models import DocumentState
+from shared.domain.moments import read_moment
 from shared.store.schema import INTERNAL_BUCKETS
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 8
 MAX_VALUES = 100
+# Of a list of ids, keys and the like, which Milvus does not read by recursion.
+MAX_LISTED = 1_000
 MAX_VALUE_CHARACTERS = 1_024
 # Of a whole filter, every object, list and value counted: Milvus reads an expression by recursion.
 MAX_PARTS = 500
@@ -62,12 +65,12 @@ _SHOWN_CHARACTERS = 40
 
 
 def compile_filter(condition: Any) -> str:
-    """The Milvus expression of ``condition``; empty for ``None``.
+    """The Milvus expression of ``condition``; empty for ``None`` and for an object without an operator.
 
     Raises:
         RequestError: ``invalid_filter``, naming the operator or the field.
     """
-    if condition is None:
+    if condition is None or condition == {}:
         return ""
     if sum(1 for _ in islice(_parts(condition), MAX_PARTS + 1)) > MAX_PARTS:
         raise _error(f"it has more than {MAX_PARTS} parts")
@@ -256,10 +259,16 @@ def _parts(condition: Any) -> Iterator[Any]:
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
-            waiting.extend(item.values())
+            waiting.extend(() if _is_listing(item) else item.values())
         elif isinstance(item, list):
             waiting.extend(item)
         yield item
+
+
+def _is_listing(condition: Mapping[str, Any]) -> bool:
+    """Whether a condition is a list of values of one field of chunks, which has a limit of its own."""
+    operand = condition.get("in")
+    return isinstance(operand, dict) and len(operand) == 1 and FIELDS.keys() >= operand.keys()
 
 
 def _exists(field: Any) -> str:
@@ -292,8 +301,9 @@ def _in_metadata(field: str, condition: str) -> str:
 
 
 def _membership(_operator: str, field: str, value: Any) -> str:
-    if not isinstance(value, list) or not 1 <= len(value) <= MAX_VALUES:
-        raise _error(f"'in' takes a list of 1 to {MAX_VALUES} values for {field!r}")
+    most = MAX_LISTED if field in FIELDS else MAX_VALUES
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise _error(f"'in' takes a list of 1 to {most} values for {field!r}")
     if field in FIELDS:
         return f"{field} in [{', '.join(_literal(field, item) for item in value)}]"
     # Not every Milvus takes a piece of JSON on the left of "in".
@@ -346,6 +356,8 @@ def _literal(field: str, value: Any) -> str:
     if field not in FIELDS and isinstance(value, float) and math.isfinite(value):
         return repr(value)
     kind = FIELDS.get(field) or (str if isinstance(value, str) else int)
+    if kind is int:
+        value = _read_whole(field, value)
     if kind is str and isinstance(value, str):
         if len(value) > MAX_VALUE_CHARACTERS:
             raise _error(f"the value of {field!r} is longer than {MAX_VALUE_CHARACTERS} characters")
@@ -356,6 +368,18 @@ def _literal(field: str, value: Any) -> str:
         return str(value)
     expected = ("text" if kind is str else "a whole number") if field in FIELDS else "a text, a number or a boolean"
     raise _error(f"{field!r} is compared with {expected}")
+
+
+def _read_whole(field: str, value: Any) -> Any:
+    """A whole number that is written as a float, or as a date."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if field == "modified" and isinstance(value, str):
+        moment = read_moment(value)
+        if moment is None:
+            raise _error("'modified' is compared with seconds since 1970 or with a date such as 2026-05-08T10:00:00Z")
+        return moment
+    return value
 
 
 def _shown(name: Any) -> str:

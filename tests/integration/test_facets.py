@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from shared.domain.errors import RequestError
 from shared.embedding.dashscope import DashScopeClient
 from shared.embedding.embedder import Embedder
+from shared.retrieval.calibration import BUILT_IN
 from shared.retrieval.query import Mode, Order, SearchQuery
 from shared.retrieval.searching import Retrieval
 from shared.runtime.auth import Scope
@@ -133,3 +134,56 @@ def test_a_chunk_of_another_tenant_is_not_found(dashscope: DashScope, retrieval:
     own = retrieval.find_similar(theirs.id, SearchQuery("", mode=Mode.DENSE), soon())
     assert own is not None
     assert own.items
+
+
+@pytest.fixture(scope="module")
+def copies(dashscope_process: DashScope, milvus: MilvusSettings) -> Retrieval:
+    """One text in three documents of two teams, the best of them neither the oldest nor the newest; and another."""
+    dashscope_process.reset()
+    settings = dashscope_process.settings()
+    embedder = Embedder(settings, DashScopeClient(settings))
+    store = Store(replace(milvus, collection=f"{milvus.collection}_copies"), Space(settings.model_name, 512))
+    store.prepare(soon())
+    rows = []
+    for name, day, team in (("a", 2, "north"), ("b", 5, "south"), ("c", 1, "south"), ("other", 3, "west")):
+        text = "The ferry leaves the harbour at noon." if name != "other" else "Another ferry leaves at nine."
+        (row,) = chunk_rows(embedder, f"{name}.md", [text], metadata={"größe": team})
+        rows.append(replace(row, modified=1_700_000_000 + day * DAY))
+    store.chunks.write(rows, soon())
+    list(store.chunks.read_positions(rows[0].chunk.document_id, soon()))
+    return Retrieval(embedder, store)
+
+
+def test_documents_with_the_same_text_are_counted_each(dashscope: DashScope, copies: Retrieval) -> None:
+    for name in ("metadata.größe", "metadata.gro\u0308ße"):
+        found = ask(copies, Scope(), facets=(name,))
+        assert [len(item.duplicates) for item in found.items] == [2, 0]
+        assert counts(found, name) == {"south": 2, "north": 1, "west": 1}
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [(Order.NEWEST, [("b", 2), ("other", 0)]), (Order.OLDEST, [("c", 2), ("other", 0)])]
+)
+def test_of_documents_with_the_same_text_the_first_by_time_is_shown(
+    dashscope: DashScope, copies: Retrieval, order: Order, expected: list[tuple[str, int]]
+) -> None:
+    found = ask(copies, Scope(), order=order, explain=True)
+    assert [(item.hit.key.removesuffix(".md"), len(item.duplicates)) for item in found.items] == expected
+    best = max(item.hit.score for item in ask(copies, Scope()).items)
+    assert found.items[0].hit.score == best
+    assert all(item.evidence for item in found.items)
+
+
+def test_an_index_that_does_not_exist_answers_like_one_without_a_hit(
+    dashscope: DashScope, milvus: MilvusSettings
+) -> None:
+    settings = dashscope.settings()
+    store = Store(replace(milvus, collection=f"{milvus.collection}_none"), Space(settings.model_name, 512))
+    empty = Retrieval(Embedder(settings, DashScopeClient(settings)), store)
+    for order in Order:
+        found = ask(empty, Scope(), facets=("format", "metadata.team"), order=order, context=2, rerank=True)
+        assert found.facets == {"format": (), "metadata.team": ()}
+        assert (found.groups, found.answerable, found.threshold) == ((), False, BUILT_IN.answerable)
+        assert found.calibration == BUILT_IN.version
+        assert found.milliseconds["total"] >= 0
+    assert dashscope.usage()["requests"] == []

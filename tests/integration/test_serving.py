@@ -327,3 +327,15 @@ def test_a_link_in_chinese_is_taken_as_curl_sends_it(server: Server) -> None:
     link = "/healthz?q=年假"
     answer = server.exchange(f"GET {link} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("path", ["/echo", "//echo", "/%65cho"])
+def test_a_body_arrives_however_its_path_is_written(server: Server, path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nx-api-key: secret\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
+    assert server.exchange(head.encode() + b"fine").endswith(b'{"bytes":4,"text":"fine"}')
+
+
+@pytest.mark.parametrize("options", ["close", "TE, close", "Close, Upgrade"])
+def test_a_connection_is_closed_for_who_asks_for_it(server: Server, options: str) -> None:
+    answer = server.exchange(f"GET /healthz HTTP/1.1\r\nHost: here\r\nConnection: {options}\r\n\r\n".encode())
+    assert b"\r\nConnection: close\r\n" in answer

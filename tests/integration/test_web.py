@@ -202,6 +202,7 @@ def test_garbage_is_looked_for_once_the_start_is_over_and_only_in_what_requests_
 def test_only_a_known_key_lets_in(headers: dict[str, str], status: int) -> None:
     response = client("secret-1", "secret-2").get("/data", headers=headers)
     assert response.status_code == status
+    assert response.headers.get("WWW-Authenticate") == ('Bearer realm="semantic-search"' if status == 401 else None)
     if status == 401:
         body = response.get_json()["error"]
         body.pop("request_id")
@@ -209,6 +210,27 @@ def test_only_a_known_key_lets_in(headers: dict[str, str], status: int) -> None:
             "code": "unauthorized",
             "message": "Present an API key as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.",
         }
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-authorization-server",
+        "/data/.well-known/openid-configuration",
+        "/register",
+    ],
+)
+def test_where_nothing_is_clients_that_look_for_oauth_are_told_so_without_a_key(path: str, method: str) -> None:
+    response = client("secret").open(path, method=method)
+    assert (response.status_code, response.get_json()["error"]["code"]) == (404, "not_found")
+
+
+def test_another_method_of_a_route_needs_a_key_too() -> None:
+    assert client("secret").post("/data").status_code == 401
+    assert client("secret").post("/data", headers={"x-api-key": "secret"}).status_code == 405
 
 
 def test_a_key_in_the_address_does_not_count() -> None:

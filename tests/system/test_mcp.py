@@ -364,9 +364,25 @@ def test_what_is_no_proper_message_gets_an_error_of_the_protocol(
 def test_notifications_are_taken_in_silence_and_streams_are_not_offered(running: Stack) -> None:
     done = send(running, {"jsonrpc": "2.0", "method": "notifications/initialized"})
     assert (done.status_code, done.content) == (202, b"")
+    assert "Content-Type" not in done.headers
     unknown = send(running, {"jsonrpc": "2.0", "id": 1, "method": "ping"}, **{"MCP-Protocol-Version": "1999-01-01"})
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (400, -32022)
     assert send(running, {"jsonrpc": "2.0", "id": 1, "method": "ping"}).json()["result"] == {}
     for method in ("GET", "DELETE"):
         answer = requests.request(method, f"{running.url}/mcp", headers={"x-api-key": "free"}, timeout=30)
         assert answer.status_code == 405
+
+
+def test_an_address_with_a_slash_at_its_end_works_too(running: Stack) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "search", "arguments": {}}}
+    answer = requests.post(f"{running.url}/mcp/", json=message, headers={"x-api-key": "free"}, timeout=30)
+    assert (answer.status_code, answer.json()["result"]["isError"]) == (200, True)
+    assert requests.post(f"{running.url}/mcp/", json=message, timeout=30).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["oauth-protected-resource/mcp", "oauth-authorization-server", "openid-configuration"])
+def test_clients_that_look_for_oauth_are_told_that_there_is_none(running: Stack, name: str) -> None:
+    answer = requests.get(f"{running.url}/.well-known/{name}", timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    refused = requests.post(f"{running.url}/mcp", json={}, timeout=30)
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Bearer realm="semantic-search"')

@@ -75,6 +75,38 @@ def test_the_time_of_a_change_takes_dates_and_seconds(value: str) -> None:
     assert expression("modified", "before", value) == "((modified < 1795737600))"
 
 
+@pytest.mark.parametrize("value", [[], [None]])
+def test_a_list_without_values_holds_nothing(value: list[Any]) -> None:
+    nothing = '(document_id == "")'
+    assert expression("team", "in", value) == f"({nothing})"
+    assert expression("team", "not in", value) == f"(not ({nothing}))"
+    assert expression("team", "in", [None, "a"]) == expression("team", "in", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "expected"),
+    [
+        ("is", "a.pdf", ['title in ["a.pdf"]', 'key in ["a.pdf"]', 'key like "%/a.pdf"']),
+        ("in", ["a.pdf", 5], ['title in ["a.pdf", "5"', 'key in ["a.pdf", "5"]', 'key like "%/5"']),
+        ("contains", "a.p", ['title like "%a.p%"', 'key like "%a.p%"']),
+        ("end with", ".pdf", ['title like "%.pdf"', 'key like "%.pdf"']),
+        ("start with", "a", ['title >= "a"', 'key >= "a"', 'key like "%/a%"']),
+        ("≠", "a.pdf", ["not (", 'key like "%/a.pdf"']),
+        ("is", "back\\slash", ['title in ["back\\\\slash"', 'key in ["back\\\\slash"]']),
+        ("not empty", None, ["title != "]),
+    ],
+)
+def test_the_name_of_a_document_is_its_title_or_that_of_its_file(
+    operator: str, value: Any, expected: list[str]
+) -> None:
+    written = expression("document_name", operator, value)
+    assert [part for part in expected if part not in written] == []
+
+
+def test_many_names_of_documents_are_still_a_filter() -> None:
+    assert expression("document_name", "in", [f"{i}.pdf" for i in range(100)])
+
+
 def test_a_condition_with_several_names_holds_where_one_of_them_does() -> None:
     assert " or " in expression(["category", "tag"], "is", "AI")
 

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from functions.search.arguments import convert
-from functions.search.dify import RetrievalRequest
-from functions.search.shapes import DocumentRequest
+from functions.search.dify import RetrievalRequest, read_request
+from functions.search.shapes import DocumentRequest, SearchRequest
 from ops.openapi import OPERATIONS
+from shared.domain.errors import RequestError
 from shared.runtime.request import read_body
 
 BODIES = [it.takes for it in OPERATIONS if it.takes and not it.by_link]
@@ -74,3 +75,41 @@ def test_what_is_wrong_beside_a_null_is_still_refused(name: str, value: Any) -> 
 
     with pytest.raises(RequestError, match="invalid_request"):
         read(RetrievalRequest, {**least(RetrievalRequest), "knowledge_id": 5, name: value})
+
+
+@pytest.mark.parametrize("written", [b"5", b"5.0", b"5.000", b"0.5e1", b"50e-1", b"5E0"])
+def test_a_whole_number_may_be_written_as_a_float(written: bytes) -> None:
+    data = b'{"query": "q", "top_k": %s, "context": 2.0, "min_score": 1.0}' % written
+    body = (
+        b'{"knowledge_id": "all", "query": "q", "retrieval_setting": {"top_k": %s, "score_threshold": 1.0}}' % written
+    )
+    with flask.Flask("test").test_request_context(data=data, method="POST"):
+        if b"e-" in written:
+            with pytest.raises(RequestError, match="invalid_request"):
+                read_body(SearchRequest)
+            return
+        asked = read_body(SearchRequest)
+    assert (asked.top_k, asked.context, asked.min_score) == (5, 2, 1.0)
+    with flask.Flask("test").test_request_context(data=body, method="POST"):
+        assert read_body(RetrievalRequest).retrieval_setting.top_k == 5
+
+
+@pytest.mark.parametrize("written", [b"5.5", b"1e400", b"-0.1", b'"5"', b"true", b"[5.0]", b"1e9999999999"])
+def test_other_values_are_no_whole_numbers(written: bytes) -> None:
+    with (
+        flask.Flask("test").test_request_context(data=b'{"query": "q", "top_k": %s}' % written, method="POST"),
+        pytest.raises(RequestError, match="invalid_request"),
+    ):
+        read_body(SearchRequest)
+
+
+def test_dify_may_send_numbers_as_texts_but_values_stay_what_they_are() -> None:
+    body = {
+        "knowledge_id": "all", "query": "q", "retrieval_setting": {"top_k": "3", "score_threshold": "0.5"},
+        "metadata_condition": {"conditions": [{"name": "year", "comparison_operator": "is", "value": "5"}]},
+    }  # fmt: skip
+    with flask.Flask("test").test_request_context(data=msgspec.json.encode(body), method="POST"):
+        asked = read_request()
+    assert (asked.retrieval_setting.top_k, asked.retrieval_setting.score_threshold) == (3, 0.5)
+    assert asked.metadata_condition is not None
+    assert asked.metadata_condition.conditions[0].value == "5"

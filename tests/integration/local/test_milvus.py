@@ -264,3 +264,15 @@ def test_an_escaped_character_of_a_pattern_stands_for_itself(
 ) -> None:
     rows = texts.query("texts", filter=f'{field} like "{pattern}"', output_fields=["id"])
     assert {row["id"] for row in rows} == expected
+
+
+def test_pages_of_a_query_follow_each_other_by_primary_key(tmp_path: Path) -> None:
+    ids = [37, 5, 99, 1, 42, 8, 77, 3, 64, 20]
+    with serving(tmp_path / "data") as client:
+        create(client)
+        for number in ids:
+            client.insert(COLLECTION, rows(range(number, number + 1)))
+        seen: list[int] = []
+        while page := client.query(COLLECTION, filter=f"id > {seen[-1] if seen else 0}", output_fields=["id"], limit=3):
+            seen += [row["id"] for row in page]
+    assert seen == sorted(ids)
