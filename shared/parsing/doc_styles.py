@@ -25,6 +25,9 @@ _SIZES = (1, 1, 2, 4, 2, 2, 0, 3)
 _IN_TABLE, _ROW_END, _LEVEL, _PLACE, _LIST = 0x2416, 0x2417, 0x2640, 0x260A, 0x460B
 _ROW, _ROW_HEADER = 0xD608, 0x3404
 _TABS = 0xC615
+# Settings too long for a page stand in the stream of data, at the offset that these give: of wide tables the rows' ends.
+_ELSEWHERE = frozenset({0x6645, 0x6646, 0x646B})
+_LONGEST_ELSEWHERE = 16_384
 _BODY_LEVEL, _DEEPEST = 9, 8
 _TITLE_STYLE, _OWN_STYLE = 62, 0xFFE
 _MOST_BASES = 20
@@ -112,6 +115,15 @@ class Styles:
         self._starts = [start for start, _, _ in runs]
         self._runs = runs
         self._known: dict[bytes, Properties] = {}
+        self._data = b""
+
+    def needs_data(self) -> bool:
+        """Whether the settings of a paragraph stand in the stream of data."""
+        return any(_find_elsewhere(settings[2:]) is not None for _, _, settings in self._runs)
+
+    def take_data(self, data: bytes) -> None:
+        """Take the stream of data."""
+        self._data = data
 
     def find(self, offset: int) -> Properties:
         """The properties of the paragraph with a character at this offset of the file."""
@@ -130,6 +142,10 @@ class Styles:
             if 1 <= kind <= _BODY_LEVEL or kind == _TITLE_STYLE:
                 found = replace(found, level=kind if kind <= _BODY_LEVEL else 1)
             found = _apply(found, own)
+        offset = _find_elsewhere(settings[2:])
+        if offset is not None:
+            size = min(read_number(self._data, offset, "<H"), _LONGEST_ELSEWHERE)
+            found = _apply(found, self._data[offset + 2 : offset + 2 + size])
         return _apply(found, settings[2:])
 
     def _chain(self, style: int) -> list[int]:
@@ -139,6 +155,12 @@ class Styles:
             chain.append(style)
             style = self._styles[style][1]
         return chain
+
+
+def _find_elsewhere(settings: bytes) -> int | None:
+    """Offset in the stream of data of the settings that these name, if they do."""
+    offsets = (read_number(operand, 0) for code, operand in read_settings(settings) if code in _ELSEWHERE)
+    return next(offsets, None)
 
 
 def _apply(found: Properties, settings: bytes) -> Properties:

@@ -38,6 +38,12 @@ def refused(path: Path, key: str = "") -> str:
 # -- doc --------------------------------------------------------------------------------------------------------------
 
 
+def test_rows_of_wide_tables_whose_layout_stands_in_the_stream_of_data() -> None:
+    shown = texts(WRITTEN / "wide.doc")
+    assert shown[0].startswith("Kiln: A; M1: 101; M2: 102") and shown[0].endswith("M11: 111")
+    assert shown[1].startswith("Kiln: B; M1: 201") and len(shown) == 2
+
+
 def test_a_word_document_has_headings_lists_tables_and_margins() -> None:
     document = parse(WRITTEN / "handbook.doc", "a.wps")
     blocks = list(document.blocks)
