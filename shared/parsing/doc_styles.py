@@ -25,7 +25,7 @@ _SIZES = (1, 1, 2, 4, 2, 2, 0, 3)
 _IN_TABLE, _ROW_END, _LEVEL, _PLACE, _LIST = 0x2416, 0x2417, 0x2640, 0x260A, 0x460B
 _ROW, _ROW_HEADER = 0xD608, 0x3404
 _TABS = 0xC615
-# Settings too long for a page stand in the stream of data, at the offset that these give: of wide tables the rows' ends.
+# Settings too long for a page stand in the stream of data, at the offset that these give: the ends of wide rows.
 _ELSEWHERE = frozenset({0x6645, 0x6646, 0x646B})
 _LONGEST_ELSEWHERE = 16_384
 _BODY_LEVEL, _DEEPEST = 9, 8

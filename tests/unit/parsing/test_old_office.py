@@ -40,8 +40,8 @@ def refused(path: Path, key: str = "") -> str:
 
 def test_rows_of_wide_tables_whose_layout_stands_in_the_stream_of_data() -> None:
     shown = texts(WRITTEN / "wide.doc")
-    assert shown[0].startswith("Kiln: A; M1: 101; M2: 102") and shown[0].endswith("M11: 111")
-    assert shown[1].startswith("Kiln: B; M1: 201") and len(shown) == 2
+    assert [row.count("; ") for row in shown] == [11, 11]
+    assert [row[:26] for row in shown] == ["Kiln: A; M1: 101; M2: 102;", "Kiln: B; M1: 201; M2: 202;"]
 
 
 def test_a_word_document_has_headings_lists_tables_and_margins() -> None:
