@@ -235,3 +235,22 @@ def test_a_label_merged_over_many_rows_belongs_to_each(tmp_path: Path) -> None:
         f"Region: South and west; Plan: Health plan of towns; Town: {town}; Members: {place + 1},280"
         for place, town in enumerate(towns)
     ]
+
+
+def test_a_number_that_a_narrow_cell_cuts_is_one(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "b.pdf"))
+    canvas.setFont("Courier", 10)  # each character is 6 points wide
+    left, right, top = 100, 170, 700
+    for x in (40, left, right):
+        canvas.line(x, top, x, top - 120)
+    for row in range(4):
+        canvas.line(40, top - 30 * row, right, top - 30 * row)
+    canvas.line(40, top - 120, right, top - 120)
+    lines = [("Name", ["Phone"]), ("Ove", ["1380001000", "1"]), ("Una", ["13800", "77"]), ("Ida", ["Gate", "7"])]
+    for row, (name, phone) in enumerate(lines):
+        canvas.drawString(44, top - 12 - 30 * row, name)
+        for line, text in enumerate(phone):
+            canvas.drawString(left + 4, top - 12 - 30 * row - 12 * line, text)
+    canvas.save()
+    found = read(tmp_path, (tmp_path / "b.pdf").read_bytes())
+    assert found == ["Name: Ove; Phone: 13800010001", "Name: Una; Phone: 13800 77", "Name: Ida; Phone: Gate 7"]
