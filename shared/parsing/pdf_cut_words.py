@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _MOST_PADDING: Final = 12.0
 # A column that is as wide as its longest word cuts none: of a full line a little is left over.
 _EXACT: Final = 0.4
+_WIDEST: Final = 1.3
 # In sizes of the font.
 _BELOW: Final = 0.6
 _FEWEST_CHARACTERS: Final = 4
@@ -63,7 +64,8 @@ def _is_cut(first: Sequence[Word], second: Sequence[Word], width: float) -> bool
     if not (last.upright and following.upright and following.text and last.text):
         return False
     left_over = width - (last.right - first[0].left)
-    if not _EXACT < left_over < (following.right - following.left) / len(following.text) + _EXACT:
+    # Letters differ in width.
+    if not _EXACT < left_over < _WIDEST * (following.right - following.left) / len(following.text):
         return False
     if _WIDE.match(last.text[-1]) and _WIDE.match(following.text):
         return True

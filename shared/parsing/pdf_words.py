@@ -139,6 +139,10 @@ class Reader:
             left, right = (left, x1) if left <= x0 else (x0, right)
             if y0 != bottom or y1 != top:
                 bottom, top = min(bottom, y0), max(top, y1)
+            if not upright and last > start + 1 and self._is_beside(layer, start):
+                # A narrow cell cuts the word: its last character stands below its first one.
+                upright = True
+                right = max(self._bounds(layer, index)[2] for index in range(start, last + 1))
         if RIGHT_TO_LEFT.search(text):
             text = self._turn_ligatures(layer, text, start)
             if _LATIN.search(text):  # runs from both ends to the middle
@@ -147,6 +151,12 @@ class Reader:
         shown = normalize(text[:-1]) + BROKEN if broken else text if text.isascii() else normalize(text)
         font = "" if mapped else self._font(layer, start)
         return Word(shown, left, bottom, right, top, size, line, bold, upright, mapped, glued, font)
+
+    def _is_beside(self, layer: Any, index: int) -> bool:
+        """Whether the character after that at ``index`` stands right of it."""
+        left, bottom, right, top = self._bounds(layer, index)
+        x0, y0, _, y1 = self._bounds(layer, index + 1)
+        return 2 * (x0 - left) > right - left and abs(y0 + y1 - bottom - top) < top - bottom
 
     def _turn_ligatures(self, layer: Any, text: str, start: int) -> str:
         """``text`` with the letters of each ligature in order: pdfium turns a line around, and them with it."""
@@ -222,6 +232,11 @@ def drop_unreadable(words: list[Word]) -> list[Word]:
 def has_cells(words: list[Word]) -> bool:
     """Whether a line has a gap that may part two cells, or the next line begins on its right and not below."""
     return any(
-        second.left - first.right > _CELL_GAP * first.size and (first.line == second.line or second.top > first.bottom)
+        (
+            second.left - first.right > _CELL_GAP * first.size
+            and (first.line == second.line or second.top > first.bottom)
+        )
+        # Lines from right to left.
+        or (first.left - second.right > _CELL_GAP * first.size and second.top > first.middle > second.bottom)
         for first, second in pairwise(words)
     )
