@@ -191,7 +191,8 @@ def is_label_word(text: str) -> bool:
         return False
     bare = _BRACKETS.sub("", text).strip(" :：*#")
     if bare in _EAST_ASIAN or (len(bare) <= 10 and bare.endswith(_EAST_ASIAN_ENDS) and not bare.isascii()):
-        return len(bare) > 1
+        # 东湖路9号 is an address.
+        return len(bare) > 1 and not (bare[-1] == "号" and bare[-2].isdigit())
     words = words_of(bare)
     if not 0 < len(words) <= 6 or any(map(str.isdigit, words)):
         return False
