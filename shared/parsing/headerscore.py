@@ -66,6 +66,8 @@ def _word_score(label: str, values: list[str]) -> float:
         is_day_name(label) and _most(map(is_day_name, values))
     ):
         return -3.0
+    if is_day_name(label):
+        score += 1.0
     figures = sum(map(is_figure, values)) / len(values)
     if figures >= 0.8:
         return score + 2.0

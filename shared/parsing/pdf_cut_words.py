@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from shared.parsing.pdf_layout import compose
+from shared.parsing.pdf_words import RIGHT_TO_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,14 @@ def _split_lines(words: Sequence[Word]) -> list[list[Word]]:
             lines.append([word])
         else:
             lines[-1].append(word)
-    return lines
+    # Programs draw the signs of another font, such as check boxes, before the words between them.
+    return [_sort(line) for line in lines]
+
+
+def _sort(line: list[Word]) -> list[Word]:
+    if any(not word.upright or RIGHT_TO_LEFT.search(word.text) for word in line):
+        return line
+    return sorted(line, key=lambda word: word.left)
 
 
 def _is_cut(first: Sequence[Word], second: Sequence[Word], width: float) -> bool:

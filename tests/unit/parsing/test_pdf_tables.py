@@ -11,6 +11,7 @@ import pytest
 from pypdfium2.raw import FS_RECTF
 from reportlab.lib import colors
 from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, SimpleDocTemplate, Table
@@ -311,3 +312,34 @@ def test_a_ruled_table_from_right_to_left_has_its_labels(tmp_path: Path) -> None
     turned = [[cell if cell.isdecimal() else cell[::-1] for cell in row] for row in rows]
     table = Table(turned, colWidths=90, style=[_GRID, ("FONTNAME", (0, 0), (-1, -1), "Hebrew")])
     assert texts_of(tmp_path, table) == ["הערות: במלאי; מחיר: 120; מוצר: שסתום", "הערות: חדש; מחיר: 890; מוצר: משאבה"]
+
+
+def test_the_little_space_that_programs_put_between_chinese_and_digits_is_none(tmp_path: Path) -> None:
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    canvas = Canvas(str(tmp_path / "b.pdf"))
+    left = 72.0
+    for text, font in (("水务文号", "STSong-Light"), ("117", "Courier"), ("号", "STSong-Light")):
+        canvas.setFont(font, 10)
+        canvas.drawString(left, 700, text)
+        left += canvas.stringWidth(text, font, 10) + 2.2
+    canvas.setFont("STSong-Light", 10)
+    canvas.drawString(72, 680, "安装 3 台水泵")
+    canvas.save()
+    assert " ".join(read(tmp_path, (tmp_path / "b.pdf").read_bytes())).split("\n") == ["水务文号117号 安装 3 台水泵"]
+
+
+def test_words_of_a_cell_stand_in_the_order_in_which_they_are_seen(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "b.pdf"))
+    canvas.setFont("Courier", 10)
+    for x in (40, 120, 400):
+        canvas.line(x, 700, x, 640)
+    for y in (700, 680, 660, 640):
+        canvas.line(40, y, 400, y)
+    for y, label, value in ((686, "Kind", "Days"), (646, "Other", "four")):
+        canvas.drawString(44, y, label)
+        canvas.drawString(124, y, value)
+    canvas.drawString(44, 666, "Leave")
+    for x, text in ((124, "[x]"), (214, "[ ]"), (145, "yearly"), (235, "unpaid")):
+        canvas.drawString(x, 666, text)
+    canvas.save()
+    assert "[x] yearly [ ] unpaid" in " ".join(read(tmp_path, (tmp_path / "b.pdf").read_bytes()))

@@ -53,6 +53,7 @@ def rows(text: str) -> list[str]:
         pytest.param("feature,basic,pro\nchat,no,yes\nlogin,yes,yes", "feature: chat; basic: no; pro: yes", id="ticks"),
         pytest.param("功能,标准版,旗舰版\n聊天,×,✓\n审批,✓,✓", "功能: 聊天; 标准版: ×; 旗舰版: ✓", id="marks of ticks"),
         pytest.param("Model,36,37,38\nAlpine,3,0,2\nCity,4,4,0", "Model: Alpine; 36: 3; 37: 0; 38: 2", id="sizes"),
+        pytest.param(",Mon,Tue\n08:00,Maths,Art\n09:00,Bio,Music", "09:00; Mon: Bio; Tue: Music", id="timetable"),
         pytest.param("Load,25%,50%\nPump A,7,9\nPump B,8,4", "Load: Pump A; 25%: 7; 50%: 9", id="shares"),
         pytest.param("Zone,0-1 kg,1-5 kg\nEast,4.90,8\nWest,5,9", "Zone: East; 0-1 kg: 4.90; 1-5 kg: 8", id="ranges"),
     ],
