@@ -106,13 +106,18 @@ class _Reader:
         if properties.is_row_end and mark == _CELL_END:
             flow.end_row(properties.borders, properties.below, properties.beside, is_header=properties.is_header)
             return
+        if properties.is_inner_row_end and flow.depth > 1:
+            flow.end_row(properties.borders, properties.below, properties.beside, is_header=properties.is_header)
+            return
         if properties.is_in_table and not flow.is_in_table:
             flow.open_table()
         elif flow.is_in_table and not properties.is_in_table and text.strip():
             flow.close_table()
+        if properties.is_in_table and (properties.depth > 1 or flow.depth > 1):
+            flow.nest(properties.depth)
         label = ""
         if properties.list and text.strip():
             label = self._numbering.label(str(properties.list), properties.place)
         flow.add(text, properties.level if is_main else 0, label)
-        if mark == _CELL_END:
+        if mark == _CELL_END or properties.is_inner_cell_end:
             flow.close_cell()

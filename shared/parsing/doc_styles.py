@@ -22,8 +22,17 @@ _STYLES, _PARAGRAPH_PAGES = 1, 13
 _PAGE_BYTES = 512
 _MOST_PAGES = 200_000
 _SIZES = (1, 1, 2, 4, 2, 2, 0, 3)
-_IN_TABLE, _ROW_END, _LEVEL, _PLACE, _LIST = 0x2416, 0x2417, 0x2640, 0x260A, 0x460B
-_ROW, _ROW_HEADER = 0xD608, 0x3404
+_LEVEL, _PLACE, _LIST = 0x2640, 0x260A, 0x460B
+_ROW = 0xD608
+_FLAGS = {
+    0x2416: "is_in_table",
+    0x2417: "is_row_end",
+    0x244B: "is_inner_cell_end",
+    0x244C: "is_inner_row_end",
+    0x3404: "is_header",
+}
+_DEPTH = 0x6649
+_DEEPEST_TABLE = 16
 _TABS = 0xC615
 # Settings too long for a page stand in the stream of data, at the offset that these give: the ends of wide rows.
 _ELSEWHERE = frozenset({0x6645, 0x6646, 0x646B})
@@ -42,6 +51,9 @@ class Properties(Struct, frozen=True):
         level: of a heading, from 1; else 0.
         list: number of the list that it is an item of, from 1; else 0.
         place: level in the list, from 0.
+        depth: how many tables it is in, one within a cell of the other; 0 where that is not said.
+        is_inner_cell_end: whether it ends a cell of a table within a cell.
+        is_inner_row_end: the same of a row.
         is_row_end: whether it is the mark at the end of a row, which describes the row.
         borders: of a row's end: where the row begins and each cell ends.
         below: which cells continue the one above.
@@ -52,6 +64,9 @@ class Properties(Struct, frozen=True):
     list: int = 0
     place: int = 0
     is_in_table: bool = False
+    depth: int = 0
+    is_inner_cell_end: bool = False
+    is_inner_row_end: bool = False
     is_row_end: bool = False
     is_header: bool = False
     borders: tuple[int, ...] = ()
@@ -167,10 +182,10 @@ def _apply(found: Properties, settings: bytes) -> Properties:
     changes: dict[str, object] = {}
     for code, operand in read_settings(settings):
         value = operand[0] if operand else 0
-        if code == _IN_TABLE:
-            changes["is_in_table"] = bool(value)
-        elif code == _ROW_END:
-            changes["is_row_end"] = bool(value)
+        if code in _FLAGS:
+            changes[_FLAGS[code]] = bool(value)
+        elif code == _DEPTH:
+            changes["depth"] = min(read_number(operand, 0), _DEEPEST_TABLE)
         elif code == _LEVEL:
             changes["level"] = value + 1 if value < _BODY_LEVEL else 0
         elif code == _PLACE:
@@ -180,8 +195,6 @@ def _apply(found: Properties, settings: bytes) -> Properties:
             changes["list"] = number if number <= _LAST_LIST else 0
         elif code == _ROW:
             changes.update(_read_row(operand))
-        elif code == _ROW_HEADER:
-            changes["is_header"] = bool(value)
     return replace(found, **changes) if changes else found
 
 
