@@ -5,8 +5,10 @@ The structures are those of [MS-DOC]: https://learn.microsoft.com/openspecs/offi
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from shared.domain.errors import DocumentError
 from shared.domain.models import ParsedDocument
 from shared.parsing import text
 from shared.parsing.container import open_container, read_stream
@@ -23,11 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from olefile import OleFileIO
+
     from shared.domain.models import Block
     from shared.parsing.limits import Limits
 
 _PARAGRAPH_ENDS = "\r\x07\x0c\x0e"
 _CELL_END = "\x07"
+# It holds the pictures too.
+_MOST_DATA_BYTES = 64 << 20
 
 
 def parse(path: Path, limits: Limits) -> ParsedDocument:
@@ -46,15 +52,27 @@ def parse(path: Path, limits: Limits) -> ParsedDocument:
         if header.is_old:
             return ParsedDocument(title, text.read(read_old_text(header), limits), warnings=warnings)
         table = read_stream(container, header.table)
-    return ParsedDocument(title, _Reader(header, table, limits).blocks(), warnings=warnings)
+        styles = Styles(header, table)
+        if styles.needs_data():
+            styles.take_data(_read_data(container, warnings))
+    return ParsedDocument(title, _Reader(header, table, styles, limits).blocks(), warnings=warnings)
+
+
+def _read_data(container: OleFileIO, warnings: list[str]) -> bytes:
+    """The stream of data, which holds long settings beside pictures."""
+    if container.exists("Data") and container.get_size("Data") <= _MOST_DATA_BYTES:
+        with suppress(DocumentError):
+            return read_stream(container, "Data")
+    warnings.append("The part with the layout of wide tables cannot be read; their cells may stand in one row.")
+    return b""
 
 
 class _Reader:
     """Reads the stories of a document: the main text, notes, comments, text boxes, headers and footers."""
 
-    def __init__(self, header: Header, table: bytes, limits: Limits) -> None:
+    def __init__(self, header: Header, table: bytes, styles: Styles, limits: Limits) -> None:
         self._text = Text(header, table)
-        self._styles = Styles(header, table)
+        self._styles = styles
         self._numbering = Numbering(lambda: read_lists(header, table), {})
         self._header = header
         self._flow = Flow(limits)
@@ -88,13 +106,18 @@ class _Reader:
         if properties.is_row_end and mark == _CELL_END:
             flow.end_row(properties.borders, properties.below, properties.beside, is_header=properties.is_header)
             return
+        if properties.is_inner_row_end and flow.depth > 1:
+            flow.end_row(properties.borders, properties.below, properties.beside, is_header=properties.is_header)
+            return
         if properties.is_in_table and not flow.is_in_table:
             flow.open_table()
         elif flow.is_in_table and not properties.is_in_table and text.strip():
             flow.close_table()
+        if properties.is_in_table and (properties.depth > 1 or flow.depth > 1):
+            flow.nest(properties.depth)
         label = ""
         if properties.list and text.strip():
             label = self._numbering.label(str(properties.list), properties.place)
         flow.add(text, properties.level if is_main else 0, label)
-        if mark == _CELL_END:
+        if mark == _CELL_END or properties.is_inner_cell_end:
             flow.close_cell()

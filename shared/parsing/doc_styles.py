@@ -22,9 +22,21 @@ _STYLES, _PARAGRAPH_PAGES = 1, 13
 _PAGE_BYTES = 512
 _MOST_PAGES = 200_000
 _SIZES = (1, 1, 2, 4, 2, 2, 0, 3)
-_IN_TABLE, _ROW_END, _LEVEL, _PLACE, _LIST = 0x2416, 0x2417, 0x2640, 0x260A, 0x460B
-_ROW, _ROW_HEADER = 0xD608, 0x3404
+_LEVEL, _PLACE, _LIST = 0x2640, 0x260A, 0x460B
+_ROW = 0xD608
+_FLAGS = {
+    0x2416: "is_in_table",
+    0x2417: "is_row_end",
+    0x244B: "is_inner_cell_end",
+    0x244C: "is_inner_row_end",
+    0x3404: "is_header",
+}
+_DEPTH = 0x6649
+_DEEPEST_TABLE = 16
 _TABS = 0xC615
+# Settings too long for a page stand in the stream of data, at the offset that these give: the ends of wide rows.
+_ELSEWHERE = frozenset({0x6645, 0x6646, 0x646B})
+_LONGEST_ELSEWHERE = 16_384
 _BODY_LEVEL, _DEEPEST = 9, 8
 _TITLE_STYLE, _OWN_STYLE = 62, 0xFFE
 _MOST_BASES = 20
@@ -39,6 +51,9 @@ class Properties(Struct, frozen=True):
         level: of a heading, from 1; else 0.
         list: number of the list that it is an item of, from 1; else 0.
         place: level in the list, from 0.
+        depth: how many tables it is in, one within a cell of the other; 0 where that is not said.
+        is_inner_cell_end: whether it ends a cell of a table within a cell.
+        is_inner_row_end: the same of a row.
         is_row_end: whether it is the mark at the end of a row, which describes the row.
         borders: of a row's end: where the row begins and each cell ends.
         below: which cells continue the one above.
@@ -49,6 +64,9 @@ class Properties(Struct, frozen=True):
     list: int = 0
     place: int = 0
     is_in_table: bool = False
+    depth: int = 0
+    is_inner_cell_end: bool = False
+    is_inner_row_end: bool = False
     is_row_end: bool = False
     is_header: bool = False
     borders: tuple[int, ...] = ()
@@ -112,6 +130,15 @@ class Styles:
         self._starts = [start for start, _, _ in runs]
         self._runs = runs
         self._known: dict[bytes, Properties] = {}
+        self._data = b""
+
+    def needs_data(self) -> bool:
+        """Whether the settings of a paragraph stand in the stream of data."""
+        return any(_find_elsewhere(settings[2:]) is not None for _, _, settings in self._runs)
+
+    def take_data(self, data: bytes) -> None:
+        """Take the stream of data."""
+        self._data = data
 
     def find(self, offset: int) -> Properties:
         """The properties of the paragraph with a character at this offset of the file."""
@@ -130,6 +157,10 @@ class Styles:
             if 1 <= kind <= _BODY_LEVEL or kind == _TITLE_STYLE:
                 found = replace(found, level=kind if kind <= _BODY_LEVEL else 1)
             found = _apply(found, own)
+        offset = _find_elsewhere(settings[2:])
+        if offset is not None:
+            size = min(read_number(self._data, offset, "<H"), _LONGEST_ELSEWHERE)
+            found = _apply(found, self._data[offset + 2 : offset + 2 + size])
         return _apply(found, settings[2:])
 
     def _chain(self, style: int) -> list[int]:
@@ -141,14 +172,20 @@ class Styles:
         return chain
 
 
+def _find_elsewhere(settings: bytes) -> int | None:
+    """Offset in the stream of data of the settings that these name, if they do."""
+    offsets = (read_number(operand, 0) for code, operand in read_settings(settings) if code in _ELSEWHERE)
+    return next(offsets, None)
+
+
 def _apply(found: Properties, settings: bytes) -> Properties:
     changes: dict[str, object] = {}
     for code, operand in read_settings(settings):
         value = operand[0] if operand else 0
-        if code == _IN_TABLE:
-            changes["is_in_table"] = bool(value)
-        elif code == _ROW_END:
-            changes["is_row_end"] = bool(value)
+        if code in _FLAGS:
+            changes[_FLAGS[code]] = bool(value)
+        elif code == _DEPTH:
+            changes["depth"] = min(read_number(operand, 0), _DEEPEST_TABLE)
         elif code == _LEVEL:
             changes["level"] = value + 1 if value < _BODY_LEVEL else 0
         elif code == _PLACE:
@@ -158,8 +195,6 @@ def _apply(found: Properties, settings: bytes) -> Properties:
             changes["list"] = number if number <= _LAST_LIST else 0
         elif code == _ROW:
             changes.update(_read_row(operand))
-        elif code == _ROW_HEADER:
-            changes["is_header"] = bool(value)
     return replace(found, **changes) if changes else found
 
 

@@ -33,6 +33,18 @@ _UNITS = _split(
     november december mär märz mai okt dez janvier février mars avril juin juillet août septembre octobre
     """
 )
+_LONGEST_UNIT = 16
+_UNIT_SIGNS = frozenset(
+    {"%", "‰", "°", "℃", "℉", "Ω", "°C", "°F", "-", "—", "–", "/", "#", "$", "€", "£", "¥", "元/吨"}
+)
+# Units that stand in cells of their own; behind a number they may be parts of a name.
+_MORE_UNITS = _split(
+    """
+    mpa gpa hpa pa ntu ppm ppb nm µm μm um mv ma kv mm³ n kn j kj mj k lx lm bq sv gy mol mmol rad hm² ha km² gw twh gwh
+    mwh bbl dwt teu 公顷 公里 万吨 万人次 人次 户 家 所 座 处 项 册 份 篇 双 副 根 条 卷 袋 桶 罐 颗 粒 头 匹 株
+    """
+)
+_UNIT_JOINTS = re.compile(r"[/·*.×⋅ ]")
 _NO_VALUES = _split(
     """
     - – — / . n/a na nan null none nil tbd tba ? #n/a #ref! #value! #div/0! #name? 无 暂无 未知 待定 不详 缺 yes
@@ -67,6 +79,18 @@ def is_figure(text: str) -> bool:
         return False
     letters = _NOT_LETTERS.sub("", text).casefold()
     return not letters or letters in _UNITS
+
+
+def is_unit(text: str) -> bool:
+    """Whether ``text`` is nothing but a unit: ``kg``, ``m³/h``, ``（万元）``, ``℃``."""
+    bare = text.strip(" ()（）[]【】")
+    if not bare or len(bare) > _LONGEST_UNIT:
+        return False
+    if bare in _UNIT_SIGNS:
+        return True
+    parts = [part.strip("0123456789⁰¹²³-−^ ").casefold() for part in _UNIT_JOINTS.split(bare)]
+    known = sum(part in _UNITS or part in _MORE_UNITS or part in _UNIT_SIGNS for part in parts)
+    return any(map(str.isalpha, bare)) and (known == len(parts) if bare == text.strip() else known > 0)
 
 
 def is_no_value(text: str) -> bool:

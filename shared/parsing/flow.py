@@ -47,6 +47,20 @@ class Flow:
         """Whether a table is open."""
         return bool(self._tables)
 
+    @property
+    def depth(self) -> int:
+        """How many tables are open, one within a cell of the other."""
+        return len(self._tables)
+
+    def nest(self, depth: int) -> None:
+        """Open or close tables until ``depth`` of them are open, at least the outermost one."""
+        while len(self._tables) > max(1, depth):
+            self.close_table()
+        while len(self._tables) < depth:
+            if self._tables and self._tables[-1].cell is None:
+                self.open_cell()
+            self.open_table()
+
     def take(self) -> list[Block]:
         """The blocks that were completed since the last call."""
         ready, self._ready = self._ready, []

@@ -8,7 +8,8 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from shared.parsing.figures import is_date, is_figure, is_tick, is_year
+from shared.parsing.figures import is_date, is_day_name, is_figure, is_tick, is_unit, is_year
+from shared.parsing.form import find_form_end, has_fields
 from shared.parsing.headerscore import ROWS_BELOW, score_header
 from shared.parsing.labels import is_label_word
 from shared.parsing.tableline import Across, Down, Header, Line, count_own_cells
@@ -22,6 +23,7 @@ _DEEPEST_HEADER = 4
 _DASHES = ("-", "–", "—")
 _ENOUGH, _PLAIN = 1.5, 3.0
 _LONGEST_LABEL_CHARACTERS = 300
+_LONGEST_UNIT_CHARACTERS = 16
 
 
 def find_header(lines: Sequence[Line], *, is_new: bool = True) -> Header | None:
@@ -34,9 +36,12 @@ def find_header(lines: Sequence[Line], *, is_new: bool = True) -> Header | None:
     widest = max((count_own_cells(line.cells) for line in lines), default=0)
     if widest < 2:
         return _single_column(lines) if is_new else None
-    above = 0
+    above = form_end = 0
     for start, line in enumerate(lines[:_ROWS_SOUGHT]):
         size = count_own_cells(line.cells)
+        form_end = form_end if start < form_end else find_form_end(lines, start)
+        if start < form_end or (has_fields(line.cells) and not line.declared):
+            continue
         if size >= 2 or line.declared:
             header = header_at(lines, start, _depth(lines, start))
             if any(part.declared for part in lines[start : header.end]) or (
@@ -80,10 +85,28 @@ def _depth(lines: Sequence[Line], start: int) -> int:
         # A row that says yes or no is no label; a dash may stand for none.
         if any(is_tick(cell) for cell in below if cell not in _DASHES):
             break
-        if not goes_on(above, below) and not (depth == 1 and _is_unmerged_group(lines, start)):
+        is_begun = goes_on(above, below) or (depth == 1 and _is_unmerged_group(lines, start))
+        if not is_begun and not _specifies(lines, start + depth):
             break
         depth += 1
     return depth
+
+
+def _specifies(lines: Sequence[Line], place: int) -> bool:
+    """Whether a line below labels says only in which unit their values are, or which days of the week they are."""
+    above, line, below = (lines[number].cells for number in (place - 1, place, place + 1))
+    cells = [cell for cell in line[1:] if cell]
+    labels = [cell for cell in above[1 : len(line)] if cell]
+    if len(cells) < 2 or len(labels) < len(cells) or any(map(is_unit, labels)):
+        return False
+    if all(map(is_day_name, cells)):
+        return all(map(is_figure, labels))
+    return (
+        5 * sum(map(is_unit, cells)) >= 3 * len(cells)
+        and all(len(cell) <= _LONGEST_UNIT_CHARACTERS and not any(map(str.isdecimal, cell)) for cell in cells)
+        and any(map(is_figure, below[1:]))
+        and not any(map(is_figure, labels))
+    )
 
 
 def goes_on(above: list[str], below: list[str]) -> bool:
@@ -97,7 +120,12 @@ def goes_on(above: list[str], below: list[str]) -> bool:
         return False
     under = [below[place] for place in places if place < len(below)]
     labels = [cell for cell in under if cell and not isinstance(cell, Across)]
-    return len(labels) > 1 and all(not is_figure(cell) or is_year(cell) or is_date(cell) for cell in labels)
+    others = [cell for place, cell in enumerate(below) if cell and type(cell) is str and place not in places]
+    return len(labels) > 1 and not any(_is_amount(cell) for cell in (*labels, *others))
+
+
+def _is_amount(cell: str) -> bool:
+    return is_figure(cell) and not is_year(cell) and not is_date(cell)
 
 
 def _is_unmerged_group(lines: Sequence[Line], start: int) -> bool:

@@ -23,6 +23,7 @@ from shared.parsing.figures import (
     is_time,
     is_year,
 )
+from shared.parsing.form import is_form_column
 from shared.parsing.labels import is_label_form, is_label_word
 from shared.parsing.tableline import count_own_cells
 
@@ -65,6 +66,8 @@ def _word_score(label: str, values: list[str]) -> float:
         is_day_name(label) and _most(map(is_day_name, values))
     ):
         return -3.0
+    if is_day_name(label):
+        score += 1.0
     figures = sum(map(is_figure, values)) / len(values)
     if figures >= 0.8:
         return score + 2.0
@@ -143,10 +146,3 @@ def _look_score(header: Header, lines: Sequence[Line]) -> float:
     body = lines[header.end : header.end + ROWS_BELOW]
     marked = sum(line.marked for line in body)
     return 3.0 if lines[header.start].marked and 2 * marked < max(1, len(body)) else 0.0
-
-
-def is_form_column(cells: Sequence[str]) -> bool:
-    """Whether most cells of a column are labels of fields that stand right of them."""
-    named = [cell for cell in cells if cell]
-    labels = sum(cell.rstrip().endswith((":", "：")) or is_label_word(cell) for cell in named)
-    return len(named) >= 2 and labels >= 0.6 * len(named) and len(set(named)) == len(named)

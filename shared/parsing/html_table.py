@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from shared.domain.models import Block, BlockKind
 from shared.parsing import table
+from shared.parsing.tableline import Across, Down
+from shared.parsing.tablerow import show_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,15 +67,18 @@ def blocks(rows: Sequence[Row], location: Location, copies: Copies) -> Iterator[
     rows, banners = rows[first:], banners[first:]
     labelled = [row for row, banner in zip(rows, banners, strict=True) if not banner]
     count = _header_rows(labelled)
-    grid = _grid(labelled, count, copies)
+    # Labels in the first column, and no others: the first row is no header.
+    has_labels = any(cell.header for row in labelled for cell in row.cells)
+    is_marked = not count and not has_labels
+    grid = _grid(labelled, count, copies, is_marked=is_marked)
     if count:
         yield from _sections(rows, banners, grid, count, location)
     elif labelled and all(map(_is_record, labelled)):
         yield from _records(rows, banners, grid, location)
     else:
-        # Labels in the first column, and no others: the first row is no header.
-        has_labels = any(cell.header for row in labelled for cell in row.cells)
-        yield from _rendered(list(_all(rows, banners, grid)), 0 if has_labels else None, location)
+        wide = min(width, _MOST_SPANNED_COLUMNS) if is_marked else 1
+        cells = list(_all(rows, banners, grid, wide if copies.take(wide * sum(banners)) == wide * sum(banners) else 1))
+        yield from _rendered(cells, 0 if has_labels else None, location)
 
 
 def _header_rows(rows: Sequence[Row]) -> int:
@@ -95,7 +100,8 @@ def _is_record(row: Row) -> bool:
     return len(row.cells) > 1 and row.cells[0].header and not any(cell.header for cell in row.cells[1:])
 
 
-def _grid(rows: Sequence[Row], header_rows: int, copies: Copies) -> list[list[str]]:
+def _grid(rows: Sequence[Row], header_rows: int, copies: Copies, *, is_marked: bool) -> list[list[str]]:
+    """The texts by row and column; where no cell is declared a header, copies are marked, so that one can be found."""
     grid: list[list[str]] = []
     # By column: the rows that a cell above still covers, and its text.
     above: dict[int, tuple[int, str]] = {}
@@ -106,19 +112,29 @@ def _grid(rows: Sequence[Row], header_rows: int, copies: Copies) -> list[list[st
         cells: list[str] = []
         for cell in row.cells:
             _fill(cells, above, copies)
-            _place(cells, cell, above, copies, labels=number < header_rows)
+            _place(cells, cell, above, copies, labels=number < header_rows, is_marked=is_marked)
         _fill(cells, above, copies, to_end=True)
         grid.append(cells)
     return grid
 
 
-def _place(cells: list[str], cell: Cell, above: dict[int, tuple[int, str]], copies: Copies, *, labels: bool) -> None:
+def _place(
+    cells: list[str],
+    cell: Cell,
+    above: dict[int, tuple[int, str]],
+    copies: Copies,
+    *,
+    labels: bool,
+    is_marked: bool,
+) -> None:
     columns = 1 + copies.take(min(cell.columns, _MOST_SPANNED_COLUMNS) - 1)
+    shown = show_cell(cell.text) if is_marked else cell.text
     for offset in range(columns):
         # A label names each column it covers; a value stands once.
-        text = cell.text if labels or offset == 0 else ""
+        text = shown if labels or offset == 0 else Across(shown) if is_marked else ""
         if cell.rows != 1:
-            above[len(cells)] = (cell.rows - 1 if cell.rows else 1 << 30, text)
+            below = Down(shown) if is_marked and offset == 0 else text
+            above[len(cells)] = (cell.rows - 1 if cell.rows else 1 << 30, below)
         cells.append(text)
 
 
@@ -137,10 +153,12 @@ def _fill(cells: list[str], above: dict[int, tuple[int, str]], copies: Copies, *
         cells.append(text)
 
 
-def _all(rows: Sequence[Row], banners: Sequence[bool], grid: list[list[str]]) -> Iterator[list[str]]:
+def _all(rows: Sequence[Row], banners: Sequence[bool], grid: list[list[str]], width: int = 1) -> Iterator[list[str]]:
+    """The texts of all rows; those of one cell cover ``width`` columns."""
     filled = iter(grid)
     for row, banner in zip(rows, banners, strict=True):
-        yield [row.cells[0].text] if banner else next(filled)
+        text = row.cells[0].text
+        yield [text, *([Across(show_cell(text))] * (width - 1))] if banner else next(filled)
 
 
 def _sections(

@@ -53,7 +53,8 @@ _WORDS = _split(
     abbreviation acronym alias attribute characteristic command comparison dosage effect explanation feature formula
     function ingredient keyword mode option parameter permission port property protocol remedy requirement risk
     severity shortcut solution specification stands symbol symptom synonym template term threshold translation
-    troubleshooting abkürzung bedeutung ursache wirkung abhilfe fehler eigenschaft funktion merkmal zutat signification
+    troubleshooting abkürzung bedeutung ursache wirkung abhilfe fehler eigenschaft funktion merkmal zutat
+    signification
     cause effet remède fonction propriété ingrédient significado causa efecto función propiedad significato funzione
     cognome indirizzo imię nazwisko miasto cena ilość opis adres numer jméno příjmení město popis množství név város
     leírás mennyiség isim soyad şehir fiyat adet açıklama tarih tên họ tuổi địa chỉ giá số namn stad pris antal
@@ -76,8 +77,20 @@ _EAST_ASIAN = _split(
     阶段 指标 科目 课程 教室 老师 教师 学生 成绩 得分 等级 排名 温度 湿度 速度 频率 周期 比例 占比 增长率 同比
     环比 目标 实际 预算 车牌 车型 航班 站点 线路 名次 條款 條目 條件 編號 名稱 電話 地址 數量 單價 價格 金額
     備註 說明 狀態 類別 類型 日期 時間 姓名 部門 職稱 客戶 產品 項目 庫存 單位 氏名 名前 住所 電話番号 番号 部署
+    数值 取值 参数值 值 学历 学位 民族 籍贯 专业 政治面貌 婚姻状况 健康状况 身高 体重 毕业院校 毕业学校 毕业时间
+    出生年月
+    出生地 户口 教育经历 工作经历 工作经验 工作履历 项目经历 特长 爱好 自我评价 家庭住址 通讯地址 联系方式 邮编
+    甲方 乙方 丙方
+    法定代表人 委托代理人 授权代表 开户银行 税号 纳税人识别号 统一社会信用代码 校验码 购买方 销售方 收款人 付款人
+    复核 开票人
+    申请人 申请部门 申请事由 申请理由 审批人 审批意见 审核 审核人 制表人 主管 主持人 记录人 参会人员 出席 缺席
+    会议主题 会议地点
+    付款方式 交货方式 交货地点 付款条件 收货人 发货人 送货地址 收货地址 传真 微信 网站 工程名称 建设单位 施工单位
+    监理单位 设计单位
     役職 会社 会社名 価格 数量 金額 商品 商品名 品名 備考 日付 種類 都道府県 性別 年齢 이름 성명 번호 전화
-    전화번호 주소 부서 직급 회사 가격 수량 금액 제품 비고 날짜 상태 구분 品目
+    전화번호 주소 부서 직급 회사 가격 수량 금액 제품 비고 날짜 상태 구분 品目 사번 부서명 직위 연락처 이메일 입사일
+    생년월일 성별 주민등록번호 학력 경력 비밀번호
+    生年月日 学歴 職歴 資格 志望動機 趣味 特技 連絡先 担当 担当者 摘要 発行日 納期 支払条件 件名 宛先
     """
 )
 _EAST_ASIAN_ENDS = (
@@ -183,7 +196,8 @@ def is_label_word(text: str) -> bool:
 def _holds_label_word(text: str) -> bool:
     bare = _BRACKETS.sub("", text).strip(" :：*#")
     if bare in _EAST_ASIAN or (len(bare) <= 10 and bare.endswith(_EAST_ASIAN_ENDS) and not bare.isascii()):
-        return len(bare) > 1
+        # 东湖路9号 is an address.
+        return len(bare) > 1 and not (bare[-1] == "号" and bare[-2].isdigit())
     words = words_of(bare)
     if not 0 < len(words) <= 6 or any(map(str.isdigit, words)):
         return False

@@ -32,6 +32,12 @@ _CJK = r"\u2e80-\u9fff\uac00-\ud7a3\uff00-\uffef"
 _LEFT_EMPHASIS = re.compile(
     rf"\*\*(?=\S)([^*\n]{{1,300}}?[^*\s])\*\*(?=[{_CJK}])|(?<=[{_CJK}])\*\*(?=\S)([^*\n]{{1,300}}?[^*\s])\*\*"
 )
+# What Obsidian, Logseq and GitHub add: https://help.obsidian.md/obsidian-flavored-markdown.
+_EMBEDDED = re.compile(r"!\[\[[^\[\]\n]{1,300}\]\]")
+_WIKI_LINK = re.compile(r"(?<![\w\]])\[\[(?=[^\W\d_])([^\[\]|\n,]{1,300})(?:\|([^\[\]|\n]{1,300}))?\]\](?!\])")
+_CALLOUT = re.compile(r"\A\[!([A-Za-z]{1,20})\][+-]?[ \t]*(?=(\S?))")
+_MARKED = re.compile(r"(?<![=\w])==(?=[^\s=])([^=\n]{1,300})(?<!\s)==(?![=\w])")
+_COMMENT = re.compile(r"(?<!\w)%%(?=\S)[^%\n]{1,300}(?<=\S)%%(?!\w)")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]{0,40})")
 _ALT = re.compile(r"""\salt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 # What is left out between these tags.
@@ -111,6 +117,12 @@ def _render(tokens: Sequence[Token]) -> str:
 
 
 def _plain(text: str) -> str:
+    if "[" in text:
+        text = _EMBEDDED.sub("", text)
+        text = _WIKI_LINK.sub(lambda link: link[2] or link[1], text)
+        text = _CALLOUT.sub(lambda mark: "" if mark[2] else f"{mark[1].capitalize()}:", text)
+    text = _MARKED.sub(r"\1", text) if "==" in text else text
+    text = _COMMENT.sub("", text) if "%%" in text else text
     text = _FOOTNOTE.sub(r"[\1]", text) if "[^" in text else text
     return _LEFT_EMPHASIS.sub(r"\1\2", text) if "**" in text else text
 

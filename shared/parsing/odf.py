@@ -255,7 +255,7 @@ class Reader:
                 covered.beside -= 1
                 continue
             rows, columns = covered.below.get(covered.column, (0, 1))
-            self.flow.open_cell(columns, continues=rows > 1)
+            self.flow.open_cell(columns, continues=rows > 0)
             covered.column += columns
             covered.beside = columns - 1
 
@@ -264,5 +264,5 @@ class Reader:
         if self._covered:
             below = self._covered[-1].below
             self._covered[-1].below = {
-                column: (rows - 1, columns) for column, (rows, columns) in below.items() if rows > 2
+                column: (rows - 1, columns) for column, (rows, columns) in below.items() if rows > 1
             }

@@ -128,11 +128,10 @@ class _Reading:
         values = find_values(page.words, page.drawn, page.entries)
         page.words = stack_words(page.words)
         if page.text or not is_plain(page.words):
-            lines = page.text or _lines(page.words)
-            after: list[Paragraph | Table] = list(split_text(clean(lines), self._hyphenated))
+            after = list(self._unarranged(page, values))
             found = []
         else:
-            after = []
+            after = list[Paragraph | Table]()
             found = self._arranged(page, values)
             self._width = max(self._width, page.width)
         for row in found:
@@ -153,6 +152,19 @@ class _Reading:
                 raise
             self._damaged.append(number)
             return Page()
+
+    def _unarranged(self, page: Page, values: list[Segment]) -> Iterator[Paragraph | Table]:
+        """The parts of a page in the order of its text, such as one from right to left: lines and ruled tables."""
+        if page.text or is_vertical(page.words):
+            yield from split_text(clean(page.text or _lines(page.words)), self._hyphenated)
+            return
+        tables = take_tables(page.words, values, page.rules, lambda lines: join(lines, self._hyphenated))
+        for number, group in groupby(page.words, key=lambda word: id(word) if id(word) in tables else 0):
+            words = list(group)
+            if number:
+                yield Table(tables[number], places=[(words[0].left, words[0].right)])
+            else:
+                yield from split_text(clean(_lines(words)), self._hyphenated)
 
     def _arranged(self, page: Page, values: list[Segment]) -> list[Row]:
         """The rows of a page; those of ruled tables, and the values in them, as one row each."""

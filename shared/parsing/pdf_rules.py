@@ -226,7 +226,7 @@ class Grid(Struct):
 
 def _count_repeated(regions: list[list[int]], cells: dict[int, list[Word]]) -> int:
     """How many words the rows have; a short label next to several rows, in one column, counts once."""
-    covered = Counter(number for row in regions for number in row)
+    covered = Counter(number for row in regions for number in set(row))
     wide = Counter(number for column in zip(*regions, strict=True) for number in set(column))
     return sum(
         len(words) * (1 if wide[number] == 1 and _is_label(words) else covered[number])

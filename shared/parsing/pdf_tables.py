@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 from shared.parsing.figures import is_figure
 from shared.parsing.header import find_header
 from shared.parsing.pdf_cell_lines import split_rows
-from shared.parsing.pdf_layout import compose
+from shared.parsing.pdf_cut_words import find_padding, print_lines
 from shared.parsing.pdf_open_sides import open_sides
 from shared.parsing.pdf_surfaces import choose_grids
 from shared.parsing.pdf_words import Word
@@ -66,13 +66,14 @@ def take_tables(
         at = next(place for place, word in enumerate(words) if id(word) in known)
         words[:] = [*words[:at], frame, *(word for word in words[at:] if id(word) not in known)]
         values[:] = [part for part in values if part not in typed]
-        found[id(frame)] = _print_cells(split_rows(sorted_), join)
+        found[id(frame)] = _print_cells(split_rows(sorted_), grid.xs, join)
     return found
 
 
-def _print_cells(rows: list[list[list[Word]]], join: Callable[[list[str]], str]) -> _Cells:
+def _print_cells(rows: list[list[list[Word]]], edges: list[float], join: Callable[[list[str]], str]) -> _Cells:
     """The text of each cell; what a merged cell repeats is marked, so that the header is found as in other formats."""
     printed: _Cells = []
+    padding = find_padding(rows, edges)
     for number, row in enumerate(rows):
         texts: list[str] = []
         for place, cell in enumerate(row):
@@ -81,17 +82,10 @@ def _print_cells(rows: list[list[list[Word]]], join: Callable[[list[str]], str])
             elif cell and number and cell is rows[number - 1][place]:
                 texts.append(Down(printed[-1][place]))
             else:
-                texts.append(join(_printed(cell)))
+                end = place + sum(cell is other for other in row[place:]) if cell else place + 1
+                texts.append(join(print_lines(cell, edges[place] + padding, edges[end] - padding)))
         printed.append(texts)
     return printed
-
-
-def _printed(words: list[Word]) -> list[str]:
-    """The lines of one cell."""
-    lines: list[str] = []
-    for _, line in groupby(words, key=lambda word: word.line):
-        lines.append(compose(line))
-    return lines
 
 
 def split_tables(rows: Sequence[Row]) -> Iterator[list[Row] | Table]:

@@ -21,6 +21,9 @@ _MARKED: Final = re.compile("(?<=[\x02\ufffe])")
 _WORD: Final = re.compile("[^ \t\r\n\u00a0\u2000-\u200a\u3000]+")
 # Characters of one page; a page of a book has 3,000, a dense one of a timetable 20,000.
 _MOST_CHARACTERS: Final = 400_000
+_HAN: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+# In sizes of the font.
+_SET_APART: Final = 0.3
 RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _LATIN: Final = re.compile("[0-9A-Za-z]")
 # Alef and lam: there is no such ligature, so that one glyph for both is lam and alef.
@@ -105,6 +108,7 @@ class Reader:
         line = end = 0
         # A line is bold where all its words are: the others are asked only after bold ones.
         is_bold = True
+        before: Word | None = None
         for match in _WORD.finditer(text):
             between = text[end : match.start()]
             if "\n" in between or "\r" in between:
@@ -114,7 +118,11 @@ class Reader:
             start = match.start()
             for piece in _pieces(match.group()):
                 is_bold = is_bold and self._is_bold(layer, start)
-                yield self._word(layer, piece, start, line, bold=is_bold, glued=glued)
+                word = self._word(layer, piece, start, line, bold=is_bold, glued=glued)
+                if between == " " and before is not None and _is_set_apart(before, word):
+                    word.glued = bool(self._raw.FPDFText_IsGenerated(layer, start - 1))
+                yield word
+                before, between = word, ""
                 start += len(piece)
                 glued = True
                 if piece[-1] in "\x02\ufffe":
@@ -139,6 +147,10 @@ class Reader:
             left, right = (left, x1) if left <= x0 else (x0, right)
             if y0 != bottom or y1 != top:
                 bottom, top = min(bottom, y0), max(top, y1)
+            if not upright and last > start + 1 and self._is_beside(layer, start):
+                # A narrow cell cuts the word: its last character stands below its first one.
+                upright = True
+                right = max(self._bounds(layer, index)[2] for index in range(start, last + 1))
         if RIGHT_TO_LEFT.search(text):
             text = self._turn_ligatures(layer, text, start)
             if _LATIN.search(text):  # runs from both ends to the middle
@@ -147,6 +159,12 @@ class Reader:
         shown = normalize(text[:-1]) + BROKEN if broken else text if text.isascii() else normalize(text)
         font = "" if mapped else self._font(layer, start)
         return Word(shown, left, bottom, right, top, size, line, bold, upright, mapped, glued, font)
+
+    def _is_beside(self, layer: Any, index: int) -> bool:
+        """Whether the character after that at ``index`` stands right of it."""
+        left, bottom, right, top = self._bounds(layer, index)
+        x0, y0, _, y1 = self._bounds(layer, index + 1)
+        return 2 * (x0 - left) > right - left and abs(y0 + y1 - bottom - top) < top - bottom
 
     def _turn_ligatures(self, layer: Any, text: str, start: int) -> str:
         """``text`` with the letters of each ligature in order: pdfium turns a line around, and them with it."""
@@ -172,6 +190,14 @@ class Reader:
     def _font(self, layer: Any, index: int) -> str:
         size = self._raw.FPDFText_GetFontInfo(layer, index, self._name, _NAME_BYTES, ctypes.byref(self._flags))
         return self._name.value.decode("utf-8", "replace") if size > 0 else ""
+
+
+def _is_set_apart(first: Word, second: Word) -> bool:
+    """Whether programs put the little space between two words: they part Chinese from letters and digits so."""
+    ends = first.text[-1], second.text[0]
+    if first.line != second.line or not 0 < second.left - first.right < _SET_APART * second.size:
+        return False
+    return sum(_HAN.match(end) is not None for end in ends) == sum(end.isascii() and end.isalnum() for end in ends) == 1
 
 
 def _pieces(text: str) -> list[str]:
@@ -222,6 +248,11 @@ def drop_unreadable(words: list[Word]) -> list[Word]:
 def has_cells(words: list[Word]) -> bool:
     """Whether a line has a gap that may part two cells, or the next line begins on its right and not below."""
     return any(
-        second.left - first.right > _CELL_GAP * first.size and (first.line == second.line or second.top > first.bottom)
+        (
+            second.left - first.right > _CELL_GAP * first.size
+            and (first.line == second.line or second.top > first.bottom)
+        )
+        # Lines from right to left.
+        or (first.left - second.right > _CELL_GAP * first.size and second.top > first.middle > second.bottom)
         for first, second in pairwise(words)
     )

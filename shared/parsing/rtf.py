@@ -34,7 +34,8 @@ _TOKEN = re.compile(
     rb"\\(?:([a-zA-Z]{1,32})(-?[0-9]{1,10})? ?|'([0-9a-fA-F]{2})|([^a-zA-Z]))|([{}])|[\r\n]+|([^\\{}\r\n]{1,65536})|\\"
 )
 _DEEPEST_GROUP = 5_000
-_BREAKS = frozenset({"par", "sect", "page", "nestcell", "nestrow", "column"})
+_BREAKS = frozenset({"par", "sect", "page", "column"})
+_DEEPEST_TABLE = 16
 _NO_BREAK_SPACE, _NO_BREAK_HYPHEN = "\u00a0", "\u2011"
 
 
@@ -92,6 +93,7 @@ class _Story(Struct):
     style: int = 0
     level: int | None = None
     is_in_table: bool = False
+    depth: int = 0
 
 
 class _Cells(Struct):
@@ -126,6 +128,8 @@ class _Reader:
         self._asides: list[Block] = []
         self._seen: set[str] = set()
         self._cells = _Cells()
+        # Those of the rows around a nested one.
+        self._outer_cells: list[_Cells] = []
         # Font number -> (encoding, name); style number -> level of its headings.
         self._fonts: dict[int, tuple[str, str]] = {}
         self._font = 0
@@ -202,6 +206,9 @@ class _Reader:
             self._group.destination = "label"
         elif word in INFORMATION:
             self._group.destination = word
+        elif word == "nesttableprops" and len(self._outer_cells) < _DEEPEST_TABLE:
+            self._outer_cells.append(self._cells)
+            self._cells = _Cells()
         elif word in SKIPPED or self._group.destination == "info":
             self._group.destination = "skip"
 
@@ -277,9 +284,11 @@ class _Reader:
             self._add(CHARACTERS[word])
         elif word in _BREAKS:
             self._end_paragraph()
+        elif word in ("nestcell", "nestrow"):
+            self._act_in_nested_table(word)
         elif word in ("cell", "row", "trowd", "cellx", "clvmrg", "clmrg", "trleft", "trhdr"):
             self._act_in_table(word, number or 0)
-        elif word in ("pard", "s", "outlinelevel", "intbl"):
+        elif word in ("pard", "s", "outlinelevel", "intbl", "itap"):
             self._set_paragraph(word, number)
         elif word in ("v", "deleted"):
             self._group.is_hidden = number != 0
@@ -292,10 +301,14 @@ class _Reader:
     def _set_paragraph(self, word: str, number: int | None) -> None:
         if word == "pard":
             self._story.style, self._story.level, self._story.is_in_table = 0, None, False
+            self._story.depth = 0
         elif word == "s":
             self._story.style = number or 0
         elif word == "outlinelevel":
             self._story.level = number + 1 if number is not None and 0 <= number < 9 else 0
+        elif word == "itap":
+            self._story.depth = min(max(number or 0, 0), _DEEPEST_TABLE)
+            self._story.is_in_table = self._story.is_in_table or self._story.depth > 1
         else:
             self._story.is_in_table = number != 0
 
@@ -307,8 +320,9 @@ class _Reader:
     def _act_in_table(self, word: str, number: int) -> None:
         cells = self._cells
         if word == "cell":
-            self._story.is_in_table = True
+            self._story.is_in_table, self._story.depth = True, 1
             self._end_paragraph()
+            self._flow.nest(1)
             self._flow.close_cell()
         elif word == "row":
             self._end_row()
@@ -326,6 +340,17 @@ class _Reader:
             cells.is_beside = cells.is_beside or word == "clmrg"
             cells.is_header = cells.is_header or word == "trhdr"
 
+    def _act_in_nested_table(self, word: str) -> None:
+        """Ends of cells and rows inside a cell; the cells of a nested row are defined after it, in a group."""
+        if word == "nestcell":
+            self._story.is_in_table, self._story.depth = True, max(2, self._story.depth)
+            self._end_paragraph()
+            self._flow.close_cell()
+        else:
+            if self._flow.depth > 1:
+                self._end_row()
+            self._cells = self._outer_cells.pop() if self._outer_cells else self._cells
+
     def _end_row(self) -> None:
         if not self._flow.is_in_table:
             return
@@ -340,6 +365,8 @@ class _Reader:
             flow.open_table()
         elif flow.is_in_table and not story.is_in_table and "".join(story.text).strip():
             flow.close_table()
+        if story.is_in_table and (story.depth > 1 or (flow.depth > 1 and "".join(story.text).strip())):
+            flow.nest(story.depth)
         level = self._levels.get(story.style, 0) if story.level is None else story.level
         flow.add(_join(story.text), level, show("", "".join(story.label)))
         story.text, story.label = [], []

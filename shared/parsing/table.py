@@ -9,8 +9,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from shared.parsing.figures import is_figure
+from shared.parsing.form import is_form, write_form_row
 from shared.parsing.header import find_header, goes_on, header_at
-from shared.parsing.headerscore import is_form_column
 from shared.parsing.labels import is_label_word
 from shared.parsing.sidebyside import part_tables
 from shared.parsing.tableline import Across, Line, count_own_cells
@@ -19,7 +19,6 @@ from shared.parsing.tablerow import Layout, Row, SideBySide, render_rows, show_c
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_LONGEST_FORM_LABEL = 60
 # Rows of a table that are looked at before the first one is given.
 _WINDOW = 64
 
@@ -75,7 +74,7 @@ def render_lines(lines: Iterable[Line]) -> Iterator[Row]:
             if layout is not None:
                 yield from layout.rest()
             layout = None if header is None else Layout(header, part)
-            yield from _headless(part) if header is None else render_rows(part[: header.start], None)
+            yield from _headless(part if header is None else part[: header.start])
             yield from () if header is None else render_rows(part[header.end :], layout)
     if layout is not None:
         yield from layout.rest()
@@ -128,7 +127,18 @@ def _begins_table(window: list[Line], place: int) -> bool:
     cells = [cell for cell in line.cells if cell and not isinstance(cell, Across)]
     if count_own_cells(above.cells) != 1 or place < 3 or len(cells) < 2 or count_own_cells(window[place - 2].cells) < 2:
         return False
-    return sum(map(is_label_word, cells)) > len(cells) / 2 and not any(map(is_figure, cells))
+    if any(map(is_figure, cells)):
+        return False
+    return sum(map(is_label_word, cells)) > len(cells) / 2 or _parts_figures(window, place)
+
+
+def _parts_figures(window: list[Line], place: int) -> bool:
+    """Whether all words of a line stand between figures in some column, under a caption: those of a header do."""
+    if place + 1 >= len(window) or place < 3:
+        return False
+    above, line, below = (window[number].cells for number in (place - 2, place, place + 1))
+    columns = list(zip(above, line, below, strict=False))[1:]
+    return len(line) > 1 and all(line) and any(is_figure(over) and is_figure(under) for over, _, under in columns)
 
 
 def _continues(window: list[Line], labels: Sequence[str]) -> bool:
@@ -140,23 +150,7 @@ def _continues(window: list[Line], labels: Sequence[str]) -> bool:
 
 
 def _headless(lines: list[Line]) -> Iterator[Row]:
-    yield from map(_form_row, lines) if _is_form(lines) else render_rows(lines, None)
-
-
-def _is_form(window: list[Line]) -> bool:
-    """Whether each line is ``label, value`` or several such pairs."""
-    wide = [line.cells for line in window if count_own_cells(line.cells) >= 2]
-    if not wide or len(wide) < len(window) / 2 or max(map(len, wide)) > 8:
-        return False
-    columns = [[cells[place] for cells in wide if place < len(cells)] for place in range(0, max(map(len, wide)), 2)]
-    return all(
-        is_form_column(column) and not any(is_figure(cell) or len(cell) > _LONGEST_FORM_LABEL for cell in column)
-        for column in columns
-    )
-
-
-def _form_row(line: Line) -> Row:
-    cells = [cell for cell in line.cells if not isinstance(cell, Across)]
-    pairs = [(label, (cells[place + 1 : place + 2] or [""])[0]) for place, label in enumerate(cells) if place % 2 == 0]
-    fields = [f"{label.rstrip(' :：')}: {value}" if label and value else label or value for label, value in pairs]
-    return Row(line.number, "; ".join(filter(None, fields)))
+    if is_form(lines):
+        yield from (Row(line.number, write_form_row(line)) for line in lines)
+    else:
+        yield from render_rows(lines, None)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.domain.models import Block, BlockKind
+from shared.parsing.form import is_note
 from shared.parsing.labels import is_key_label
 from shared.parsing.tableline import Across, Down, Line, count_own_cells, mask_line
 
@@ -81,6 +82,9 @@ class Layout:
         if kinds[0] is str and len(kinds) > 1 and set(kinds[1:]) == {Across} and len(self.columns) > 1:
             # A cell merged over the columns is a caption inside the table, unless it begins in another to its left.
             yield Row(line.number, next(cell for cell in cells if cell), self.columns)
+            return
+        if len(self.columns) > 2 and is_note(cells, len(self.columns)):
+            yield from (Row(line.number, text, self.columns, keys) for text, keys in _plain(cells))
             return
         fields: dict[int, str] = {}
         for place, cell in enumerate(cells):

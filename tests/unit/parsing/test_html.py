@@ -85,6 +85,14 @@ def test_a_line_shows_as_a_browser_shows_it(tmp_path: Path, body: str, expected:
         ("<tr><th>A<th>B<th>C<tr><td>x<td colspan=2>none<tr><td>y<td>1<td>2", ["A: x; B: none", "A: y; B: 1; C: 2"]),
         ("<thead><tr><td>A<td>B<tbody><tr><td>x<td>1", ["A: x; B: 1"]),
         ("<tfoot><tr><td>sum<td>9</tfoot><thead><tr><th>A<th>B</thead><tbody><tr><td>x<td>1</tbody>", ["A: x; B: 1", "A: sum; B: 9"]),
+        (
+            "<tr><td rowspan=2>Site<td colspan=2>Contact<tr><td>Phone<td>Mail<tr><td>Ulm<td>41<td>i@x<tr><td>Graz<td>52<td>j@x",
+            ["Site: Ulm; Contact Phone: 41; Contact Mail: i@x", "Site: Graz; Contact Phone: 52; Contact Mail: j@x"],
+        ),
+        (
+            "<tr><td>Code<td>Name<td>Amount<tr><td>A1<td>Bolt<td>10<tr><td>A2<td>Nut<td>12<tr><td colspan=3>Net prices",
+            ["Code: A1; Name: Bolt; Amount: 10", "Code: A2; Name: Nut; Amount: 12", "Net prices"],
+        ),
         ("<tr><th>A<th>B<tr><td colspan=2>Europe<tr><td>x<td>1", ["Europe", "A: x; B: 1"]),
         ("<caption>Title</caption><tr><th>A<th>B<tr><td>x<td>1", ["Title", "A: x; B: 1"]),
         ("<tr><th>Height<td>4 m<tr><th>Width:<td>2 m", ["Height: 4 m", "Width: 2 m"]),

@@ -181,3 +181,20 @@ def test_text_that_only_begins_like_a_drawn_table_is_text(tmp_path: Path) -> Non
     assert [block.text for block in blocks(tmp_path, "+---+\n| a |\nand so on\n+---+\n")] == [
         "+---+ | a | and so on +---+"
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("See [[P-204 manual|the manual]], [[Valve#Seal]] ![[plan.png]] now.", "See the manual, Valve#Seal now."),
+        ("> [!warning] Never run dry\n> The seal burns.", "Never run dry The seal burns."),
+        ("> [!NOTE]\n> Grease it.", "Note: Grease it."),
+        ("A ==marked== word, %%aside%% shown.", "A marked word, shown."),
+        ("Lists [[1, 2], [3]] and a[[i]], a == b == c, 100%% sure, 5%% off.", None),
+        ("`[[code]] ==x==` stays", "[[code]] ==x== stays"),
+    ],
+)
+def test_what_note_programs_add_to_markdown_is_shown_as_they_show_it(
+    tmp_path: Path, written: str, shown: str | None
+) -> None:
+    assert texts(write(tmp_path, "a.md", written)) == [shown or written]

@@ -38,6 +38,21 @@ def refused(path: Path, key: str = "") -> str:
 # -- doc --------------------------------------------------------------------------------------------------------------
 
 
+def test_wide_tables_and_tables_within_cells_of_a_word_document() -> None:
+    shown = texts(WRITTEN / "tables.doc")
+    assert [row.count("; ") for row in shown[:2]] == [11, 11]
+    assert [row[:26] for row in shown[:2]] == ["Kiln: A; M1: 101; M2: 102;", "Kiln: B; M1: 201; M2: 202;"]
+    assert shown[2:] == [
+        "Between.",
+        "Topic | Details",
+        "Valves",
+        "Sizes:",
+        "Size: DN15; Torque: 12 Nm",
+        "Size: DN20; Torque: 18 Nm",
+        "Grease.",
+    ]
+
+
 def test_a_word_document_has_headings_lists_tables_and_margins() -> None:
     document = parse(WRITTEN / "handbook.doc", "a.wps")
     blocks = list(document.blocks)
@@ -531,3 +546,30 @@ def test_the_bound_on_rows_holds(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         texts(write(tmp_path, "a.rtf", b"{\\rtf1 " + rows + b"}"), limits=Limits(max_rows=20))
     assert caught.value.code == "too_large"
+
+
+NESTED_RTF = rb"""{\rtf1\ansi
+\trowd\cellx3000\cellx9000\pard\intbl Topic\cell Details\cell\row
+\trowd\cellx3000\cellx9000\pard\intbl Valves\cell\pard\intbl Sizes:\par
+\pard\intbl\itap2 Size\nestcell\pard\intbl\itap2 Torque\nestcell{\*\nesttableprops\trowd\cellx1000\cellx2000\nestrow}
+{\nonesttables\par}
+\pard\intbl\itap2 DN15\nestcell\pard\intbl\itap2 12 Nm\nestcell{\*\nesttableprops\trowd\cellx1000\cellx2000\nestrow}
+\pard\intbl\itap2 DN20\nestcell\pard\intbl\itap2 18 Nm\nestcell{\*\nesttableprops\trowd\cellx1000\cellx2000\nestrow}
+\pard\intbl Grease.\cell\row\pard After.\par}"""
+
+
+def test_a_table_within_a_cell_of_rich_text_is_one(tmp_path: Path) -> None:
+    assert texts(write(tmp_path, "a.rtf", NESTED_RTF)) == [
+        "Topic | Details",
+        "Valves",
+        "Sizes:",
+        "Size: DN15; Torque: 12 Nm",
+        "Size: DN20; Torque: 18 Nm",
+        "Grease.",
+        "After.",
+    ]
+
+
+def test_ends_of_inner_rows_and_cells_alone_do_no_harm(tmp_path: Path) -> None:
+    words = rb"\nestcell\nestrow{\*\nesttableprops\trowd\cellx9\nestrow}\itap9999 deep\cell\nestrow\row"
+    assert "deep" in " ".join(texts(write(tmp_path, "a.rtf", rb"{\rtf1 " + words * 40 + rb" end}")))

@@ -62,6 +62,28 @@ EXPECTED = [
 ]
 
 
+def test_a_cell_merged_over_rows_of_an_odt_counts_for_each_of_them(tmp_path: Path) -> None:
+    def cell(text: str, rows: int = 1) -> str:
+        return f'<table:table-cell table:number-rows-spanned="{rows}"><text:p>{text}</text:p></table:table-cell>'
+
+    rows = [
+        cell("Area") + cell("Town"),
+        cell("Coast", 3) + cell("Ostend"),
+        "<table:covered-table-cell/>" + cell("Bruges"),
+        "<table:covered-table-cell/>" + cell("Knokke"),
+        cell("Inland", 2) + cell("Namur"),
+        "<table:covered-table-cell/>" + cell("Mons"),
+        cell("Border") + cell("Arlon"),
+    ]
+    table = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+    path = write(tmp_path, "a.odt", odf_of(f"<table:table>{table}</table:table>"))
+    assert texts(path) == [
+        *(f"Area: Coast; Town: {town}" for town in ("Ostend", "Bruges", "Knokke")),
+        *(f"Area: Inland; Town: {town}" for town in ("Namur", "Mons")),
+        "Area: Border; Town: Arlon",
+    ]
+
+
 def test_a_text_has_headings_lists_tables_notes_and_margins(tmp_path: Path) -> None:
     styles = f"<office:d {SPACES}>{MARGINS}</office:d>"
     path = write(tmp_path, "a.odt", odf_of(TEXT, **{"styles.xml": styles}))

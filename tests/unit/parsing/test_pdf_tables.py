@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pypdfium2.raw import FS_RECTF
 from reportlab.lib import colors
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, SimpleDocTemplate, Table
 
 from shared.parsing import pdf
 from shared.parsing.limits import Limits
+from shared.parsing.pdf_turn import Turn
+from shared.parsing.pdf_words import Reader
 from tests.unit.parsing.files import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _GRID: tuple[object, ...] = ("GRID", (0, 0), (-1, -1), 0.5, colors.black)
 _BODY = [[f"C-{number}", f"Part {number}", f"{number}.50"] for number in range(60)]
@@ -235,3 +242,104 @@ def test_a_label_merged_over_many_rows_belongs_to_each(tmp_path: Path) -> None:
         f"Region: South and west; Plan: Health plan of towns; Town: {town}; Members: {place + 1},280"
         for place, town in enumerate(towns)
     ]
+
+
+def test_a_number_that_a_narrow_cell_cuts_is_one(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "b.pdf"))
+    canvas.setFont("Courier", 10)  # each character is 6 points wide
+    left, right, top = 100, 170, 700
+    for x in (40, left, right):
+        canvas.line(x, top, x, top - 120)
+    for row in range(4):
+        canvas.line(40, top - 30 * row, right, top - 30 * row)
+    canvas.line(40, top - 120, right, top - 120)
+    lines = [("Name", ["Phone"]), ("Ove", ["1380001000", "1"]), ("Una", ["13800", "77"]), ("Ida", ["Gate", "7"])]
+    for row, (name, phone) in enumerate(lines):
+        canvas.drawString(44, top - 12 - 30 * row, name)
+        for line, text in enumerate(phone):
+            canvas.drawString(left + 4, top - 12 - 30 * row - 12 * line, text)
+    canvas.save()
+    found = read(tmp_path, (tmp_path / "b.pdf").read_bytes())
+    assert found == ["Name: Ove; Phone: 13800010001", "Name: Una; Phone: 13800 77", "Name: Ida; Phone: Gate 7"]
+
+
+class _Layer:
+    """pdfium's API for a page with the characters of one word, each at a place, 10 points high and wide."""
+
+    FS_RECTF = FS_RECTF
+    text = "欧阳兰"
+
+    def __init__(self, *places: tuple[float, float]) -> None:
+        self.places = places
+
+    def FPDFText_CountChars(self, _: object) -> int:  # noqa: N802
+        return len(self.text)
+
+    def FPDFText_GetText(self, _: object, start: int, count: int, buffer: Any) -> None:  # noqa: N802
+        ctypes.memmove(buffer, self.text[start : start + count].encode("utf-16-le"), 2 * count)
+
+    def FPDFText_GetLooseCharBox(self, _: object, index: int, box: Any) -> None:  # noqa: N802
+        left, bottom = self.places[index]
+        edges = box._obj
+        edges.left, edges.bottom, edges.right, edges.top = left, bottom, left + 10, bottom + 10
+
+    def __getattr__(self, _: str) -> Any:
+        return lambda *_: 0
+
+
+@pytest.mark.parametrize(
+    ("places", "upright"),
+    [
+        ([(44, 688), (54, 688), (44, 675)], True),
+        ([(44, 688), (44, 678), (44, 668)], False),
+        ([(44, 688), (54, 688), (64, 688)], True),
+    ],
+)
+def test_a_word_that_a_narrow_cell_cuts_is_not_vertical(places: list[tuple[float, float]], *, upright: bool) -> None:
+    layer = _Layer(*places)
+    layer_words = Reader(layer).words(layer, Turn())[0]
+    assert [(word.text, word.upright, word.right) for word in layer_words] == [
+        ("欧阳兰", upright, max(left for left, _ in places) + 10)
+    ]
+
+
+def test_a_ruled_table_from_right_to_left_has_its_labels(tmp_path: Path) -> None:
+    rows = [["הערות", "מחיר", "מוצר"], ["במלאי", "120", "שסתום"], ["חדש", "890", "משאבה"]]
+    fonts = sorted(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"))
+    if not fonts:
+        pytest.skip("no font with Hebrew letters")
+    pdfmetrics.registerFont(TTFont("Hebrew", str(fonts[0])))
+    turned = [[cell if cell.isdecimal() else cell[::-1] for cell in row] for row in rows]
+    table = Table(turned, colWidths=90, style=[_GRID, ("FONTNAME", (0, 0), (-1, -1), "Hebrew")])
+    assert texts_of(tmp_path, table) == ["הערות: במלאי; מחיר: 120; מוצר: שסתום", "הערות: חדש; מחיר: 890; מוצר: משאבה"]
+
+
+def test_the_little_space_that_programs_put_between_chinese_and_digits_is_none(tmp_path: Path) -> None:
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    canvas = Canvas(str(tmp_path / "b.pdf"))
+    left = 72.0
+    for text, font in (("水务文号", "STSong-Light"), ("117", "Courier"), ("号", "STSong-Light")):
+        canvas.setFont(font, 10)
+        canvas.drawString(left, 700, text)
+        left += canvas.stringWidth(text, font, 10) + 2.2
+    canvas.setFont("STSong-Light", 10)
+    canvas.drawString(72, 680, "安装 3 台水泵")
+    canvas.save()
+    assert " ".join(read(tmp_path, (tmp_path / "b.pdf").read_bytes())).split("\n") == ["水务文号117号 安装 3 台水泵"]
+
+
+def test_words_of_a_cell_stand_in_the_order_in_which_they_are_seen(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "b.pdf"))
+    canvas.setFont("Courier", 10)
+    for x in (40, 120, 400):
+        canvas.line(x, 700, x, 640)
+    for y in (700, 680, 660, 640):
+        canvas.line(40, y, 400, y)
+    for y, label, value in ((686, "Kind", "Days"), (646, "Other", "four")):
+        canvas.drawString(44, y, label)
+        canvas.drawString(124, y, value)
+    canvas.drawString(44, 666, "Leave")
+    for x, text in ((124, "[x]"), (214, "[ ]"), (145, "yearly"), (235, "unpaid")):
+        canvas.drawString(x, 666, text)
+    canvas.save()
+    assert "[x] yearly [ ] unpaid" in " ".join(read(tmp_path, (tmp_path / "b.pdf").read_bytes()))

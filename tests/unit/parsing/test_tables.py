@@ -53,6 +53,7 @@ def rows(text: str) -> list[str]:
         pytest.param("feature,basic,pro\nchat,no,yes\nlogin,yes,yes", "feature: chat; basic: no; pro: yes", id="ticks"),
         pytest.param("功能,标准版,旗舰版\n聊天,×,✓\n审批,✓,✓", "功能: 聊天; 标准版: ×; 旗舰版: ✓", id="marks of ticks"),
         pytest.param("Model,36,37,38\nAlpine,3,0,2\nCity,4,4,0", "Model: Alpine; 36: 3; 37: 0; 38: 2", id="sizes"),
+        pytest.param(",Mon,Tue\n08:00,Maths,Art\n09:00,Bio,Music", "09:00; Mon: Bio; Tue: Music", id="timetable"),
         pytest.param("Load,25%,50%\nPump A,7,9\nPump B,8,4", "Load: Pump A; 25%: 7; 50%: 9", id="shares"),
         pytest.param("Zone,0-1 kg,1-5 kg\nEast,4.90,8\nWest,5,9", "Zone: East; 0-1 kg: 4.90; 1-5 kg: 8", id="ranges"),
     ],
@@ -267,3 +268,127 @@ def test_no_cell_of_a_sheet_is_lost(first: int) -> None:
         lines, words = random_table(Random(seed))
         shown = " ".join(row.text for row in render_lines(iter(lines)))
         assert not words - set(re.findall(r"r\d+c\d+z", shown)), f"seed {seed}"
+
+
+def filled(text: str) -> list[Line]:
+    """Lines of a table written with bars: ``<`` continues the cell on the left, ``^`` the one above."""
+    lines: list[Line] = []
+    for number, row in enumerate(text.splitlines(), 1):
+        cells: list[str] = []
+        for place, cell in enumerate(row.split("|")):
+            left = cells[place - 1] if cell == "<" else ""
+            cells.append(Across(left) if cell == "<" else Down(lines[-1].cells[place]) if cell == "^" else cell)
+        lines.append(Line(number, cells))
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        pytest.param(
+            "资产负债表|<|<|<|<\n编制单位：东湖公司|<|<|2026年6月|单位：元\n"
+            "资产|期末|<|年初|<\n^|本部|合并|本部|合并\n"
+            "现金|1|2|3|4\n存货|5|6|7|8",
+            "资产: 存货; 期末 本部: 5; 期末 合并: 6; 年初 本部: 7; 年初 合并: 8",
+            id="fields above a header of two rows",
+        ),
+        pytest.param(
+            "구분|<|2025년|2026년\n매출|국내|1,250|1,310\n^|해외|860|920",
+            "구분: 매출; 구분: 해외; 2025년: 860; 2026년: 920",
+            id="amounts below a wide label",
+        ),
+        pytest.param(
+            "Sample|Density|Melting point\n|g/cm³|°C\nA|7.85|1510\nB|2.70|660",
+            "Sample: B; Density g/cm³: 2.70; Melting point °C: 660",
+            id="units",
+        ),
+        pytest.param(
+            "Pump|Head|Flow\n(-)|(m)|(l/s)\nP1|32|15\nP2|28|22",
+            "Pump (-): P2; Head (m): 28; Flow (l/s): 22",
+            id="brackets",
+        ),
+        pytest.param(
+            "排班|11/2|11/3\n姓名|周一|周二\n欧阳兰|早|休\n贾思远|晚|早",
+            "排班 姓名: 贾思远; 11/2 周一: 晚; 11/3 周二: 早",
+            id="days",
+        ),
+        pytest.param(
+            "Name|Function|Room\nOve|Pilot|12\nUna|Clerk|14\nBoats\nBoat|Built|Crew\nTerna|1998|4\nSkua|2007|3",
+            "Boat: Skua; Built: 2007; Crew: 3",
+            id="a header without label words between figures",
+        ),
+    ],
+)
+def test_headers_of_several_rows_and_below_other_rows(table: str, expected: str) -> None:
+    assert expected in [row.text for row in render_lines(filled(table))]
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        pytest.param(
+            "姓名|欧阳兰|性别|女\n学历|硕士|专业|材料\n"
+            "通讯地址|东湖路9号|<|<\n工作经历|2017 云帆 技师|<|<\n^|2021 海联 主任|<|<",
+            [
+                "姓名: 欧阳兰; 性别: 女",
+                "学历: 硕士; 专业: 材料",
+                "通讯地址: 东湖路9号",
+                "工作经历: 2017 云帆 技师",
+                "工作经历: 2021 海联 主任",
+            ],
+            id="a form with wide values",
+        ),
+        pytest.param(
+            "甲方（盖章）|东湖公司|乙方（盖章）|海联公司\n"
+            "法定代表人|欧阳兰|法定代表人|贾思远\n联系电话|0571-1|联系电话|0574-2",
+            [
+                "甲方（盖章）: 东湖公司; 乙方（盖章）: 海联公司",
+                "法定代表人: 欧阳兰; 法定代表人: 贾思远",
+                "联系电话: 0571-1; 联系电话: 0574-2",
+            ],
+            id="the same labels twice",
+        ),
+        pytest.param(
+            "Supplier|Alder Mills|Order no.|PO-7\nDate|2027-03-01|Terms|net 30\n"
+            "Pos.|Description|Qty|Price\n1|Rye|40|18\n2|Spelt|25|27",
+            [
+                "Supplier: Alder Mills; Order no.: PO-7",
+                "Date: 2027-03-01; Terms: net 30",
+                "Pos.: 1; Description: Rye; Qty: 40; Price: 18",
+                "Pos.: 2; Description: Spelt; Qty: 25; Price: 27",
+            ],
+            id="above a table",
+        ),
+        pytest.param(
+            "Name:|Phone:|Mail:\nJo|41|a@b\nAda|52|c@d",
+            ["Name: Jo; Phone: 41; Mail: a@b", "Name: Ada; Phone: 52; Mail: c@d"],
+            id="labels with colons are none",
+        ),
+        pytest.param(
+            "Question|Answer\nRisk|high\nCause|rust",
+            ["Question: Risk; Answer: high", "Question: Cause; Answer: rust"],
+            id="a header above labels is none",
+        ),
+    ],
+)
+def test_forms_are_pairs_of_label_and_value(table: str, expected: list[str]) -> None:
+    assert [row.text for row in render_lines(filled(table))] == expected
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Note: Namur reopened in March.",
+        "Source: group accounts",
+        "* estimated",
+        "注：未含税",
+        "制表人：王芳||审核人：李雷",
+    ],
+)
+def test_notes_below_a_table_are_no_values_of_its_columns(note: str) -> None:
+    found = [row.text for row in render_lines(filled(f"Branch|Q1|Q2|Q3\nGhent|1|2|3\nMons|4|5|6\n{note}"))]
+    assert found == [
+        "Branch: Ghent; Q1: 1; Q2: 2; Q3: 3",
+        "Branch: Mons; Q1: 4; Q2: 5; Q3: 6",
+        note.replace("||", " |  | "),
+    ]
