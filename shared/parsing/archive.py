@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import lzma
-import posixpath
 import zipfile
 import zlib
-from collections.abc import Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 from shared.domain.errors import DocumentError
 from shared.parsing.encoding import clean
 from shared.parsing.properties import read_title
 from shared.parsing.refusing import refuse, report_cut, report_damage
+from shared.parsing.relations import RELATION, name_relations, read_relations
 from shared.parsing.salvage import is_inside_another, salvage
 from shared.parsing.xml_events import Event, read_events
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 18
 # Enough for the declaration and the outermost element of most parts.
 _HEAD_BYTES = 1 << 12
-_RELATION = frozenset({"Relationship"})
 # Several ask for those of the package and of the part at hand.
 _RELATIONS_KEPT = 8
 _LONGEST_NAME = 100
@@ -41,21 +39,13 @@ _TELLING = frozenset(
     }
 )
 _T = TypeVar("_T")
-Relations: TypeAlias = Mapping[str, tuple[str, str]]
 _REDUCED_BYTES = 4 << 20
 _ENCRYPTED_FLAG = 0x1
 _UTF8_FLAG = 0x800
 # What `zipfile` and its decoders raise for a container that is damaged, or packed in a way they do not know.
 _DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    ValueError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    EOFError,
-    RuntimeError,
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError, LookupError),
+    *(NotImplementedError, OSError, EOFError, RuntimeError),
 )
 
 
@@ -79,7 +69,7 @@ class Archive:
         self._unpacked = 0
         self.warnings: list[str] = [] if warnings is None else warnings
         self._copy: TemporaryCopy | None = None
-        self._relations: dict[str, Relations] = {}
+        self._relations: dict[str, dict[str, tuple[str, str]]] = {}
         self._zip = self._open(path)
         members = self._zip.infolist()
         # By name as relations write it; the first of two that differ in case only is the one found in any other case.
@@ -274,29 +264,21 @@ class Archive:
                 return self._folded[folded]
         return name
 
-    def relations(self, part: str) -> Relations:
+    def relations(self, part: str) -> dict[str, tuple[str, str]]:
         """The parts that ``part`` points to: relationship id -> (last word of its type, name of the part).
 
         ``part`` is empty for the package itself. What lies outside the file is left out; parts with text that are
         missing are warned about.
         """
-        if part not in self._relations:
-            if len(self._relations) == _RELATIONS_KEPT:
-                self._relations.clear()
-            self._relations[part] = self._read_relations(part)
-        return self._relations[part]
-
-    def _read_relations(self, part: str) -> Relations:
-        folder, file = posixpath.split(part)
+        if part in self._relations:
+            return self._relations[part]
         found: dict[str, tuple[str, str]] = {}
-        for event in self.readable_events(f"{folder}/_rels/{file}.rels", _RELATION):
-            if event.kind == "open" and event.attributes.get("TargetMode") != "External":
-                target = event.attributes.get("Target", "").replace("\\", "/")
-                target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
-                kind = event.attributes.get("Type", "").rpartition("/")[2]
-                found[event.attributes.get("Id", "")] = (kind, self.resolve(target))
-                if kind in _TELLING:
-                    self.report_missing(target)
+        for relation in read_relations(part, self.readable_events(name_relations(part), RELATION)):
+            found[relation.id] = (relation.kind, self.resolve(relation.target))
+            if relation.kind in _TELLING:
+                self.report_missing(relation.target)
+        if len(self._relations) < _RELATIONS_KEPT:
+            self._relations[part] = found
         return found
 
     def title(self, part: str = "") -> str:
