@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
 _VERSION = "2023-03-30"
+_REGION, _ACCOUNT = re.compile("[a-z0-9-]{1,63}"), re.compile("[0-9]{1,32}")
 _CONNECT_SECONDS, _CALL_SECONDS = 3.05, 10.0
 
 
@@ -47,7 +49,15 @@ class Target(Struct, frozen=True):
 
     @property
     def address(self) -> str:
-        """Address of the call."""
+        """Address of the call.
+
+        Raises:
+            ConfigurationError: ``invocation_refused``: region or account can be no part of a host's name.
+        """
+        # Both come in headers of the call; a slash in them would name another host, which would get the token.
+        if not self.endpoint and not (_REGION.fullmatch(self.region) and _ACCOUNT.fullmatch(self.account)):
+            message = "The call names no region and account of Function Compute: set FC_ENDPOINT."
+            raise ConfigurationError("invocation_refused", message)
         base = self.endpoint or f"https://{self.account}.{self.region}-internal.fc.aliyuncs.com"
         return f"{base.rstrip('/')}/{_VERSION}/functions/{quote(self.name, safe='-_.~')}/invocations"
 

@@ -8,6 +8,7 @@ import pytest
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.request import DaraRequest
 
+from shared.domain.errors import ConfigurationError
 from shared.runtime.credentials import Credentials
 from shared.runtime.environment import Secret
 from shared.runtime.invoking import Target, sign
@@ -35,3 +36,16 @@ def test_the_internal_address_of_the_region_is_called_unless_another_is_given() 
     assert TARGET.address == f"https://1234567890123456.cn-beijing-internal.fc.aliyuncs.com{path}"
     local = Target("semantic-search-ingest", "", "", "http://127.0.0.1:8000/")
     assert local.address == f"http://127.0.0.1:8000{path}"
+
+
+@pytest.mark.parametrize(
+    ("region", "account"),
+    [
+        ("evil.example/", "42"), ("evil.example#", "42"), ("evil.example?", "42"), ("", "42"), ("cn-beijing\n", "42"),
+        ("cn-beijing", ""), ("cn-beijing", "evil.example/"), ("cn-beijing", "user:secret@evil.example#"),
+        ("cn-beijing", "４２"),
+    ],
+)  # fmt: skip
+def test_no_header_of_a_call_names_another_host(region: str, account: str) -> None:
+    with pytest.raises(ConfigurationError, match="invocation_refused"):
+        _ = Target("semantic-search-ingest", region, account).address

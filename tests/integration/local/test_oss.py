@@ -1215,10 +1215,11 @@ def test_a_symbolic_link_that_leads_to_no_object_says_so(place: Place, target: s
     place.put("a", b"content")
     for key, leads_to in (("to-a", "a"), ("link", target)):
         place.client.put_symlink(sdk.PutSymlinkRequest(bucket=BUCKET, key=key, symlink_target=leads_to))
-    for ask in (
+    asked: list[Callable[[], object]] = [
         lambda: place.client.get_object(sdk.GetObjectRequest(bucket=BUCKET, key="link")),
         lambda: place.client.head_object(sdk.HeadObjectRequest(bucket=BUCKET, key="link")),
-    ):
+    ]
+    for ask in asked:
         with pytest.raises(sdk.exceptions.OperationError) as caught:
             ask()
         refused = caught.value.unwrap()
