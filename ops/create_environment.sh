@@ -84,7 +84,7 @@ quote() {
 add_command() {
     root=$(quote "$(cd "$(dirname "$0")/.." && pwd)")
     python=$(quote "$(cd "$VENV" && pwd)/bin/python")
-    printf '#!/bin/sh\nunset PYTHONHOME\nPYTHONPATH=%s CALLED_AS=ossearch exec %s -P -m ops "$@"\n' "$root" "$python" >"$VENV/bin/ossearch"
+    printf '#!/bin/sh\nunset PYTHONHOME\nPYTHONPATH=%s PYTHONUTF8=1 CALLED_AS=ossearch exec %s -P -m ops "$@"\n' "$root" "$python" >"$VENV/bin/ossearch"
     chmod +x "$VENV/bin/ossearch"
 }
 

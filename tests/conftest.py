@@ -25,6 +25,7 @@ from xdist.scheduler import LoadScopeScheduling
 from local import dashscope as dashscope_server
 from local import oss as oss_server
 from local import processes
+from shared.runtime.proxies import exempt_loopback
 from shared.runtime.settings import BucketSettings, DashScopeSettings, MilvusSettings, Secret
 from tests import milvus_server
 from tests.profile import profile
@@ -32,6 +33,7 @@ from tests.profile import profile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+exempt_loopback(os.environ)  # as the commands do: a proxy of the machine is not for the servers of the tests
 # Begins the name of every collection this session makes, so that it can tell its own.
 RUN = f"test_{uuid.uuid4().hex[:8]}"
 

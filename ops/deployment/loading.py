@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ops.deployment.names import find_wrong_names
 from ops.deployment.resources import Deployment, FunctionResource
 from ops.template import DeploymentError, environment, lay_over, parse, render
+from shared.runtime.settings.storage import check_bucket_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,8 +60,6 @@ def _convert(path: Path, environ: Mapping[str, str]) -> Deployment:
 
 def _explain(document: Mapping[str, Any], error: msgspec.ValidationError) -> str:
     """Name the variable whose value makes the file wrong, if one does, and else the place in the file."""
-    from shared.runtime.settings.storage import check_bucket_name
-
     variables = document.get("vars")
     wrong = list(find_wrong_names(variables)) if isinstance(variables, dict) else []
     try:

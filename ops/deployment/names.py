@@ -1,4 +1,4 @@
-"""Names that a deployment takes from the environment, and what the services take for one."""
+"""Names that ``s.yaml`` takes from the environment, and what the services accept as such."""
 
 from __future__ import annotations
 

@@ -202,13 +202,13 @@ def test_an_environment_without_a_file_is_refused(tmp_path: Path) -> None:
 def test_the_variables_of_a_full_deployment_fit_into_what_the_service_takes() -> None:
     long = {
         **dict.fromkeys(
-            ("DASHSCOPE_API_KEY", "DASHSCOPE_WORKSPACE", "MILVUS_DATABASE", "RECORD_COLLECTIONS"), "x" * 80
+            ("DASHSCOPE_API_KEY", "DASHSCOPE_WORKSPACE", "MILVUS_DATABASE", "RECORD_COLLECTIONS"), "y" * 80
         ),
-        "DASHSCOPE_BASE_URL": "https://" + "x" * 120,
-        "MILVUS_URI": "https://" + "x" * 120,
-        "MILVUS_TOKEN": "x" * 200,
-        "API_KEYS": ",".join("x" * 43 for _ in range(10)),
-        "OSS_PREFIX": "x" * 200,
+        "DASHSCOPE_BASE_URL": "https://" + "y" * 120,
+        "MILVUS_URI": "https://" + "y" * 120,
+        "MILVUS_TOKEN": "y" * 200,
+        "API_KEYS": ",".join("y" * 43 for _ in range(10)),
+        "OSS_PREFIX": "y" * 200,
     }
     deployment = load(DEPLOYMENT, long)
     for function in deployment.functions.values():
