@@ -365,6 +365,16 @@ def test_headers_of_several_rows_and_below_other_rows(table: str, expected: str)
             id="labels with colons are none",
         ),
         pytest.param(
+            "字段名|类型|说明\nname|varchar|姓名\nphone|varchar|电话",
+            ["字段名: name; 类型: varchar; 说明: 姓名", "字段名: phone; 类型: varchar; 说明: 电话"],
+            id="three columns are none",
+        ),
+        pytest.param(
+            "型号|XS-1|电压|220 V\n功率|5 kW|重量|30 kg",
+            ["型号: XS-1; 电压: 220 V", "功率: 5 kW; 重量: 30 kg"],
+            id="a label that is not known",
+        ),
+        pytest.param(
             "Question|Answer\nRisk|high\nCause|rust",
             ["Question: Risk; Answer: high", "Question: Cause; Answer: rust"],
             id="a header above labels is none",
