@@ -198,3 +198,17 @@ def test_line_breaks_that_a_style_keeps_are_kept(tmp_path: Path) -> None:
     assert read(tmp_path, kept) == ["Name: Ida\nTown: Gent", "a b"]
     assert read(tmp_path, '<div style="white-space:pre-line"><p>one\ntwo</p></div>') == ["one two"]
     assert read(tmp_path, '<p style="white-space:nowrap">a\nb</p>') == ["a b"]
+
+
+def test_the_number_of_an_item_with_a_table_stands_before_its_first_paragraph(tmp_path: Path) -> None:
+    table = "<table><tr><th>Pump<th>Head<tr><td>P1<td>3</table>"
+    page = f"<ol><li><p>First</p><li><p>Second</p>{table}<li><div>Third</div>{table}<li>{table}</ol>"
+    assert texts(write(tmp_path, "a.html", page)) == [
+        "1. First",
+        "2. Second",
+        "Pump: P1; Head: 3",
+        "3. Third",
+        "Pump: P1; Head: 3",
+        "4.",
+        "Pump: P1; Head: 3",
+    ]
