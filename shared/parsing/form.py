@@ -50,7 +50,7 @@ def is_form_column(cells: Sequence[str]) -> bool:
     """Whether most cells of a column are labels of fields that stand right of them."""
     named = [cell for cell in cells if cell and type(cell) is str]
     labels = sum(map(_is_label, named))
-    return len(named) >= 2 and labels >= 0.6 * len(named) and 2 * len(set(named)) > len(named)
+    return len(named) >= 2 and labels >= 0.6 * len(named) and 4 * len(set(named)) >= 3 * len(named)
 
 
 def is_form(window: Sequence[Line]) -> bool:

@@ -170,7 +170,7 @@ class _Walk:
         if not self._whole and self._is_around(node, name):
             return False
         # The number of an item stands before its first paragraph, not alone.
-        if name not in ("p", "div") or self._text != [self._mark]:
+        if name not in ("p", "div") or not self._mark or self._text != [self._mark] or self._shown:
             yield from self._flush()
         blocks = self._taken(node, name)
         if blocks is not None:
