@@ -93,6 +93,7 @@ def test_a_line_shows_as_a_browser_shows_it(tmp_path: Path, body: str, expected:
             "<tr><td>Code<td>Name<td>Amount<tr><td>A1<td>Bolt<td>10<tr><td>A2<td>Nut<td>12<tr><td colspan=3>Net prices",
             ["Code: A1; Name: Bolt; Amount: 10", "Code: A2; Name: Nut; Amount: 12", "Net prices"],
         ),
+        ("<tr><td>Code<td>Price<tr></tr><tr><td>R1<td>5<tr><td>R2<td>6", ["Code: R1; Price: 5", "Code: R2; Price: 6"]),
         ("<tr><th>A<th>B<tr><td colspan=2>Europe<tr><td>x<td>1", ["Europe", "A: x; B: 1"]),
         ("<caption>Title</caption><tr><th>A<th>B<tr><td>x<td>1", ["Title", "A: x; B: 1"]),
         ("<tr><th>Height<td>4 m<tr><th>Width:<td>2 m", ["Height: 4 m", "Width: 2 m"]),
