@@ -313,6 +313,11 @@ def filled(text: str) -> list[Line]:
             id="days",
         ),
         pytest.param(
+            "Item|<|Status|<\nring|<|open|<\nrod|<|shut|<\nnut|<|open|<",
+            "Item: rod; Status: shut",
+            id="wide columns",
+        ),
+        pytest.param(
             "Name|Function|Room\nOve|Pilot|12\nUna|Clerk|14\nBoats\nBoat|Built|Crew\nTerna|1998|4\nSkua|2007|3",
             "Boat: Skua; Built: 2007; Crew: 3",
             id="a header without label words between figures",
