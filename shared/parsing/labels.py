@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 
 def _split(words: str) -> frozenset[str]:
@@ -187,8 +188,11 @@ _LONGEST_NAME = 60
 
 def is_label_word(text: str) -> bool:
     """Whether ``text`` holds a word that people use as a label: ``Order no.``, ``created_at``, ``联系电话``."""
-    if not text or len(text) > _LONGEST_NAME:
-        return False
+    return 0 < len(text) <= _LONGEST_NAME and _is_label_word(text)
+
+
+@lru_cache(maxsize=4096)
+def _is_label_word(text: str) -> bool:
     bare = _BRACKETS.sub("", text).strip(" :：*#")
     if bare in _EAST_ASIAN or (len(bare) <= 10 and bare.endswith(_EAST_ASIAN_ENDS) and not bare.isascii()):
         # 东湖路9号 is an address.
