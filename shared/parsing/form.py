@@ -50,7 +50,7 @@ def is_form_column(cells: Sequence[str]) -> bool:
     """Whether most cells of a column are labels of fields that stand right of them."""
     named = [cell for cell in cells if cell and type(cell) is str]
     labels = sum(map(_is_label, named))
-    return len(named) >= 2 and labels >= 0.6 * len(named) and 2 * len(set(named)) > len(named)
+    return len(named) >= 2 and labels >= 0.6 * len(named) and 4 * len(set(named)) >= 3 * len(named)
 
 
 def is_form(window: Sequence[Line]) -> bool:
@@ -75,23 +75,29 @@ def write_form_row(line: Line) -> str:
 
 def find_form_end(lines: Sequence[Line], start: int) -> int:
     """Index after the rows from ``start`` on that are those of a form; ``start`` where there are fewer than two."""
-    end, named, others = start, 0, 0
+    end, named, others, width = start, 0, 0, 0
     labels: list[str] = []
     while end < len(lines) and _is_form_row(lines[end]):
         pairs = _pairs(lines[end])
         labels += [label for label, _ in pairs if type(label) is str]
         named += sum(_is_label(label) for label, _ in pairs if type(label) is str)
         others += sum(_is_label(value) for _, value in pairs)
+        width = max(width, len(_without_end(lines[end])))
         end += 1
-    is_named = end - start >= 2 and named >= 2 and 5 * named >= 3 * len(labels) and 4 * others <= len(labels)
+    # A field may be empty, but not the last one of every row.
+    is_named = (
+        end - start >= 2
+        and width % 2 == 0
+        and named >= 2
+        and 5 * named >= 3 * len(labels)
+        and 4 * others <= len(labels)
+    )
     return end if is_named and 2 * len(set(labels)) > len(labels) else start
 
 
 def _is_form_row(line: Line) -> bool:
     """Whether a row may be one of a form: pairs, of which the first cell of each is more of a label."""
-    cells = [cell for cell in line.cells if not isinstance(cell, Across)]
-    while cells and not cells[-1]:
-        cells.pop()
+    cells = _without_end(line)
     pairs = _pairs(line)
     if line.marked or line.declared or not 2 <= len(cells) <= _MOST_COLUMNS or not all(label for label, _ in pairs):
         return False
@@ -101,10 +107,16 @@ def _is_form_row(line: Line) -> bool:
     return named > others or (not named and not others and len(pairs) == 1)
 
 
-def _pairs(line: Line) -> list[tuple[str, str]]:
+def _without_end(line: Line) -> list[str]:
+    """The cells up to the last one that holds something."""
     cells = [cell for cell in line.cells if not isinstance(cell, Across)]
     while cells and not cells[-1]:
         cells.pop()
+    return cells
+
+
+def _pairs(line: Line) -> list[tuple[str, str]]:
+    cells = _without_end(line)
     return [(label, (cells[place + 1 : place + 2] or [""])[0]) for place, label in enumerate(cells) if place % 2 == 0]
 
 

@@ -118,6 +118,8 @@ def goes_on(above: list[str], below: list[str]) -> bool:
     places = sorted({*grouped, *(place - 1 for place in grouped)})
     if not places or count_own_cells(above) < 2:
         return False
+    if grouped == [place for place, cell in enumerate(below) if isinstance(cell, Across)]:
+        return False  # a group has columns of its own below it
     under = [below[place] for place in places if place < len(below)]
     labels = [cell for cell in under if cell and not isinstance(cell, Across)]
     others = [cell for place, cell in enumerate(below) if cell and type(cell) is str and place not in places]

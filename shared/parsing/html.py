@@ -136,6 +136,7 @@ class _Walk:
         self._copies = html_table.Copies()
         self._numbers = Numbers()
         self._text: list[str] = []
+        self._mark = ""
         self._content = 0
         self._items = 0
 
@@ -168,7 +169,9 @@ class _Walk:
             return True
         if not self._whole and self._is_around(node, name):
             return False
-        yield from self._flush()
+        # The number of an item stands before its first paragraph, not alone.
+        if name not in ("p", "div") or not self._mark or self._text != [self._mark] or self._shown:
+            yield from self._flush()
         blocks = self._taken(node, name)
         if blocks is not None:
             yield from blocks
@@ -189,7 +192,8 @@ class _Walk:
         if name == "li":
             self._items += step
             if step > 0:
-                self._text.append(self._numbers.mark(node))
+                self._mark = self._numbers.mark(node)
+                self._text.append(self._mark)
         elif name in ("ol", "ul", "menu", "dir"):
             self._numbers.enter(node) if step > 0 else self._numbers.leave()
 

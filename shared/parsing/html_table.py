@@ -157,7 +157,7 @@ def _all(rows: Sequence[Row], banners: Sequence[bool], grid: list[list[str]], wi
     """The texts of all rows; those of one cell cover ``width`` columns."""
     filled = iter(grid)
     for row, banner in zip(rows, banners, strict=True):
-        text = row.cells[0].text
+        text = row.cells[0].text if banner else ""
         yield [text, *([Across(show_cell(text))] * (width - 1))] if banner else next(filled)
 
 

@@ -81,7 +81,7 @@ def _is_cut(first: Sequence[Word], second: Sequence[Word], width: float) -> bool
 
 
 def _is_code(head: str, tail: str) -> bool:
-    if len(head) < _FEWEST_CHARACTERS or len(tail) > len(head) or not _CODE.fullmatch(head + tail):
+    if len(head) < _FEWEST_CHARACTERS or len(tail) >= len(head) or not _CODE.fullmatch(head + tail):
         return False
     if "@" in head or "://" in head:
         return True

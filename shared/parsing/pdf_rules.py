@@ -37,6 +37,7 @@ _FEWEST_FILLED: Final = 0.2
 # How often a word may be in a table because of merged cells, on average; a form of boxes in boxes is no table.
 _MOST_REPEATED: Final = 1.6
 _LABEL_WORDS: Final = 8
+_MOST_FORM_COLUMNS: Final = 8
 
 
 class Rule(Struct, frozen=True):
@@ -226,7 +227,13 @@ class Grid(Struct):
 
 def _count_repeated(regions: list[list[int]], cells: dict[int, list[Word]]) -> int:
     """How many words the rows have; a short label next to several rows, in one column, counts once."""
-    covered = Counter(number for row in regions for number in set(row))
+    # What reaches the right side of the table is the last value of a form, however wide.
+    covered = Counter(
+        number
+        for row in regions
+        for place, number in enumerate(row)
+        if number != row[-1] or row.index(number) == place or len(row) > _MOST_FORM_COLUMNS
+    )
     wide = Counter(number for column in zip(*regions, strict=True) for number in set(column))
     return sum(
         len(words) * (1 if wide[number] == 1 and _is_label(words) else covered[number])

@@ -133,10 +133,9 @@ class Reader:
     def _word(self, layer: Any, text: str, start: int, line: int, *, bold: bool, glued: bool) -> Word:
         raw = self._raw
         last = start + len(text) - 1
-        broken = text[-1] in "\x02\ufffe"
+        broken, upright = text[-1] in "\x02\ufffe", True
         left, bottom, right, top = self._bounds(layer, start)
         size = top - bottom
-        upright = True
         mapped = not raw.FPDFText_HasUnicodeMapError(layer, start)
         if broken and last > start:
             last -= 1
@@ -148,9 +147,7 @@ class Reader:
             if y0 != bottom or y1 != top:
                 bottom, top = min(bottom, y0), max(top, y1)
             if not upright and last > start + 1 and self._is_beside(layer, start):
-                # A narrow cell cuts the word: its last character stands below its first one.
-                upright = True
-                right = max(self._bounds(layer, index)[2] for index in range(start, last + 1))
+                upright, right = True, max(self._bounds(layer, index)[2] for index in range(start, last + 1))
         if RIGHT_TO_LEFT.search(text):
             text = self._turn_ligatures(layer, text, start)
             if _LATIN.search(text):  # runs from both ends to the middle
@@ -161,7 +158,7 @@ class Reader:
         return Word(shown, left, bottom, right, top, size, line, bold, upright, mapped, glued, font)
 
     def _is_beside(self, layer: Any, index: int) -> bool:
-        """Whether the character after that at ``index`` stands right of it."""
+        """Whether the character after that at ``index`` stands right of it, as in a word that a narrow cell cuts."""
         left, bottom, right, top = self._bounds(layer, index)
         x0, y0, _, y1 = self._bounds(layer, index + 1)
         return 2 * (x0 - left) > right - left and abs(y0 + y1 - bottom - top) < top - bottom
@@ -252,7 +249,10 @@ def has_cells(words: list[Word]) -> bool:
             second.left - first.right > _CELL_GAP * first.size
             and (first.line == second.line or second.top > first.bottom)
         )
-        # Lines from right to left.
-        or (first.left - second.right > _CELL_GAP * first.size and second.top > first.middle > second.bottom)
+        or (
+            first.left - second.right > _CELL_GAP * first.size
+            and second.top > first.middle > second.bottom
+            and RIGHT_TO_LEFT.search(first.text + second.text) is not None
+        )
         for first, second in pairwise(words)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from bisect import bisect
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from msgspec import Struct
 from shared.parsing.doc_file import read_number
 from shared.parsing.ppt_file import read_records
 from shared.parsing.ppt_texts import OTHER, read_texts
+from shared.parsing.tableline import Across, Down
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from shared.parsing.ppt_file import Record
 
@@ -22,7 +23,10 @@ _ANCHOR, _MORE_PROPERTIES = 0xF00F, 0xF122
 _REFERENCE = 0x0F9E
 _TABLE_PROPERTY = 0x039F
 _DEEPEST = 64
-_SAME_ROW = 4
+# Units of the drawing within which two edges are one.
+_NEAR = 3
+_MOST_CELLS = 1_000_000
+_MOST_COVERED = 10_000_000
 
 
 class Shape(Struct):
@@ -33,6 +37,8 @@ class Shape(Struct):
     rows: list[list[str]] = []
     left: int = 0
     top: int = 0
+    right: int = 0
+    bottom: int = 0
 
 
 def read_shapes(drawing: Record, texts: list[tuple[int, str]]) -> list[Shape]:
@@ -54,8 +60,9 @@ def _read_shape(shape: Record, texts: list[tuple[int, str]]) -> Shape:
     found = Shape()
     for record in read_records(shape):
         if record.kind == _ANCHOR:
-            found.left = read_number(record.data, record.start, "<i")
-            found.top = read_number(record.data, record.start + 4, "<i")
+            found.left, found.top, found.right, found.bottom = (
+                read_number(record.data, record.start + 4 * place, "<i") for place in range(4)
+            )
         elif record.kind == _TEXT_BOX:
             inside = list(read_records(record))
             own = read_texts(inside)
@@ -81,12 +88,28 @@ def _is_table(group: Record) -> bool:
 def _read_table(group: Record, texts: list[tuple[int, str]]) -> Iterator[Shape]:
     cells = [_read_shape(record, texts) for record in read_records(group) if record.kind == _SHAPE][1:]
     cells = [cell for cell in cells if cell.text.strip()]
-    lefts = sorted({cell.left for cell in cells})
-    rows: list[list[str]] = []
-    for _, row in groupby(sorted(cells, key=attrgetter("top", "left")), key=lambda cell: cell.top // _SAME_ROW):
-        line = [""] * len(lefts)
-        for cell in row:
-            line[lefts.index(cell.left)] = " ".join(cell.text.split())
-        rows.append(line)
-    if rows:
-        yield Shape(rows=rows)
+    lefts, tops = (_find_places(getattr(cell, side) for cell in cells) for side in ("left", "top"))
+    if not cells or len(lefts) * len(tops) > _MOST_CELLS:
+        yield from cells
+        return
+    # A hostile file lets each of many cells cover all others.
+    reach = _NEAR if len(cells) * len(lefts) * len(tops) <= _MOST_COVERED else 1 << 31
+    rows = [[""] * len(lefts) for _ in tops]
+    for cell in sorted(cells, key=attrgetter("top", "left")):
+        text = " ".join(cell.text.split())
+        column, row = bisect(lefts, cell.left) - 1, bisect(tops, cell.top) - 1
+        beside = range(column + 1, bisect(lefts, cell.right - reach - 1))
+        for line in (row, *range(row + 1, bisect(tops, cell.bottom - reach - 1))):
+            rows[line][column] = text if line == row else Down(text)
+            for covered in beside:
+                rows[line][covered] = rows[line][covered] or Across(text)
+    yield Shape(rows=rows)
+
+
+def _find_places(edges: Iterable[int]) -> list[int]:
+    """The different places among ``edges``, from the least on; those that lie near together are one."""
+    found: list[int] = []
+    for edge in sorted(edges):
+        if not found or edge - found[-1] > _NEAR:
+            found.append(edge)
+    return found

@@ -132,8 +132,7 @@ class _Reader:
         self._outer_cells: list[_Cells] = []
         # Font number -> (encoding, name); style number -> level of its headings.
         self._fonts: dict[int, tuple[str, str]] = {}
-        self._font = 0
-        self._default_font = 0
+        self._font = self._default_font = 0
         self._levels: dict[int, int] = {}
         self._entry = 0
         self._entry_level = 0

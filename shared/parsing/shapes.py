@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from shared.parsing.drawing import ParagraphText
+from shared.parsing.form import find_form_end, is_form
 from shared.parsing.grid import Cell, Grid
 from shared.parsing.inner_pictures import measure_drawn_area
 from shared.parsing.numbering import is_on
 from shared.parsing.paragraph_graphics import describe
 from shared.parsing.reading_order import Box, arrange, read_pair
+from shared.parsing.tableline import Line
 from shared.parsing.visible import select_visible
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from shared.parsing.archive import Archive
     from shared.parsing.xml_events import Event
 
+_FORM_ROWS = 64
 _SHAPES = frozenset({"sp", "graphicFrame", "pic", "cxnSp", "contentPart"})
 
 
@@ -223,6 +226,10 @@ class _Reader:
     def _header_rows(self) -> int | None:
         """One where the table is marked to have a header and its first row is one: labels that all differ."""
         labels = [text for text in self._rows[0] if text] if self._rows else []
+        lines = [Line(number, row) for number, row in enumerate(self._rows[:_FORM_ROWS], 1)]
+        if lines and is_form(lines) and find_form_end(lines, 0) == len(lines):
+            # PowerPoint marks the first row of every new table.
+            return None
         return 1 if self._has_header and len(labels) > 1 and len(set(labels)) == len(labels) else None
 
 

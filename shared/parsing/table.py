@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from shared.parsing.figures import is_figure
-from shared.parsing.form import is_form, write_form_row
+from shared.parsing.form import find_form_end, is_form, write_form_row
 from shared.parsing.header import find_header, goes_on, header_at
 from shared.parsing.labels import is_label_word
 from shared.parsing.sidebyside import part_tables
@@ -150,7 +150,7 @@ def _continues(window: list[Line], labels: Sequence[str]) -> bool:
 
 
 def _headless(lines: list[Line]) -> Iterator[Row]:
-    if is_form(lines):
+    if is_form(lines) or (lines and find_form_end(lines, 0) == len(lines)):
         yield from (Row(line.number, write_form_row(line)) for line in lines)
     else:
         yield from render_rows(lines, None)

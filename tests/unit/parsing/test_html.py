@@ -93,6 +93,7 @@ def test_a_line_shows_as_a_browser_shows_it(tmp_path: Path, body: str, expected:
             "<tr><td>Code<td>Name<td>Amount<tr><td>A1<td>Bolt<td>10<tr><td>A2<td>Nut<td>12<tr><td colspan=3>Net prices",
             ["Code: A1; Name: Bolt; Amount: 10", "Code: A2; Name: Nut; Amount: 12", "Net prices"],
         ),
+        ("<tr><td>Code<td>Price<tr></tr><tr><td>R1<td>5<tr><td>R2<td>6", ["Code: R1; Price: 5", "Code: R2; Price: 6"]),
         ("<tr><th>A<th>B<tr><td colspan=2>Europe<tr><td>x<td>1", ["Europe", "A: x; B: 1"]),
         ("<caption>Title</caption><tr><th>A<th>B<tr><td>x<td>1", ["Title", "A: x; B: 1"]),
         ("<tr><th>Height<td>4 m<tr><th>Width:<td>2 m", ["Height: 4 m", "Width: 2 m"]),
@@ -198,3 +199,17 @@ def test_line_breaks_that_a_style_keeps_are_kept(tmp_path: Path) -> None:
     assert read(tmp_path, kept) == ["Name: Ida\nTown: Gent", "a b"]
     assert read(tmp_path, '<div style="white-space:pre-line"><p>one\ntwo</p></div>') == ["one two"]
     assert read(tmp_path, '<p style="white-space:nowrap">a\nb</p>') == ["a b"]
+
+
+def test_the_number_of_an_item_with_a_table_stands_before_its_first_paragraph(tmp_path: Path) -> None:
+    table = "<table><tr><th>Pump<th>Head<tr><td>P1<td>3</table>"
+    page = f"<ol><li><p>First</p><li><p>Second</p>{table}<li><div>Third</div>{table}<li>{table}</ol>"
+    assert texts(write(tmp_path, "a.html", page)) == [
+        "1. First",
+        "2. Second",
+        "Pump: P1; Head: 3",
+        "3. Third",
+        "Pump: P1; Head: 3",
+        "4.",
+        "Pump: P1; Head: 3",
+    ]

@@ -28,6 +28,7 @@ from shared.parsing.numberformat import show_number, show_text
         ("0.3333333333333333", "0.00", "0.33"),
         ("4500000", '0.0,,"M"', "4.5M (4500000)"),
         ("20000", '0!.0,"万"', "2.0万 (20000)"),
+        ("13800138000", "000!-0000!-0000", "138-0013-8000"),
         ("5", "0!", "5!"),
         # Whole numbers are whole, and others have the 15 digits that Excel has.
         ("4512340000567890", "0", "4512340000567890"),

@@ -393,8 +393,8 @@ def record(kind: int, data: bytes, instance: int = 0, *, within: bool = False) -
     return struct.pack("<HHI", instance << 4 | (15 if within else 0), kind, len(data)) + data
 
 
-def box(text: str, kind: int = 4, *, at: tuple[int, int] | None = None) -> bytes:
-    anchor = record(0xF00F, struct.pack("<iiii", *at, 9, 9)) if at else b""
+def box(text: str, kind: int = 4, *, at: tuple[int, int] | None = None, to: tuple[int, int] = (9, 9)) -> bytes:
+    anchor = record(0xF00F, struct.pack("<iiii", *at, *to)) if at else b""
     inside = record(0x0F9F, struct.pack("<I", kind)) + record(0x0FA0, text.encode("utf-16-le"))
     return record(0xF004, anchor + record(0xF00D, inside, within=True), within=True)
 
@@ -436,6 +436,17 @@ def test_slides_have_titles_tables_and_numbers(tmp_path: Path) -> None:
         ("Name: 苹果; Price: 12", Location(page=2, columns=("Name", "Price"))),
         ("Name: 梨; Price: 34", Location(page=2, columns=("Name", "Price"))),
     ]
+
+
+def test_cells_of_a_slide_merged_over_rows_and_columns_count_for_each(tmp_path: Path) -> None:
+    cells = [
+        *(("Team", 0, 0, 1, 2), ("Load", 1, 0, 3, 1), ("Min", 1, 1, 2, 2), ("Max", 2, 1, 3, 2)),
+        *(("Dock", 0, 2, 1, 4), ("4", 1, 2, 2, 3), ("9", 2, 2, 3, 3), ("5", 1, 3, 2, 4), ("8", 2, 3, 3, 4)),
+    ]
+    properties = record(0xF004, record(0xF122, struct.pack("<HI", 0x039F, 1), 1), within=True)
+    boxes = b"".join(box(text, at=(100 * x, 100 * y), to=(100 * right, 100 * low)) for text, x, y, right, low in cells)
+    path = write(tmp_path, "a.ppt", ppt_of(slide(record(0xF003, properties + boxes, within=True))))
+    assert texts(path) == ["Team: Dock; Load Min: 4; Load Max: 9", "Team: Dock; Load Min: 5; Load Max: 8"]
 
 
 def test_a_protected_presentation_is_refused(tmp_path: Path) -> None:

@@ -249,18 +249,24 @@ def test_a_number_that_a_narrow_cell_cuts_is_one(tmp_path: Path) -> None:
     canvas.setFont("Courier", 10)  # each character is 6 points wide
     left, right, top = 100, 170, 700
     for x in (40, left, right):
-        canvas.line(x, top, x, top - 120)
-    for row in range(4):
+        canvas.line(x, top, x, top - 150)
+    for row in range(5):
         canvas.line(40, top - 30 * row, right, top - 30 * row)
-    canvas.line(40, top - 120, right, top - 120)
+    canvas.line(40, top - 150, right, top - 150)
     lines = [("Name", ["Phone"]), ("Ove", ["1380001000", "1"]), ("Una", ["13800", "77"]), ("Ida", ["Gate", "7"])]
+    lines.append(("Eva", ["0571660010", "0571660011"]))
     for row, (name, phone) in enumerate(lines):
         canvas.drawString(44, top - 12 - 30 * row, name)
         for line, text in enumerate(phone):
             canvas.drawString(left + 4, top - 12 - 30 * row - 12 * line, text)
     canvas.save()
     found = read(tmp_path, (tmp_path / "b.pdf").read_bytes())
-    assert found == ["Name: Ove; Phone: 13800010001", "Name: Una; Phone: 13800 77", "Name: Ida; Phone: Gate 7"]
+    assert found == [
+        "Name: Ove; Phone: 13800010001",
+        "Name: Una; Phone: 13800 77",
+        "Name: Ida; Phone: Gate 7",
+        "Name: Eva; Phone: 0571660010 0571660011",
+    ]
 
 
 class _Layer:
@@ -343,3 +349,19 @@ def test_words_of_a_cell_stand_in_the_order_in_which_they_are_seen(tmp_path: Pat
         canvas.drawString(x, 666, text)
     canvas.save()
     assert "[x] yearly [ ] unpaid" in " ".join(read(tmp_path, (tmp_path / "b.pdf").read_bytes()))
+
+
+def test_a_ruled_form_with_wide_values_is_one(tmp_path: Path) -> None:
+    rows = [
+        ["Name:", "Jo Brandt", "Phone:", "41"],
+        ["Address:", "12 Harbour Road, Ostend, Belgium", "", ""],
+        ["Subject:", "Calibration of the second spectrometer in hall B", "", ""],
+        ["Reason:", "It drifts by two percent since the flood in March", "", ""],
+    ]
+    spans = [("SPAN", (1, row), (3, row)) for row in (1, 2, 3)]
+    assert texts_of(tmp_path, Table(rows, colWidths=110, style=[_GRID, *spans])) == [
+        "Name: Jo Brandt; Phone: 41",
+        "Address: 12 Harbour Road, Ostend, Belgium",
+        "Subject: Calibration of the second spectrometer in hall B",
+        "Reason: It drifts by two percent since the flood in March",
+    ]

@@ -136,6 +136,17 @@ def test_a_marked_header_labels_even_numbers(tmp_path: Path) -> None:
     assert texts(write(tmp_path, "a.pptx", deck_of(table(*rows)))) == ["Account: Revenue; 2024: 5; 2025: 6"]
 
 
+def test_a_form_whose_first_row_is_marked_as_new_tables_are_has_no_header(tmp_path: Path) -> None:
+    rows = [
+        tc("项目名称") + tc("泵房改造") + tc("负责人") + tc("欧阳兰"),
+        tc("预算") + tc("120万元") + tc("工期") + tc("90天"),
+    ]
+    assert texts(write(tmp_path, "a.pptx", deck_of(table(*rows)))) == [
+        "项目名称: 泵房改造; 负责人: 欧阳兰",
+        "预算: 120万元; 工期: 90天",
+    ]
+
+
 def test_diagrams_old_and_new_comments_and_notes(tmp_path: Path) -> None:
     def paragraph(text: str) -> str:
         return f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>"

@@ -313,6 +313,11 @@ def filled(text: str) -> list[Line]:
             id="days",
         ),
         pytest.param(
+            "Item|<|Status|<\nring|<|open|<\nrod|<|shut|<\nnut|<|open|<",
+            "Item: rod; Status: shut",
+            id="wide columns",
+        ),
+        pytest.param(
             "Name|Function|Room\nOve|Pilot|12\nUna|Clerk|14\nBoats\nBoat|Built|Crew\nTerna|1998|4\nSkua|2007|3",
             "Boat: Skua; Built: 2007; Crew: 3",
             id="a header without label words between figures",
@@ -363,6 +368,16 @@ def test_headers_of_several_rows_and_below_other_rows(table: str, expected: str)
             "Name:|Phone:|Mail:\nJo|41|a@b\nAda|52|c@d",
             ["Name: Jo; Phone: 41; Mail: a@b", "Name: Ada; Phone: 52; Mail: c@d"],
             id="labels with colons are none",
+        ),
+        pytest.param(
+            "字段名|类型|说明\nname|varchar|姓名\nphone|varchar|电话",
+            ["字段名: name; 类型: varchar; 说明: 姓名", "字段名: phone; 类型: varchar; 说明: 电话"],
+            id="three columns are none",
+        ),
+        pytest.param(
+            "型号|XS-1|电压|220 V\n功率|5 kW|重量|30 kg",
+            ["型号: XS-1; 电压: 220 V", "功率: 5 kW; 重量: 30 kg"],
+            id="a label that is not known",
         ),
         pytest.param(
             "Question|Answer\nRisk|high\nCause|rust",
