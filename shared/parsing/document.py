@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.parsing.scratch import TemporaryCopy
 
 # Raised by one whenever parsing reads something else than before, so that documents read before can be read again.
-PARSER_REVISION = 7
+PARSER_REVISION = 8
 # A title stands near the top: more blocks than this are not read ahead to find one.
 _BLOCKS_BEFORE_TITLE = 8
 # Sentences about one document; a file must not fill the registry with them.
