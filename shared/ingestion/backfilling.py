@@ -14,13 +14,14 @@ and no file is left. Nothing is written to the bucket.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
 from shared.domain.errors import PlatformError
 from shared.ingestion.collecting import Collector
-from shared.ingestion.events import Action, BackfillRequest, Span
+from shared.ingestion.events import Action, BackfillRequest, ObjectEvent, Span
 from shared.ingestion.ordering import Orderer
 from shared.ingestion.results import MOST_NAMES, BackfillReport, WaitingBatch
 from shared.runtime import clock
@@ -28,7 +29,7 @@ from shared.runtime.crashing import explain_crashes
 from shared.runtime.retrying import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.ingestion.backfill_parts import BackfillParts
     from shared.ingestion.events import Event
@@ -66,29 +67,44 @@ class Backfill:
     def handle(
         self, events: Sequence[Event | BackfillRequest], deadline: Deadline
     ) -> list[Result | Report | BackfillReport]:
-        """Act on every event; a reconcile by a timer collects first what tasks have returned.
+        """Act on every event: on documents that are named, on steps of a backfill, on all else.
+
+        A plan then leaves out what is indexed already, and a reconcile by a timer collects first what tasks returned.
 
         Raises:
             PlatformError: the first failure, once all have been tried: the invocation must be repeated.
         """
         results: list[Result | Report | BackfillReport] = []
-        failure: PlatformError | None = None
-        for request in events:
+        failures: list[PlatformError] = []
+        steps = [event for event in events if isinstance(event, BackfillRequest)]
+        named = [event for event in events if isinstance(event, ObjectEvent)]
+        others = [event for event in events if not isinstance(event, BackfillRequest | ObjectEvent)]
+        acts: list[Callable[[], Sequence[Result | Report | BackfillReport]]] = [
+            partial(self._handle, named, deadline),
+            *(partial(self._act, step, deadline) for step in steps),
+            partial(self._handle, others, deadline),
+        ]
+        for act in acts:
             try:
-                if isinstance(request, BackfillRequest):
-                    with explain_crashes("backfilling"):
-                        results.append(self.act(request, deadline))
+                results += act()
             except PlatformError as error:
-                log.warning("event_failed", extra={"code": error.code, "reason": error.message})
-                failure = failure or error
-        others = [event for event in events if not isinstance(event, BackfillRequest)]
-        if any(map(is_by_timer, others)):
-            self.collect_first(deadline)
-        if others:
-            results += self._ingestion.handle(others, deadline)
-        if failure:
-            raise failure
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return results
+
+    def _handle(self, events: Sequence[Event], deadline: Deadline) -> Sequence[Result | Report]:
+        if any(map(is_by_timer, events)):
+            self.collect_first(deadline)
+        return self._ingestion.handle(events, deadline) if events else []
+
+    def _act(self, request: BackfillRequest, deadline: Deadline) -> list[BackfillReport]:
+        try:
+            with explain_crashes("backfilling"):
+                return [self.act(request, deadline)]
+        except PlatformError as error:
+            log.warning("event_failed", extra={"code": error.code, "reason": error.message})
+            raise
 
     def act(self, request: BackfillRequest, deadline: Deadline) -> BackfillReport:
         """Do one step of a backfill.

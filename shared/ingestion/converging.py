@@ -274,9 +274,14 @@ class Ingestion:
         if not is_current(record, state, self.pipeline.embedder.profile, self.pipeline.tenancy.rule):
             return None
         # Of this version, or of the previous one if this one failed permanently.
-        if self._store.chunks.compute_fingerprint(record.id, deadline) != record.fingerprint:
+        is_exact = self._store.chunks.compute_fingerprint(record.id, deadline) == record.fingerprint
+        is_known = (record.modified, record.sidecar_etag) == (state.modified, state.sidecar_etag)
+        if not is_exact and is_known and record.failure:
+            # What a version that failed left in the index goes, and is not paid for again.
+            return Attempt(self.pipeline, state, record, deadline).fail(record.failure)
+        if not is_exact:
             return None
-        if (record.modified, record.sidecar_etag) != (state.modified, state.sidecar_etag):
+        if not is_known:
             if not can_keep_chunks(record):
                 return None
             noted = {"etag": state.etag, "modified": state.modified, "sidecar_etag": state.sidecar_etag}

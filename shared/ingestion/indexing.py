@@ -106,7 +106,7 @@ class Attempt:
         except (ChangedError, ClaimedError):
             raise
         except DocumentError as error:
-            return self._fail(Failure(error.stage, error.code, error.message, error.request_id))
+            return self.fail(Failure(error.stage, error.code, error.message, error.request_id))
         except PlatformError as error:
             self._record(DocumentState.PENDING, Failure(self.stage, error.code, error.message, error.request_id, True))
             raise
@@ -117,7 +117,7 @@ class Attempt:
         self._record(DocumentState.INDEXED)
         return self._result(Outcome.INDEXED)
 
-    def _fail(self, failure: Failure) -> Result:
+    def fail(self, failure: Failure) -> Result:
         """Record why this version cannot be indexed, and remove the chunks that are in the index of it."""
         log.warning("document_failed", extra={"stage": failure.stage, "code": failure.code})
         positions = self.pipeline.store.chunks.read_positions(self.state.key.document_id, self.deadline)

@@ -212,6 +212,14 @@ def test_what_nothing_expected_at_a_step_does_not_keep_other_events_from_their_t
     assert account.world.problems() == []
 
 
+def test_a_document_that_is_named_beside_a_plan_is_not_ordered_too() -> None:
+    account = Account("a.txt")
+    account.make().handle([PLAN, account.world.event("a.txt")], calm())
+    assert not account.service.tasks
+    assert account.world.model.rows == 3
+    assert account.world.problems() == []
+
+
 def test_a_document_that_makes_this_program_fail_is_not_planned_and_the_others_are() -> None:
     account = Account("a.txt", "b.txt", "c.txt")
 

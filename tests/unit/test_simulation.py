@@ -227,6 +227,27 @@ class Overtaken(Wire):
         return answer
 
 
+class Undeleted(Wire):
+    """A process that dies before it deletes chunks."""
+
+    def carry(self, call: str, apply: Callable[[], Result]) -> Result:
+        if call == "milvus.delete chunks":
+            raise Killed
+        return apply()
+
+
+def test_what_a_refused_version_left_goes_and_is_not_embedded_again() -> None:
+    world, counter = World(), CallCounter()
+    _refused(world)
+    with pytest.raises(Killed):
+        world.deliver(wire=Undeleted())
+    assert world.problems()
+    clock.sleep(CLAIM_SECONDS)
+    world.ingestion(counter).reconcile(calm())
+    assert world.problems() == []
+    assert not [call for call in counter.calls if call.startswith("dashscope")]
+
+
 def test_a_reconcile_sees_as_many_chunks_of_another_version() -> None:
     world = World()
     world.put("a.txt", text("a.txt", "AB"))
