@@ -881,10 +881,10 @@ SAFEGUARDS = (
     Safeguard(
         "errors of Milvus without a code are told apart",
         "a node that is offline for a moment fails documents and queries",
-        "shared/store/failures.py",
+        "shared/store/milvus_errors.py",
         "    return any(words in message for words in _PASSING)\n",
         "    return False\n",
-        ("tests/unit/test_store_failures.py::test_an_error_without_a_code_that_passes_is_tried_again",),
+        ("tests/unit/test_milvus_errors.py::test_an_error_without_a_code_that_passes_is_tried_again",),
     ),
     Safeguard(
         "a listing follows symbolic links",

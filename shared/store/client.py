@@ -15,7 +15,7 @@ from shared.domain.errors import PlatformError, TransientError
 from shared.runtime import retrying, tracing
 from shared.runtime.retrying import RetryPolicy
 from shared.store.expressions import all_of, select_id_prefix
-from shared.store.failures import NotLoadedError, make_unavailable, translate
+from shared.store.milvus_errors import NotLoadedError, make_unavailable, translate
 from shared.store.waiting import wait_for_server
 
 if TYPE_CHECKING:

@@ -79,7 +79,7 @@ GROUPS = {
         openapi.TEXTS,
         openapi.VECTORS,
     ],
-    ("store",): [openapi.MILVUS],
+    ("store", "milvus_errors"): [openapi.MILVUS],
     ("searching",): [openapi.QUESTION],
     ("expressions",): [openapi.FILTER],
     ("auth",): [GATE, openapi.TENANT],

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 _PLACEHOLDER = re.compile(
-    r"<[^<>]*>"  # <your key>
-    r"|(?:sk-)?(?:x{3,}|\*{3,}|\.{3,}|…)"  # sk-xxx, sk-...
-    r"|(?:sk-|[^:]*:)?(?:your|my)[-_ ](?:own[-_ ])?(?:(?:api|dashscope|access)[-_ ]?)*(?:key|token|password|secret)"
+    r"<[^<>]{0,100}>"  # <your key>
+    r"|(?:sk-)?(?:x{3,200}|\*{3,200}|\.{3,200}|…)"  # sk-xxx, sk-...
+    r"|(?:sk-|[^:]{0,100}:)?(?:your|my)[-_ ](?:own[-_ ])?(?:(?:api|dashscope|access)[-_ ]?){0,3}"
+    r"(?:key|token|password|secret)"
     r"|(?:sk-)?(?:api[-_]?key|change[-_]?me|todo|placeholder)"
-    r"|user(?:name)?:pass(?:word)?|[^:]+:<[^<>]*>",
+    r"|user(?:name)?:pass(?:word)?|[^:]{1,100}:<[^<>]{0,100}>",
     re.IGNORECASE,
 )
 _ABBREVIATED = re.compile(r"\*{3}|\.{3}|…")

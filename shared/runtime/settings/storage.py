@@ -23,7 +23,7 @@ _MOST_KEY_BYTES = 1_023
 
 # https://help.aliyun.com/zh/oss/regions-and-endpoints
 _OSS_HOST = re.compile(
-    r"(?:(?P<bucket>[a-z0-9-]+)\.)?oss-(?P<region>[a-z]{2}-[a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com(?::\d+)?"
+    r"(?:(?P<bucket>[a-z0-9-]{1,63})\.)?oss-(?P<region>[a-z]{2}-[a-z0-9-]{1,40}?)(?:-internal)?\.aliyuncs\.com(?::\d{1,5})?"
 )
 
 
