@@ -68,6 +68,7 @@ class Exchange:
         except aiohttp.ClientError as error:
             if isinstance(error.__cause__, BodyTooLargeError):
                 return _too_large(str(error.__cause__), request_id)
+            await self._instance.notice_end()
             return self._break(502, "FunctionCrashed", f"{name} ended while it worked on the request", request_id)
 
     async def _pass_on(self, path: str, headers: dict[str, str]) -> web.StreamResponse:

@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 # Calls that come from no client of an HTTP trigger; no function reads the credentials of others.
 _OWN_CALLS: Final = frozenset({"/initialize", "/invoke"})
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
+# A process that broke off a request because it ends has ended within this time, on a loaded machine too.
+_ENDING_SECONDS: Final = 0.3
 _STEADY_SECONDS: Final = 30.0  # a process that lived this long is restarted at once when it dies
 
 
@@ -143,6 +145,13 @@ class Instance:
         self._is_ready = False
         self._cause = cause
         self._process.kill()
+
+    async def notice_end(self) -> None:
+        """Wait a moment for the end of a process that broke off a request, so that no other request meets it."""
+        if self._is_ready:
+            with suppress(TimeoutError, StartError):
+                await asyncio.wait_for(self._process.wait(), _ENDING_SECONDS)
+                self._is_ready = False
 
     def take_place(self) -> None:
         """Count a request in, and thaw the process if it was frozen."""
