@@ -2,15 +2,18 @@
 
 A server takes an empty metric for that of the index, gives BM25 scores above zero, takes ``drop_ratio_build`` and
 ``drop_ratio_search``, never returns the vector it makes for BM25, returns rows by their primary keys, does not take
-true in JSON for 1, and reads ``\\\\%`` and ``\\\\_`` in patterns as the characters themselves.
+true in JSON for 1, reads ``\\\\%`` and ``\\\\_`` in patterns as the characters themselves, and loads no index that is
+still being saved.
 https://milvus.io/docs/full-text-search.md and https://milvus.io/docs/basic-operators.md
 """
 
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ def install() -> None:
     _read_escapes()
     _order_rows()
     _distinguish_booleans()
+    _save_whole()
 
 
 def _take_empty_metrics() -> None:
@@ -148,6 +152,40 @@ def _distinguish_booleans() -> None:
 
     operators = python_backend._CMP_OPS  # noqa: SLF001
     operators |= {name: take_types(compare, name == "!=") for name, compare in operators.items()}
+
+
+def _save_whole() -> None:
+    """Give the file of an index its name once it is complete: others load it as soon as it is there, and a process that
+    is killed while it saves would leave a file that can never be loaded.
+    """
+    from milvus_lite.index import factory
+    from milvus_lite.index.scalar import ScalarInvertedIndex
+
+    build = factory.build_index_from_spec
+
+    def build_saved_whole(*arguments: Any) -> Any:
+        index = build(*arguments)
+        kind: Any = type(index)
+        _replace_save(kind)  # only now, as the modules of some kinds take long to load
+        return index
+
+    factory.build_index_from_spec = build_saved_whole
+    _replace_save(ScalarInvertedIndex)
+
+
+@cache
+def _replace_save(kind: Any) -> None:
+    save = kind.save
+    kind.save = lambda self, path: _write_whole(partial(save, self), path)
+
+
+def _write_whole(write: Callable[[str], object], path: str) -> None:
+    part = Path(f"{path}.{uuid.uuid4().hex}.part")
+    try:
+        write(str(part))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @lru_cache(1024)
