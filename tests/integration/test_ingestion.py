@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import os
@@ -417,8 +418,10 @@ def test_a_key_that_http_would_shorten_is_a_failure_of_its_own(world: World, nam
 
 def test_an_object_that_is_stored_compressed_is_read_as_it_is_stored(world: World) -> None:
     """Clients undo ``Content-Encoding``, and then neither size nor range is that of the object."""
-    names = ["small.txt", "large.txt"]
-    for name, text in zip(names, (ENGLISH, f"{ENGLISH}\n\n{os.urandom(120_000).hex(' ', 8)}"), strict=True):
+    names = ["small.txt", "large.html"]
+    # Large as an object, and of little text, so that it is soon embedded on any machine.
+    picture = f'<img src="data:image/png;base64,{base64.b64encode(os.urandom(120_000)).decode()}">'
+    for name, text in zip(names, (ENGLISH, f"<p>{ENGLISH}</p>{picture}"), strict=True):
         world.oss.put(name, gzip.compress(text.encode()), **{"Content-Encoding": "gzip"})
         state = world.ingestion.pipeline.bucket.state(world.key(name), soon())
         assert state is not None
@@ -428,7 +431,7 @@ def test_an_object_that_is_stored_compressed_is_read_as_it_is_stored(world: Worl
         [ObjectEvent(world.key(name), "ObjectCreated:PutObject") for name in (*names, "plain.txt")], soon()
     )
     assert [result.outcome for result in results if isinstance(result, Result)] == [Outcome.INDEXED] * 3
-    assert any("subject number 39" in text for text in world.texts("large.txt"))
+    assert any("subject number 39" in text for text in world.texts("large.html"))
 
 
 def test_the_prefix_bounds_what_is_ours(world: World) -> None:
