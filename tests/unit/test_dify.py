@@ -29,17 +29,17 @@ def expression(name: Any, operator: str, value: Any = None) -> str:
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("name", ["team", "key", "title", "tenant", "sheet", "document_name", "部门"])
-@pytest.mark.parametrize("value", ["sales", "2024", "2026-11-27"])
-def test_every_operator_makes_a_filter_of_a_text(operator: str, name: str, value: str) -> None:
-    assert expression(name, operator, value)
+def test_every_operator_makes_a_filter_of_a_text(operator: str) -> None:
+    for name in ("team", "key", "title", "tenant", "sheet", "document_name", "部门"):
+        for value in ("sales", "2024", "2026-11-27"):
+            assert expression(name, operator, value), (name, value)
 
 
 @pytest.mark.parametrize("operator", OPERATORS[4:])
-@pytest.mark.parametrize("name", ["page", "row", "modified", "year"])
-@pytest.mark.parametrize("value", [7, 7.0, "7", " 7 "])
-def test_numbers_may_come_as_texts(operator: str, name: str, value: Any) -> None:
-    assert "7" in expression(name, operator, value) or "empty" in operator
+def test_numbers_may_come_as_texts(operator: str) -> None:
+    for name in ("page", "row", "modified", "year"):
+        for value in (7, 7.0, "7", " 7 "):
+            assert "7" in expression(name, operator, value) or "empty" in operator, (name, value)
 
 
 @pytest.mark.parametrize(
