@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_QUEUE: Final = "the name of an MNS queue: at most 120 letters, digits and hyphens, with a letter or digit in front"
 # By the variable of s.yaml: the name in the environment, what the service takes, and that in words.
 _NAMES: Final = {
     "account": ("ACCOUNT_ID", r"[1-9][0-9]{9,19}", "the number of an account, such as 1234567890123456"),
@@ -33,12 +34,12 @@ _NAMES: Final = {
     "failures": (
         "FAILURE_QUEUE",
         r"acs:mns:[^:]*:[^:]*:/queues/[A-Za-z0-9][A-Za-z0-9-]{0,119}/messages",
-        "the name of an MNS queue: at most 120 letters, digits and hyphens, with a letter or digit in front",
+        _QUEUE,
     ),
     "recordsQueue": (
         "RECORDS_QUEUE",
         r"[A-Za-z0-9][A-Za-z0-9-]{0,119}",
-        "the name of an MNS queue: at most 120 letters, digits and hyphens, with a letter or digit in front",
+        _QUEUE,
     ),
     "recordsSource": ("RECORDS_SOURCE", r"[^\s\"'\\\x00-\x1f]{1,255}", "a source of events without spaces and quotes"),
     "domain": (

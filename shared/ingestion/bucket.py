@@ -165,11 +165,14 @@ class Bucket:
 
     def _list_after(self, prefix: str, name: str, most: int, deadline: Deadline) -> tuple[dict[str, ObjectState], bool]:
         """The next objects with a prefix after a name, and whether more follow."""
+        page = self._list_page(prefix, name, most, deadline)
+        return {state.key.key: state for state in self._describe(page, deadline)}, bool(page.is_truncated)
+
+    def _list_page(self, prefix: str, name: str, most: int, deadline: Deadline) -> Any:
         request = self._sdk.ListObjectsV2Request(
             bucket=self._settings.bucket, prefix=prefix, start_after=name or None, max_keys=most, encoding_type="url"
         )
-        page = self._list(request, deadline)
-        return {state.key.key: state for state in self._describe(page, deadline)}, bool(page.is_truncated)
+        return self._list(request, deadline)
 
     def _describe(self, page: Any, deadline: Deadline) -> Iterator[ObjectState]:
         """What a page of a listing says of each object.
@@ -250,11 +253,7 @@ class Bucket:
         """
         after, is_more = "", True
         while is_more:
-            request = self._sdk.ListObjectsV2Request(
-                bucket=self._settings.bucket, prefix=prefix, start_after=after or None, max_keys=_KEYS_PER_PAGE,
-                encoding_type="url",
-            )  # fmt: skip
-            page = self._list(request, deadline)
+            page = self._list_page(prefix, after, _KEYS_PER_PAGE, deadline)
             names = [entry.key for entry in page.contents or ()]
             yield names
             after, is_more = max(names, key=str.encode, default=after), bool(page.is_truncated)
